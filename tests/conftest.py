@@ -1,0 +1,16 @@
+"""Fixtures shared by every tier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.stack import Sandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """DynamoDB and S3 on this machine, started once per run of pytest."""
+    with Sandbox() as running:
+        yield running
