@@ -1,0 +1,119 @@
+"""
+The one place that builds AWS clients.
+
+Jobs and the command line make one `AwsClients` and hand clients on as arguments. A Spark worker cannot be handed a
+client, so it gets the picklable `AwsSettings` and builds its own here: on AWS with the node's own credentials, and
+with the driver's keys only where every endpoint is a loopback address (the sandbox).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from dynamodb_pipeline.errors import DeniedError, UsageError
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 60
+ATTEMPTS = 4
+SERVICES_WITH_OWN_ENDPOINT = ("dynamodb", "s3")
+
+
+@dataclass(frozen=True)
+class AwsSettings:
+    """What a process needs to reach AWS: region, endpoints that are not AWS's own, and keys for loopback only."""
+
+    region: str
+    endpoints: tuple[tuple[str, str], ...] = ()
+    loopback_keys: tuple[str, str, str | None] | None = field(default=None, repr=False)
+    bucket_owner: str | None = None
+
+    def endpoint(self, service: str) -> str | None:
+        return dict(self.endpoints).get(service)
+
+
+def is_loopback(url: str | None) -> bool:
+    """True when `url` names this machine by a loopback address or name."""
+    return url is not None and (urlsplit(url).hostname or "") in LOOPBACK_HOSTS
+
+
+class AwsClients:
+    """
+    AWS clients of one region, made on first use and kept.
+
+    Raises:
+        UsageError: no region given and none configured; a plain-http endpoint that is not loopback.
+    """
+
+    def __init__(self, region: str | None = None, *, bucket_owner: str | None = None, settings: AwsSettings | None = None):
+        import boto3
+
+        self._clients: dict[tuple[str, str], Any] = {}
+        keys = (settings.loopback_keys if settings else None) or (None, None, None)
+        wanted = settings.region if settings else region
+        self.session = boto3.Session(
+            aws_access_key_id=keys[0],
+            aws_secret_access_key=keys[1],
+            aws_session_token=keys[2],
+            region_name=wanted,
+        )
+        self.region: str = self.session.region_name or ""
+        if not self.region:
+            msg = "no region: give --region (it is the table's and the cluster's region)"
+            raise UsageError(msg)
+        self.bucket_owner = settings.bucket_owner if settings else bucket_owner
+        self._settings = settings
+
+    def client(self, service: str, *, region: str | None = None) -> Any:
+        """Return the kept client of `service` in `region` (default: the run's region)."""
+        place = (service, region or self.region)
+        if place not in self._clients:
+            self._clients[place] = self._build(service, region=place[1])
+        return self._clients[place]
+
+    def _build(self, service: str, *, region: str) -> Any:
+        from botocore.config import Config
+
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=READ_TIMEOUT_S,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        )
+        endpoint = self._settings.endpoint(service) if self._settings else None
+        client = self.session.client(service, region_name=region, config=config, endpoint_url=endpoint)
+        refuse_plain_http(client.meta.endpoint_url)
+        return client
+
+    def settings(self) -> AwsSettings:
+        """The picklable form for Spark workers."""
+        endpoints = {s: self.client(s).meta.endpoint_url for s in SERVICES_WITH_OWN_ENDPOINT}
+        own = tuple(sorted((s, url) for s, url in endpoints.items() if is_loopback(url)))
+        keys = self._keys() if len(own) == len(endpoints) else None
+        return AwsSettings(region=self.region, endpoints=own, loopback_keys=keys, bucket_owner=self.bucket_owner)
+
+    def _keys(self) -> tuple[str, str, str | None]:
+        frozen = self.credentials().get_frozen_credentials()
+        return frozen.access_key, frozen.secret_key, frozen.token
+
+    def credentials(self) -> Any:
+        """
+        The session's (refreshable) botocore credentials.
+
+        Raises:
+            DeniedError: the usual chain found none.
+        """
+        found = self.session.get_credentials()
+        if found is None:
+            msg = "no AWS credentials found; configure a profile, environment variables or a role"
+            raise DeniedError(msg)
+        return found
+
+
+def refuse_plain_http(url: str) -> None:
+    """Raise UsageError for an unencrypted endpoint that is not on this machine."""
+    if url.startswith("http://") and not is_loopback(url):
+        msg = f"endpoint {url} is plain http; only https, or a loopback address, is allowed"
+        raise UsageError(msg)

@@ -1,0 +1,121 @@
+"""
+Why and when a run must end before its work does: signals, the deadline, a driver whose parent is gone.
+
+Signal handlers only set a flag here. A handler that raises inside a py4j call surfaces seconds later or as a wrong
+error, and a spark-submit JVM that gets SIGTERM leaves its Python child alive without a signal: so the work runs in a
+thread, the main thread waits on this object, and `check()` stands before every publish.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Callable
+
+from dynamodb_pipeline.errors import DeadlineError, ExitCode, PipelineError, StoppedError
+
+PARENT_CHECK_S = 1.0
+
+
+class InterruptedRunError(StoppedError):
+    """SIGINT or SIGTERM (EMR's step cancel, a spot notice) ended the run."""
+
+    def __init__(self, message: str, exit_code: ExitCode):
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class RunLifetime:
+    """
+    One run's stop flag.
+
+    Args:
+        deadline_s: seconds from now until the run's own deadline, None for none.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, *, deadline_s: float | None = None, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._end = None if deadline_s is None else clock() + deadline_s
+        self._deadline_s = deadline_s
+        self._reason: PipelineError | None = None
+        self._changed = threading.Event()
+        self._parent = os.getppid()
+
+    def stop(self, reason: PipelineError) -> None:
+        """End the run for `reason`; the first reason wins."""
+        self._reason = self._reason or reason
+        self._changed.set()
+
+    @property
+    def reason(self) -> PipelineError | None:
+        """Why the run must stop now, None while it may go on."""
+        if self._reason is None and self._end is not None and self._clock() >= self._end:
+            hours = (self._deadline_s or 0) / 3600
+            self.stop(DeadlineError(f"the run's deadline of {hours:.2g} h passed; raise --timeout and resume it"))
+        if self._reason is None and os.getppid() != self._parent:
+            self.stop(InterruptedRunError("the process that started this run is gone", ExitCode.TERMINATED))
+        return self._reason
+
+    def check(self) -> None:
+        """Raise the reason to stop, if there is one; called before everything that publishes."""
+        if self.reason is not None:
+            raise self.reason
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep up to `seconds`; True at once when the run must stop."""
+        self._changed.wait(seconds)
+        return self.reason is not None
+
+    def run(self, work: Callable[[], Any], *, on_stop: Callable[[PipelineError], None]) -> Any:
+        """
+        Run `work` in a thread and return its result; when the run must stop, call `on_stop` and wait for its end.
+
+        Raises:
+            PipelineError: the stop reason, whatever the interrupted work raised. Else whatever `work` raised.
+        """
+        outcome: dict[str, Any] = {}
+        thread = threading.Thread(target=_record, args=(work, outcome), name="run", daemon=True)
+        thread.start()
+        self._await(thread, on_stop)
+        if self._reason is not None and "result" not in outcome:
+            raise self._reason from outcome.get("error")
+        if "error" in outcome:
+            raise outcome["error"]
+        return outcome["result"]
+
+    def _await(self, thread: threading.Thread, on_stop: Callable[[PipelineError], None]) -> None:
+        told = False
+        while thread.is_alive():
+            thread.join(PARENT_CHECK_S if told else 0.1)
+            reason = self.reason
+            if reason is not None and not told:
+                told = True
+                on_stop(reason)
+
+
+def _record(work: Callable[[], Any], outcome: dict[str, Any]) -> None:
+    try:
+        outcome["result"] = work()
+    except BaseException as err:
+        outcome["error"] = err
+
+
+@contextmanager
+def stop_on_signals(lifetime: RunLifetime) -> Iterator[None]:
+    """SIGINT and SIGTERM end the run in order while this block runs; the old handlers come back after it."""
+
+    def handler(number: int, _frame: Any) -> None:
+        code = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
+        lifetime.stop(InterruptedRunError(f"stopped by {signal.Signals(number).name}", code))
+
+    before = {n: signal.signal(n, handler) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

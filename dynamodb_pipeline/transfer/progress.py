@@ -1,0 +1,117 @@
+"""Progress of a run: counts that workers report, and the lines or bar a person sees."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+INTERVAL_S = 10.0
+BAR_INTERVAL_S = 0.5
+BAR_WIDTH = 24
+
+
+@dataclass
+class Counts:
+    """Totals so far; `units` are read or write units as DynamoDB reported them."""
+
+    items: int = 0
+    bytes: int = 0
+    files: int = 0
+    units: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, *, items: int = 0, bytes_: int = 0, files: int = 0, units: float = 0.0) -> None:
+        with self.lock:
+            self.items += items
+            self.bytes += bytes_
+            self.files += files
+            self.units += units
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What the run is after: a label, the allowed units per second, and the expected items when known."""
+
+    label: str
+    allowed_units_s: float
+    unit: str
+    items: int | None = None
+
+
+def progress_line(goal: Goal, counts: Counts, *, elapsed_s: float, recent_units_s: float | None) -> str:
+    """One line: items, units/s against allowed, percent done and ETA where the total is known."""
+    rate = "units n/a" if recent_units_s is None else f"{recent_units_s:,.1f}"
+    text = f"{goal.label}: {counts.items:,} items, {rate} of {goal.allowed_units_s:,.1f} {goal.unit}/s allowed"
+    if counts.files:
+        text += f", {counts.files:,} files"
+    share = _share(goal, counts)
+    if share is None:
+        return text + f", {elapsed_s:,.0f} s"
+    eta = elapsed_s * (1 - share) / share if share else float("inf")
+    left = f"{eta:,.0f} s left" if eta != float("inf") else "time left unknown"
+    return text + f", {share:.0%}, {left}"
+
+
+def bar(share: float) -> str:
+    """A bar of `BAR_WIDTH` characters."""
+    full = int(share * BAR_WIDTH)
+    return "[" + "#" * full + "." * (BAR_WIDTH - full) + "]"
+
+
+def _share(goal: Goal, counts: Counts) -> float | None:
+    return None if not goal.items else min(1.0, counts.items / goal.items)
+
+
+class Reporter:
+    """
+    Prints progress until closed.
+
+    Args:
+        write: takes a text without line end; under spark-submit it must go through the JVM's stderr.
+        terminal: our own process has a terminal, so draw one line in place.
+    """
+
+    def __init__(self, write: Callable[[str], None], *, terminal: bool = False):
+        self._write, self._terminal = write, terminal
+
+    def note(self, text: str) -> None:
+        """Print one line."""
+        self._write(f"\r\x1b[K{text}\n" if self._terminal else f"{text}\n")
+
+    def watch(self, goal: Goal, counts: Counts) -> _Watch:
+        """Return a context manager during which progress is printed every `INTERVAL_S` seconds."""
+        return _Watch(self._write, goal, counts, terminal=self._terminal)
+
+
+class _Watch:
+    def __init__(self, write: Callable[[str], None], goal: Goal, counts: Counts, *, terminal: bool):
+        self._write, self._goal, self._counts, self._terminal = write, goal, counts, terminal
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="progress", daemon=True)
+        self._started = time.monotonic()
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._end.set()
+        self._thread.join()
+        if self._terminal:
+            self._write("\r\x1b[K")
+
+    def _loop(self) -> None:
+        interval = BAR_INTERVAL_S if self._terminal else INTERVAL_S
+        units, then = 0.0, self._started
+        while not self._end.wait(interval):
+            now = time.monotonic()
+            recent = (self._counts.units - units) / (now - then)
+            units, then = self._counts.units, now
+            line = progress_line(
+                self._goal, self._counts, elapsed_s=now - self._started, recent_units_s=recent
+            )
+            share = _share(self._goal, self._counts)
+            drawn = f"{bar(share)} {line}" if share is not None else line
+            self._write(f"\r\x1b[K{drawn}" if self._terminal else f"{line}\n")
