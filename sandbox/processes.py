@@ -1,8 +1,8 @@
 """
 Start, find and stop the sandbox's server processes, by process id only.
 
-A process is known by its id *and* its start time, so that an id the system has given to somebody else since is
-never signalled. Each server leads its own process group; stopping it stops the group.
+A process is known by its id *and* its start time, so that an id the system has given to somebody else since
+is never signalled. Each server leads its own process group; stopping it stops the group.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ class Sandbox:
         return dict(self.state.environment)
 
     def process_env(self, **extra: str) -> dict[str, str]:
-        """Return a whole environment for a child process: `env()` over this one's, without its credentials."""
+        """Return a child process's whole environment: `env()` over this one's, without its credentials."""
         inherited = {key: value for key, value in os.environ.items() if key not in FOREIGN_VARIABLES}
         return {**inherited, **self.env(), **extra}
 

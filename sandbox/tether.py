@@ -1,8 +1,8 @@
 """
 Run a command that must not outlive its owner.
 
-`python -m sandbox.tether COMMAND...` watches its standard input, whose other end the owner keeps open. However
-the owner ends, `kill -9` included, the kernel closes that pipe, and the whole process group is stopped.
+`python -m sandbox.tether COMMAND...` watches its standard input, whose other end the owner keeps open.
+However the owner ends, `kill -9` included, the kernel closes that pipe, and the process group is stopped.
 """
 
 from __future__ import annotations
