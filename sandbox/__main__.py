@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="DynamoDB and S3 on this machine.")
     parser.add_argument("command", choices=list(COMMANDS))
     parser.add_argument("--name", default=DEFAULT_NAME, help="several sandboxes can run side by side")
+    parser.add_argument("--all", action="store_true", help="with `down`: every sandbox of this folder")
     parser.add_argument("--region", default=stack.REGION, help="default region of `env` (%(default)s)")
     return parser
 
@@ -70,9 +71,9 @@ def env(options: argparse.Namespace) -> int:
 
 def down(options: argparse.Namespace) -> int:
     """Stop the servers and remove what they left."""
-    found = state.load(options.name)
-    if found:
-        found.stop()
+    for found in state.recorded():
+        if options.all or found.name == options.name:
+            found.stop()
     return 0
 
 

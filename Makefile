@@ -1,0 +1,138 @@
+# The only list of commands. `make` alone prints it.
+
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+BIN := .venv/bin
+RUN := $(BIN)/python
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+PIPELINE := $(BIN)/dynamodb-pipeline
+MVN := mvn -B -ntp -q -f pom.xml
+UV_VERSION := 0.13.9
+
+# options of `make export`, `make import` and `make verify`; what is left out comes from pipeline.toml or the default
+table_options = $(foreach table,$(TABLES),--table $(table))
+run_options = $(if $(PERCENT),--throughput-percent $(PERCENT)) $(if $(LOCAL),--local) $(ARGS)
+needs = $(if $(LOCAL),setup,.build/package)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+##@ Start here
+
+.PHONY: help
+help: ## Print this list
+	@awk -f .ci/help.awk $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: .build/tools .build/package .build/jars-connector .build/jars-s3a .build/jars-yarn .build/node ## Install everything into this folder (once, then quick)
+
+.PHONY: demo
+demo: setup ## Export and import a table on this machine, and show what happened
+	@$(RUN) -m sandbox.demo
+
+##@ Work with tables
+
+.PHONY: export
+export: $(needs) ## Export tables: TABLES="Forum Thread" OUTPUT=s3://bucket/folder [PERCENT=25] [LOCAL=1] [ARGS=...]
+	$(PIPELINE) export $(table_options) $(if $(OUTPUT),--output '$(OUTPUT)') $(run_options)
+
+.PHONY: import
+import: $(needs) ## Import into a table: TABLE=Forum INPUT=s3://bucket/folder [PERCENT=25] [LOCAL=1] [ARGS=...]
+	$(PIPELINE) import $(if $(TABLE),--table $(TABLE)) $(if $(INPUT),--input '$(INPUT)') $(run_options)
+
+.PHONY: verify
+verify: $(needs) ## Check an export: INPUT=s3://bucket/folder [TABLE=Forum to compare with] [PERCENT=25] [LOCAL=1]
+	$(PIPELINE) verify $(if $(TABLE),--table $(TABLE)) $(if $(INPUT),--input '$(INPUT)') $(run_options)
+
+.PHONY: bundle
+bundle: .build/package ## Build what spark-submit gets into dist/
+	@$(PIPELINE) bundle
+
+##@ Test
+
+.PHONY: test
+test: setup lint test-unit ## Everything the CI runs: checks, unit tests, then Spark, sandbox and faults in short form
+	$(RUN) -m pytest tests --ignore=tests/unit -m "not slow"
+
+.PHONY: test-unit
+test-unit: .build/package ## Tests without Java, servers or waiting
+	$(RUN) -m pytest tests/unit
+
+.PHONY: lint
+lint: .build/package ## Style and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.PHONY: faults
+faults: setup ## Every fault run, the long ones too
+	$(RUN) -m pytest tests/faults
+
+.PHONY: bench
+bench: setup ## Measure speed and rate against the other tools; writes benchmarks/results
+	$(RUN) -m benchmarks
+
+.PHONY: bench-quick
+bench-quick: setup ## The same on little data, to see that it runs
+	$(RUN) -m benchmarks --quick
+
+##@ Sandbox: DynamoDB and S3 on this machine
+
+.PHONY: sandbox-up
+sandbox-up: setup ## Start it in the background; then: eval "$$(.venv/bin/python -m sandbox env)"
+	@$(RUN) -m sandbox up
+
+.PHONY: sandbox-down
+sandbox-down: ## Stop it
+	@$(RUN) -m sandbox down
+
+##@ Upkeep
+
+.PHONY: requirements
+requirements: .build/tools ## Pin anew what requirements/*.in allow
+	@$(PYTHON) -m venv .build/uv && .build/uv/bin/pip --quiet install uv==$(UV_VERSION)
+	.build/uv/bin/uv pip compile -q --no-header --no-emit-index-url --generate-hashes --upgrade \
+	  --python-version 3.9 requirements/node.in -o requirements/node.txt
+	.build/uv/bin/uv pip compile -q --no-header --no-emit-index-url --generate-hashes --upgrade --universal \
+	  --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+
+.PHONY: jars-connector-4
+jars-connector-4: .build/jars-connector-4 ## The 4.x connector, for compatibility trials
+
+.PHONY: jars-checksums
+jars-checksums: setup .build/jars-connector-4 ## Record the jars anew after pom.xml changed
+	@$(RUN) -m sandbox.jars record
+
+.PHONY: clean
+clean: ## Stop the sandbox and remove everything that was installed or built here
+	@if [ -x $(RUN) ]; then $(RUN) -m sandbox down --all; fi
+	rm -rf .venv .build .sandbox dist jars sandbox/npm/node_modules *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# What is installed. A stamp in .build/ is newer than what it was made from, so the second time is quick.
+
+.build/tools: .ci/check-tools
+	@mkdir -p .build
+	@PYTHON='$(PYTHON)' .ci/check-tools
+	@touch $@
+
+.build/python: requirements/dev.txt .build/tools
+	@echo "python: installing requirements/dev.txt into .venv (400 MB the first time)"
+	@$(RUN) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.build/package: pyproject.toml .build/python
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.build/jars-%: pom.xml sandbox/jars.sha256 .build/python
+	@echo "jars: copying jars/$*"
+	@rm -rf jars/$*
+	@$(MVN) -P $* -l .build/jars-$*.log dependency:copy-dependencies || { tail -n 20 .build/jars-$*.log >&2; exit 1; }
+	@$(RUN) -m sandbox.jars check $*
+	@touch $@
+
+.build/node: sandbox/npm/package-lock.json sandbox/npm/.npmrc .build/tools
+	@echo "node: installing the DynamoDB emulator"
+	@cd sandbox/npm && npm ci --silent --no-progress
+	@touch $@
