@@ -25,6 +25,7 @@ help: ## Print this list
 
 .PHONY: setup
 setup: .build/tools .build/package .build/jars-connector .build/jars-s3a .build/jars-yarn .build/node ## Install everything into this folder (once, then quick)
+	@echo "installed; \`make demo\` shows it at work, \`make test\` proves it"
 
 .PHONY: demo
 demo: setup ## Export and import a table on this machine, and show what happened
