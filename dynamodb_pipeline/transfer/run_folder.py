@@ -18,6 +18,7 @@ from dynamodb_pipeline.transfer.object_store import ObjectMissingError, ObjectSt
 from dynamodb_pipeline.transfer.s3_uri import S3Uri
 
 MANIFEST = "manifest"
+NATIVE_SUMMARY = "manifest-summary.json"  # of DynamoDB's own export to S3
 EXPORT_RECORD = "_export.json"
 CLAIM = "_claim.json"
 SUCCESS = "_SUCCESS"
@@ -165,14 +166,14 @@ def choose_finished_run(store: ObjectStore, source: str, *, latest: bool, table:
 
 def is_finished(store: ObjectStore, folder: str) -> bool:
     """True when the folder itself holds a Data Pipeline manifest or a native export's summary."""
-    return any(store.head(join(folder, name)) is not None for name in (MANIFEST, "manifest-summary.json"))
+    return any(store.head(join(folder, name)) is not None for name in (MANIFEST, NATIVE_SUMMARY))
 
 
 def finished_runs(store: ObjectStore, source: str) -> list[str]:
-    """Folders at most two levels below `source` that hold a `manifest`, oldest stamp first."""
+    """Folders at most two levels below `source` that hold a manifest, oldest stamp first."""
     prefix = source.rstrip("/") + "/"
-    found = (o.uri for o in store.list(source) if o.uri.rpartition("/")[2] == MANIFEST)
-    folders = (uri[: -len(MANIFEST)] for uri in found)
+    found = (o.uri for o in store.list(source) if o.uri.rpartition("/")[2] in (MANIFEST, NATIVE_SUMMARY))
+    folders = (uri.rpartition("/")[0] + "/" for uri in found)
     return sorted((f for f in folders if f[len(prefix) :].count("/") in (1, 2)), key=lambda f: (_stamp_of(f), f))
 
 

@@ -1,0 +1,135 @@
+"""
+What a job does around its work: options in, one JSON result out, an exit code in every case.
+
+stdout carries exactly one JSON document, stderr progress and errors. Under spark-submit in client mode Python's own
+stderr arrives on spark-submit's stdout, so there everything for people goes through the JVM's stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Any, Callable
+
+from dynamodb_pipeline import __version__
+from dynamodb_pipeline.errors import MEANING, ExitCode, PipelineError
+from dynamodb_pipeline.options import (
+    CommonSettings,
+    Parser,
+    add_export,
+    add_import,
+    add_verify,
+    export_settings,
+    import_settings,
+    refuse_secrets,
+    verify_settings,
+)
+from dynamodb_pipeline.runtime import ensure_boto3
+
+RETRIED = (ExitCode.UNEXPECTED, ExitCode.STOPPED)
+SPARK_GATEWAY = "PYSPARK_GATEWAY_PORT"  # set by spark-submit for its Python child
+
+KINDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Any]]] = {
+    "export": (add_export, export_settings),
+    "import": (add_import, import_settings),
+    "verify": (add_verify, verify_settings),
+}
+
+
+def main(kind: str) -> None:
+    """Entry of `jobs/<kind>_table.py` under spark-submit; ends the process with the run's exit code."""
+    code = run_command_line(kind, sys.argv[1:], write=stderr_writer())
+    sys.stdout.flush()
+    sys.exit(int(code))
+
+
+def run_command_line(kind: str, argv: Sequence[str], *, write: Callable[[str], None], **how: Any) -> ExitCode:
+    """
+    Parse `argv`, run the job, print its JSON result, return its exit code; never raises a PipelineError.
+
+    Args:
+        kind: `export`, `import` or `verify`.
+        write: takes text for people.
+        how: `local` and `engine` of a run on this machine, see `run_settings`.
+    """
+    add, check = KINDS[kind]
+    parser = Parser(prog=f"{kind}_table.py", allow_abbrev=False)
+    add(parser)
+    return guarded(kind, lambda: run_settings(kind, _parsed(parser, check, argv), write=write, **how), write=write)
+
+
+def _parsed(parser: Parser, check: Callable[[argparse.Namespace], Any], argv: Sequence[str]) -> Any:
+    refuse_secrets(argv)
+    return check(parser.parse_args(list(argv)))
+
+
+def guarded(kind: str, work: Callable[[], dict[str, Any]], *, write: Callable[[str], None]) -> ExitCode:
+    """Run `work`, print its result or its error as JSON on stdout, and return the exit code."""
+    try:
+        result = work()
+    except PipelineError as err:
+        result = failure(kind, err)
+        write(f"ERROR {int(err.exit_code)} ({MEANING[ExitCode(err.exit_code)]}): {err}\n")
+    except Exception as err:
+        write(traceback.format_exc())
+        result = failure(kind, err)
+        write(f"ERROR 1 ({MEANING[ExitCode.UNEXPECTED]}): {type(err).__name__}: {err}\n")
+    print(json.dumps(result, sort_keys=True), flush=True)
+    return ExitCode(result["exit_code"])
+
+
+def failure(kind: str, err: BaseException) -> dict[str, Any]:
+    """The JSON result of a run that raised."""
+    code = ExitCode(getattr(err, "exit_code", ExitCode.UNEXPECTED))
+    facts: dict[str, Any] = dict(getattr(err, "facts", {}))
+    return {**facts, "kind": kind, "status": "failed", "exit_code": int(code), "error": str(err) or type(err).__name__}
+
+
+def run_settings(
+    kind: str, settings: Any, *, write: Callable[[str], None], local: bool = False, engine: str = "spark", terminal: bool = False
+) -> dict[str, Any]:
+    """
+    Run one job with checked settings and return its result.
+
+    Args:
+        local: on this machine instead of where spark-submit says.
+        engine: `spark`, or `process` for threads of this process and no JVM.
+        terminal: progress is drawn in place.
+
+    Raises:
+        PipelineError: with the exit code the process must end with; `facts` of the run are attached.
+    """
+    ensure_boto3()
+    from dynamodb_pipeline.transfer.run import Run
+
+    return Run(kind, settings, write=write, local=local, engine=engine, terminal=terminal, tool_version=__version__).execute()
+
+
+def may_retry(code: int, *, attempt: int, common: CommonSettings) -> bool:
+    """True when a failed attempt is worth repeating inside the job: exit 1 or 5, attempts left, state kept."""
+    return code in RETRIED and attempt < common.attempts and common.logs is not None
+
+
+def utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def stderr_writer() -> Callable[[str], None]:
+    """Text for people: this process's stderr, or under spark-submit the JVM's."""
+    if SPARK_GATEWAY in os.environ:
+        from pyspark import SparkContext
+
+        SparkContext._ensure_initialized()  # connects to the gateway spark-submit started; no context yet
+        err = SparkContext._jvm.java.lang.System.err
+        return lambda text: err.println(text.rstrip("\n"))
+
+    def write(text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+    return write

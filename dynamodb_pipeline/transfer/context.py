@@ -1,0 +1,45 @@
+"""What every part of one run is handed: clients, objects, the stop flag, a voice, and where its state lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Protocol
+
+from dynamodb_pipeline.transfer.lifetime import RunLifetime
+from dynamodb_pipeline.transfer.object_store import ObjectStore
+from dynamodb_pipeline.transfer.progress import Reporter
+from dynamodb_pipeline.transfer.run_folder import join
+
+
+class Clients(Protocol):
+    """The clients of one region (`aws_clients.AwsClients`, or a test's own)."""
+
+    region: str
+
+    def client(self, service: str, *, region: str | None = None) -> Any: ...
+
+    def settings(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """
+    One run's surroundings.
+
+    Attributes:
+        folder: `<logs>/runs/<run-id>`, None when there is no logs folder and so no resume.
+        tool_version: recorded in every export.
+        now: the present moment as ISO 8601 UTC.
+    """
+
+    clients: Clients
+    store: ObjectStore
+    lifetime: RunLifetime
+    reporter: Reporter
+    run_id: str
+    folder: str | None
+    tool_version: str
+    now: Callable[[], str]
+
+    def subfolder(self, name: str) -> str | None:
+        return None if self.folder is None else join(self.folder, name)

@@ -1,0 +1,251 @@
+"""
+What an import or a verification reads: the files of one export, every one of them found before anything is written.
+
+Three kinds of folder: a Data Pipeline export (`manifest`, with our `_export.json` when we wrote it), a native export of
+DynamoDB (`manifest-summary.json`), and, only when asked for, a folder without any manifest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError
+from dynamodb_pipeline.formats import manifest as manifests
+from dynamodb_pipeline.formats import native_manifest
+from dynamodb_pipeline.formats.export_record import ExportRecord
+from dynamodb_pipeline.formats.key_schema import KeySchema
+from dynamodb_pipeline.transfer.object_store import ObjectInfo, ObjectMissingError, ObjectStore
+from dynamodb_pipeline.transfer.run_folder import (
+    EXPORT_RECORD,
+    MANIFEST,
+    MARKER_SUFFIX,
+    NATIVE_SUMMARY,
+    join,
+    no_manifest_message,
+)
+
+NAMED_IN_MESSAGE = 5
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """
+    One data file to read.
+
+    `sha256` (hex) and `plain_bytes` are known for our own exports, `md5` (base64) for native ones, `item_count` for
+    both; `etag` pins the object between the check and the read.
+    """
+
+    uri: str
+    bytes: int
+    etag: str
+    sha256: str | None = None
+    md5: str | None = None
+    item_count: int | None = None
+    plain_bytes: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def name(self) -> str:
+        return self.uri.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class ImportSource:
+    """
+    A folder's files in the manifest's order, and what is known about the export they make up.
+
+    `kind` is `datapipeline`, `native` or `folder`; `key_schema` is None where the export does not carry it; `notes`
+    are for the user; `orphans` lie in the folder and are not read.
+    """
+
+    folder: str
+    kind: str
+    files: tuple[InputFile, ...]
+    record: ExportRecord | None = None
+    notes: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def key_schema(self) -> KeySchema | None:
+        return self.record.key_schema if self.record else None
+
+    @property
+    def bytes(self) -> int:
+        return sum(f.bytes for f in self.files)
+
+    @property
+    def item_count(self) -> int | None:
+        counts = [f.item_count for f in self.files if f.item_count is not None]
+        return sum(counts) if len(counts) == len(self.files) else None
+
+    @property
+    def cannot_repeat_keys(self) -> bool:
+        """True for our own hashed exports: a scan never returns a key twice."""
+        return self.record is not None
+
+
+def load_source(
+    store: ObjectStore, folder: str, *, without_manifest: bool = False, allow_buckets: tuple[str, ...] = ()
+) -> ImportSource:
+    """
+    Find and check every object of the export in `folder`.
+
+    Raises:
+        PreconditionError: no manifest there (says which command reads the folder all the same).
+        IntegrityError: a manifest, record or object is missing, contradictory or of the wrong size.
+    """
+    data = _optional(store, join(folder, MANIFEST))
+    if data is not None:
+        return _from_manifest(store, folder, data, allow_buckets=allow_buckets)
+    summary = _optional(store, join(folder, NATIVE_SUMMARY))
+    if summary is not None:
+        return _from_native(store, folder, summary)
+    if not without_manifest:
+        raise PreconditionError(no_manifest_message(store, folder))
+    return _from_folder(store, folder)
+
+
+def _optional(store: ObjectStore, uri: str) -> bytes | None:
+    try:
+        return store.get(uri)
+    except ObjectMissingError:
+        return None
+
+
+def _from_manifest(store: ObjectStore, folder: str, data: bytes, *, allow_buckets: tuple[str, ...]) -> ImportSource:
+    uri = join(folder, MANIFEST)
+    manifest = manifests.parse(data, where=uri)
+    listing = {o.uri: o for o in store.list(folder)}
+    found, notes = _resolve_all(store, manifest, listing, manifest_uri=uri, allow_buckets=allow_buckets)
+    raw = _optional(store, join(folder, EXPORT_RECORD))
+    record = None if raw is None else ExportRecord.from_bytes(raw, where=join(folder, EXPORT_RECORD))
+    files = _with_record(found, record, folder) if record else tuple(_plain_file(o) for o in found)
+    if record is None:
+        notes.append("this export carries no hashes: every item is parsed and checked, but lost lines cannot be noticed")
+    return ImportSource(
+        folder, "datapipeline", files, record, tuple(notes), _orphans(listing.values(), {f.uri for f in files})
+    )
+
+
+def _resolve_all(
+    store: ObjectStore,
+    manifest: manifests.Manifest,
+    listing: dict[str, ObjectInfo],
+    *,
+    manifest_uri: str,
+    allow_buckets: tuple[str, ...],
+) -> tuple[list[ObjectInfo], list[str]]:
+    found: list[ObjectInfo] = []
+    missing: list[str] = []
+    notes: dict[str, int] = {}
+    for entry in manifest.entries:
+        resolved = manifests.resolve(entry.url, manifest_uri=manifest_uri, allow_buckets=allow_buckets)
+        info = next(filter(None, (listing.get(u) or store.head(u) for u in resolved.candidate_uris)), None)
+        if info is None:
+            missing.append(resolved.candidate_uris[0])
+            continue
+        found.append(info)
+        if resolved.note:
+            notes[resolved.note] = notes.get(resolved.note, 0) + 1
+    _refuse_missing(manifest_uri, missing)
+    _refuse_twice(manifest_uri, found)
+    return found, [f"{note} ({count} files)" if count > 1 else note for note, count in notes.items()]
+
+
+def _refuse_missing(where: str, missing: list[str]) -> None:
+    if missing:
+        msg = f"{where}: {len(missing)} listed files are not there: {_named(missing)}; the export is incomplete"
+        raise IntegrityError(msg)
+
+
+def _refuse_twice(where: str, found: list[ObjectInfo]) -> None:
+    twice = sorted(uri for uri, count in Counter(o.uri for o in found).items() if count > 1)
+    if twice:
+        msg = f"{where} lists the same file twice: {_named(twice)}"
+        raise IntegrityError(msg)
+
+
+def _plain_file(info: ObjectInfo) -> InputFile:
+    if info.bytes == 0:
+        msg = f"{info.uri} is empty although the manifest lists it; a data file holds at least one item"
+        raise IntegrityError(msg)
+    return InputFile(info.uri, info.bytes, info.etag)
+
+
+def _with_record(found: list[ObjectInfo], record: ExportRecord, folder: str) -> tuple[InputFile, ...]:
+    known = {f.name: f for f in record.files}
+    names = {o.uri.rpartition("/")[2]: o for o in found}
+    where = join(folder, EXPORT_RECORD)
+    differing = sorted(set(known) ^ set(names))
+    if differing:
+        msg = f"{where} and manifest do not list the same files: {_named(differing)}"
+        raise IntegrityError(msg)
+    wrong = [f"{n} has {names[n].bytes} of {f.bytes} bytes" for n, f in known.items() if names[n].bytes != f.bytes]
+    if wrong:
+        msg = f"{folder}: size differs from {EXPORT_RECORD}: {_named(wrong)}"
+        raise IntegrityError(msg)
+    return tuple(
+        InputFile(o.uri, o.bytes, o.etag, known[n].sha256, None, known[n].item_count, known[n].plain_bytes)
+        for n, o in names.items()
+    )
+
+
+def _from_native(store: ObjectStore, folder: str, summary: bytes) -> ImportSource:
+    where = join(folder, NATIVE_SUMMARY)
+    about = native_manifest.parse_summary(summary, where=where)
+    files_uri = join(folder, native_manifest.FILES_NAME)
+    listed = native_manifest.parse_files(store.get(files_uri), where=files_uri)
+    native_manifest.check_totals(about, listed, where=where)
+    listing = {o.uri: o for o in store.list(folder)}
+    uris = [(entry, native_manifest.resolve(entry.data_file_key, folder=folder)) for entry in listed]
+    _refuse_missing(files_uri, [uri for _, uri in uris if uri not in listing])
+    files = tuple(
+        InputFile(uri, listing[uri].bytes, listing[uri].etag, md5=entry.md5, item_count=entry.item_count)
+        for entry, uri in uris
+    )
+    return ImportSource(folder, "native", files, None, (), _orphans(listing.values(), {f.uri for f in files}))
+
+
+def _from_folder(store: ObjectStore, folder: str) -> ImportSource:
+    single = store.head(folder)
+    found = [single] if single else list(store.list(folder))
+    prefix = folder.rstrip("/") + "/"
+    data = [o for o in found if single or _is_data(o, prefix)]
+    skipped = tuple(o.uri for o in found if o not in data)
+    if not data:
+        msg = f"{folder} holds no data file ({len(found)} objects, all hidden, empty or in sub-folders)"
+        raise PreconditionError(msg)
+    notes = [f"no manifest: all {len(data)} data files are read; leftovers of failed attempts cannot be told apart"]
+    if skipped:
+        notes.append(f"skipped: {_named(skipped)}")
+    return ImportSource(folder, "folder", tuple(_plain_file(o) for o in data), None, tuple(notes), skipped)
+
+
+def _is_data(info: ObjectInfo, prefix: str) -> bool:
+    inner = info.uri[len(prefix) :]
+    hidden = inner.startswith(("_", ".")) or inner.endswith(MARKER_SUFFIX) or inner == MANIFEST
+    return bool(inner) and "/" not in inner and not hidden and info.bytes > 0
+
+
+def _orphans(objects: Iterable[ObjectInfo], listed: set[str]) -> tuple[str, ...]:
+    return tuple(_data_names(o.uri for o in objects if o.uri not in listed))
+
+
+def _data_names(uris: Iterable[str]) -> Iterator[str]:
+    for uri in uris:
+        name = uri.rstrip("/").rpartition("/")[2]
+        own = name.startswith(("_", ".", "manifest")) or name.endswith(MARKER_SUFFIX) or uri.endswith("/")
+        if not own:
+            yield uri
+
+
+def _named(names: Iterable[str]) -> str:
+    shown = list(names)
+    more = f" and {len(shown) - NAMED_IN_MESSAGE} more" if len(shown) > NAMED_IN_MESSAGE else ""
+    return ", ".join(shown[:NAMED_IN_MESSAGE]) + more

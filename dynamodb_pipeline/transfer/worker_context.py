@@ -1,0 +1,40 @@
+"""What a worker needs to build its own clients: picklable, made by the driver, opened on the node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from dynamodb_pipeline.aws_clients import AwsClients, AwsSettings
+from dynamodb_pipeline.runtime import ensure_boto3
+from dynamodb_pipeline.transfer.connection import Endpoint
+from dynamodb_pipeline.transfer.credentials import credentials_of
+from dynamodb_pipeline.transfer.local_store import AnyObjectStore
+from dynamodb_pipeline.transfer.object_store import ObjectStore, S3ObjectStore, bucket_clients
+from dynamodb_pipeline.transfer.wire import DynamoDbWire
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """Settings of AWS access and of stored objects, for a worker on any node."""
+
+    aws: AwsSettings
+    put_options: tuple[tuple[str, str], ...] = field(default=())
+
+    def clients(self) -> AwsClients:
+        ensure_boto3()
+        return AwsClients(settings=self.aws)
+
+    def store(self, clients: AwsClients) -> ObjectStore:
+        return object_store(clients, put_options=dict(self.put_options))
+
+    def wire(self, clients: AwsClients) -> DynamoDbWire:
+        endpoint = Endpoint.from_client(clients.client("dynamodb"))
+        return DynamoDbWire(endpoint, credentials_of(clients.session))
+
+
+def object_store(clients: Any, *, put_options: dict[str, str] | None = None) -> ObjectStore:
+    """Objects in S3 by `clients` (`aws_clients.AwsClients`), or in local folders, by their address."""
+    owner = clients.bucket_owner
+    client_for = bucket_clients(clients.client, bucket_owner=owner)
+    return AnyObjectStore(S3ObjectStore(client_for, bucket_owner=owner, put_options=put_options))
