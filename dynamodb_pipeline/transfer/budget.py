@@ -180,19 +180,21 @@ class RateBudget:
         self._now = max(now, self._now)
         head = self._queue[0].estimate if self._queue else {}
         for name, meter in self._resources.items():
-            meter.accrue(grown_s, need=meter.need(head.get(name, 0.0)))
+            meter.accrue(grown_s, waiting=head.get(name, 0.0))
 
     def _limited(self, reservation: Reservation) -> list[tuple[str, RateMeter, float]]:
-        """The resources with a rate that the request needs, and how much of each."""
+        """The resources with a rate that the request needs, and its estimate for each."""
         meters = ((name, self._resources.get(name), units) for name, units in reservation.estimate.items())
-        return [(name, meter, meter.need(units)) for name, meter, units in meters if meter is not None]
+        return [(name, meter, units) for name, meter, units in meters if meter is not None]
 
     def _head_wait_s(self, share: float) -> float:
         needed = self._limited(self._queue[0])
-        return max((meter.wait_s(need, share=share, now=self._now) for _, meter, need in needed), default=0.0)
+        return max(
+            (meter.wait_s(units, share=share, now=self._now) for _, meter, units in needed), default=0.0
+        )
 
     def _grant(self, reservation: Reservation) -> Reservation:
-        reservation.charges = {name: meter.grant(need) for name, meter, need in self._limited(reservation)}
+        reservation.charges = {name: meter.grant(units) for name, meter, units in self._limited(reservation)}
         reservation.state = State.GRANTED
         self._in_flight_count += 1
         return reservation

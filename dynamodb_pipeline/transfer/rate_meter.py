@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dynamodb_pipeline.transfer.rate_window import WindowLedger, window_s
+from dynamodb_pipeline.transfer.rate_window import NOTHING, Cost, WindowLedger, window_s
 
 PACE = 0.985  # share of the allowed rate at which credit grows
 CATCH_UP_SHARE = 0.02  # of a window: credit that an idle moment may leave
-LEARNING = 0.1  # weight of the newest reply in the learnt excess over estimates
-EXCESS_LIMIT = 8.0  # an estimate is never raised further than this
+LEARNING = 0.1  # weight of the newest reply in what is learnt about estimates
+LEARNT_MIN, LEARNT_MAX = 0.05, 8.0  # bounds of consumed / estimated
 _ROUNDING = 1e-9
 
 
@@ -22,22 +22,23 @@ _ROUNDING = 1e-9
 class Charge:
     """What a granted request took from one resource."""
 
-    units: float
-    counted_s: float  # seconds' worth entered in the window ledger
+    units: float  # from the credit
+    cost: Cost  # in the window ledger
     rate: float  # units/s allowed at the grant
 
 
 class RateMeter:
     """Decides for one resource how long a request has to wait, and keeps what it cost."""
 
-    __slots__ = ("consumed", "credit", "excess", "ledger", "rate")
+    __slots__ = ("_answered", "_estimated", "_learnt", "consumed", "credit", "ledger", "rate")
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
         self.credit = 0.0
-        self.excess = 1.0  # learnt consumed / estimated, never below 1
         self.consumed = 0.0
         self.ledger = WindowLedger(window_s(rate))
+        self._learnt = 1.0  # consumed / estimated
+        self._estimated = self._answered = 0.0  # moving averages, units per request
 
     def set_rate(self, rate: float) -> None:
         """Allow `rate` units/s from now on; saved credit shrinks with it, debt stays."""
@@ -50,43 +51,40 @@ class RateMeter:
         """Units of credit that an idle moment may leave."""
         return self.rate * self.ledger.window_s * CATCH_UP_SHARE
 
-    def need(self, estimate: float) -> float:
-        """Units to charge for a request estimated at `estimate` units."""
-        return estimate * self.excess
-
-    def accrue(self, grown_s: float, *, need: float) -> None:
-        """Add credit for `grown_s` seconds, at most what the first waiter needs or may be saved."""
-        limit = max(self.saved_limit, need)
+    def accrue(self, grown_s: float, *, waiting: float) -> None:
+        """Add credit for `grown_s` seconds, at most what the first waiter's estimate needs and may be saved."""
+        limit = self.saved_limit + waiting * self._learnt
         if self.credit < limit:
             self.credit = min(limit, self.credit + PACE * self.rate * grown_s)
 
-    def wait_s(self, need: float, *, share: float, now: float) -> float:
-        """Seconds until `need` units fit while `share` of the rate is in use; infinity when unknown."""
+    def wait_s(self, estimate: float, *, share: float, now: float) -> float:
+        """Seconds until the request fits while `share` of the rate is in use; infinity when unknown."""
+        need = estimate * self._learnt
         missing = need - self.credit
         paid_in_s = missing / (PACE * self.rate * share) if missing > _ROUNDING * need else 0.0
-        return max(paid_in_s, self.ledger.wait_s(need / self.rate, now=now))
+        return max(paid_in_s, self.ledger.wait_s(self._cost(estimate), now=now))
 
-    def grant(self, need: float) -> Charge:
-        """Take `need` units."""
-        self.credit -= need
-        return Charge(need, self.ledger.open(need / self.rate), self.rate)
+    def grant(self, estimate: float) -> Charge:
+        """Charge a request estimated at `estimate` units."""
+        charge = Charge(estimate * self._learnt, self._cost(estimate), self.rate)
+        self.credit -= charge.units
+        self.ledger.open(charge.cost)
+        return charge
 
     def end(self, charge: Charge | None, consumed: float, *, now: float) -> None:
         """Settle a request by what it consumed; without a charge the resource was not foreseen."""
-        charge = charge or Charge(0.0, 0.0, self.rate)
-        self._refund(charge.units - consumed, charged=charge.units)
-        self.ledger.close(charge.counted_s, consumed / charge.rate, now=now)
+        charge = charge or Charge(0.0, NOTHING, self.rate)
+        self.credit += charge.units - consumed
+        self.ledger.close(charge.cost, consumed / charge.rate, now=now)
         self.consumed += consumed
 
     def learn(self, estimate: float, consumed: float) -> None:
-        """Raise later estimates when replies cost more than estimated."""
-        if estimate > 0.0:
-            seen = min(consumed / estimate, EXCESS_LIMIT)
-            self.excess = max(1.0, self.excess + LEARNING * (seen - self.excess))
+        """Compare what replies cost with what was estimated, on the whole."""
+        self._estimated += LEARNING * (estimate - self._estimated)
+        self._answered += LEARNING * (consumed - self._answered)
+        if self._estimated > 0.0:
+            self._learnt = min(LEARNT_MAX, max(LEARNT_MIN, self._answered / self._estimated))
 
-    def _refund(self, units: float, *, charged: float) -> None:
-        """Give back what was charged too much; a refund may be saved up to what one request had paid."""
-        raised = self.credit + units
-        if units > 0.0:
-            raised = max(self.credit, min(raised, max(charged, self.saved_limit)))
-        self.credit = raised
+    def _cost(self, estimate: float) -> Cost:
+        estimate_s = estimate / self.rate
+        return Cost(likely_s=estimate_s * self._learnt, feared_s=estimate_s * max(1.0, self._learnt))

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import dataclass
 
 WINDOW_S = 10.0
 SLOW_WINDOW_S = 60.0
 SLOW_RATE = 25.0  # units/s; up to here single requests are too coarse for a 10-s window
 WINDOW_LIMIT = 1.02  # share of a window's worth that may be consumed in it
-LARGE_SHARE = 0.05  # a request above this share of a window is held by the bucket alone (see budget.py)
+LARGE_SHARE = 0.07  # a request above this share of a window may come on top, one at a time
 TICKS = 1000  # replies are remembered with a grain of a thousandth of a window: bounded memory at any rate
 
 
@@ -26,47 +27,50 @@ def window_s(rate: float) -> float:
     return SLOW_WINDOW_S if rate <= SLOW_RATE else WINDOW_S
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What one request may consume, in seconds' worth: on the whole, and at worst as far as known."""
+
+    likely_s: float
+    feared_s: float
+
+
+NOTHING = Cost(0.0, 0.0)
+
+
 class WindowLedger:
     """Seconds' worth of units that requests in flight or answered in the last window may have consumed."""
 
-    __slots__ = ("_closed", "_open_s", "_recent_s", "window_s")
+    __slots__ = ("_closed", "_large_closed", "_large_open", "_open_s", "_recent_s", "window_s")
 
     def __init__(self, window_s: float) -> None:
         self.window_s = window_s
         self._open_s = 0.0
         self._recent_s = 0.0
         self._closed: deque[tuple[float, float]] = deque()  # (end of the tick of the reply, seconds' worth)
+        self._large_open: list[float] = []
+        self._large_closed: deque[tuple[float, float]] = deque()
 
-    def countable_s(self, amount_s: float) -> float:
-        """`amount_s`, or 0 when one request is so large that only the bucket can space it."""
-        return amount_s if amount_s <= LARGE_SHARE * self.window_s else 0.0
+    def open(self, cost: Cost) -> None:
+        """Count a request that is being granted."""
+        self._open_s += cost.feared_s
+        if self._is_large(cost.likely_s):
+            self._large_open.append(cost.likely_s)
 
-    def open(self, amount_s: float) -> float:
-        """Count a request that is being granted; returns what was counted, to be handed to `close`."""
-        counted_s = self.countable_s(amount_s)
-        self._open_s += counted_s
-        return counted_s
+    def close(self, cost: Cost, consumed_s: float, *, now: float) -> None:
+        """Replace what was opened by what was consumed; it stays for one window from `now` on."""
+        self._open_s = max(0.0, self._open_s - cost.feared_s)
+        if cost.likely_s in self._large_open:
+            self._large_open.remove(cost.likely_s)
+        if consumed_s > 0.0:
+            self._keep(consumed_s, now)
 
-    def close(self, counted_s: float, consumed_s: float, *, now: float) -> None:
-        """Replace what was counted by what was consumed; it stays for one window from `now` on."""
-        self._open_s = max(0.0, self._open_s - counted_s)
-        kept_s = self.countable_s(consumed_s)
-        if kept_s <= 0.0:
-            return
-        grain_s = self.window_s / TICKS
-        tick = math.ceil(now / grain_s) * grain_s
-        if self._closed and self._closed[-1][0] >= tick:
-            tick, before_s = self._closed.pop()
-            self._closed.append((tick, before_s + kept_s))
-        else:
-            self._closed.append((tick, kept_s))
-        self._recent_s += kept_s
-
-    def wait_s(self, amount_s: float, *, now: float) -> float:
-        """Seconds until `amount_s` fits: 0 now, infinity when only a reply can make room."""
+    def wait_s(self, cost: Cost, *, now: float) -> float:
+        """Seconds until a request may fit: 0 now, infinity when only a reply can make room."""
         self._expire(now)
-        excess_s = self._open_s + self._recent_s + self.countable_s(amount_s) - WINDOW_LIMIT * self.window_s
-        if excess_s <= 0.0 or self.countable_s(amount_s) == 0.0:
+        limit_s = WINDOW_LIMIT * self.window_s + self._largest_s(cost.likely_s)
+        excess_s = self._open_s + self._recent_s + cost.feared_s - limit_s
+        if excess_s <= 0.0:
             return 0.0
         for tick, kept_s in self._closed:
             excess_s -= kept_s
@@ -74,9 +78,31 @@ class WindowLedger:
                 return tick + self.window_s - now
         return math.inf
 
+    def _is_large(self, amount_s: float) -> bool:
+        return amount_s > LARGE_SHARE * self.window_s
+
+    def _largest_s(self, amount_s: float) -> float:
+        """The largest of the large requests, this one included; 0 when none is large."""
+        largest_s = amount_s if self._is_large(amount_s) else 0.0
+        if self._large_open or self._large_closed:
+            largest_s = max(largest_s, *self._large_open, *(kept_s for _, kept_s in self._large_closed))
+        return largest_s
+
+    def _keep(self, consumed_s: float, now: float) -> None:
+        grain_s = self.window_s / TICKS
+        tick = math.ceil(now / grain_s) * grain_s
+        self._recent_s += consumed_s
+        if self._is_large(consumed_s):
+            self._large_closed.append((tick, consumed_s))
+        if self._closed and self._closed[-1][0] >= tick:
+            tick, before_s = self._closed.pop()
+            consumed_s += before_s
+        self._closed.append((tick, consumed_s))
+
     def _expire(self, now: float) -> None:
-        closed = self._closed
-        while closed and closed[0][0] + self.window_s <= now:
-            self._recent_s -= closed.popleft()[1]
-        if not closed:
+        while self._closed and self._closed[0][0] + self.window_s <= now:
+            self._recent_s -= self._closed.popleft()[1]
+        while self._large_closed and self._large_closed[0][0] + self.window_s <= now:
+            self._large_closed.popleft()
+        if not self._closed:
             self._recent_s = 0.0  # ends the rounding error of a long run
