@@ -14,7 +14,8 @@ from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats import manifest as manifests
-from dynamodb_pipeline.formats import native_manifest
+from dynamodb_pipeline.formats import native_manifest as native
+from dynamodb_pipeline.formats.entry_location import choose, resolve
 from dynamodb_pipeline.formats.export_record import ExportRecord
 from dynamodb_pipeline.formats.key_schema import KeySchema
 from dynamodb_pipeline.transfer.object_store import ObjectInfo, ObjectMissingError, ObjectStore
@@ -28,6 +29,7 @@ from dynamodb_pipeline.transfer.run_folder import (
 )
 
 NAMED_IN_MESSAGE = 5
+NO_HASHES = "this export carries no hashes: every item is parsed and checked, but lost lines cannot be noticed"
 
 
 @dataclass(frozen=True)
@@ -122,18 +124,21 @@ def _from_manifest(store: ObjectStore, folder: str, data: bytes, *, allow_bucket
     uri = join(folder, MANIFEST)
     manifest = manifests.parse(data, where=uri)
     listing = {o.uri: o for o in store.list(folder)}
-    found, notes = _resolve_all(store, manifest, listing, manifest_uri=uri, allow_buckets=allow_buckets)
-    raw = _optional(store, join(folder, EXPORT_RECORD))
-    record = None if raw is None else ExportRecord.from_bytes(raw, where=join(folder, EXPORT_RECORD))
-    files = _with_record(found, record, folder) if record else tuple(_plain_file(o) for o in found)
+    found, notes = _find(store, manifest, listing, manifest_uri=uri, allow_buckets=allow_buckets)
+    where = join(folder, EXPORT_RECORD)
+    raw = _optional(store, where)
+    record = None if raw is None else ExportRecord.from_bytes(raw, where=where)
     if record is None:
-        notes.append("this export carries no hashes: every item is parsed and checked, but lost lines cannot be noticed")
-    return ImportSource(
-        folder, "datapipeline", files, record, tuple(notes), _orphans(listing.values(), {f.uri for f in files})
-    )
+        notes.append(NO_HASHES)
+        files = tuple(_plain_file(o) for o in found)
+    else:
+        record.check_manifest(manifest, where=where)
+        files = _with_record(found, record, folder)
+    orphans = _orphans(listing.values(), {f.uri for f in files})
+    return ImportSource(folder, "datapipeline", files, record, tuple(notes), orphans)
 
 
-def _resolve_all(
+def _find(
     store: ObjectStore,
     manifest: manifests.Manifest,
     listing: dict[str, ObjectInfo],
@@ -141,33 +146,26 @@ def _resolve_all(
     manifest_uri: str,
     allow_buckets: tuple[str, ...],
 ) -> tuple[list[ObjectInfo], list[str]]:
-    found: list[ObjectInfo] = []
-    missing: list[str] = []
-    notes: dict[str, int] = {}
-    for entry in manifest.entries:
-        resolved = manifests.resolve(entry.url, manifest_uri=manifest_uri, allow_buckets=allow_buckets)
-        info = next(filter(None, (listing.get(u) or store.head(u) for u in resolved.candidate_uris)), None)
-        if info is None:
-            missing.append(resolved.candidate_uris[0])
-            continue
-        found.append(info)
-        if resolved.note:
-            notes[resolved.note] = notes.get(resolved.note, 0) + 1
-    _refuse_missing(manifest_uri, missing)
-    _refuse_twice(manifest_uri, found)
-    return found, [f"{note} ({count} files)" if count > 1 else note for note, count in notes.items()]
+    """Every entry's object, in the manifest's order; listed objects are known without another request."""
+    places = {e.url: resolve(e.url, manifest_uri=manifest_uri, allow_buckets=allow_buckets) for e in manifest.entries}
+    elsewhere: dict[str, ObjectInfo | None] = {}
+
+    def info(uri: str) -> ObjectInfo | None:
+        if uri in listing or uri.startswith(manifest_uri.rpartition("/")[0] + "/"):
+            return listing.get(uri)
+        if uri not in elsewhere:
+            elsewhere[uri] = store.head(uri)
+        return elsewhere[uri]
+
+    chosen = choose(places, exists=lambda uri: info(uri) is not None)
+    found = [known for e in manifest.entries if (known := info(chosen[e.url])) is not None]
+    counted = Counter(place.note for place in places.values() if place.note)
+    return found, [f"{note} ({count} files)" for note, count in counted.items()]
 
 
 def _refuse_missing(where: str, missing: list[str]) -> None:
     if missing:
         msg = f"{where}: {len(missing)} listed files are not there: {_named(missing)}; the export is incomplete"
-        raise IntegrityError(msg)
-
-
-def _refuse_twice(where: str, found: list[ObjectInfo]) -> None:
-    twice = sorted(uri for uri, count in Counter(o.uri for o in found).items() if count > 1)
-    if twice:
-        msg = f"{where} lists the same file twice: {_named(twice)}"
         raise IntegrityError(msg)
 
 
@@ -181,11 +179,6 @@ def _plain_file(info: ObjectInfo) -> InputFile:
 def _with_record(found: list[ObjectInfo], record: ExportRecord, folder: str) -> tuple[InputFile, ...]:
     known = {f.name: f for f in record.files}
     names = {o.uri.rpartition("/")[2]: o for o in found}
-    where = join(folder, EXPORT_RECORD)
-    differing = sorted(set(known) ^ set(names))
-    if differing:
-        msg = f"{where} and manifest do not list the same files: {_named(differing)}"
-        raise IntegrityError(msg)
     wrong = [f"{n} has {names[n].bytes} of {f.bytes} bytes" for n, f in known.items() if names[n].bytes != f.bytes]
     if wrong:
         msg = f"{folder}: size differs from {EXPORT_RECORD}: {_named(wrong)}"
@@ -196,20 +189,21 @@ def _with_record(found: list[ObjectInfo], record: ExportRecord, folder: str) -> 
     )
 
 
-def _from_native(store: ObjectStore, folder: str, summary: bytes) -> ImportSource:
+def _from_native(store: ObjectStore, folder: str, data: bytes) -> ImportSource:
     where = join(folder, NATIVE_SUMMARY)
-    about = native_manifest.parse_summary(summary, where=where)
-    files_uri = join(folder, native_manifest.FILES_NAME)
-    listed = native_manifest.parse_files(store.get(files_uri), where=files_uri)
-    native_manifest.check_totals(about, listed, where=where)
+    summary = native.parse_summary(data, where=where)
+    files_uri = join(folder, native.FILES_NAME)
+    listed = native.parse_files(store.get(files_uri), where=files_uri, summary=summary)
     listing = {o.uri: o for o in store.list(folder)}
-    uris = [(entry, native_manifest.resolve(entry.data_file_key, folder=folder)) for entry in listed]
-    _refuse_missing(files_uri, [uri for _, uri in uris if uri not in listing])
-    files = tuple(
-        InputFile(uri, listing[uri].bytes, listing[uri].etag, md5=entry.md5, item_count=entry.item_count)
-        for entry, uri in uris
-    )
+    places = {f.key: native.data_file_uris(f, summary=summary, summary_uri=where) for f in listed}
+    uris = {key: next((u for u in tried if u in listing), None) for key, tried in places.items()}
+    _refuse_missing(files_uri, [places[key][0] for key, uri in uris.items() if uri is None])
+    files = tuple(_native_file(f, listing[str(uris[f.key])]) for f in listed)
     return ImportSource(folder, "native", files, None, (), _orphans(listing.values(), {f.uri for f in files}))
+
+
+def _native_file(listed: native.NativeFile, info: ObjectInfo) -> InputFile:
+    return InputFile(info.uri, info.bytes, info.etag, md5=listed.md5_base64, item_count=listed.item_count)
 
 
 def _from_folder(store: ObjectStore, folder: str) -> ImportSource:
