@@ -136,9 +136,7 @@ class Connection:
 class ConnectionPool:
     """Idle connections to one endpoint, newest first; each is used by one thread at a time."""
 
-    def __init__(
-        self, endpoint: Endpoint, *, timeouts: Timeouts, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, *, timeouts: Timeouts, clock: Callable[[], float] = time.monotonic) -> None:
         self._endpoint = endpoint
         self._timeouts = timeouts
         self._context = tls_context() if endpoint.tls else None

@@ -61,9 +61,7 @@ def scan_page_of(body: bytes) -> ScanPage:
         fields = _parsed(body)
         items = fields.get("Items")
         if not isinstance(items, list) or len(items) != fields.get("Count"):
-            raise bad_field(
-                operation="Scan", name="Items", problem="is missing or is not as long as Count says"
-            )
+            raise bad_field(operation="Scan", name="Items", problem="is missing or is not as long as Count says")
     return ScanPage(
         body,
         count_field(fields, "Count"),

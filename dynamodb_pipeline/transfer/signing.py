@@ -48,9 +48,7 @@ def signing_key(secret_key: str, scope: Scope) -> bytes:
     return key
 
 
-def signature(
-    key: bytes, scope: Scope, timestamp: str, headers: Sequence[tuple[str, str]], payload: bytes
-) -> str:
+def signature(key: bytes, scope: Scope, timestamp: str, headers: Sequence[tuple[str, str]], payload: bytes) -> str:
     """
     Return the hex signature of a POST to "/".
 

@@ -19,6 +19,7 @@ from typing import Any, Callable
 
 from dynamodb_pipeline.transfer.connection import ConnectionPool, Endpoint, Timeouts
 from dynamodb_pipeline.transfer.credentials import Credentials
+from dynamodb_pipeline.transfer.error_reply import error_from_reply
 from dynamodb_pipeline.transfer.http1 import Message, MessageError, render_message
 from dynamodb_pipeline.transfer.signing import KeyPair, Signer
 from dynamodb_pipeline.transfer.wire_errors import (
@@ -27,7 +28,6 @@ from dynamodb_pipeline.transfer.wire_errors import (
     ExpiredCredentials,
     Transient,
     WireError,
-    error_from_reply,
 )
 
 __all__ = ["Credentials", "DynamoDbWire", "Endpoint", "Reply", "Timeouts"]

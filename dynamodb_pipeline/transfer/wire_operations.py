@@ -61,9 +61,7 @@ class ScanRequest(NamedTuple):
         if self.consistent:
             fields["ConsistentRead"] = True
         text = _json(fields)
-        return (
-            text if self.start_key is None else text[:-1] + b',"ExclusiveStartKey":' + self.start_key + b"}"
-        )
+        return text if self.start_key is None else text[:-1] + b',"ExclusiveStartKey":' + self.start_key + b"}"
 
 
 def scan_page(wire: DynamoDbWire, request: ScanRequest) -> ScanPage:
@@ -185,9 +183,7 @@ class WriteReply(NamedTuple):
     consumed: Units | None
 
 
-def put_item(
-    wire: DynamoDbWire, table: str, *, item: bytes, condition: Condition | None = None
-) -> WriteReply:
+def put_item(wire: DynamoDbWire, table: str, *, item: bytes, condition: Condition | None = None) -> WriteReply:
     """
     Put one item (DynamoDB JSON) if `condition` holds.
 
@@ -201,16 +197,12 @@ def put_item(
     return _write(wire, "PutItem", table, b'"Item":' + item, condition)
 
 
-def delete_item(
-    wire: DynamoDbWire, table: str, *, key: bytes, condition: Condition | None = None
-) -> WriteReply:
+def delete_item(wire: DynamoDbWire, table: str, *, key: bytes, condition: Condition | None = None) -> WriteReply:
     """Delete the item with this key (DynamoDB JSON) if `condition` holds; raises as `put_item`."""
     return _write(wire, "DeleteItem", table, b'"Key":' + key, condition)
 
 
-def _write(
-    wire: DynamoDbWire, operation: str, table: str, what: bytes, condition: Condition | None
-) -> WriteReply:
+def _write(wire: DynamoDbWire, operation: str, table: str, what: bytes, condition: Condition | None) -> WriteReply:
     fields: dict[str, Any] = {"TableName": table, "ReturnConsumedCapacity": "INDEXES"}
     if condition is not None:
         fields["ConditionExpression"] = condition.expression
