@@ -1,1 +1,1 @@
-"""Attribute values, item lines, manifests, export record and digest: pure functions over bytes and dicts, stdlib only."""
+"""What the files hold: items, lines, manifests, export record, digest. Pure functions, stdlib only."""

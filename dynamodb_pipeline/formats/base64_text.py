@@ -1,4 +1,10 @@
-"""Binary values as DynamoDB's JSON carries them: base64 of the standard alphabet, checked strictly."""
+"""
+Binary values as DynamoDB's JSON carries them: base64 of the standard alphabet, checked strictly.
+
+The service refuses a length that is no multiple of four ("Base64 encoded length is expected a multiple of 4
+bytes", scylladb issue 6487) and spare bits that are not zero ("Invalid last non-pad Base64 character", recorded
+in dynalite's tests). So one value has one text, and texts can be compared instead of bytes.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +13,21 @@ import re
 
 from dynamodb_pipeline.formats.item_error import ItemError
 
-# The service refuses a length that is no multiple of four and spare bits that are not zero ("Base64 encoded
-# length is expected a multiple of 4 bytes", "Invalid last non-pad Base64 character"): both would make two
-# texts of one value. Of the last character before "=" only 4 of 6 bits carry data, before "==" only 2.
-_BASE64 = re.compile(
-    r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)?", re.ASCII
-)
+# Before "=" the last character carries 4 bits of data and 2 spare ones, before "==" 2 and 4.
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)?")
 
 
-def is_base64(text: str) -> bool:
-    """Whether `text` is canonical base64: alphabet, padding and zero spare bits; the empty text is."""
-    return _BASE64.fullmatch(text) is not None
+def decoded_length(text: str) -> int:
+    """
+    How many bytes `text` stands for.
+
+    Raises:
+        ItemError: anything but canonical base64; lenient decoders drop characters without a word.
+    """
+    if _BASE64.fullmatch(text) is None:
+        reason = "binary must be base64 with its padding, zero spare bits and nothing else"
+        raise ItemError(reason)
+    return len(text) // 4 * 3 - (text.endswith("=") + text.endswith("=="))
 
 
 def decode_base64(text: str) -> bytes:
@@ -25,9 +35,7 @@ def decode_base64(text: str) -> bytes:
     The bytes of a binary value.
 
     Raises:
-        ItemError: anything but canonical base64 (lenient decoders drop characters silently).
+        ItemError: as `decoded_length`.
     """
-    if not is_base64(text):
-        reason = "binary must be base64 with correct padding and no other characters"
-        raise ItemError(reason)
+    decoded_length(text)
     return binascii.a2b_base64(text)

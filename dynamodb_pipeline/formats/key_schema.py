@@ -43,21 +43,21 @@ class KeyAttribute:
             message = f"key attribute name must have 1 to {MAX_KEY_NAME_BYTES} bytes"
             raise ValueError(message)
 
-    def value_bytes(self, value: Mapping[str, Any]) -> bytes:
+    def value_bytes(self, value: Any) -> bytes:
         """
         The key value's own bytes: UTF-8, canonical number text, or decoded binary.
 
         Raises:
             ItemError: another type than the schema's, empty, too long, or no valid value.
         """
-        text = value.get(self.type)
-        if text is None:
-            reason = f"{self.role} key must be of type {self.type}, not {', '.join(map(str, value)) or 'empty'}"
+        text = value.get(self.type) if isinstance(value, Mapping) else None
+        if not isinstance(text, str):
+            reason = f"{self.role} key must be of type {self.type}"
             raise ItemError(reason, (self.name,))
         try:
             raw = _VALUE_BYTES[self.type](text)
         except UnicodeEncodeError as err:
-            reason = "key holds a lone surrogate, which is no character"
+            reason = "text holds a lone surrogate, which is no character"
             raise ItemError(reason, (self.name,)) from err
         except ItemError as err:
             raise err.within(self.name) from None

@@ -1,10 +1,9 @@
 """
-DynamoDB's numbers as text, never as float: 38 significant digits, 1E-130 to 9.99...E+125 and zero.
+DynamoDB's numbers as text, never as float: 38 significant digits, 1E-130 to 9.99...E+125, and zero.
 
-Source of the limits: developer guide, "Supported data types and naming rules", Number. What the service takes
-as text was recorded against it by others (nubo-db/dynoxide issue 109, ExtendDB/extenddb pull request 7):
-a leading "+", leading zeros and an exponent with or without sign are accepted; it answers in plain notation
-without needless zeros, "-0" as "0".
+Limits: developer guide, "Supported data types and naming rules". Which texts the service takes and gives back
+was recorded against it by others: nubo-db/dynoxide issue 109 (leading plus), ExtendDB/extenddb pull request 7
+(leading zeros, `-0`), paritysuite/dynamodb-conformance limits/numberExponent and limits/numberByteSize.
 """
 
 from __future__ import annotations
@@ -17,10 +16,9 @@ MAX_SIGNIFICANT_DIGITS = 38
 MIN_EXPONENT = -130
 MAX_EXPONENT = 125
 
-# Already as the service answers and, with at most 38 characters, within every limit.
-_CANONICAL = re.compile(r"0|-?(?:[1-9][0-9]*|0\.[0-9]*[1-9]|[1-9][0-9]*\.[0-9]*[1-9])")
-_NUMBER = re.compile(r"([+-]?)(?:([0-9]+)\.?([0-9]*)|\.([0-9]+))(?:[eE]([+-]?[0-9]+))?")
-_MAX_EXPONENT_DIGITS = 10  # of Java's int, in which the service counts; also keeps int() cheap
+# What the service would answer with; within every limit when it has at most 38 characters.
+_CANONICAL = re.compile(r"0|-?(?:[1-9][0-9]*(?:\.[0-9]*[1-9])?|0\.[0-9]*[1-9])")
+_NUMBER = re.compile(r"([+-]?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,19}))?")
 
 
 def canonical_number(text: str) -> str:
@@ -34,65 +32,54 @@ def canonical_number(text: str) -> str:
     """
     if len(text) <= MAX_SIGNIFICANT_DIGITS and _CANONICAL.fullmatch(text):
         return text
-    sign, digits, exponent = _significant(text)
-    if not digits:
-        return "0"
-    return ("-" if sign == "-" else "") + _plain(digits, exponent)
-
-
-def check_number(text: str) -> None:
-    """Raise ItemError unless `text` is a number DynamoDB stores."""
-    canonical_number(text)
-
-
-def number_size_bytes(text: str) -> int:
-    """
-    Bytes the number counts towards the item's size; `text` must be valid.
-
-    One byte per two significant digits, rounded up, and one more (developer guide, "DynamoDB item sizes and
-    formats": "approximately"); a negative number takes one more, as measured by others.
-    """
-    sign, digits, _ = _significant(text)
-    return (len(digits) + 1) // 2 + 1 + (sign == "-" and digits != "")
-
-
-def _significant(text: str) -> tuple[str, str, int]:
-    """Sign, significant digits, and the power of ten of the first of them; no digits for zero."""
     match = _NUMBER.fullmatch(text)
     if match is None:
         reason = "number must be decimal text such as -12.5 or 1E+3"
         raise ItemError(reason)
-    sign, whole, fraction, bare_fraction, exponent_text = match.groups()
-    whole, fraction = whole or "", fraction or bare_fraction or ""
-    digits = (whole + fraction).lstrip("0")
-    exponent = len(digits) - len(fraction) - 1 + _exponent(exponent_text)
+    sign, whole, fraction, bare_fraction, exponent = match.groups()
+    fraction = fraction or bare_fraction or ""
+    digits = ((whole or "") + fraction).lstrip("0")
+    # The power of ten of the first significant digit; a zero is judged by the exponent it is written with.
+    magnitude = int(exponent or "0") + (len(digits) - len(fraction) - 1 if digits else 0)
     digits = digits.rstrip("0")
-    if digits:
-        _check_limits(digits, exponent)
-    return sign, digits, exponent
+    _check_limits(len(digits), magnitude)
+    return ("-" if sign == "-" else "") + _plain(digits, magnitude) if digits else "0"
 
 
-def _exponent(text: str | None) -> int:
-    if text is None:
-        return 0
-    if len(text) > _MAX_EXPONENT_DIGITS:
-        reason = "number's exponent has more than 10 characters"
+def number_size_bytes(text: str) -> int:
+    """
+    Bytes the number counts towards the item's size.
+
+    1, plus a byte for every two significant digits begun before the point and after it, plus 1 for a minus:
+    measured to the byte against the service (dynamodb-conformance, limits/numberByteSize). The developer
+    guide's "approximately 1 byte per two significant digits + 1" is a byte less for `3.14159` or `-1`.
+
+    Raises:
+        ItemError: as `canonical_number`.
+    """
+    canonical = canonical_number(text)
+    whole, _, fraction = canonical.partition(".")
+    if whole.startswith("-"):
+        return number_size_bytes(canonical[1:]) + 1
+    if not fraction:
+        return (len(whole.rstrip("0")) + 1) // 2 + 1
+    if whole == "0":
+        return (len(fraction.lstrip("0")) + 1) // 2 + 1
+    return (len(whole) + 1) // 2 + (len(fraction) + 1) // 2 + 1
+
+
+def _check_limits(digit_count: int, magnitude: int) -> None:
+    if digit_count > MAX_SIGNIFICANT_DIGITS:
+        reason = f"number has {digit_count} significant digits, DynamoDB keeps {MAX_SIGNIFICANT_DIGITS}"
         raise ItemError(reason)
-    return int(text)
-
-
-def _check_limits(digits: str, exponent: int) -> None:
-    if len(digits) > MAX_SIGNIFICANT_DIGITS:
-        reason = f"number has {len(digits)} significant digits, DynamoDB keeps at most {MAX_SIGNIFICANT_DIGITS}"
-        raise ItemError(reason)
-    if not MIN_EXPONENT <= exponent <= MAX_EXPONENT:
+    if not MIN_EXPONENT <= magnitude <= MAX_EXPONENT:
         reason = f"number's magnitude is outside 1E{MIN_EXPONENT} to 9.99...E+{MAX_EXPONENT}"
         raise ItemError(reason)
 
 
-def _plain(digits: str, exponent: int) -> str:
-    """Plain notation of 0.digits x 10^(exponent + 1)."""
-    point = exponent + 1
+def _plain(digits: str, magnitude: int) -> str:
+    """`digits`, the first of them worth 10^magnitude, without an exponent."""
+    point = magnitude + 1
     if point <= 0:
         return "0." + "0" * -point + digits
     if point >= len(digits):
