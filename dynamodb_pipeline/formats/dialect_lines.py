@@ -1,0 +1,124 @@
+"""
+The known ways of writing an item as a line, and one line of a given one.
+
+The tags' first letter tells DynamoDB's own JSON (`S`) from the connector's (`s`), 0x03 tells Hive text, and the
+members tell a native export's `{"Item": {...}}` from an item whose only attribute is called Item: the reading in which
+every value has one tag and content of that tag's type. No line is whole in both, because only the content of `M` is
+an object, and below an `M` the two readings ask for different things.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Callable
+
+from dynamodb_pipeline.formats.hive_text import parse_hive_line
+from dynamodb_pipeline.formats.item_error import ItemError
+from dynamodb_pipeline.formats.json_text import JsonTextError, parse_json
+from dynamodb_pipeline.formats.tags import dynamodb_tag, to_dynamodb
+
+NAME_SEPARATOR = b"\x03"
+
+
+class Dialect(str, Enum):
+    """A way of writing items; `.value` is its name in reports."""
+
+    CONNECTOR = "connector-json"  # Data Pipeline and the connector's tools: s, sS, bOOL, nULL or nULLValue
+    LOWER_CASE = "lower-case-json"  # tools around Data Pipeline: s, ss, bool, null; read as CONNECTOR
+    HIVE = "hive-text"  # name 0x03 {"s":"x"} 0x02 ...
+    DYNAMODB_JSON = "dynamodb-json"  # S, SS, BOOL, NULL
+    NATIVE = "native-export"  # {"Item": {"a": {"S": "x"}}}
+    EMPTY = "empty"  # no line at all: an empty partition of a native export
+
+
+UPPER_CASE = frozenset({Dialect.DYNAMODB_JSON, Dialect.NATIVE})
+_TOLD_APART = (Dialect.CONNECTOR, Dialect.DYNAMODB_JSON, Dialect.NATIVE, Dialect.HIVE)
+
+
+def parse_line(line: bytes, dialect: Dialect) -> dict[str, Any]:
+    """
+    The item of one line, tags in upper case, numbers as text.
+
+    Raises:
+        ItemError: malformed or not strict JSON, or tags that are unknown or of another dialect.
+    """
+    try:
+        attributes = _ATTRIBUTES[dialect](line)
+        item = to_dynamodb(attributes)
+    except JsonTextError as err:
+        raise ItemError(str(err)) from err
+    except RecursionError:
+        reason = "nested too deep"
+        raise ItemError(reason) from None
+    _check_case(attributes, dialect)
+    return item
+
+
+def line_dialect(line: bytes) -> Dialect | None:
+    """
+    The one dialect in which `line` is a whole item that is not empty; None when there is none.
+
+    LOWER_CASE is not told from CONNECTOR here: most lines fit both.
+    """
+    candidates = (Dialect.HIVE,) if NAME_SEPARATOR in line else _TOLD_APART
+    fitting = [dialect for dialect in candidates if _fits(line, dialect)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def likely_dialect(line: bytes) -> Dialect | None:
+    """What a line with a damaged or invalid item was meant to be, by the tags it has; None when nothing tells."""
+    try:
+        tree = parse_json(line)
+    except JsonTextError:
+        return Dialect.HIVE if NAME_SEPARATOR in line else None
+    plain = _case_of_tags(tree)
+    wrapped = _case_of_tags(tree["Item"]) if is_wrapped(tree) else None
+    if plain is not None and wrapped is not None:
+        return None
+    return Dialect.NATIVE if wrapped is Dialect.DYNAMODB_JSON else plain
+
+
+def is_wrapped(tree: Any) -> bool:
+    """Whether parsed JSON looks like `{"Item": {...}}`, which may also be an item with an attribute called Item."""
+    return isinstance(tree, dict) and tree.keys() == {"Item"} and isinstance(tree["Item"], dict)
+
+
+def _fits(line: bytes, dialect: Dialect) -> bool:
+    try:
+        return bool(parse_line(line, dialect))
+    except ItemError:
+        return False
+
+
+def _check_case(attributes: dict[str, Any], dialect: Dialect) -> None:
+    upper = dialect in UPPER_CASE
+    for name, value in attributes.items():
+        for tag in value:
+            if (tag < "a") is not upper:
+                reason = f"tag {tag} is not of {dialect.value}"
+                raise ItemError(reason, (name,))
+
+
+def _case_of_tags(tree: Any) -> Dialect | None:
+    """DYNAMODB_JSON or CONNECTOR by the first value that has one tag and nothing else."""
+    for value in tree.values() if isinstance(tree, dict) else ():
+        if isinstance(value, dict) and len(value) == 1 and dynamodb_tag(tag := next(iter(value))):
+            return Dialect.DYNAMODB_JSON if tag < "a" else Dialect.CONNECTOR
+    return None
+
+
+def _unwrapped(line: bytes) -> Any:
+    tree = parse_json(line)
+    if not is_wrapped(tree):
+        reason = "a native export's line is an object with the one member Item"
+        raise ItemError(reason)
+    return tree["Item"]
+
+
+_ATTRIBUTES: dict[Dialect, Callable[[bytes], Any]] = {
+    Dialect.CONNECTOR: parse_json,
+    Dialect.LOWER_CASE: parse_json,
+    Dialect.DYNAMODB_JSON: parse_json,
+    Dialect.NATIVE: _unwrapped,
+    Dialect.HIVE: parse_hive_line,
+}

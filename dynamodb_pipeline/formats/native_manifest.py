@@ -1,0 +1,180 @@
+"""
+The two manifests of DynamoDB's own export to S3 (`manifest-summary.json`, `manifest-files.json`).
+
+They carry what Data Pipeline's manifest lacks: an item count and an MD5 for every data file. Both are
+checked. Data files are looked for relative to where the manifests lie now, not by the keys of the day of
+the export. Layout:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.entry_location import check_entry_url
+from dynamodb_pipeline.formats.foreign import FormatError
+from dynamodb_pipeline.formats.json_text import JsonTextError, integer, parse_json
+from dynamodb_pipeline.formats.lines import iter_lines
+
+SUMMARY_NAME = "manifest-summary.json"
+FILES_NAME = "manifest-files.json"
+_MD5 = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # base64 of 16 bytes
+_EXPORT_FOLDER = re.compile(r"(?:.*/)?AWSDynamoDB/[^/]+/(?=.)")
+
+
+@dataclass(frozen=True)
+class NativeSummary:
+    """
+    What `manifest-summary.json` says of a full export in DynamoDB JSON.
+
+    Attributes:
+        table_arn: of the exported table; None when the writer left it out.
+        table_id: of the exported table, likewise.
+        export_time: the point in time the data is of, ISO 8601; None when absent.
+        item_count: of all data files together.
+        files_key: S3 key of `manifest-files.json` on the day of the export.
+    """
+
+    table_arn: str | None
+    table_id: str | None
+    export_time: str | None
+    item_count: int
+    files_key: str
+
+
+@dataclass(frozen=True)
+class NativeFile:
+    """One data file: its S3 key on the day of the export, its items, its MD5 as base64, its ETag then."""
+
+    data_file_key: str
+    item_count: int
+    md5: str
+    etag: str | None
+
+    def check_stored(self, data: bytes, *, name: str) -> None:
+        """Raise IntegrityError unless `data`, the object as stored, has the MD5 of the manifest."""
+        found = md5_base64(data)
+        if found != self.md5:
+            msg = f"{name}: MD5 {found}, {FILES_NAME} says {self.md5}; the object was cut or changed"
+            raise IntegrityError(msg)
+
+
+def parse_summary(data: bytes, *, where: str) -> NativeSummary:
+    """
+    Raises:
+        FormatError: an incremental export, or Amazon Ion output.
+        IntegrityError: no JSON, or a member that is needed is missing or of the wrong type.
+    """
+    members = _object(data, where)
+    _refuse_other_exports(members, where)
+    return NativeSummary(
+        table_arn=_text_or_none(members, "tableArn", where),
+        table_id=_text_or_none(members, "tableId", where),
+        export_time=_text_or_none(members, "exportTime", where),
+        item_count=_count(members, "itemCount", where),
+        files_key=_text(members, "manifestFilesS3Key", where),
+    )
+
+
+def parse_files(data: bytes, *, where: str) -> tuple[NativeFile, ...]:
+    """
+    The data files of `manifest-files.json`, one JSON object a line; `check_totals` finds a missing line.
+
+    Raises:
+        IntegrityError: a malformed line, a file twice, or a key that leads elsewhere.
+    """
+    files = tuple(_file(line, f"{where} line {number}") for number, _, line in iter_lines(data, name=where))
+    if len({file.data_file_key for file in files}) != len(files):
+        msg = f"{where} lists a data file twice; it is damaged"
+        raise IntegrityError(msg)
+    return files
+
+
+def check_totals(summary: NativeSummary, files: Iterable[NativeFile], *, where: str) -> None:
+    """Raise IntegrityError unless the files' item counts add up to the summary's."""
+    total = sum(file.item_count for file in files)
+    if total != summary.item_count:
+        msg = f"{where} says {summary.item_count} items, {FILES_NAME} lists {total}; one of them is incomplete"
+        raise IntegrityError(msg)
+
+
+def resolve(data_file_key: str, *, folder: str) -> str:
+    """
+    Where a data file lies now, given the folder where the manifests lie now.
+
+    Below the export's folder `AWSDynamoDB/<export id>/` it keeps its path, whatever the prefix and bucket
+    are now; writers without that folder put data files into `data/` beside the manifests.
+    """
+    below = _EXPORT_FOLDER.sub("", data_file_key)
+    return f"{folder.rstrip('/')}/{below if below != data_file_key else 'data/' + data_file_key.rpartition('/')[2]}"
+
+
+def md5_base64(data: bytes) -> str:
+    """The MD5 of `data` as the manifests write it."""
+    return b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+
+
+def _refuse_other_exports(members: dict[str, Any], where: str) -> None:
+    kind, output = members.get("exportType", "FULL_EXPORT"), members.get("outputFormat")
+    if kind == "INCREMENTAL_EXPORT" or "exportFromTime" in members:
+        msg = f"{where} is of an incremental export: it holds changes, not a table; import a full export"
+        raise FormatError(msg)
+    if kind != "FULL_EXPORT" or output != "DYNAMODB_JSON":
+        msg = f"{where}: {kind} in {output} is not read; export the table again as DYNAMODB_JSON"
+        raise FormatError(msg)
+
+
+def _file(line: bytes, where: str) -> NativeFile:
+    members = _object(line, where)
+    file = NativeFile(
+        data_file_key=_text(members, "dataFileS3Key", where),
+        item_count=_count(members, "itemCount", where),
+        md5=_text(members, "md5Checksum", where),
+        etag=_text_or_none(members, "etag", where),
+    )
+    if not _MD5.fullmatch(file.md5):
+        raise IntegrityError(_wrong(where, "md5Checksum", "the base64 of an MD5"))
+    try:
+        check_entry_url(f"s3://bucket/{file.data_file_key}")
+    except ValueError as err:
+        raise IntegrityError(_wrong(where, "dataFileS3Key", "the key of a file")) from err
+    return file
+
+
+def _object(data: bytes, where: str) -> dict[str, Any]:
+    try:
+        members = parse_json(data)
+    except JsonTextError as err:
+        msg = f"{where} is not complete JSON ({err}); the export is damaged or not finished"
+        raise IntegrityError(msg) from err
+    if not isinstance(members, dict):
+        raise IntegrityError(_wrong(where, "the whole", "a JSON object"))
+    return members
+
+
+def _text(members: dict[str, Any], field: str, where: str) -> str:
+    value = members.get(field)
+    if type(value) is not str or not value:
+        raise IntegrityError(_wrong(where, field, "a text"))
+    return value
+
+
+def _text_or_none(members: dict[str, Any], field: str, where: str) -> str | None:
+    return None if members.get(field) is None else _text(members, field, where)
+
+
+def _count(members: dict[str, Any], field: str, where: str) -> int:
+    try:
+        return integer(members.get(field))
+    except ValueError as err:
+        raise IntegrityError(_wrong(where, field, "a whole number")) from err
+
+
+def _wrong(where: str, field: str, expected: str) -> str:
+    return f"{where}: {field} is not {expected}; it is damaged or of another tool"
