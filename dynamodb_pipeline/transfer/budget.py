@@ -98,6 +98,11 @@ class RateBudget:
         self._now = clock()
         self._resources = {name: RateMeter(_checked(name, rate)) for name, rate in rates.items()}
 
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """Names of the resources that have a rate."""
+        return tuple(self._resources)
+
     def ask(self, estimate: Mapping[str, float]) -> Reservation:
         """Queue a request for `estimate` units, to be granted by `advance`; no rate means no limit."""
         self._accrue()
@@ -189,9 +194,7 @@ class RateBudget:
 
     def _head_wait_s(self, share: float) -> float:
         needed = self._limited(self._queue[0])
-        return max(
-            (meter.wait_s(units, share=share, now=self._now) for _, meter, units in needed), default=0.0
-        )
+        return max((meter.wait_s(units, share=share, now=self._now) for _, meter, units in needed), default=0.0)
 
     def _grant(self, reservation: Reservation) -> Reservation:
         reservation.charges = {name: meter.grant(units) for name, meter, units in self._limited(reservation)}
