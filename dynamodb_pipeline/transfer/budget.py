@@ -40,6 +40,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from dynamodb_pipeline.transfer.rate_meter import Charge, RateMeter
 from dynamodb_pipeline.transfer.throttle_response import ThrottleResponse
@@ -67,12 +68,14 @@ class Reservation:
     charges: dict[str, Charge] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Advance:
+class Advance(NamedTuple):
     """What `RateBudget.advance` granted, and in how many seconds it should be called again."""
 
     granted: list[Reservation]
     wait_s: float | None  # None: nobody waits
+
+
+NOBODY_WAITS = Advance([], None)
 
 
 @dataclass(frozen=True)
@@ -95,31 +98,32 @@ class RateBudget:
         self._throttle = ThrottleResponse(clock=clock)
         self._queue: deque[Reservation] = deque()
         self._in_flight_count = 0
+        self._caps: Units = {}
+        self._caps_share = 0.0  # the share they were made for; 0 means make them
         self._now = clock()
         self._resources = {name: RateMeter(_checked(name, rate)) for name, rate in rates.items()}
 
-    @property
-    def resources(self) -> tuple[str, ...]:
-        """Names of the resources that have a rate."""
-        return tuple(self._resources)
-
     def ask(self, estimate: Mapping[str, float]) -> Reservation:
         """Queue a request for `estimate` units, to be granted by `advance`; no rate means no limit."""
-        self._accrue()
+        if not self._queue:
+            self._accrue()  # credit for the time in which nobody waited
         reservation = Reservation(estimate)
         self._queue.append(reservation)
         return reservation
 
     def advance(self) -> Advance:
         """Grant what can be granted now, first come first served."""
+        if not self._queue:
+            return NOBODY_WAITS
         self._accrue()
         share = self._throttle.share()
         granted: list[Reservation] = []
         while self._queue:
-            wait_s = self._head_wait_s(share)
+            needed = self._limited(self._queue[0])
+            wait_s = max([meter.wait_s(units, share=share, now=self._now) for _, meter, units in needed] or [0.0])
             if wait_s > 0.0:
                 return Advance(granted, min(wait_s, PATIENCE_S))
-            granted.append(self._grant(self._queue.popleft()))
+            granted.append(self._grant(self._queue.popleft(), needed))
         return Advance(granted, None)
 
     def settle(self, reservation: Reservation, consumed: Mapping[str, float]) -> None:
@@ -150,6 +154,7 @@ class RateBudget:
         for name, rate in checked.items():
             kept[name].set_rate(rate)
         self._resources = kept
+        self._caps_share = 0.0
 
     def throttled(self) -> None:
         """DynamoDB refused a request for want of capacity: go slower for a while."""
@@ -162,10 +167,18 @@ class RateBudget:
 
         A request of a single item may be larger. Infinity for a resource without a rate.
         """
-        meter = self._resources.get(resource)
-        if meter is None:
-            return math.inf
-        return meter.rate * meter.ledger.window_s * REQUEST_SHARE * self._throttle.share()
+        return self.request_units_caps().get(resource, math.inf)
+
+    def request_units_caps(self) -> Units:
+        """The caps of all resources that have a rate; the same object until one changes."""
+        share = self._throttle.share()
+        if share != self._caps_share:
+            self._caps_share = share
+            self._caps = {
+                name: meter.rate * meter.ledger.window_s * REQUEST_SHARE * share
+                for name, meter in self._resources.items()
+            }
+        return self._caps
 
     def state(self) -> BudgetState:
         """Rates, totals and counts now."""
@@ -189,15 +202,11 @@ class RateBudget:
 
     def _limited(self, reservation: Reservation) -> list[tuple[str, RateMeter, float]]:
         """The resources with a rate that the request needs, and its estimate for each."""
-        meters = ((name, self._resources.get(name), units) for name, units in reservation.estimate.items())
-        return [(name, meter, units) for name, meter, units in meters if meter is not None]
+        meters, estimate = self._resources, reservation.estimate
+        return [(name, meters[name], units) for name, units in estimate.items() if name in meters]
 
-    def _head_wait_s(self, share: float) -> float:
-        needed = self._limited(self._queue[0])
-        return max((meter.wait_s(units, share=share, now=self._now) for _, meter, units in needed), default=0.0)
-
-    def _grant(self, reservation: Reservation) -> Reservation:
-        reservation.charges = {name: meter.grant(units) for name, meter, units in self._limited(reservation)}
+    def _grant(self, reservation: Reservation, needed: list[tuple[str, RateMeter, float]]) -> Reservation:
+        reservation.charges = {name: meter.grant(units) for name, meter, units in needed}
         reservation.state = State.GRANTED
         self._in_flight_count += 1
         return reservation

@@ -75,8 +75,15 @@ class CoordinatorClient(Protocol):
     def take(self) -> dict[str, Any] | None:
         """The next unit of work with its `work_id`, None when all is done or taken."""
 
-    def finished(self, work_id: str, record: Mapping[str, Any]) -> None:
-        """Report a unit as finished; the driver keeps the record."""
+    def finished(
+        self, work_id: str, record: Mapping[str, Any], *, rest: Mapping[str, Any] | None = None
+    ) -> None:
+        """
+        Report a unit as finished; the driver keeps the record.
+
+        Args:
+            rest: what is left of it as a new unit, `{"work_id": ..., "body": {...}}`; queued in the same moment.
+        """
 
     def failed(self, work_id: str, reason: str) -> None:
         """Report a unit that cannot be done."""
@@ -112,8 +119,11 @@ class _Conversation:
         work: dict[str, Any] | None = self._call({"op": "take"})["work"]
         return work
 
-    def finished(self, work_id: str, record: Mapping[str, Any]) -> None:
-        self._call({"op": "finished", "work": work_id, "record": dict(record)})
+    def finished(
+        self, work_id: str, record: Mapping[str, Any], *, rest: Mapping[str, Any] | None = None
+    ) -> None:
+        message = {"op": "finished", "work": work_id, "record": dict(record)}
+        self._call(message if rest is None else {**message, "rest": dict(rest)})
 
     def failed(self, work_id: str, reason: str) -> None:
         self._call({"op": "failed", "work": work_id, "reason": reason})

@@ -8,7 +8,6 @@ which must not block, and every call holds one lock for microseconds. `pump` gra
 from __future__ import annotations
 
 import itertools
-import math
 import threading
 from dataclasses import dataclass, field
 from typing import Any, Callable, Union
@@ -48,6 +47,7 @@ class Session:
     deliver: Deliver
     pending: Reservation | None = None
     granted: dict[int, Reservation] = field(default_factory=dict)
+    caps: Units | None = None  # as last told
     refusal: Message | None = None  # set once the session must get nothing any more
 
 
@@ -97,7 +97,7 @@ class Desk:
                 self._newest_attempt[worker] = attempt
                 self._supersede(worker, attempt)
             self._sessions.add(session)
-            deliver(session.refusal or {"caps": self._caps()})
+            deliver(session.refusal or {"caps": self._budget.request_units_caps()})
         return session
 
     def handle(self, session: Session, message: Message) -> None:
@@ -130,11 +130,7 @@ class Desk:
         with self._lock:
             advance = self._budget.advance()
             for reservation in advance.granted:
-                session = self._waiting.pop(reservation)
-                session.pending = None
-                grant_id = next(self._grant_ids)
-                session.granted[grant_id] = reservation
-                session.deliver({"grant": grant_id, "caps": self._caps()})
+                self._deliver_grant(self._waiting.pop(reservation), reservation)
             return advance.wait_s
 
     def stop(self, reason: str) -> None:
@@ -162,6 +158,16 @@ class Desk:
         with self._lock:
             return DeskState(self._budget.state(), self._work.state(), len(self._sessions), self._items, self._bytes)
 
+    def _deliver_grant(self, session: Session, reservation: Reservation) -> None:
+        session.pending = None
+        grant_id = next(self._grant_ids)
+        session.granted[grant_id] = reservation
+        answer: Message = {"grant": grant_id}
+        caps = self._budget.request_units_caps()
+        if caps is not session.caps:
+            session.caps = answer["caps"] = caps
+        session.deliver(answer)
+
     def _reserve(self, session: Session, message: Message) -> None:
         if self._refused(session):
             return
@@ -187,7 +193,9 @@ class Desk:
 
     def _finished(self, session: Session, message: Message) -> None:
         work_id, record = field_of(message, "work", str), field_of(message, "record", dict)
+        rest = [_unit(message["rest"])] if message.get("rest") is not None else []
         if self._held(session, self._work.finished, work_id):
+            self._work.add(rest)
             self._on_event(WorkFinished(work_id, record))
             session.deliver({"ok": True})
 
@@ -248,10 +256,13 @@ class Desk:
         for work_id in self._work.give_back(session):
             self._stop(f"work {work_id!r} was lost by too many workers; see the logs of the failed tasks")
 
-    def _caps(self) -> Units:
-        caps = {name: self._budget.request_units_cap(name) for name in self._budget.resources}
-        return {name: cap for name, cap in caps.items() if not math.isinf(cap)}
-
 
 def _superseded(worker: str, attempt: int, newest: int) -> Message:
     return {"superseded": f"attempt {attempt} of worker {worker} was replaced by attempt {newest}"}
+
+
+def _unit(rest: Any) -> WorkUnit:
+    if not isinstance(rest, dict):
+        msg = "a rest of work that is no object"
+        raise ProtocolError(msg)
+    return WorkUnit(field_of(rest, "work_id", str), field_of(rest, "body", dict))

@@ -2,8 +2,8 @@
 What travels between the driver's coordinator and its workers: one JSON object per line, and the proof of the key.
 
 Nothing is unpickled, lines are bounded, and the first thing both sides do is to prove that they know the run's key,
-each over the other's fresh challenge. What follows is not encrypted: it holds units, work and counts, never items or
-credentials; the cluster's network is trusted that far.
+each over the other's fresh challenge. What follows is not encrypted: it holds units, work (a scan's start key among it)
+and counts, never other attributes or credentials; the cluster's network is trusted that far.
 """
 
 from __future__ import annotations

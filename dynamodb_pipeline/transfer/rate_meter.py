@@ -7,7 +7,7 @@ Units are read or write units; credit below zero is debt.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dynamodb_pipeline.transfer.rate_window import NOTHING, Cost, WindowLedger, window_s
 
@@ -18,8 +18,7 @@ LEARNT_MIN, LEARNT_MAX = 0.05, 8.0  # bounds of consumed / estimated
 _ROUNDING = 1e-9
 
 
-@dataclass(frozen=True)
-class Charge:
+class Charge(NamedTuple):
     """What a granted request took from one resource."""
 
     units: float  # from the credit
@@ -52,7 +51,7 @@ class RateMeter:
         return self.rate * self.ledger.window_s * CATCH_UP_SHARE
 
     def accrue(self, grown_s: float, *, waiting: float) -> None:
-        """Add credit for `grown_s` seconds, at most what the first waiter's estimate needs and may be saved."""
+        """Add credit for `grown_s` seconds: up to what the first waiter's estimate needs, and a little."""
         limit = self.saved_limit + waiting * self._learnt
         if self.credit < limit:
             self.credit = min(limit, self.credit + PACE * self.rate * grown_s)

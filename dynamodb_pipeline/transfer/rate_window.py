@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 WINDOW_S = 10.0
 SLOW_WINDOW_S = 60.0
@@ -27,8 +27,7 @@ def window_s(rate: float) -> float:
     return SLOW_WINDOW_S if rate <= SLOW_RATE else WINDOW_S
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """What one request may consume, in seconds' worth: on the whole, and at worst as far as known."""
 
     likely_s: float
