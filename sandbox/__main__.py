@@ -1,7 +1,7 @@
 """
 `python -m sandbox up | status | env | down`: the sandbox as background servers.
 
-    python -m sandbox up
+    python -m sandbox up [--yarn]
     eval "$(python -m sandbox env)"
     aws dynamodb list-tables
     python -m sandbox down
@@ -15,6 +15,7 @@ import sys
 
 from sandbox import stack, state
 from sandbox.processes import SandboxError
+from sandbox.yarn import YarnCluster
 
 DEFAULT_NAME = "main"
 NOT_UP = 3
@@ -34,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="DynamoDB and S3 on this machine.")
     parser.add_argument("command", choices=list(COMMANDS))
     parser.add_argument("--name", default=DEFAULT_NAME, help="several sandboxes can run side by side")
+    parser.add_argument("--yarn", action="store_true", help="with `up`: a YARN for spark-submit too")
     parser.add_argument("--all", action="store_true", help="with `down`: every sandbox of this folder")
     parser.add_argument("--region", default=stack.REGION, help="default region of `env` (%(default)s)")
     return parser
@@ -41,8 +43,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def up(options: argparse.Namespace) -> int:
     """Start the servers and leave them running."""
-    if stack.attach(options.name) is None:
-        stack.Sandbox(options.name, region=options.region, tethered=False).start()
+    sandbox = stack.attach(options.name)
+    if sandbox is None:
+        sandbox = stack.Sandbox(options.name, region=options.region, tethered=False)
+        sandbox.start()
+    if options.yarn and "yarn" not in sandbox.state.urls:
+        YarnCluster(sandbox).start()
     return status(options)
 
 
@@ -64,7 +70,8 @@ def env(options: argparse.Namespace) -> int:
     if sandbox is None:
         return _not_up(options)
     print(f"unset {' '.join(stack.FOREIGN_VARIABLES)}")
-    for key, value in sandbox.env().items():
+    variables = YarnCluster(sandbox).env() if "yarn" in sandbox.state.urls else sandbox.env()
+    for key, value in variables.items():
         print(f"export {key}={shlex.quote(value)}")
     return 0
 

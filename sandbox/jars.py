@@ -18,7 +18,7 @@ SETS = ("connector", "connector-4", "s3a", "yarn")
 
 @dataclass(frozen=True)
 class JarFolders:
-    """The folder that holds one folder per set, and the file with their checksums (as `sha256sum` writes it)."""
+    """The folder that holds one folder per set, and the file with their checksums as `sha256sum` writes it."""
 
     folder: Path = PROJECT / "jars"
     checksums: Path = PROJECT / "sandbox" / "jars.sha256"

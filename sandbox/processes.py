@@ -20,7 +20,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 READY_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 8.0
+STOP_TIMEOUT_S = 3.0  # then SIGKILL: there is nothing to save
 POLL_S = 0.02
 STARTTIME_FIELD = 19  # of /proc/PID/stat, counted after the command name (proc_pid_stat(5), field 22)
 
@@ -104,7 +104,7 @@ def log_tail(server: ServerProcess, *, lines: int = 15) -> str:
 
 
 def stop_servers(servers: Sequence[ServerProcess]) -> None:
-    """Stop every group, last started first: SIGTERM, then SIGKILL for those left after 8 s."""
+    """Stop every group, last started first: SIGTERM, then SIGKILL for those left after 3 s."""
     alive = [server for server in reversed(servers) if server.is_alive]
     for stop_signal in (signal.SIGTERM, signal.SIGKILL):
         for server in alive:

@@ -13,6 +13,7 @@ import secrets
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -25,6 +26,7 @@ from sandbox.processes import PROJECT, SandboxError, ServerProcess, start_server
 
 REGION = "us-east-1"
 ACCOUNT_ID = "123456789012"  # moto's own; dynalite is told the same
+SERVER_ENVIRONMENT = {**os.environ, "AWS_ACCOUNT_ID": ACCOUNT_ID, "PYTHONUNBUFFERED": "1"}
 NPM_FOLDER = PROJECT / "sandbox" / "npm"
 READY = r"^ready (http://127\.0\.0\.1:\d+)$"
 FOREIGN_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
@@ -69,8 +71,8 @@ class Sandbox:
         states.sweep()
         self.state.claim()
         try:
-            dynamodb = self._launch("dynamodb", dynamodb_command())
-            s3 = self._launch("s3", moto_command())
+            dynamodb = self.launch("dynamodb", dynamodb_command())
+            s3 = self.launch("s3", moto_command())
             urls = {"dynamodb": _ready_url(dynamodb), "s3": _ready_url(s3)}
             self._update(urls=urls, environment=environment(urls, region=self.region))
             warm_up(urls["s3"])
@@ -108,12 +110,19 @@ class Sandbox:
             config=Config(**config),
         )
 
-    def _launch(self, name: str, command: list[str]) -> ServerProcess:
+    def publish(self, name: str, url: str) -> None:
+        """Record where one more server answers."""
+        self._update(urls={**self.state.urls, name: url})
+
+    def launch(
+        self, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None
+    ) -> ServerProcess:
+        """Start one more server that ends with the sandbox; its log is `logs/<name>.log` in its folder."""
         server, child = start_server(
             name,
             command,
             log=self.state.folder / "logs" / f"{name}.log",
-            environment={**os.environ, "AWS_ACCOUNT_ID": ACCOUNT_ID, "PYTHONUNBUFFERED": "1"},
+            environment=environment or SERVER_ENVIRONMENT,
             tethered=self._tethered,
         )
         self._children.append(child)

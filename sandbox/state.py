@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from sandbox.containers import container_processes, kill_containers
 from sandbox.processes import PROJECT, SandboxError, ServerProcess, start_time, stop_servers
 
 FOLDER = PROJECT / ".sandbox"
@@ -51,9 +52,7 @@ class State:
             with self.file.open("x") as output:
                 output.write(json.dumps(asdict(self)))
         except FileExistsError as error:
-            raise SandboxError(
-                f"sandbox {self.name!r} is already up; `python -m sandbox down` stops it"
-            ) from error
+            raise SandboxError(f"sandbox {self.name!r} is already up; `python -m sandbox down` stops it") from error
 
     def save(self) -> None:
         """Replace the file in one step."""
@@ -62,8 +61,10 @@ class State:
         scratch.replace(self.file)
 
     def stop(self, *, keep_logs: bool = False) -> None:
-        """Stop every server and forget them; `keep_logs` leaves the folder with its logs."""
+        """Stop every server and container and forget them; `keep_logs` leaves the folder with its logs."""
+        containers = container_processes(self.folder / "yarn")
         stop_servers(self.servers)
+        kill_containers(containers)
         self.file.unlink(missing_ok=True)
         if not keep_logs:
             shutil.rmtree(self.folder, ignore_errors=True)

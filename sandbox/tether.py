@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 
-STOP_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 3.0
 
 
 def main(command: list[str]) -> int:

@@ -7,10 +7,18 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.stack import Sandbox
+from sandbox.yarn import YarnCluster
 
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """DynamoDB and S3 on this machine, started once per run of pytest."""
     with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def yarn(sandbox: Sandbox) -> Iterator[YarnCluster]:
+    """A YARN for spark-submit beside the sandbox, started once per run of pytest."""
+    with YarnCluster(sandbox) as running:
         yield running
