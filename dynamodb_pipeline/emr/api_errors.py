@@ -27,8 +27,11 @@ NOT_AUTHORIZED = re.compile(r"not authorized to perform: (?P<action>[\w:*-]+)(?:
 
 def error_code(err: Exception) -> str:
     """The service's error code, or the exception's class name when no service answered."""
-    response: dict[str, Any] = getattr(err, "response", {})
-    return str(response.get("Error", {}).get("Code", type(err).__name__))
+    return str(_response(err).get("Error", {}).get("Code", type(err).__name__))
+
+
+def _response(err: Exception) -> dict[str, Any]:
+    return getattr(err, "response", None) or {}  # botocore's connection errors carry None
 
 
 def is_throttling(err: Exception) -> bool:
@@ -41,7 +44,7 @@ def is_no_answer(err: Exception) -> bool:
     from botocore.exceptions import ConnectionError as NoConnection
     from botocore.exceptions import HTTPClientError
 
-    status = getattr(err, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    status = _response(err).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     unanswered = isinstance(err, (NoConnection, HTTPClientError))
     return unanswered or status >= 500 or error_code(err) in SERVER_FAULTS
 

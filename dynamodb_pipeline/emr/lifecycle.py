@@ -132,10 +132,14 @@ class RunWatch:
             return self._cancel_overdue(look)
         if found is Verdict.NOT_PROVISIONED:
             return self._outcome(Ending.NOT_PROVISIONED, look, cluster=self._end(look))
-        ending = Ending.TIMED_OUT if self._timed_out else Ending.FINISHED
-        if found is Verdict.CLUSTER_LOST:
-            return self._outcome(Ending.CLUSTER_LOST, look)
-        return self._outcome(ending, look, cluster=self._await_end(look))
+        cluster = look.cluster if found is Verdict.CLUSTER_LOST else self._await_end(look)
+        return self._outcome(self._ending(found, look), look, cluster=cluster)
+
+    def _ending(self, found: Verdict, look: Look) -> Ending:
+        if self._timed_out:
+            return Ending.TIMED_OUT
+        never_started = all(step.started is None for step in look.steps)
+        return Ending.CLUSTER_LOST if found is Verdict.CLUSTER_LOST or never_started else Ending.FINISHED
 
     def _cancel_overdue(self, look: Look) -> Outcome | None:
         overdue = tuple(step.id for step in overdue_steps(look, limits=self.limits))
