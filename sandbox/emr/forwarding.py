@@ -1,0 +1,42 @@
+"""Hand DynamoDB requests on to another server, as they came: region and signature travel in the headers."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from sandbox.emr.protocol import Request, StartResponse
+
+HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "host", "expect"})
+TIMEOUT_S = 60.0
+
+
+class Forwarder:
+    """Keeps one connection per thread; the server has one thread per client connection."""
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+
+    def forward(self, url: str, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+        """Send a request to the server at `url` and pass its reply back."""
+        headers = {name: value for name, value in request.headers.items() if name not in HOP_BY_HOP}
+        connection = self._connection(url)
+        try:
+            connection.request(request.method, request.path, body=request.body, headers=headers)
+            reply = connection.getresponse()
+            body = reply.read()
+        except (http.client.HTTPException, OSError):
+            connection.close()  # the next request opens it anew; this one fails as a lost reply does
+            raise
+        kept = [(name, value) for name, value in reply.getheaders() if name.lower() not in HOP_BY_HOP]
+        start_response(f"{reply.status} {reply.reason}", [*kept, ("Content-Length", str(len(body)))])
+        return [body]
+
+    def _connection(self, url: str) -> http.client.HTTPConnection:
+        known: dict[str, http.client.HTTPConnection] = self._local.__dict__.setdefault("connections", {})
+        if url not in known:
+            parts = urlsplit(url)
+            known[url] = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+        return known[url]

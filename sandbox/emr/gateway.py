@@ -1,0 +1,121 @@
+"""
+The one address: records every call, lets faults strike, answers EMR, and leaves the rest to moto.
+
+Order for each request: whose key is it, what does it ask, does a fault strike, who answers, what came of it.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.emr import api, faults, iam_actions, protocol
+from sandbox.emr.access import Principal, Principals
+from sandbox.emr.api import Call, Service
+from sandbox.emr.faults import Fault
+from sandbox.emr.forwarding import Forwarder
+from sandbox.emr.iam_actions import ACCOUNT_ID, Action
+from sandbox.emr.ledger import Ledger
+from sandbox.emr.operations import MOTO_OPERATIONS, OPERATIONS
+from sandbox.emr.protocol import Request, ServiceError, StartResponse
+
+WsgiApplication = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+CONTROL_PREFIX = "/sandbox/"
+JSON_1_1 = "application/x-amz-json-1.1"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request with who asks and what IAM actions it takes."""
+
+    request: Request
+    principal: Principal
+    actions: tuple[Action, ...]
+
+
+class Gateway:
+    """The WSGI application of the sandbox's AWS."""
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        ledger: Ledger,
+        principals: Principals,
+        control: WsgiApplication,
+        moto: WsgiApplication,
+    ) -> None:
+        self._service = service
+        self._ledger = ledger
+        self._principals = principals
+        self._control = control
+        self._moto = moto
+        self._forwarder = Forwarder()
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO", "").startswith(CONTROL_PREFIX):
+            return self._control(environ, start_response)
+        request = protocol.read_request(environ)
+        try:
+            asked = Asked(request, self._principals.owner_of(request.access_key), iam_actions.actions_of(request))
+        except ServiceError as error:
+            return protocol.reply_error(start_response, request, error)
+        fault = self._service.faults.for_request(asked.actions, asked.principal) if asked.actions else None
+        if fault:
+            return self._strike(fault, asked, environ, start_response)
+        return self._answer(asked, environ, self._recording(asked, start_response))
+
+    def _recording(self, asked: Asked, start_response: StartResponse, *, outcome: str = "answered") -> StartResponse:
+        def record(status: str, headers: Any, *rest: Any) -> Any:
+            code = int(status.split(" ", 1)[0])
+            self._ledger.record(asked.principal, asked.actions, status=code, outcome=outcome)
+            return start_response(status, headers, *rest)
+
+        return record
+
+    def _strike(
+        self, fault: Fault, asked: Asked, environ: dict[str, Any], start_response: StartResponse
+    ) -> Iterable[bytes]:
+        error = faults.error_of(fault, asked.actions, asked.principal)
+        if error:
+            recording = self._recording(asked, start_response, outcome=fault.kind)
+            return protocol.reply_error(recording, asked.request, error)
+        if fault.kind == "lost-reply":
+            b"".join(self._answer(asked, environ, lambda *_: None))
+        self._ledger.record(asked.principal, asked.actions, status=0, outcome=fault.kind)
+        return drop_connection(environ)
+
+    def _answer(self, asked: Asked, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        request = asked.request
+        try:
+            _check_bucket_owner(request)
+            if request.service == "elasticmapreduce" and request.target not in MOTO_OPERATIONS:
+                call = Call(request.target, request.region, asked.principal, request.json())
+                return protocol.reply_json(
+                    start_response, api.answer(self._service, OPERATIONS, call), content_type=JSON_1_1
+                )
+        except ServiceError as error:
+            return protocol.reply_error(start_response, request, error)
+        dynamodb_url = self._service.settings().dynamodb_url
+        if request.service == "dynamodb" and dynamodb_url:
+            return self._forwarder.forward(dynamodb_url, request, start_response)
+        return self._moto(_with_body(environ, request), start_response)
+
+
+def _check_bucket_owner(request: Request) -> None:
+    """S3 refuses when the bucket is somebody else's; moto does not look."""
+    if request.headers.get("x-amz-expected-bucket-owner", ACCOUNT_ID) != ACCOUNT_ID:
+        raise ServiceError("AccessDenied", "Access Denied", status=403)
+
+
+def _with_body(environ: dict[str, Any], request: Request) -> dict[str, Any]:
+    return {**environ, "wsgi.input": protocol.body_stream(request)} if request.body else environ
+
+
+def drop_connection(environ: dict[str, Any]) -> Iterable[bytes]:
+    """Break the client's connection without a reply; werkzeug gives its socket for such things."""
+    connection: socket.socket = environ["werkzeug.socket"]
+    connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionAbortedError("dropped on demand")
