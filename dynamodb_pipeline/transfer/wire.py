@@ -10,11 +10,9 @@ a reply means to `wire_operations`.
 from __future__ import annotations
 
 import json
-import threading
 import time
 import zlib
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, Callable
 
 from dynamodb_pipeline.transfer.connection import ConnectionPool, Endpoint, Timeouts
@@ -27,7 +25,6 @@ from dynamodb_pipeline.transfer.wire_errors import (
     ClockSkewed,
     ExpiredCredentials,
     Transient,
-    WireError,
 )
 
 __all__ = ["Credentials", "DynamoDbWire", "Endpoint", "Reply", "Timeouts"]
@@ -85,7 +82,6 @@ class DynamoDbWire:
         self._signer = Signer(endpoint.region)
         self._now = now
         self._clock_offset_s = 0.0
-        self._repair_lock = threading.Lock()
 
     def call(self, operation: str, body: bytes) -> Reply:
         """
@@ -117,7 +113,7 @@ class DynamoDbWire:
         except OSError as err:
             msg = f"{operation}: no reply from {self._endpoint.authority}: {err or type(err).__name__}"
             raise Transient(msg, code=type(err).__name__) from err
-        return checked_reply(operation, message)
+        return checked_reply(operation, message, now_s=self._now())
 
     def _request(self, operation: str, body: bytes, keys: KeyPair) -> bytes:
         timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._now() + self._clock_offset_s))
@@ -136,20 +132,13 @@ class DynamoDbWire:
     def _repaired(self, refused: ExpiredCredentials | ClockSkewed, keys: KeyPair) -> bool:
         if isinstance(refused, ExpiredCredentials):
             return self._credentials.refresh(keys.access_key)
-        with self._repair_lock:
-            return self._corrected_clock(refused)
-
-    def _corrected_clock(self, refused: ClockSkewed) -> bool:
-        try:
-            server_s = parsedate_to_datetime(refused.server_time).timestamp()
-        except (TypeError, ValueError):
-            return False  # no usable Date header
-        self._clock_offset_s = server_s - self._now()
-        refused.args = (f"this machine's clock is {-self._clock_offset_s:+.0f} s off; {refused}",)
+        if refused.offset_s is None:
+            return False
+        self._clock_offset_s = refused.offset_s
         return True
 
 
-def checked_reply(operation: str, message: Message) -> Reply:
+def checked_reply(operation: str, message: Message, *, now_s: float) -> Reply:
     """
     Return a message from DynamoDB as a reply, once its status and CRC-32 are good.
 
@@ -163,8 +152,7 @@ def checked_reply(operation: str, message: Message) -> Reply:
         msg = f"{operation}: bad reply: the body of {len(body)} bytes does not match its x-amz-crc32"
         raise BadReply(msg, code="bad reply", status=status)
     if status != 200:
-        error: WireError = error_from_reply(operation, status=status, body=body, headers=headers)
-        raise error
+        raise error_from_reply(operation, status=status, body=body, headers=headers, now_s=now_s)
     if not (body.startswith(b"{") and body.rstrip().endswith(b"}")):
         msg = f"{operation}: bad reply: not a JSON object"
         raise BadReply(msg, code="bad reply", status=status)

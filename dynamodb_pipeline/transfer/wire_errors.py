@@ -88,11 +88,11 @@ class ExpiredCredentials(WireError):
 
 
 class ClockSkewed(WireError):
-    """The signature's time is too far from DynamoDB's; `server_time` is the reply's Date header."""
+    """The signature's time is too far from DynamoDB's, which is `offset_s` seconds ahead of this machine's clock."""
 
     kind = ErrorKind.CLOCK
     exit_code = ExitCode.DENIED
-    server_time = ""
+    offset_s: float | None = None  # None when the reply had no usable Date header
 
 
 class ConditionFailed(WireError):
