@@ -15,6 +15,14 @@ from typing import Any, Callable
 from dynamodb_pipeline.formats.hive_text import parse_hive_line
 from dynamodb_pipeline.formats.item_error import ItemError
 from dynamodb_pipeline.formats.json_text import JsonTextError, parse_json
+from dynamodb_pipeline.formats.quick_lines import (
+    LOWER_FIRST_TAGS,
+    UPPER_CASE_TAGS,
+    Tags,
+    quick_hive_item,
+    quick_json_item,
+    quick_native_item,
+)
 from dynamodb_pipeline.formats.tags import dynamodb_tag, to_dynamodb
 
 NAME_SEPARATOR = b"\x03"
@@ -42,6 +50,12 @@ def parse_line(line: bytes, dialect: Dialect) -> dict[str, Any]:
     Raises:
         ItemError: malformed or not strict JSON, or tags that are unknown or of another dialect.
     """
+    quick, tags = _QUICK[dialect]
+    regular = quick(line, tags)
+    return _careful_item(line, dialect) if regular is None else regular
+
+
+def _careful_item(line: bytes, dialect: Dialect) -> dict[str, Any]:
     try:
         attributes = _ATTRIBUTES[dialect](line)
         item = to_dynamodb(attributes)
@@ -121,4 +135,11 @@ _ATTRIBUTES: dict[Dialect, Callable[[bytes], Any]] = {
     Dialect.DYNAMODB_JSON: parse_json,
     Dialect.NATIVE: _unwrapped,
     Dialect.HIVE: parse_hive_line,
+}
+_QUICK: dict[Dialect, tuple[Callable[[bytes, Tags], dict[str, Any] | None], Tags]] = {
+    Dialect.CONNECTOR: (quick_json_item, LOWER_FIRST_TAGS),
+    Dialect.LOWER_CASE: (quick_json_item, LOWER_FIRST_TAGS),
+    Dialect.DYNAMODB_JSON: (quick_json_item, UPPER_CASE_TAGS),
+    Dialect.NATIVE: (quick_native_item, UPPER_CASE_TAGS),
+    Dialect.HIVE: (quick_hive_item, LOWER_FIRST_TAGS),
 }
