@@ -18,7 +18,7 @@ from dynamodb_pipeline.emr.project_files import project_folder
 from dynamodb_pipeline.emr.s3_location import S3Location
 from dynamodb_pipeline.errors import IntegrityError
 
-FOLDER = S3Location("logs", "app/code")
+FOLDER = S3Location("pipeline-logs", "app/code")
 FILES = [
     CodeFile("dynamodb_pipeline.zip", b"zip"),
     CodeFile("export_table.py", b"export"),
@@ -32,12 +32,12 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv(name, "test")
     with mock_aws():
         client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="logs")
+        client.create_bucket(Bucket="pipeline-logs")
         yield client
 
 
 def keys(s3: Any) -> list[str]:
-    return sorted(found["Key"] for found in s3.list_objects_v2(Bucket="logs").get("Contents", []))
+    return sorted(found["Key"] for found in s3.list_objects_v2(Bucket="pipeline-logs").get("Contents", []))
 
 
 def test_files_lie_under_their_common_hash(s3: Any) -> None:
@@ -53,7 +53,7 @@ def test_changed_code_gets_another_folder() -> None:
 
 def test_second_upload_puts_nothing(s3: Any) -> None:
     upload_code(s3, FILES, folder=FOLDER)
-    before = s3.list_object_versions(Bucket="logs")
+    before = s3.list_object_versions(Bucket="pipeline-logs")
     puts: list[str] = []
     s3.meta.events.register("before-call.s3.PutObject", lambda **_: puts.append("put"))
     upload_code(s3, FILES, folder=FOLDER)
