@@ -2,7 +2,8 @@
 Follows a table's capacity while a run goes on, so that autoscaling and manual changes are obeyed within a minute.
 
 Runs on the driver only: DescribeTable is asked once a minute, whatever the number of workers. A reading that fails
-(throttled, no network) keeps the rate as it is; a table that is gone, going, or another one by the same name ends the run.
+(throttled, no network) keeps the rate as it is; a table that is gone, going, or another one by the same name ends the
+run.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 from types import TracebackType
 from typing import Callable
 
-from dynamodb_pipeline.errors import IntegrityError, PipelineError
+from dynamodb_pipeline.errors import IntegrityError, PipelineError, StoppedError
 from dynamodb_pipeline.transfer.capacity import AllowedRate
 from dynamodb_pipeline.transfer.table import TableDescription, TableMissingError, refuse_changed
 
@@ -26,7 +27,7 @@ class CapacityWatcher:
         pinned: the table as it was when the run began.
         read: describes the table now; raises PipelineError.
         rate_of: the rate that a description allows.
-        on_rate: told every new rate (never one equal to the last).
+        on_rate: told every new rate, never one equal to the last.
         on_end: told why the run must end.
         note: told in one line what changed or failed.
     """
@@ -44,12 +45,10 @@ class CapacityWatcher:
         self._pinned = pinned
         self._read = read
         self._rate_of = rate_of
-        self._on_rate = on_rate
-        self._on_end = on_end
-        self._note = note
+        self._on_rate, self._on_end, self._note = on_rate, on_end, note
         self._rate = rate_of(pinned)
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self.run, name="capacity", daemon=True)
+        self._thread = threading.Thread(target=self._run_to_the_end, name="capacity", daemon=True)
 
     def __enter__(self) -> CapacityWatcher:
         self._thread.start()
@@ -61,9 +60,8 @@ class CapacityWatcher:
         self._closed.set()
         self._thread.join(INTERVAL_S)
 
-    def run(self, wait: Callable[[float], bool] | None = None) -> None:
-        """Look once a minute until `wait` (default: until closed) says True, or the table ends the run."""
-        wait = wait or self._closed.wait
+    def run(self, wait: Callable[[float], bool]) -> None:
+        """Look once a minute, until `wait(seconds)` says True or the table ends the run."""
         while not wait(INTERVAL_S) and self.look():
             continue
 
@@ -89,3 +87,12 @@ class CapacityWatcher:
             return False
         self._note(f"the capacity could not be read, the rate stays as it is: {err}")
         return True
+
+    def _run_to_the_end(self) -> None:
+        try:
+            self.run(self._closed.wait)
+        except Exception as err:  # a thread's error is seen by nobody else
+            msg = f"the capacity cannot be watched any more: {err!r}"
+            failure = StoppedError(msg)
+            failure.__cause__ = err
+            self._on_end(failure)
