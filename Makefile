@@ -43,7 +43,7 @@ import: $(needs) ## Import into a table: TABLE=Forum INPUT=s3://bucket/folder [P
 
 .PHONY: verify
 verify: $(needs) ## Check an export: INPUT=s3://bucket/folder [TABLE=Forum to compare with] [PERCENT=25] [LOCAL=1]
-	$(PIPELINE) verify $(if $(TABLE),--table $(TABLE)) $(if $(INPUT),--input '$(INPUT)') $(run_options)
+	$(PIPELINE) verify $(if $(INPUT),'$(INPUT)') $(if $(TABLE),--table $(TABLE)) $(run_options)
 
 .PHONY: bundle
 bundle: .build/package ## Build what spark-submit gets into dist/

@@ -73,9 +73,7 @@ def test_env_alone_leads_boto3_to_the_sandbox(sandbox: Sandbox, monkeypatch: pyt
     assert set(hosts.values()) == {sandbox.s3_url}
 
 
-def test_process_env_carries_no_foreign_credentials(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_process_env_carries_no_foreign_credentials(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "somebody's")
     monkeypatch.setenv("AWS_PROFILE", "production")
     environment = sandbox.process_env(EXTRA="1")

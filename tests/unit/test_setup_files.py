@@ -50,9 +50,7 @@ def test_nodes_never_get_pyspark() -> None:
 
 def test_every_jar_version_is_exact() -> None:
     root = ElementTree.parse(PROJECT / "pom.xml").getroot()
-    properties = {
-        element.tag.removeprefix(POM): element.text or "" for element in root.iterfind(f"{POM}properties/*")
-    }
+    properties = {element.tag.removeprefix(POM): element.text or "" for element in root.iterfind(f"{POM}properties/*")}
     written = [element.text or "" for element in root.iter(f"{POM}version")]
     versions = [re.sub(r"\$\{([^}]+)\}", lambda found: properties[found[1]], text) for text in written]
     assert len(versions) > 15
@@ -113,7 +111,7 @@ def dry_run(*arguments: str) -> str:
         ),
         (["export", "TABLES=Forum"], "export --table Forum"),
         (["import", "TABLE=Forum", "INPUT=s3://b/f"], "import --table Forum --input 's3://b/f'"),
-        (["verify", "INPUT=s3://b/f", "ARGS=--dry-run"], "verify --input 's3://b/f' --dry-run"),
+        (["verify", "INPUT=s3://b/f", "TABLE=Forum", "ARGS=--latest"], "verify 's3://b/f' --table Forum --latest"),
     ],
     ids=["export local", "export", "import", "verify"],
 )

@@ -68,9 +68,7 @@ def test_all_missing_tools_are_named_at_once(tmp_path: Path) -> None:
     ],
     ids=["java 8", "java 25", "node 18"],
 )
-def test_a_wrong_version_is_refused_with_what_was_found(
-    tmp_path: Path, tool: str, script: str, found: str
-) -> None:
+def test_a_wrong_version_is_refused_with_what_was_found(tmp_path: Path, tool: str, script: str, found: str) -> None:
     result = run_check(tmp_path, {**GOOD, tool: script})
     assert result.returncode == 1
     assert found in result.stderr
