@@ -46,14 +46,19 @@ class Principals:
         return key
 
     def owner_of(self, key: str) -> Principal:
-        """Return whose key that is; unknown keys are the launcher's."""
-        return self._known.get(key, Principal(LAUNCHER))
+        """Return whose key that is; a node's of an unknown role is known by its form, others are the launcher's."""
+        kinds = [kind for kind in (NODE, SERVICE, SCHEDULER) if key.startswith(_prefix(kind))]
+        return self._known.get(key, Principal(kinds[0] if kinds else LAUNCHER))
 
 
 def access_key(kind: str, role: str) -> str:
     """Return a key id of temporary credentials' form: 20 characters that begin with ASIA."""
     digest = hashlib.sha256(f"{kind}:{role}".encode()).digest()
-    return f"ASIA{kind[:2].upper()}{base64.b32encode(digest).decode()[:14]}"
+    return f"{_prefix(kind)}{base64.b32encode(digest).decode()[:14]}"
+
+
+def _prefix(kind: str) -> str:
+    return f"ASIA{kind[:2].upper()}"
 
 
 def denied(principal: Principal, action: str) -> ServiceError:

@@ -6,6 +6,7 @@ The sandbox's own endpoints below /sandbox/: what AWS does not have, for tests a
     GET    /sandbox/faults            faults that are still to strike  POST adds one, DELETE clears
     GET    /sandbox/settings          settings                         POST changes some
     POST   /sandbox/fire              fires a schedule: {"name", "group", "region", "scheduled_time"}
+    POST   /sandbox/wait              answers once {"cluster", "step" (or absent)} is in one of {"states"}
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sandbox.emr import access, protocol, schedules, settings
 from sandbox.emr.access import Principals
 from sandbox.emr.faults import FaultBook, FaultError
+from sandbox.emr.fleet import Fleet
 from sandbox.emr.ledger import Ledger
 from sandbox.emr.protocol import StartResponse
 from sandbox.emr.schedules import ScheduleError
@@ -51,6 +53,7 @@ class Dial:
 class Control:
     """The endpoints' application. `client` makes a boto3 client of the sandbox: (service, key, region)."""
 
+    fleet: Fleet
     ledger: Ledger
     faults: FaultBook
     dial: Dial
@@ -66,7 +69,7 @@ class Control:
             length = int(environ.get("CONTENT_LENGTH") or 0)
             document = json.loads(environ["wsgi.input"].read(length) or b"{}")
             return protocol.reply_json(start_response, handler(document))
-        except (FaultError, SettingsError, ScheduleError, ValueError, TypeError) as error:
+        except (FaultError, SettingsError, ScheduleError, ValueError, TypeError, KeyError, TimeoutError) as error:
             return protocol.reply_json(start_response, {"error": str(error)}, status=BAD_REQUEST)
         except (ClientError, BotoCoreError) as error:
             return protocol.reply_json(start_response, {"error": str(error)}, status=BAD_REQUEST)
@@ -82,7 +85,19 @@ class Control:
             ("GET", "settings"): lambda _: asdict(self.dial()),
             ("POST", "settings"): lambda changes: asdict(self.dial.turn(changes)),
             ("POST", "fire"): self._fire,
+            ("POST", "wait"): self._wait,
         }
+
+    def _wait(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        def state() -> str | None:
+            cluster = self.fleet.find(wanted["cluster"])
+            thing = cluster.step(wanted["step"]) if cluster and wanted.get("step") else cluster
+            return thing.state if thing else None
+
+        is_met = self.fleet.wait_until(lambda: state() in wanted["states"], timeout_s=wanted.get("timeout_s", 30))
+        if not is_met:
+            raise TimeoutError(f"{wanted.get('step') or wanted['cluster']} is {state()}, not one of {wanted['states']}")
+        return {"state": state()}
 
     def _fire(self, wanted: dict[str, Any]) -> dict[str, Any]:
         region, group = wanted.get("region", "us-east-1"), wanted.get("group", "default")

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class LogShipment:
     names: Sequence[str]
     suffix: str = ".gz"
     is_cut: Callable[[], bool] = bool
+    sent_bytes: dict[str, int] = field(default_factory=dict)
 
     def address(self, name: str) -> str:
         """Return where a log lies once it is sent, empty when none are kept."""
@@ -38,23 +39,26 @@ class LogShipment:
 
     def send(self) -> None:
         """
-        Put every log that exists.
+        Put every log that has grown since it was last sent.
 
         As on EMR a log that cannot be written does not fail the step: the server's own log says why.
         """
         if not self.log_uri or self.is_cut():
             return
-        bucket, prefix = split_uri(self.log_uri)
         for name in self.names:
             file = self.source / name
-            if not file.exists():
-                continue
-            try:
-                body = gzip.compress(file.read_bytes(), mtime=0)
-                self.client.put_object(Bucket=bucket, Key=f"{prefix}{self.folder}{name}{self.suffix}", Body=body)
-            except (BotoCoreError, ClientError) as error:
-                print(f"log {self.folder}{name} not written: {error}", file=sys.stderr, flush=True)
-                return
+            if file.exists() and file.stat().st_size != self.sent_bytes.get(name):
+                self._put(name, file.read_bytes())
+
+    def _put(self, name: str, content: bytes) -> None:
+        bucket, prefix = split_uri(self.log_uri or "")
+        key = f"{prefix}{self.folder}{name}{self.suffix}"
+        try:
+            self.client.put_object(Bucket=bucket, Key=key, Body=gzip.compress(content, mtime=0))
+        except (BotoCoreError, ClientError) as error:
+            print(f"log s3://{bucket}/{key} not written: {error}", file=sys.stderr, flush=True)
+            return
+        self.sent_bytes[name] = len(content)
 
 
 @contextmanager

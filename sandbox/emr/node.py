@@ -14,16 +14,17 @@ from pathlib import Path
 
 from sandbox.emr import hadoop_conf
 from sandbox.emr.access import SECRET_KEY
-from sandbox.emr.processes import CLUSTER_MARK, STEP_MARK
+from sandbox.emr.processes import CLUSTER_MARK, SERVER_MARK, STEP_MARK
 from sandbox.emr.records import Cluster
 from sandbox.emr.settings import NodeSettings
 from sandbox.processes import PROJECT
 
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_DYNAMODB")
 EXECUTOR_VARIABLES = (
+    *ENDPOINT_VARIABLES,
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
-    "AWS_ENDPOINT_URL",
     "AWS_EC2_METADATA_DISABLED",
 )
 AWS_SHIM = """#!/bin/sh
@@ -81,10 +82,12 @@ class Node:
             "SHELL": "/bin/bash",
             "LANG": "C.UTF-8",
             "TMPDIR": str(_made(self.folder / "tmp")),
+            "SPARK_SUBMIT_OPTS": f"-Djava.io.tmpdir={self.folder / 'tmp'}",
             "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_ENDPOINT_URL": self.url,
+            **dict.fromkeys(ENDPOINT_VARIABLES, self.url),
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            SERVER_MARK: self.url,
             CLUSTER_MARK: self.cluster.id,
             **given,
             "PATH": self._path(given.get("SPARK_HOME")),

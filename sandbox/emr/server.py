@@ -24,7 +24,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.server import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from sandbox.emr import access, settings
+from sandbox.emr import access, reaper, settings
 from sandbox.emr.access import SECRET_KEY, Principals
 from sandbox.emr.api import Service
 from sandbox.emr.control import Control, Dial
@@ -58,7 +58,7 @@ class EmrServer:
             service,
             ledger=ledger,
             principals=principals,
-            control=Control(ledger, faults, dial, principals, self.client),
+            control=Control(fleet, ledger, faults, dial, principals, self.client),
             moto=DomainDispatcherApplication(create_backend_app),
         )
 
@@ -130,10 +130,12 @@ def _serve(server: EmrServer) -> None:
         signal.signal(number, lambda *_: over.set())
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
+    watcher = reaper.start(server.url)
     print(f"ready {server.url}", flush=True)
     over.wait()
     server.stop()
     thread.join()
+    watcher.communicate()
 
 
 if __name__ == "__main__":

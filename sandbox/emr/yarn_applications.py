@@ -22,7 +22,8 @@ def kill_tagged(yarn_url: str | None, tag: str) -> list[str]:
         return []
     try:
         reply = _call(f"{yarn_url}/ws/v1/cluster/apps?applicationTags={tag.lower()}&states={LIVE_STATES}")
-        ids = [application["id"] for application in (reply.get("apps") or {}).get("app", [])]
+        found = reply.get("apps", reply) or {}  # the client jars' own build leaves the root element out
+        ids = [application["id"] for application in found.get("app", [])]
         for application_id in ids:
             url = f"{yarn_url}/ws/v1/cluster/apps/{application_id}/state?user.name={USER}"
             _call(url, method="PUT", document={"state": "KILLED"})
