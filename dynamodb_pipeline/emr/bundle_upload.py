@@ -89,7 +89,8 @@ def upload_code(s3: Any, files: list[CodeFile], *, folder: S3Location, bucket_ow
     for file in files:
         place = shipped.folder.child(file.name)
         if not _is_there(s3, file, place=place, owner=owner):
-            s3.put_object(Bucket=place.bucket, Key=place.key, Body=file.data, ChecksumSHA256=_base64(file), **owner)
+            checksum = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": _base64(file)}
+            s3.put_object(Bucket=place.bucket, Key=place.key, Body=file.data, **checksum, **owner)
     return shipped
 
 

@@ -10,10 +10,10 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from dynamodb_pipeline.emr.cluster_config import ClusterConfig
+from dynamodb_pipeline.emr.cluster_config import ClusterConfig, NodeGroup
 from dynamodb_pipeline.emr.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.model_check import request_problems
-from dynamodb_pipeline.emr.sizing import SAFETY_CONF, spark_layout
+from dynamodb_pipeline.emr.sizing import SAFETY_CONF, layout_of_groups
 from dynamodb_pipeline.emr.steps import JobCode, step_requests
 from dynamodb_pipeline.errors import UsageError
 
@@ -39,20 +39,14 @@ class BootstrapFile:
         }
 
 
-def spark_conf(settings: LaunchSettings, *, config: ClusterConfig) -> dict[str, str]:
+def spark_conf(settings: LaunchSettings, *, groups: tuple[NodeGroup, ...]) -> dict[str, str]:
     """
-    Spark's settings for the config's nodes, the user's own `--spark-conf` on top.
+    Spark's settings for these nodes, the user's own `--spark-conf` on top.
 
     Raises:
         UsageError: the user's settings change one that keeps reads whole.
     """
-    layout = spark_layout(
-        settings.verb,
-        core_type=config.core.type_name,
-        core_count=config.core.count,
-        leader_type=config.leader.type_name,
-    )
-    return with_user_conf(layout.conf(), settings.spark_conf)
+    return with_user_conf(layout_of_groups(settings.verb, groups).conf(), settings.spark_conf)
 
 
 def with_user_conf(conf: dict[str, str], texts: tuple[str, ...]) -> dict[str, str]:
@@ -93,7 +87,7 @@ def run_job_flow_request(
 
 def _run_part(settings: LaunchSettings, *, config: ClusterConfig, code: JobCode) -> dict[str, Any]:
     cluster = settings.cluster
-    conf = spark_conf(settings, config=config)
+    conf = spark_conf(settings, groups=config.groups)
     part: dict[str, Any] = {
         "Name": settings.cluster_name,
         "LogUri": settings.emr_logs_uri,

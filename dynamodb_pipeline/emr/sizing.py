@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dynamodb_pipeline.emr.cluster_config import NodeGroup
 from dynamodb_pipeline.emr.instance_types import InstanceType, instance_type
 from dynamodb_pipeline.errors import UsageError
 
@@ -79,6 +80,21 @@ class SparkLayout:
 def workload_of(verb: str) -> Workload:
     """What a task of `export`, `import` or `verify` needs."""
     return WRITER if verb == "import" else READER
+
+
+def layout_of_groups(verb: str, groups: tuple[NodeGroup, ...]) -> SparkLayout:
+    """
+    Return the layout for the core nodes among `groups`.
+
+    Raises:
+        UsageError: as `spark_layout`; or there is no leader or core group.
+    """
+    by_role = {group.role: group for group in groups}
+    if not {"MASTER", "CORE"} <= set(by_role):
+        msg = "the cluster has no core nodes; Spark is sized for a leader and core nodes"
+        raise UsageError(msg)
+    core, leader = by_role["CORE"], by_role["MASTER"]
+    return spark_layout(verb, core_type=core.type_name, core_count=core.count, leader_type=leader.type_name)
 
 
 def spark_layout(verb: str, *, core_type: str, core_count: int, leader_type: str) -> SparkLayout:

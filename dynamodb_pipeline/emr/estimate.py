@@ -1,0 +1,103 @@
+"""
+How many units a table takes and how long that lasts: DynamoDB's own arithmetic, from sizes that are hours old.
+
+AWS's worked example (developer guide, "DynamoDB provisioned throughput"): 20 GiB at 100 read units with strongly
+consistent reads is 21,474,836,480 / 409,600 = 52,429 s = 14.56 h.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+STRONG_READ_BYTES = 4096
+EVENTUAL_READ_BYTES = 8192
+WRITE_BYTES = 1024
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+# Planning value for export and for DynamoDB bytes, measured on one core of a server, not on EC2.
+BYTES_PER_S_PER_VCPU = 8 * MIB
+# From RunJobFlow to the first step: 4 to 10 minutes are reported; the real figure is printed by every run.
+START_UP_S = 480.0
+DATA_FILE_BYTES = 128 * MIB
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """
+    What an estimate needs to know of one table.
+
+    Attributes:
+        size_bytes, item_count: as DescribeTable says, up to six hours old.
+        units_per_s: the allowed rate, of the kind the verb uses.
+        rate_text: how that rate was derived, for people.
+        on_demand: units are paid by request, not by hour.
+        written_copies: the table and every index a write touches; 1 without indexes.
+        strong: strongly consistent reads.
+    """
+
+    table_name: str
+    size_bytes: int
+    item_count: int
+    units_per_s: float
+    rate_text: str
+    on_demand: bool
+    written_copies: int = 1
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Units of the table itself, and seconds: as the rate allows and as the nodes allow."""
+
+    units: int
+    rate_s: float
+    nodes_s: float
+
+    @property
+    def data_s(self) -> float:
+        """Seconds that the data take: whichever bound is tighter."""
+        return max(self.rate_s, self.nodes_s)
+
+    @property
+    def nodes_bound(self) -> bool:
+        """The nodes, not the rate, decide how long it takes."""
+        return self.nodes_s > self.rate_s
+
+
+def read_units(size_bytes: int, *, strong: bool) -> int:
+    """Units a whole Scan consumes; an eventually consistent read costs half."""
+    return math.ceil(size_bytes / (STRONG_READ_BYTES if strong else EVENTUAL_READ_BYTES))
+
+
+def write_units(size_bytes: int, *, item_count: int) -> int:
+    """Units of writing every item once: each is rounded up to whole KiB, and none costs less than one."""
+    if item_count == 0:
+        return 0
+    return item_count * max(1, math.ceil(size_bytes / item_count / WRITE_BYTES))
+
+
+def export_estimate(facts: TableFacts, *, slots: int) -> Estimate:
+    """An export (or the table's side of a verification) with `slots` tasks at once."""
+    units = read_units(facts.size_bytes, strong=facts.strong)
+    nodes_s = facts.size_bytes / (slots * BYTES_PER_S_PER_VCPU)
+    return Estimate(units=units, rate_s=units / facts.units_per_s, nodes_s=nodes_s)
+
+
+def import_estimate(facts: TableFacts, *, slots: int) -> Estimate:
+    """An import of data of this size and count with `slots` tasks at once."""
+    units = write_units(facts.size_bytes, item_count=facts.item_count)
+    nodes_s = facts.size_bytes / (slots * BYTES_PER_S_PER_VCPU)
+    return Estimate(units=units, rate_s=units / facts.units_per_s, nodes_s=nodes_s)
+
+
+def estimate(verb: str, facts: TableFacts, *, slots: int) -> Estimate:
+    """The estimate of one table for `export`, `import` or `verify`."""
+    build = import_estimate if verb == "import" else export_estimate
+    return build(facts, slots=slots)
+
+
+def slots_for_rate(facts: TableFacts) -> int:
+    """Tasks at once that suffice to use the whole read rate."""
+    bytes_per_s = facts.units_per_s * (STRONG_READ_BYTES if facts.strong else EVENTUAL_READ_BYTES)
+    return max(1, math.ceil(bytes_per_s / BYTES_PER_S_PER_VCPU))
