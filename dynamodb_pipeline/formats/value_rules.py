@@ -7,12 +7,12 @@ is put together only on the way out of a failure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Callable, NoReturn
 
 from dynamodb_pipeline.formats.base64_text import decoded_length
 from dynamodb_pipeline.formats.item_error import ItemError
-from dynamodb_pipeline.formats.numbers import canonical_number, number_size_bytes
+from dynamodb_pipeline.formats.numbers import canonical_number, canonical_size_bytes, number_size_bytes
 
 MAX_NAME_BYTES = 65_535  # API reference, PutItem, Item: "Key Length Constraints"
 # "Nested attributes: up to 32 levels": an attribute's own value is level 1, so 31 maps around a text are
@@ -36,23 +36,25 @@ def members_size_bytes(members: Mapping[str, Any], *, level: int = 1) -> int:
     name = ""
     try:
         for name, value in members.items():
-            size += len(name) if name.isascii() and 0 < len(name) <= MAX_NAME_BYTES else _name_size(name)
             if value.__class__ is not dict or len(value) != 1:
                 _refuse_value(value)
-            ((tag, content),) = value.items()
+            (tag,) = value
+            content = value[tag]
             if tag == "S" and content.__class__ is str and content.isascii():  # the most frequent: no call
                 size += len(content)
+            elif tag in _FLAT:
+                size += _FLAT[tag](content)
             else:
-                size += _content_size(tag, content, level)
+                size += _nested_size(tag, content, level)
+            size += len(name) if name.isascii() else _utf8_length(name)
     except ItemError as err:
         raise err.within(name) from err.__cause__
+    if "" in members or size > MAX_NAME_BYTES:
+        _check_names(members)
     return size
 
 
-def _content_size(tag: str, content: Any, level: int) -> int:
-    measure = _FLAT.get(tag)
-    if measure is not None:
-        return measure(content)
+def _nested_size(tag: str, content: Any, level: int) -> int:
     if tag not in _NESTING:
         reason = "unknown type tag; DynamoDB has S, N, B, SS, NS, BS, BOOL, NULL, L and M"
         raise ItemError(reason)
@@ -67,7 +69,7 @@ def _text_size(content: Any) -> int:
 
 
 def _number_size(content: Any) -> int:
-    return number_size_bytes(_text(content))
+    return number_size_bytes(content if content.__class__ is str else _text(content))
 
 
 def _binary_size(content: Any) -> int:
@@ -88,42 +90,54 @@ def _null_size(content: Any) -> int:
     raise ItemError(reason)
 
 
-def _set_of(tag: str, measure: Callable[[Any], int], canonical: Callable[[str], str]) -> Callable[[Any], int]:
-    """A set's rule: its elements' rule, at least one of them, none twice by its `canonical` text."""
-
-    def measure_set(content: Any) -> int:
-        if content.__class__ is not list or not content:
-            reason = f"{tag} must be a JSON array with at least one element"
-            raise ItemError(reason)
-        size = index = 0
-        seen = set()
-        try:
-            for index, element in enumerate(content):
-                size += measure(element)
-                seen.add(canonical(element))
-                if len(seen) == index:
-                    _refuse_repeated()
-        except ItemError as err:
-            raise err.within(tag, index) from err.__cause__
-        return size
-
-    return measure_set
+def _string_set_size(content: Any) -> int:
+    if content.__class__ is list and content and set(map(type, content)) == {str}:
+        joined = "".join(content)
+        if joined.isascii() and len(set(content)) == len(content):
+            return len(joined)
+    return _set_size("SS", content, str, _utf8_length)
 
 
-def _list_size(content: Any, level: int) -> int:
-    if content.__class__ is not list:
+def _number_set_size(content: Any) -> int:
+    return _set_size("NS", content, canonical_number, canonical_size_bytes)
+
+
+def _binary_set_size(content: Any) -> int:
+    return _set_size("BS", content, str, decoded_length)  # canonical base64: equal bytes are equal texts
+
+
+def _set_size(tag: str, content: Any, canonical: Callable[[str], str], measure: Callable[[str], int]) -> int:
+    """Size of a set; its elements are told apart by their `canonical` text, which `measure` judges."""
+    if content.__class__ is not list or not content:
+        reason = f"{tag} must be a JSON array with at least one element"
+        raise ItemError(reason)
+    sizes: dict[str, int] = {}
+    try:
+        for element in content:
+            text = canonical(_text(element))
+            if text in sizes:
+                _refuse_repeated()
+            sizes[text] = measure(text)
+    except ItemError as err:
+        raise err.within(tag, len(sizes)) from err.__cause__
+    return sum(sizes.values())
+
+
+def _list_size(values: Any, level: int) -> int:
+    if values.__class__ is not list:
         reason = "L must be a JSON array"
         raise ItemError(reason)
     sizes: list[int] = []
     try:
-        for value in content:
+        for value in values:
             if value.__class__ is not dict or len(value) != 1:
                 _refuse_value(value)
-            ((tag, element),) = value.items()
-            sizes.append(_content_size(tag, element, level))
+            (tag,) = value
+            content = value[tag]
+            sizes.append(_FLAT[tag](content) if tag in _FLAT else _nested_size(tag, content, level))
     except ItemError as err:
         raise err.within(len(sizes)) from err.__cause__
-    return _CONTAINER_BYTES + _ELEMENT_BYTES * len(content) + sum(sizes)
+    return _CONTAINER_BYTES + _ELEMENT_BYTES * len(values) + sum(sizes)
 
 
 def _map_size(content: Any, level: int) -> int:
@@ -139,16 +153,16 @@ _FLAT: dict[str, Callable[[Any], int]] = {
     "B": _binary_size,
     "BOOL": _bool_size,
     "NULL": _null_size,
-    "SS": _set_of("SS", _text_size, str),
-    "NS": _set_of("NS", _number_size, canonical_number),
-    "BS": _set_of("BS", _binary_size, str),  # canonical base64: equal bytes are equal texts
+    "SS": _string_set_size,
+    "NS": _number_set_size,
+    "BS": _binary_set_size,
 }
 _NESTING: dict[str, Callable[[Any, int], int]] = {"L": _list_size, "M": _map_size}
 
 
 def _text(content: Any) -> str:
     if content.__class__ is str:  # neither a bare number nor any other kind of str
-        return content  # type: ignore[no-any-return]
+        return content
     reason = "text expected"
     raise ItemError(reason)
 
@@ -161,12 +175,12 @@ def _utf8_length(text: str) -> int:
         raise ItemError(reason) from err
 
 
-def _name_size(name: str) -> int:
-    length = _utf8_length(name)
-    if not 1 <= length <= MAX_NAME_BYTES:
-        reason = f"attribute name has {length} bytes, allowed are 1 to {MAX_NAME_BYTES}"
-        raise ItemError(reason)
-    return length
+def _check_names(names: Iterable[str]) -> None:
+    for name in names:
+        length = _utf8_length(name)
+        if not 1 <= length <= MAX_NAME_BYTES:
+            reason = f"attribute name has {length} bytes, allowed are 1 to {MAX_NAME_BYTES}"
+            raise ItemError(reason, (name,))
 
 
 def _refuse_value(value: Any) -> NoReturn:
