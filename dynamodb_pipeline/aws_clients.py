@@ -48,13 +48,15 @@ class AwsClients:
         UsageError: no region given and none configured; a plain-http endpoint that is not loopback.
     """
 
-    def __init__(self, region: str | None = None, *, bucket_owner: str | None = None, settings: AwsSettings | None = None):
+    def __init__(
+        self, region: str | None = None, *, bucket_owner: str | None = None, settings: AwsSettings | None = None
+    ):
         import boto3
 
         self._clients: dict[tuple[str, str], Any] = {}
         keys = (settings.loopback_keys if settings else None) or (None, None, None)
         wanted = settings.region if settings else region
-        self.session = boto3.Session(
+        self.session: Any = boto3.Session(
             aws_access_key_id=keys[0],
             aws_secret_access_key=keys[1],
             aws_session_token=keys[2],

@@ -91,7 +91,13 @@ def failure(kind: str, err: BaseException) -> dict[str, Any]:
 
 
 def run_settings(
-    kind: str, settings: Any, *, write: Callable[[str], None], local: bool = False, engine: str = "spark", terminal: bool = False
+    kind: str,
+    settings: Any,
+    *,
+    write: Callable[[str], None],
+    local: bool = False,
+    engine: str = "spark",
+    terminal: bool = False,
 ) -> dict[str, Any]:
     """
     Run one job with checked settings and return its result.
@@ -107,7 +113,9 @@ def run_settings(
     ensure_boto3()
     from dynamodb_pipeline.transfer.run import Run
 
-    return Run(kind, settings, write=write, local=local, engine=engine, terminal=terminal, tool_version=__version__).execute()
+    return Run(
+        kind, settings, write=write, local=local, engine=engine, terminal=terminal, tool_version=__version__
+    ).execute()
 
 
 def may_retry(code: int, *, attempt: int, common: CommonSettings) -> bool:

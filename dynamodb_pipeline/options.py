@@ -151,19 +151,28 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("run")
     group.add_argument("--region", metavar="REGION", help="the table's (and cluster's) region")
     group.add_argument(
-        "--logs", metavar="S3_FOLDER", help="folder for the run record, ledger and logs (never a bucket's top); without it a run cannot be resumed"
+        "--logs",
+        metavar="S3_FOLDER",
+        help="folder for the run record, ledger and logs (never a bucket's top); without it a run cannot be resumed",
     )
     group.add_argument("--run-id", metavar="ID", help="name of the run; give a stopped run's id to resume it")
     group.add_argument(
-        "--timeout", metavar="DURATION", default=DEFAULT_TIMEOUT, help=f"the run's own deadline, such as 90m or 12h (default {DEFAULT_TIMEOUT})"
+        "--timeout",
+        metavar="DURATION",
+        default=DEFAULT_TIMEOUT,
+        help=f"the run's own deadline, such as 90m or 12h (default {DEFAULT_TIMEOUT})",
     )
-    group.add_argument("--tasks", metavar="N", type=int, help="tasks that run at once (default: all of the cluster's cores)")
+    group.add_argument(
+        "--tasks", metavar="N", type=int, help="tasks that run at once (default: all of the cluster's cores)"
+    )
     group.add_argument("--bucket-owner", metavar="ACCOUNT", help="12-digit account that must own every bucket used")
     group.add_argument(
         "--attempts", metavar="N", type=int, default=DEFAULT_ATTEMPTS,
         help=f"attempts inside the job after exit 1 or 5 (default {DEFAULT_ATTEMPTS}; needs --logs)",
     )  # fmt: skip
-    group.add_argument("--connector-jar", metavar="JAR", help="connector jar of a --local run (default: the one make setup brought)")
+    group.add_argument(
+        "--connector-jar", metavar="JAR", help="connector jar of a --local run (default: the one make setup brought)"
+    )
 
 
 def add_rate(parser: argparse.ArgumentParser, *, absolute: str, what: str) -> None:
@@ -178,20 +187,57 @@ def add_rate(parser: argparse.ArgumentParser, *, absolute: str, what: str) -> No
 
 def add_export(parser: argparse.ArgumentParser) -> None:
     """Options of the export job."""
-    parser.add_argument("--table", metavar="TABLE", action="append", required=True, dest="tables", help="table to export; repeat for several")
-    parser.add_argument("--output", metavar="S3_FOLDER", required=True, help="s3://bucket/folder; a folder named by table and time is made in it")
-    parser.add_argument("--exact-output", action="store_true", help="write into --output itself (one table, folder must be empty)")
-    parser.add_argument("--reader", choices=("connector", "direct"), default="connector", help="connector: AWS's emr-dynamodb-connector (default); direct: own parallel Scan")
+    parser.add_argument(
+        "--table",
+        metavar="TABLE",
+        action="append",
+        required=True,
+        dest="tables",
+        help="table to export; repeat for several",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="S3_FOLDER",
+        required=True,
+        help="s3://bucket/folder; a folder named by table and time is made in it",
+    )
+    parser.add_argument(
+        "--exact-output", action="store_true", help="write into --output itself (one table, folder must be empty)"
+    )
+    parser.add_argument(
+        "--reader",
+        choices=("connector", "direct"),
+        default="connector",
+        help="connector: AWS's emr-dynamodb-connector (default); direct: own parallel Scan",
+    )
     parser.add_argument(
         "--rate-control", choices=("relay", "connector"), default="relay",
         help="who meters the connector's reads: our relay, exact (default), or the connector's own limiter, estimated",
     )  # fmt: skip
-    parser.add_argument("--compression", choices=("none", "gzip"), default="none", help="of the data files (default none, as the old template wrote)")
-    parser.add_argument("--null-tag", choices=("nULL", "nULLValue"), default="nULL", help="how NULL is written: nULL (connector 5, default) or nULLValue (connector 4)")
-    parser.add_argument("--consistent-read", action="store_true", help="strongly consistent reads at twice the units (direct reader)")
-    parser.add_argument("--segments", metavar="N", type=int, help="segments of the parallel scan (default: from the table's size)")
-    parser.add_argument("--scheduled-time", metavar="TIME", help="moment that names the run folder, ISO 8601 (default: now)")
-    parser.add_argument("--sse-kms-key-id", metavar="KEY", help="encrypt the files with this KMS key (default: the bucket's setting)")
+    parser.add_argument(
+        "--compression",
+        choices=("none", "gzip"),
+        default="none",
+        help="of the data files (default none, as the old template wrote)",
+    )
+    parser.add_argument(
+        "--null-tag",
+        choices=("nULL", "nULLValue"),
+        default="nULL",
+        help="how NULL is written: nULL (connector 5, default) or nULLValue (connector 4)",
+    )
+    parser.add_argument(
+        "--consistent-read", action="store_true", help="strongly consistent reads at twice the units (direct reader)"
+    )
+    parser.add_argument(
+        "--segments", metavar="N", type=int, help="segments of the parallel scan (default: from the table's size)"
+    )
+    parser.add_argument(
+        "--scheduled-time", metavar="TIME", help="moment that names the run folder, ISO 8601 (default: now)"
+    )
+    parser.add_argument(
+        "--sse-kms-key-id", metavar="KEY", help="encrypt the files with this KMS key (default: the bucket's setting)"
+    )
     add_rate(parser, absolute="--read-units", what="read")
     add_common(parser)
 
@@ -199,16 +245,48 @@ def add_export(parser: argparse.ArgumentParser) -> None:
 def add_import(parser: argparse.ArgumentParser) -> None:
     """Options of the import job."""
     parser.add_argument("--table", metavar="TABLE", required=True, help="existing table to import into")
-    parser.add_argument("--input", metavar="FOLDER", required=True, help="folder of an export, or a parent of exactly one finished export")
-    parser.add_argument("--latest", action="store_true", help="of several finished exports below --input take the newest")
-    parser.add_argument("--without-manifest", action="store_true", help="read every data file of a folder that has no manifest")
-    parser.add_argument("--allow-bucket", metavar="BUCKET", action="append", default=[], dest="allow_buckets", help="a manifest may name files in this other bucket")
-    parser.add_argument("--set-aside", metavar="S3_FOLDER", help="put bad items there and go on (default: stop at the first)")
-    parser.add_argument("--max-set-aside", metavar="N|P%%", default="1000", help="stop when more items than this are bad (default 1000)")
-    parser.add_argument("--duplicates", choices=("refuse", "last-wins"), default="refuse", help="what to do when a key stands twice in the input (default refuse)")
+    parser.add_argument(
+        "--input",
+        metavar="FOLDER",
+        required=True,
+        help="folder of an export, or a parent of exactly one finished export",
+    )
+    parser.add_argument(
+        "--latest", action="store_true", help="of several finished exports below --input take the newest"
+    )
+    parser.add_argument(
+        "--without-manifest", action="store_true", help="read every data file of a folder that has no manifest"
+    )
+    parser.add_argument(
+        "--allow-bucket",
+        metavar="BUCKET",
+        action="append",
+        default=[],
+        dest="allow_buckets",
+        help="a manifest may name files in this other bucket",
+    )
+    parser.add_argument(
+        "--set-aside", metavar="S3_FOLDER", help="put bad items there and go on (default: stop at the first)"
+    )
+    parser.add_argument(
+        "--max-set-aside", metavar="N|P%%", default="1000", help="stop when more items than this are bad (default 1000)"
+    )
+    parser.add_argument(
+        "--duplicates",
+        choices=("refuse", "last-wins"),
+        default="refuse",
+        help="what to do when a key stands twice in the input (default refuse)",
+    )
     parser.add_argument("--skip-existing", action="store_true", help="write only items whose key is not in the table")
-    parser.add_argument("--mirror", action="store_true", help="afterwards delete items the export does not have (needs --yes)")
-    parser.add_argument("--max-deletions", metavar="N|P%%", default="10%", help="stop before deleting more than this (default 10%% of the table)")
+    parser.add_argument(
+        "--mirror", action="store_true", help="afterwards delete items the export does not have (needs --yes)"
+    )
+    parser.add_argument(
+        "--max-deletions",
+        metavar="N|P%%",
+        default="10%",
+        help="stop before deleting more than this (default 10%% of the table)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
     parser.add_argument("--yes", action="store_true", help="do not ask on a terminal")
     add_rate(parser, absolute="--write-units", what="write")
@@ -219,10 +297,21 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
     """Options of the verify job."""
     parser.add_argument("export", metavar="EXPORT", help="folder of a finished export")
     parser.add_argument("--table", metavar="TABLE", help="also compare with this table, item by item")
-    parser.add_argument("--latest", action="store_true", help="of several finished exports below EXPORT take the newest")
+    parser.add_argument(
+        "--latest", action="store_true", help="of several finished exports below EXPORT take the newest"
+    )
     parser.add_argument("--limit", metavar="N", type=int, default=20, help="differing keys to list (default 20)")
-    parser.add_argument("--allow-bucket", metavar="BUCKET", action="append", default=[], dest="allow_buckets", help="a manifest may name files in this other bucket")
-    parser.add_argument("--consistent-read", action="store_true", help="read the table with strong consistency, at twice the units")
+    parser.add_argument(
+        "--allow-bucket",
+        metavar="BUCKET",
+        action="append",
+        default=[],
+        dest="allow_buckets",
+        help="a manifest may name files in this other bucket",
+    )
+    parser.add_argument(
+        "--consistent-read", action="store_true", help="read the table with strong consistency, at twice the units"
+    )
     add_rate(parser, absolute="--read-units", what="read")
     add_common(parser)
 
@@ -270,10 +359,15 @@ def common_settings(args: argparse.Namespace, problems: Problems, *, outputs: Se
     if args.run_id is not None:
         problems.attempt(lambda: check_run_id(args.run_id))
     timeout = problems.attempt(lambda: parse_duration(args.timeout, option="--timeout"))
-    problems.require(args.tasks is None or 1 <= args.tasks <= MAX_TASKS, f"--tasks {args.tasks} must be 1 to {MAX_TASKS}")
+    problems.require(
+        args.tasks is None or 1 <= args.tasks <= MAX_TASKS, f"--tasks {args.tasks} must be 1 to {MAX_TASKS}"
+    )
     problems.require(1 <= args.attempts <= 10, f"--attempts {args.attempts} must be 1 to 10")
     owner = args.bucket_owner
-    problems.require(owner is None or re.fullmatch(r"\d{12}", owner) is not None, f"--bucket-owner {owner!r} is not a 12-digit account")
+    problems.require(
+        owner is None or re.fullmatch(r"\d{12}", owner) is not None,
+        f"--bucket-owner {owner!r} is not a 12-digit account",
+    )
     return CommonSettings(
         region=args.region,
         logs=args.logs.rstrip("/") if args.logs else None,
@@ -321,9 +415,12 @@ def export_settings(args: argparse.Namespace) -> ExportSettings:
     problems.attempt(lambda: S3Uri.parse(args.output, option="--output"))
     problems.require(not (args.exact_output and len(args.tables) > 1), "--exact-output takes one --table")
     problems.require(
-        not args.consistent_read or args.reader == "direct", "--consistent-read needs --reader direct: the connector reads eventually consistent only"
+        not args.consistent_read or args.reader == "direct",
+        "--consistent-read needs --reader direct: the connector reads eventually consistent only",
     )
-    problems.require(args.segments is None or 1 <= args.segments <= 1_000_000, f"--segments {args.segments} must be 1 to 1000000")
+    problems.require(
+        args.segments is None or 1 <= args.segments <= 1_000_000, f"--segments {args.segments} must be 1 to 1000000"
+    )
     moment = problems.attempt(lambda: parse_scheduled_time(args.scheduled_time)) if args.scheduled_time else None
     settings = ExportSettings(
         common=common_settings(args, problems, outputs=[args.output] if args.output.startswith("s3://") else []),

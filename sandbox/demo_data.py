@@ -91,7 +91,9 @@ def _replies(rng: random.Random, threads: list[Item], count: int) -> Iterator[It
         thread = rng.choice(threads)
         yield {
             "Id": {"S": f"{thread['ForumName']['S']}#{thread['Subject']['S']}"},
-            "ReplyDateTime": {"S": f"2026-{1 + number % 12:02d}-{1 + number % 28:02d}T{number % 24:02d}:00:00.{number:04d}"},
+            "ReplyDateTime": {
+                "S": f"2026-{1 + number % 12:02d}-{1 + number % 28:02d}T{number % 24:02d}:00:00.{number:04d}"
+            },
             "Message": {"S": _sentence(rng, 60)},
             "PostedBy": {"S": rng.choice(PEOPLE)},
         }
@@ -143,4 +145,8 @@ def _hard_cases(rng: random.Random) -> Iterator[Item]:
         text = "".join(rng.choice("abcdefghijklmnopqrstuvwxyz ") for _ in range(390_000))
         yield {"pk": {"S": "near 400 KB"}, "sk": {"N": str(number)}, "text": {"S": text}}
     for number in range(30):
-        yield {"pk": {"S": f"key with: odd/{{chars}}, {number} \u0002"}, "sk": {"N": f"1E-{number}"}, "n": {"N": str(number)}}
+        yield {
+            "pk": {"S": f"key with: odd/{{chars}}, {number} \u0002"},
+            "sk": {"N": f"1E-{number}"},
+            "n": {"N": str(number)},
+        }

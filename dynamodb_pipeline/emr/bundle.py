@@ -21,7 +21,16 @@ from dynamodb_pipeline.runtime import DIGEST_ENTRY, VENDOR_PREFIX
 VENDORED = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six")
 # Services whose models the jobs need; credentials may come from an assumed role or single sign-on.
 SERVICES = frozenset({"dynamodb", "s3", "sts", "sso", "sso-oidc"})
-NODE_PARTS = ("__init__.py", "errors.py", "options.py", "runtime.py", "aws_clients.py", "job_main.py", "formats", "transfer")
+NODE_PARTS = (
+    "__init__.py",
+    "errors.py",
+    "options.py",
+    "runtime.py",
+    "aws_clients.py",
+    "job_main.py",
+    "formats",
+    "transfer",
+)
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's first moment: no build time inside
 
 

@@ -51,4 +51,3 @@ def batches(puts: Iterable[Put], *, max_units: float = math.inf) -> Iterator[lis
         size += len(put.body)
     if batch:
         yield batch
-

@@ -24,6 +24,7 @@ from dynamodb_pipeline.transfer.coordinator_desk import (
     Session,
     WorkEvent,
     WorkFinished,
+    WorkKept,
 )
 from dynamodb_pipeline.transfer.coordinator_messages import Message
 from dynamodb_pipeline.transfer.coordinator_server import CoordinatorServer
@@ -31,6 +32,7 @@ from dynamodb_pipeline.transfer.work_queue import WorkQueue, WorkUnit
 
 OnFinished = Callable[[str, dict[str, object]], None]
 OnFailed = Callable[[str, str], None]
+OnKept = Callable[[str, str], None]
 CLOSE_TIMEOUT_S = 10.0
 
 
@@ -42,6 +44,7 @@ class Coordinator:
         on_finished: called with (work id, record) in the order of arrival, one at a time, in a thread of its own.
             When it raises, the run is stopped and `drain` raises it.
         on_failed: called with (work id, reason) likewise; without it a failed unit stops the run.
+        on_kept: called with (work id, data) likewise, for what workers send about a unit they are still at.
         host: address to bind: 127.0.0.1 for this machine, the driver's address in the cluster on YARN.
     """
 
@@ -52,10 +55,12 @@ class Coordinator:
         *,
         on_finished: OnFinished | None = None,
         on_failed: OnFailed | None = None,
+        on_kept: OnKept | None = None,
         host: str = "127.0.0.1",
     ) -> None:
         self._on_finished = on_finished
         self._on_failed = on_failed
+        self._on_kept = on_kept
         self._failure: BaseException | None = None
         self._events: queue.Queue[WorkEvent | None] = queue.Queue()
         self._desk = Desk(budget, work or WorkQueue(), on_event=self._events.put)
@@ -163,6 +168,9 @@ class Coordinator:
         if isinstance(event, WorkFinished):
             if self._on_finished is not None:
                 self._on_finished(event.work_id, event.record)
+        elif isinstance(event, WorkKept):
+            if self._on_kept is not None:
+                self._on_kept(event.work_id, event.data)
         elif self._on_failed is not None:
             self._on_failed(event.work_id, event.reason)
         else:

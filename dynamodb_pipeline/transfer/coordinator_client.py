@@ -88,6 +88,9 @@ class CoordinatorClient(Protocol):
     def failed(self, work_id: str, reason: str) -> None:
         """Report a unit that cannot be done."""
 
+    def keep(self, work_id: str, data: str) -> None:
+        """Send data (up to 3 MB of text) about a unit that is being worked on."""
+
     def progress(self, *, items: int = 0, bytes: int = 0) -> None:
         """Add to the run's counts."""
 
@@ -127,6 +130,9 @@ class _Conversation:
 
     def failed(self, work_id: str, reason: str) -> None:
         self._call({"op": "failed", "work": work_id, "reason": reason})
+
+    def keep(self, work_id: str, data: str) -> None:
+        self._call({"op": "keep", "work": work_id, "data": data})
 
     def progress(self, *, items: int = 0, bytes: int = 0) -> None:
         self._send({"op": "progress", "items": items, "bytes": bytes})

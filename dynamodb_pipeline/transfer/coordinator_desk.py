@@ -35,7 +35,15 @@ class WorkFailed:
     reason: str
 
 
-WorkEvent = Union[WorkFinished, WorkFailed]
+@dataclass(frozen=True)
+class WorkKept:
+    """Data about a unit of work that a worker sends while it is at it."""
+
+    work_id: str
+    data: str
+
+
+WorkEvent = Union[WorkFinished, WorkFailed, WorkKept]
 
 
 @dataclass(eq=False)
@@ -83,6 +91,7 @@ class Desk:
             "take": self._take,
             "finished": self._finished,
             "failed": self._failed,
+            "keep": self._keep,
             "progress": self._progress,
         }
 
@@ -204,6 +213,10 @@ class Desk:
         if self._held(session, self._work.failed, work_id):
             self._on_event(WorkFailed(work_id, reason))
             session.deliver({"ok": True})
+
+    def _keep(self, session: Session, message: Message) -> None:
+        self._on_event(WorkKept(field_of(message, "work", str), field_of(message, "data", str)))
+        session.deliver({"ok": True})
 
     def _progress(self, _: Session, message: Message) -> None:
         self._items += field_of(message, "items", int)

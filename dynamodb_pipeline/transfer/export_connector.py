@@ -7,14 +7,34 @@ while others still run: they go to the ledger at once, and a resume reads only t
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Callable
 
 from dynamodb_pipeline.formats.export_record import FileRecord
-from dynamodb_pipeline.transfer.connector import read_partition
+from dynamodb_pipeline.transfer.connector import (
+    ConnectorRead,
+    connector_version,
+    line_groups,
+    read_partition,
+    segments_for,
+    splits_for,
+)
+from dynamodb_pipeline.transfer.connector_metering import metering
+from dynamodb_pipeline.transfer.context import RunContext
+from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
 from dynamodb_pipeline.transfer.data_files import DataFileWriter
+from dynamodb_pipeline.transfer.engine import Connect, SparkEngine
+from dynamodb_pipeline.transfer.export import ReadOutcome, TableExport
+from dynamodb_pipeline.transfer.ledger import Ledger
+from dynamodb_pipeline.transfer.page_size import EVENTUAL_BYTES_PER_UNIT, average_item_bytes
+from dynamodb_pipeline.transfer.progress import Goal
+from dynamodb_pipeline.transfer.rated_run import Rated, RatedRun
 from dynamodb_pipeline.transfer.worker_context import WorkerContext
+
+PROGRESS_ITEMS = 2000
+GUESSED_ITEM_BYTES = 512.0  # where DescribeTable knows nothing yet; only sizes the connector's first pages
 
 CONNECTOR_NULL = b'{"nULL":true}'
 TEMPLATE_NULL = b'{"nULLValue":true}'
@@ -33,25 +53,43 @@ class PartitionWriter:
     folder: str
     compression: str
     null_tag: str
+    connect: Connect
 
     def __call__(self, groups: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         records: list[FileRecord] = []
         clients = self.worker.clients()
+        driver = self.connect(*_task())
         writer = DataFileWriter(
             self.worker.store(clients), self.folder, compression=self.compression, on_file=records.append
         )
         try:
-            self._write(writer, groups)
+            self._write(writer, groups, driver)
         except BaseException:
             writer.abandon()
             raise
+        finally:
+            driver.close()
         return iter([asdict(record) for record in records])
 
-    def _write(self, writer: DataFileWriter, groups: Iterable[bytes]) -> None:
+    def _write(self, writer: DataFileWriter, groups: Iterable[bytes], driver: CoordinatorClient) -> None:
         retag = self.null_tag != "nULL"
+        items = 0
         for lines, count in read_partition(iter(groups)):
             writer.add(lines.replace(CONNECTOR_NULL, TEMPLATE_NULL) if retag else lines, count)
+            items += count
+            if items >= PROGRESS_ITEMS:
+                driver.progress(items=items)
+                items = 0
         writer.flush()
+        driver.progress(items=items)
+
+
+def _task() -> tuple[int, int]:
+    """This Spark task's partition and attempt."""
+    from pyspark import TaskContext
+
+    task = TaskContext.get()
+    return (task.partitionId(), task.attemptNumber()) if task else (0, 0)
 
 
 def run_partitions(
@@ -100,3 +138,100 @@ def _start(
 
     pool = ThreadPoolExecutor(max_workers=max(1, len(partitions)), thread_name_prefix="partition")
     return pool, [pool.submit(inheritable_thread_target(run), p) for p in partitions]
+
+
+def read_with_connector(ctx: RunContext, export: TableExport, engine: SparkEngine, *, ledger: Ledger) -> ReadOutcome:
+    """
+    Read the table through the connector, metered by the relay or by the connector's own limiter.
+
+    Raises:
+        PipelineError: the reason to stop, or what made a task fail.
+    """
+    metered = export.settings.rate_control == "relay"
+    splits = splits_for(slots=engine.slots, rate_rcu=export.rate.units_per_s["table"], metered_by_relay=metered)
+    read = connector_read(export, splits)
+    entries = ledger.open(ledger_header(export, read))
+    records = [FileRecord(**fields) for entry in entries.values() for fields in entry["files"]]
+    lock = threading.Lock()
+
+    def on_partition(partition: int, files: list[FileRecord]) -> None:
+        with lock:
+            records.extend(files)
+            ledger.add(partition_id(partition), {"files": [asdict(f) for f in files]})
+
+    units = _run(ctx, export, engine, read, done=frozenset(entries), on_partition=on_partition)
+    estimate = sum(f.plain_bytes for f in records) / EVENTUAL_BYTES_PER_UNIT
+    details = {"segments": read.segments, "tasks": splits, "resumed": bool(entries)}
+    version = connector_version(engine.sc) or "unknown"
+    return ReadOutcome(tuple(records), estimate if units is None else units, units is None, version, details)
+
+
+def _run(
+    ctx: RunContext,
+    export: TableExport,
+    engine: SparkEngine,
+    read: ConnectorRead,
+    *,
+    done: frozenset[str],
+    on_partition: Callable[[int, list[FileRecord]], None],
+) -> float | None:
+    """Read what is not done; returns the units the relay counted, None when nobody counted."""
+    goal = Goal(f"export {read.table}", export.rate.units_per_s["table"], "read units", export.table.item_count or None)
+    rated = RatedRun(ctx, engine, Rated(export.table, export.rate_of, goal), units=[], on_finished=_nothing)
+    group, settings = f"export-{read.table}", export.settings
+    with rated.coordinator() as coordinator, metering(engine, read, coordinator, export) as metered_read:
+        rdd = line_groups(engine.sc, metered_read)
+        left = [p for p in range(rdd.getNumPartitions()) if partition_id(p) not in done]
+        write = PartitionWriter(
+            export.worker,
+            str(export.folder),
+            settings.compression,
+            settings.null_tag,
+            engine.connect_to(coordinator),
+        )
+        with ctx.lifetime.on_stop(lambda _: engine.cancel(group)), rated.explaining(coordinator):
+            run_partitions(rdd, write, left, job_group=group, on_partition=on_partition)
+        counted = coordinator.state().budget.consumed.get("table", 0.0)
+    return counted if settings.rate_control == "relay" else None
+
+
+def _nothing(_work_id: str, _record: dict[str, Any]) -> None:
+    """The connector's tasks take no work from the coordinator."""
+
+
+def partition_id(partition: int) -> str:
+    """A partition's id in the ledger."""
+    return f"partition-{partition:06d}"
+
+
+def connector_read(export: TableExport, splits: int) -> ConnectorRead:
+    """What the connector is told about this export, before anything is metered."""
+    table = export.table
+    segments = export.settings.segments or segments_for(splits=splits, table_bytes=table.size_bytes)
+    return ConnectorRead(
+        table=table.name,
+        region=table.region or export.worker.aws.region,
+        splits=min(splits, segments),
+        segments=segments,
+        rate_rcu=max(1, int(export.rate.units_per_s["table"])),
+        average_item_bytes=average_item_bytes(table_bytes=table.size_bytes, item_count=table.item_count)
+        or GUESSED_ITEM_BYTES,
+        item_count=table.item_count,
+        table_bytes=table.size_bytes,
+        endpoint=export.worker.aws.endpoint("dynamodb"),
+        keys=export.worker.aws.loopback_keys[:2] if export.worker.aws.loopback_keys else None,
+    )
+
+
+def ledger_header(export: TableExport, read: ConnectorRead) -> dict[str, Any]:
+    """What a resume depends on: the same segments dealt to the same partitions."""
+    return {
+        "kind": "export-connector",
+        "table": read.table,
+        "table_id": export.table.table_id,
+        "folder": str(export.folder),
+        "segments": read.segments,
+        "splits": read.splits,
+        "compression": export.settings.compression,
+        "null_tag": export.settings.null_tag,
+    }

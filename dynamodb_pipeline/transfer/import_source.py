@@ -15,7 +15,7 @@ from typing import Any
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats import manifest as manifests
 from dynamodb_pipeline.formats import native_manifest as native
-from dynamodb_pipeline.formats.entry_location import choose, resolve
+from dynamodb_pipeline.formats.entry_location import resolve
 from dynamodb_pipeline.formats.export_record import ExportRecord
 from dynamodb_pipeline.formats.key_schema import KeySchema
 from dynamodb_pipeline.transfer.object_store import ObjectInfo, ObjectMissingError, ObjectStore
@@ -147,20 +147,28 @@ def _find(
     allow_buckets: tuple[str, ...],
 ) -> tuple[list[ObjectInfo], list[str]]:
     """Every entry's object, in the manifest's order; listed objects are known without another request."""
-    places = {e.url: resolve(e.url, manifest_uri=manifest_uri, allow_buckets=allow_buckets) for e in manifest.entries}
-    elsewhere: dict[str, ObjectInfo | None] = {}
+    found: list[ObjectInfo] = []
+    missing: list[str] = []
+    notes: Counter[str] = Counter()
+    for entry in manifest.entries:
+        place = resolve(entry.url, manifest_uri=manifest_uri, allow_buckets=allow_buckets)
+        info = next(filter(None, (listing.get(u) or store.head(u) for u in place.candidate_uris)), None)
+        if info is None:
+            missing.append(entry.url)
+            continue
+        found.append(info)
+        if place.note:
+            notes[place.note] += 1
+    _refuse_missing(manifest_uri, missing)
+    _refuse_twice(manifest_uri, found)
+    return found, [f"{note} ({count} files)" for note, count in notes.items()]
 
-    def info(uri: str) -> ObjectInfo | None:
-        if uri in listing or uri.startswith(manifest_uri.rpartition("/")[0] + "/"):
-            return listing.get(uri)
-        if uri not in elsewhere:
-            elsewhere[uri] = store.head(uri)
-        return elsewhere[uri]
 
-    chosen = choose(places, exists=lambda uri: info(uri) is not None)
-    found = [known for e in manifest.entries if (known := info(chosen[e.url])) is not None]
-    counted = Counter(place.note for place in places.values() if place.note)
-    return found, [f"{note} ({count} files)" for note, count in counted.items()]
+def _refuse_twice(where: str, found: list[ObjectInfo]) -> None:
+    twice = sorted(uri for uri, count in Counter(o.uri for o in found).items() if count > 1)
+    if twice:
+        msg = f"{where}: several entries mean the same file: {_named(twice)}; the export was copied wrongly"
+        raise IntegrityError(msg)
 
 
 def _refuse_missing(where: str, missing: list[str]) -> None:
@@ -190,20 +198,19 @@ def _with_record(found: list[ObjectInfo], record: ExportRecord, folder: str) -> 
 
 
 def _from_native(store: ObjectStore, folder: str, data: bytes) -> ImportSource:
-    where = join(folder, NATIVE_SUMMARY)
+    where, files_uri = join(folder, NATIVE_SUMMARY), join(folder, native.FILES_NAME)
     summary = native.parse_summary(data, where=where)
-    files_uri = join(folder, native.FILES_NAME)
-    listed = native.parse_files(store.get(files_uri), where=files_uri, summary=summary)
+    listed = native.parse_files(store.get(files_uri), where=files_uri)
+    native.check_totals(summary, listed, where=where)
     listing = {o.uri: o for o in store.list(folder)}
-    places = {f.key: native.data_file_uris(f, summary=summary, summary_uri=where) for f in listed}
-    uris = {key: next((u for u in tried if u in listing), None) for key, tried in places.items()}
-    _refuse_missing(files_uri, [places[key][0] for key, uri in uris.items() if uri is None])
-    files = tuple(_native_file(f, listing[str(uris[f.key])]) for f in listed)
+    uris = [native.resolve(f.data_file_key, folder=folder) for f in listed]
+    _refuse_missing(files_uri, [uri for uri in uris if uri not in listing])
+    files = tuple(_native_file(f, listing[uri]) for f, uri in zip(listed, uris))
     return ImportSource(folder, "native", files, None, (), _orphans(listing.values(), {f.uri for f in files}))
 
 
 def _native_file(listed: native.NativeFile, info: ObjectInfo) -> InputFile:
-    return InputFile(info.uri, info.bytes, info.etag, md5=listed.md5_base64, item_count=listed.item_count)
+    return InputFile(info.uri, info.bytes, info.etag, md5=listed.md5, item_count=listed.item_count)
 
 
 def _from_folder(store: ObjectStore, folder: str) -> ImportSource:

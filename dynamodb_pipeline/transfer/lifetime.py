@@ -18,7 +18,7 @@ from typing import Any, Callable
 
 from dynamodb_pipeline.errors import DeadlineError, ExitCode, PipelineError, StoppedError
 
-PARENT_CHECK_S = 1.0
+WATCH_INTERVAL_S = 0.1
 
 
 class InterruptedRunError(StoppedError):
@@ -45,6 +45,16 @@ class RunLifetime:
         self._reason: PipelineError | None = None
         self._changed = threading.Event()
         self._parent = os.getppid()
+        self._listeners: list[Callable[[PipelineError], None]] = []
+
+    @contextmanager
+    def on_stop(self, listener: Callable[[PipelineError], None]) -> Iterator[None]:
+        """While this block runs, `listener` is called once when the run must stop."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
 
     def stop(self, reason: PipelineError) -> None:
         """End the run for `reason`; the first reason wins."""
@@ -71,9 +81,9 @@ class RunLifetime:
         self._changed.wait(seconds)
         return self.reason is not None
 
-    def run(self, work: Callable[[], Any], *, on_stop: Callable[[PipelineError], None]) -> Any:
+    def run(self, work: Callable[[], Any]) -> Any:
         """
-        Run `work` in a thread and return its result; when the run must stop, call `on_stop` and wait for its end.
+        Run `work` in a thread and return its result; when the run must stop, tell the listeners and wait for its end.
 
         Raises:
             PipelineError: the stop reason, whatever the interrupted work raised. Else whatever `work` raised.
@@ -81,21 +91,22 @@ class RunLifetime:
         outcome: dict[str, Any] = {}
         thread = threading.Thread(target=_record, args=(work, outcome), name="run", daemon=True)
         thread.start()
-        self._await(thread, on_stop)
+        self._await(thread)
         if self._reason is not None and "result" not in outcome:
             raise self._reason from outcome.get("error")
         if "error" in outcome:
             raise outcome["error"]
         return outcome["result"]
 
-    def _await(self, thread: threading.Thread, on_stop: Callable[[PipelineError], None]) -> None:
+    def _await(self, thread: threading.Thread) -> None:
         told = False
         while thread.is_alive():
-            thread.join(PARENT_CHECK_S if told else 0.1)
+            thread.join(WATCH_INTERVAL_S)
             reason = self.reason
             if reason is not None and not told:
                 told = True
-                on_stop(reason)
+                for listener in list(self._listeners):
+                    listener(reason)
 
 
 def _record(work: Callable[[], Any], outcome: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Callable
 
 INTERVAL_S = 10.0
@@ -12,22 +12,15 @@ BAR_INTERVAL_S = 0.5
 BAR_WIDTH = 24
 
 
-@dataclass
+@dataclass(frozen=True)
 class Counts:
-    """Totals so far; `units` are read or write units as DynamoDB reported them."""
+    """Totals so far; `units` are read or write units of the table as DynamoDB reported them."""
 
     items: int = 0
-    bytes: int = 0
-    files: int = 0
     units: float = 0.0
-    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def add(self, *, items: int = 0, bytes_: int = 0, files: int = 0, units: float = 0.0) -> None:
-        with self.lock:
-            self.items += items
-            self.bytes += bytes_
-            self.files += files
-            self.units += units
+
+Snapshot = Callable[[], Counts]
 
 
 @dataclass(frozen=True)
@@ -44,8 +37,6 @@ def progress_line(goal: Goal, counts: Counts, *, elapsed_s: float, recent_units_
     """One line: items, units/s against allowed, percent done and ETA where the total is known."""
     rate = "units n/a" if recent_units_s is None else f"{recent_units_s:,.1f}"
     text = f"{goal.label}: {counts.items:,} items, {rate} of {goal.allowed_units_s:,.1f} {goal.unit}/s allowed"
-    if counts.files:
-        text += f", {counts.files:,} files"
     share = _share(goal, counts)
     if share is None:
         return text + f", {elapsed_s:,.0f} s"
@@ -80,14 +71,14 @@ class Reporter:
         """Print one line."""
         self._write(f"\r\x1b[K{text}\n" if self._terminal else f"{text}\n")
 
-    def watch(self, goal: Goal, counts: Counts) -> _Watch:
+    def watch(self, goal: Goal, snapshot: Snapshot) -> _Watch:
         """Return a context manager during which progress is printed every `INTERVAL_S` seconds."""
-        return _Watch(self._write, goal, counts, terminal=self._terminal)
+        return _Watch(self._write, goal, snapshot, terminal=self._terminal)
 
 
 class _Watch:
-    def __init__(self, write: Callable[[str], None], goal: Goal, counts: Counts, *, terminal: bool):
-        self._write, self._goal, self._counts, self._terminal = write, goal, counts, terminal
+    def __init__(self, write: Callable[[str], None], goal: Goal, snapshot: Snapshot, *, terminal: bool):
+        self._write, self._goal, self._snapshot, self._terminal = write, goal, snapshot, terminal
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="progress", daemon=True)
         self._started = time.monotonic()
@@ -106,12 +97,13 @@ class _Watch:
         interval = BAR_INTERVAL_S if self._terminal else INTERVAL_S
         units, then = 0.0, self._started
         while not self._end.wait(interval):
-            now = time.monotonic()
-            recent = (self._counts.units - units) / (now - then)
-            units, then = self._counts.units, now
-            line = progress_line(
-                self._goal, self._counts, elapsed_s=now - self._started, recent_units_s=recent
-            )
-            share = _share(self._goal, self._counts)
-            drawn = f"{bar(share)} {line}" if share is not None else line
-            self._write(f"\r\x1b[K{drawn}" if self._terminal else f"{line}\n")
+            now, counts = time.monotonic(), self._snapshot()
+            recent = (counts.units - units) / (now - then)
+            units, then = counts.units, now
+            self._draw(counts, elapsed_s=now - self._started, recent_units_s=recent)
+
+    def _draw(self, counts: Counts, *, elapsed_s: float, recent_units_s: float) -> None:
+        line = progress_line(self._goal, counts, elapsed_s=elapsed_s, recent_units_s=recent_units_s)
+        share = _share(self._goal, counts)
+        drawn = f"{bar(share)} {line}" if share is not None else line
+        self._write(f"\r\x1b[K{drawn}" if self._terminal else f"{line}\n")

@@ -17,6 +17,7 @@ from dynamodb_pipeline.transfer.object_store import ObjectStore
 from dynamodb_pipeline.transfer.run_folder import join
 
 RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{2,79}$")
+RUN_ID_STAMP = re.compile(r"^\d{8}T\d{6}Z")
 FILE_NAME = "run.json"
 
 

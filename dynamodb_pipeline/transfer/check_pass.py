@@ -1,0 +1,98 @@
+"""
+The pass over every file before the first write: stored bytes for our own hashed files, every item for all others.
+
+A backup without a key schema is judged item by item against the target's keys here, so that a composite-key backup
+cannot collapse into a hash-only table, and no table is ever left half-written because the last file was bad.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.lines import LineError
+from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
+from dynamodb_pipeline.transfer.engine import Connect
+from dynamodb_pipeline.transfer.failures import reported
+from dynamodb_pipeline.transfer.file_reader import BadLine, FileReader, ParsedItem
+from dynamodb_pipeline.transfer.import_source import InputFile
+from dynamodb_pipeline.transfer.import_worker import ImportPlan
+from dynamodb_pipeline.transfer.key_spill import BLOCK_BYTES, place_bytes
+from dynamodb_pipeline.transfer.worker_context import WorkerContext
+
+
+@dataclass(frozen=True)
+class CheckWorker:
+    """
+    Picklable worker: checks files from the coordinator and reports counts, or the first bad item.
+
+    With `collect_keys` every item's key hash goes to the driver, which finds keys that stand twice (key_spill.py).
+    """
+
+    worker: WorkerContext
+    connect: Connect
+    plan: ImportPlan
+    collect_keys: bool
+
+    def __call__(self, worker_id: int, attempt: int) -> None:
+        clients = self.worker.clients()
+        grants = self.connect(worker_id, attempt)
+        reader = FileReader(self.worker.store(clients), self.plan.keys, self.plan.index_keys)
+        try:
+            while (unit := grants.take()) is not None:
+                with reported(grants, unit):
+                    self._check(unit, reader, grants)
+        finally:
+            grants.close()
+
+    def _check(self, unit: Mapping[str, Any], reader: FileReader, grants: CoordinatorClient) -> None:
+        file = InputFile(**unit["file"])
+        if self.plan.fast and file.sha256 is not None:
+            reader.plain(file)
+            grants.finished(unit["work_id"], {"items": file.item_count, "bad": 0})
+            return
+        judge = _Judge(lambda data: grants.keep(unit["work_id"], data), int(unit["number"]), self.collect_keys)
+        try:
+            judge.read(reader.items(file))
+        except LineError as err:
+            raise IntegrityError(str(err)) from err
+        if judge.first_bad is not None and self.plan.set_aside is None:
+            raise IntegrityError(_refusal(judge))
+        grants.progress(items=judge.items)
+        grants.finished(unit["work_id"], {"items": judge.items, "bad": judge.bad})
+
+
+def _refusal(judge: _Judge) -> str:
+    assert judge.first_bad is not None
+    more = f" ({judge.bad} bad items in this file)" if judge.bad > 1 else ""
+    return f"{judge.first_bad.error}{more}; nothing was written. --set-aside s3://... keeps bad items and goes on"
+
+
+class _Judge:
+    """Counts a file's items and bad lines, and hands its key hashes on in blocks."""
+
+    def __init__(self, keep: Callable[[str], None], number: int, collect_keys: bool):
+        self._keep, self._number, self._collect_keys = keep, number, collect_keys
+        self._keys = bytearray()
+        self.items = self.bad = 0
+        self.first_bad: BadLine | None = None
+
+    def read(self, judged: Iterable[ParsedItem | BadLine]) -> None:
+        for found in judged:
+            self.items += 1
+            if isinstance(found, BadLine):
+                self.bad += 1
+                self.first_bad = self.first_bad or found
+            elif self._collect_keys and found.key is not None:
+                self._keys += place_bytes(found.key, file=self._number, line=found.line)
+                if len(self._keys) >= BLOCK_BYTES:
+                    self._send()
+        self._send()
+
+    def _send(self) -> None:
+        if self._keys:
+            self._keep(base64.b64encode(self._keys).decode("ascii"))
+            self._keys.clear()

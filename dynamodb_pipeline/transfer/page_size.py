@@ -1,0 +1,66 @@
+"""
+How many items to ask a Scan page for, so that one page never costs more than the budget lets one request take.
+
+Pure. A page is at most 1 MB; read units are counted by its bytes (8 KiB a unit when eventually consistent), and only
+`Limit`, a count of items, can make it smaller. So the size of items seen so far decides, and the first page is small.
+"""
+
+from __future__ import annotations
+
+PAGE_BYTES = 1024 * 1024  # DynamoDB's own limit of a page
+EVENTUAL_BYTES_PER_UNIT = 8192  # 2 x 4 KB
+STRONG_BYTES_PER_UNIT = 4096
+MAX_ITEM_BYTES = 400 * 1024
+SAFETY = 1.25  # an item may be larger than those before it
+SMOOTHING = 0.3
+
+
+def average_item_bytes(*, table_bytes: int, item_count: int) -> float:
+    """DescribeTable's average item size, 0 when it knows none; up to six hours old."""
+    return table_bytes / item_count if item_count else 0.0
+
+
+class PageSizer:
+    """
+    Learns the units an item costs from the pages so far.
+
+    Args:
+        consistent: strongly consistent reads, at twice the units.
+        item_bytes: average size from DescribeTable, 0 or None when it knows none (it may be hours old).
+    """
+
+    def __init__(self, *, consistent: bool = False, item_bytes: float | None = None):
+        self._bytes_per_unit = STRONG_BYTES_PER_UNIT if consistent else EVENTUAL_BYTES_PER_UNIT
+        known = item_bytes or 0.0
+        self._units_per_item = max(known, 1.0) / self._bytes_per_unit if known else None
+        self._seen = False
+
+    @property
+    def page_units(self) -> float:
+        """Units of a full page: 128 eventually consistent, 256 strongly."""
+        return PAGE_BYTES / self._bytes_per_unit
+
+    def limit(self, cap_units: float) -> int | None:
+        """`Limit` for a page of at most `cap_units`; None when even a full page is below."""
+        if cap_units >= self.page_units * SAFETY:
+            return None
+        per_item = self._units_per_item
+        if not self._seen:  # a guess may be wrong by the whole size of an item
+            per_item = max(per_item or 0.0, MAX_ITEM_BYTES / self._bytes_per_unit / 16)
+        assert per_item is not None
+        return max(1, int(cap_units / (per_item * SAFETY)))
+
+    def estimate(self, limit: int | None) -> float:
+        """Units a page with that `Limit` is likely to cost, at least half a unit."""
+        if limit is None or self._units_per_item is None:
+            return self.page_units if limit is None else min(self.page_units, 0.5 + limit * 0.5)
+        return max(0.5, min(self.page_units, limit * self._units_per_item))
+
+    def observe(self, items: int, units: float) -> None:
+        """Learn from a page of `items` items that cost `units`."""
+        if items <= 0:
+            return
+        seen = units / items
+        before = self._units_per_item if self._seen and self._units_per_item is not None else seen
+        self._units_per_item = before + SMOOTHING * (seen - before)
+        self._seen = True
