@@ -9,18 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.replay_items import KEY_NAME
+from sandbox.faults.capacity import Capacity
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 _ERROR_PREFIX = "com.amazonaws.dynamodb.v20120810#"
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """Provisioned units per second; None for a direction means on demand."""
-
-    read_units: int | None
-    write_units: int | None
 
 
 @dataclass(frozen=True)

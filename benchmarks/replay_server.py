@@ -19,11 +19,11 @@ from functools import lru_cache
 
 from benchmarks.replay_http import WireRequest, reply_head
 from benchmarks.replay_items import MAKERS
-from benchmarks.replay_limits import CapacityChange
 from benchmarks.replay_loop import Parts, ReplayLoop, json_reply
-from benchmarks.replay_replies import Capacity, encode
+from benchmarks.replay_replies import encode
 from benchmarks.replay_service import ReplayConfig, ReplayService
 from benchmarks.replay_table import Skew
+from sandbox.faults.capacity import Capacity, CapacityChange
 from sandbox.faults.ledger import Ledger
 
 

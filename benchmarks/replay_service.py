@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.replay_items import MAKERS
-from benchmarks.replay_limits import CapacityChange, TableLimits
-from benchmarks.replay_replies import Capacity, Consumed, describe_table_body, encode, error_body
+from benchmarks.replay_replies import Consumed, describe_table_body, encode, error_body
 from benchmarks.replay_scan import Answer, RefusedScan, ReplayScan, refusal
 from benchmarks.replay_table import EVEN, ReplayTable, Skew
 from benchmarks.replay_writes import Batch, RefusedBatch, WriteMeter
+from sandbox.faults.capacity import Capacity, CapacityChange, TableLimits
 from sandbox.faults.item_sizes import item_size_bytes, write_units
 from sandbox.faults.ledger import Ledger, rows_to_json
 

@@ -1,0 +1,88 @@
+"""
+Run a command and tell what its whole process tree cost.
+
+The kernel adds a child's CPU time to its parent only when the parent waits for it. A JVM that ends before its Python
+workers leaves orphans nobody waits for, so this process declares itself their reaper and collects them as well.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.measure.memory import PeakMemory
+from benchmarks.measure.process_tree import children
+
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+ORPHAN_TIMEOUT_S = 10.0
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class Command:
+    """A process to run; `output` receives its stdout and stderr together."""
+
+    argv: tuple[str, ...]
+    output: Path
+    env: dict[str, str] = field(default_factory=dict)  # added to this process's own
+    cwd: Path | None = None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """CPU is user + system seconds of the command and all its descendants."""
+
+    exit_code: int
+    wall_s: float
+    cpu_s: float
+    peak_pss_bytes: int
+    peak_pss_by_name: dict[str, int]
+    output_bytes: int
+
+
+def run_measured(command: Command) -> Usage:
+    """Run to the end; descendants that outlive the command by 10 s are killed and still counted."""
+    become_reaper()
+    strangers = children(os.getpid())
+    started_s = time.monotonic()
+    with command.output.open("wb") as output:
+        process = subprocess.Popen(command.argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                                   env={**os.environ, **command.env}, cwd=command.cwd)
+    with PeakMemory(process.pid) as memory:
+        _, status, spent = os.wait4(process.pid, 0)
+    wall_s = time.monotonic() - started_s
+    process.returncode = os.waitstatus_to_exitcode(status)
+    cpu_s = spent.ru_utime + spent.ru_stime + _reap_orphans(strangers)
+    return Usage(process.returncode, wall_s, cpu_s, memory.peak_bytes, memory.peak_by_name,
+                 command.output.stat().st_size)
+
+
+def become_reaper() -> None:
+    """Make orphaned descendants children of this process instead of process 1."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed; CPU of orphans would be lost")
+
+
+def _reap_orphans(strangers: set[int]) -> float:
+    """CPU seconds of every child that is not one of `strangers`, waiting for each to end."""
+    cpu_s = 0.0
+    deadline_s = time.monotonic() + ORPHAN_TIMEOUT_S
+    while orphans := children(os.getpid()) - strangers:
+        for pid in orphans:
+            cpu_s += _reap(pid)
+        if time.monotonic() > deadline_s:
+            for pid in orphans:
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_POLL_S)
+    return cpu_s
+
+
+def _reap(pid: int) -> float:
+    done, _, spent = os.wait4(pid, os.WNOHANG)
+    return spent.ru_utime + spent.ru_stime if done else 0.0
