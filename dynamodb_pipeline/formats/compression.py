@@ -95,14 +95,17 @@ def codec_of(data: bytes, *, name: str) -> Codec:
 
 
 def _is_zlib(data: bytes) -> bool:
-    """RFC 1950's header check; "x^", which could start a Hive attribute's name, must also decompress."""
+    """RFC 1950's header; where the second byte may be text ("x^2" is a name in Hive text), a closer look."""
     if len(data) < 2 or data[0] & 0x8F != 8 or (data[0] << 8 | data[1]) % 31:
         return False
+    if data[1] >= 0x80:
+        return True
+    start, member = data[:_ZLIB_PROBE_BYTES], zlib.decompressobj(wbits=15)
     try:
-        zlib.decompressobj(wbits=15).decompress(data[:_ZLIB_PROBE_BYTES], _ZLIB_PROBE_BYTES)
+        member.decompress(start, _ZLIB_PROBE_BYTES)
     except zlib.error:
-        return data[1] >= 0x80  # no UTF-8 text goes on like this: damaged, not text
-    return True
+        return False
+    return member.eof or "\ufffd" in start.decode("utf-8", "replace").rstrip("\ufffd")
 
 
 class _Unpacking:

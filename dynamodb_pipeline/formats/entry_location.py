@@ -20,7 +20,7 @@ from dynamodb_pipeline.errors import IntegrityError
 
 _S3 = re.compile(r"s3[an]?://(?=[^/])", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/+")
-_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MAX_DECODINGS = 8
