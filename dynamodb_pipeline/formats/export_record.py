@@ -13,17 +13,19 @@ import builtins
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats import record_fields as fields
+from dynamodb_pipeline.formats.file_record import FileRecord, file_records
 from dynamodb_pipeline.formats.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.formats.key_schema import KeySchema
 from dynamodb_pipeline.formats.manifest import Manifest
 from dynamodb_pipeline.formats.record_fields import FieldError
 from dynamodb_pipeline.formats.tags import NULL_TAG_OPTIONS
+
+__all__ = ["ExportRecord", "FileRecord"]
 
 NAME = "_export.json"
 FORMAT_VERSION = 1
@@ -31,29 +33,6 @@ NOT_A_POINT_IN_TIME = "not a point in time: items changed during the scan may be
 READERS = ("connector", "direct")
 CONSISTENCIES = ("eventual", "strong")
 COMPRESSIONS = ("none", "gzip")
-
-
-@dataclass(frozen=True)
-class FileRecord:
-    """
-    One data file as it was stored.
-
-    Attributes:
-        name: the object's name in the export folder, also in the manifest.
-        bytes: size of the stored object.
-        plain_bytes: size of its text, equal to `bytes` without compression.
-        item_count: lines in it, one item each.
-        sha256: hex digest of the stored object.
-    """
-
-    name: str
-    bytes: int
-    plain_bytes: int
-    item_count: int
-    sha256: str
-
-
-_LEAST_LINE_BYTES = len('{"k":{"s":"x"}}\n')  # a key attribute has at least one character, as has its value
 
 
 @dataclass(frozen=True)
@@ -105,7 +84,7 @@ class ExportRecord:
         fields.one_of("null_tag", self.null_tag, NULL_TAG_OPTIONS)
         fields.ordered_times("scan_started", self.scan_started, "scan_ended", self.scan_ended)
         for number, record in enumerate(self.files):
-            _check_file(record, f"files[{number}]", self.compression)
+            record.check(f"files[{number}]", compression=self.compression)
         fields.distinct("files", [record.name for record in self.files])
         in_order = tuple(sorted(self.files, key=lambda record: record.name))
         object.__setattr__(self, "files", in_order)  # so that equal exports are equal records
@@ -196,19 +175,6 @@ class ExportRecord:
         return record
 
 
-def _check_file(record: FileRecord, field: str, compression: str) -> None:
-    """Raise FieldError when a value is out of its range or the sizes contradict each other."""
-    fields.file_name(f"{field}.name", record.name)
-    for name in ("bytes", "plain_bytes", "item_count"):
-        fields.whole_number(f"{field}.{name}", getattr(record, name))
-    fields.sha256_hex(f"{field}.sha256", record.sha256)
-    plain_bytes = record.plain_bytes
-    if compression == "none":
-        fields.equal(f"{field}.plain_bytes", plain_bytes, record.bytes, why="the file is not compressed")
-    least = _LEAST_LINE_BYTES * record.item_count
-    fields.at_least(f"{field}.plain_bytes", plain_bytes, least, why="one item a line")
-
-
 def _parsed(members: dict[str, Any]) -> dict[str, Any]:
     try:
         key_schema = KeySchema.from_json(members["key_schema"])
@@ -216,14 +182,7 @@ def _parsed(members: dict[str, Any]) -> dict[str, Any]:
         msg = f"key_schema: {err}"
         raise FieldError(msg) from err
     files = fields.list_of("files", members["files"])
-    return {"key_schema": key_schema, "files": tuple(_file_records(files))}
-
-
-def _file_records(values: list[Any]) -> Iterable[FileRecord]:
-    names = {field.name for field in dataclasses.fields(FileRecord)}
-    for number, value in enumerate(values):
-        fields.exactly(f"files[{number}]", value, names)
-        yield FileRecord(**value)
+    return {"key_schema": key_schema, "files": tuple(file_records(files))}
 
 
 def _digest(members: dict[str, Any]) -> str:

@@ -57,13 +57,6 @@ class NativeFile:
     md5: str
     etag: str | None
 
-    def check_stored(self, data: bytes, *, name: str) -> None:
-        """Raise IntegrityError unless `data`, the object as stored, has the MD5 of the manifest."""
-        found = md5_base64(data)
-        if found != self.md5:
-            msg = f"{name}: MD5 {found}, {FILES_NAME} says {self.md5}; the object was cut or changed"
-            raise IntegrityError(msg)
-
 
 def parse_summary(data: bytes, *, where: str) -> NativeSummary:
     """
@@ -116,7 +109,7 @@ def resolve(data_file_key: str, *, folder: str) -> str:
 
 
 def md5_base64(data: bytes) -> str:
-    """The MD5 of `data` as the manifests write it."""
+    """The MD5 of a stored object, spelled as `NativeFile.md5`."""
     return b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -214,4 +213,4 @@ def test_check_manifest_finds_a_damaged_or_foreign_manifest():
             record.check_manifest(parse(render(wrong), where="m"), where="m")
     twice = parse(render([*addresses, f"s3://b/g/{record.files[0].name}"]), where="m")
     with pytest.raises(IntegrityError, match="a file listed twice"):
-        replace(record).check_manifest(twice, where="m")
+        record.check_manifest(twice, where="m")
