@@ -140,7 +140,7 @@ class ExportRecord:
         recorded = {record.name for record in self.files}
         if listed != recorded or len(manifest.entries) != len(self.files):
             odd = ", ".join(sorted(listed ^ recorded)[:3]) or "a file listed twice"
-            msg = f"manifest {where} and {NAME} differ ({odd}); one is damaged or of another export"
+            msg = f"{where}: manifest and {NAME} name different files ({odd}); one is damaged or of another export"
             raise IntegrityError(msg)
 
     def _members(self) -> dict[str, Any]:

@@ -209,7 +209,7 @@ def test_check_manifest_finds_a_damaged_or_foreign_manifest():
     moved = [f"s3://elsewhere/x/{file.name}" for file in record.files]
     record.check_manifest(parse(render(moved), where="m"), where="m")
     for wrong in (addresses[:1], [*addresses, "s3://b/f/c"], [addresses[0], "s3://b/f/c_000000"], []):
-        with pytest.raises(IntegrityError, match=r"manifest m and _export\.json differ"):
+        with pytest.raises(IntegrityError, match=r"m: manifest and _export\.json name different files"):
             record.check_manifest(parse(render(wrong), where="m"), where="m")
     twice = parse(render([*addresses, f"s3://b/g/{record.files[0].name}"]), where="m")
     with pytest.raises(IntegrityError, match="a file listed twice"):
