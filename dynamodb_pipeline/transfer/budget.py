@@ -134,8 +134,8 @@ class RateBudget:
                 self._resources[name].learn(estimate, consumed[name])
 
     def forfeit(self, reservation: Reservation) -> None:
-        """End a granted request that got no answer: it counts as consumed."""
-        self._end(reservation, {name: charge.units for name, charge in reservation.charges.items()})
+        """End a granted request that got no answer: it counts as consumed, at the worst known cost."""
+        self._end(reservation, {name: charge.feared for name, charge in reservation.charges.items()})
 
     def withdraw(self, reservation: Reservation) -> None:
         """End a request that was certainly never sent: it leaves the queue, or its grant is taken back."""

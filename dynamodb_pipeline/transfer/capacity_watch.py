@@ -48,7 +48,7 @@ class CapacityWatcher:
         self._on_rate, self._on_end, self._note = on_rate, on_end, note
         self._rate = rate_of(pinned)
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run_to_the_end, name="capacity", daemon=True)
+        self._thread = threading.Thread(target=self.run, args=(self._closed.wait,), name="capacity", daemon=True)
 
     def __enter__(self) -> CapacityWatcher:
         self._thread.start()
@@ -61,9 +61,15 @@ class CapacityWatcher:
         self._thread.join(INTERVAL_S)
 
     def run(self, wait: Callable[[float], bool]) -> None:
-        """Look once a minute, until `wait(seconds)` says True or the table ends the run."""
-        while not wait(INTERVAL_S) and self.look():
-            continue
+        """Look once a minute, until `wait(seconds)` says True or the table ends the run; raises nothing."""
+        try:
+            while not wait(INTERVAL_S) and self.look():
+                continue
+        except Exception as err:  # in a thread nobody else would see it
+            msg = f"the capacity cannot be watched any more: {err!r}"
+            failure = StoppedError(msg)
+            failure.__cause__ = err
+            self._on_end(failure)
 
     def look(self) -> bool:
         """Read once; False when the run must end."""
@@ -87,12 +93,3 @@ class CapacityWatcher:
             return False
         self._note(f"the capacity could not be read, the rate stays as it is: {err}")
         return True
-
-    def _run_to_the_end(self) -> None:
-        try:
-            self.run(self._closed.wait)
-        except Exception as err:  # a thread's error is seen by nobody else
-            msg = f"the capacity cannot be watched any more: {err!r}"
-            failure = StoppedError(msg)
-            failure.__cause__ = err
-            self._on_end(failure)

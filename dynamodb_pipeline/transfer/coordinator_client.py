@@ -75,9 +75,7 @@ class CoordinatorClient(Protocol):
     def take(self) -> dict[str, Any] | None:
         """The next unit of work with its `work_id`, None when all is done or taken."""
 
-    def finished(
-        self, work_id: str, record: Mapping[str, Any], *, rest: Mapping[str, Any] | None = None
-    ) -> None:
+    def finished(self, work_id: str, record: Mapping[str, Any], *, rest: Mapping[str, Any] | None = None) -> None:
         """
         Report a unit as finished; the driver keeps the record.
 
@@ -122,9 +120,7 @@ class _Conversation:
         work: dict[str, Any] | None = self._call({"op": "take"})["work"]
         return work
 
-    def finished(
-        self, work_id: str, record: Mapping[str, Any], *, rest: Mapping[str, Any] | None = None
-    ) -> None:
+    def finished(self, work_id: str, record: Mapping[str, Any], *, rest: Mapping[str, Any] | None = None) -> None:
         message = {"op": "finished", "work": work_id, "record": dict(record)}
         self._call(message if rest is None else {**message, "rest": dict(rest)})
 

@@ -22,10 +22,26 @@ from dynamodb_pipeline.transfer.coordinator_client import keep_alive
 from dynamodb_pipeline.transfer.coordinator_desk import Desk, Session
 from dynamodb_pipeline.transfer.coordinator_messages import Message, ProtocolError, field_of
 
-STRANGERS_MAX = 256  # connections that have not proved the key yet; then the oldest is dropped
-HANDSHAKE_S = 5.0
-UNREAD_BYTES_MAX = 1024 * 1024
 _CHUNK_BYTES = 65536
+
+
+@dataclass(frozen=True)
+class Limits:
+    """
+    What a peer may take.
+
+    Attributes:
+        strangers_max: connections that have not proved the key yet; then the one longest silent is dropped.
+        handshake_s: seconds until the key must be proved.
+        unread_bytes_max: answers kept for a peer that does not read.
+    """
+
+    strangers_max: int = 256
+    handshake_s: float = 5.0
+    unread_bytes_max: int = 1024 * 1024
+
+
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(eq=False)
@@ -44,9 +60,10 @@ class _Peer:
 class CoordinatorServer:
     """Moves messages between connections and the desk until `close`."""
 
-    def __init__(self, desk: Desk, *, key: bytes, host: str) -> None:
+    def __init__(self, desk: Desk, *, key: bytes, host: str, limits: Limits = DEFAULT_LIMITS) -> None:
         self._desk = desk
         self._key = key
+        self._limits = limits
         self._listener = socket.create_server((host, 0), backlog=128)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
@@ -112,11 +129,11 @@ class CoordinatorServer:
         if len(self._peers) >= self._peers_max:
             connection.close()
             return
-        if len(self._strangers) >= STRANGERS_MAX:
+        if len(self._strangers) >= self._limits.strangers_max:
             self._drop(next(iter(self._strangers)))
         connection.setblocking(False)
         keep_alive(connection)
-        peer = _Peer(connection, time.monotonic() + HANDSHAKE_S)
+        peer = _Peer(connection, time.monotonic() + self._limits.handshake_s)
         self._peers.add(peer)
         self._strangers[peer] = None
         self._selector.register(connection, selectors.EVENT_READ, peer)
@@ -176,7 +193,7 @@ class CoordinatorServer:
         except OSError:
             self._drop(peer)
             return
-        if len(peer.unsent) > UNREAD_BYTES_MAX:
+        if len(peer.unsent) > self._limits.unread_bytes_max:
             self._drop(peer)
         elif bool(peer.unsent) != peer.watches_writing:
             peer.watches_writing = bool(peer.unsent)

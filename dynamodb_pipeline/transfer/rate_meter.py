@@ -25,6 +25,11 @@ class Charge(NamedTuple):
     cost: Cost  # in the window ledger
     rate: float  # units/s allowed at the grant
 
+    @property
+    def feared(self) -> float:
+        """Units it may have consumed when nobody answers."""
+        return self.cost.feared_s * self.rate
+
 
 class RateMeter:
     """Decides for one resource how long a request has to wait, and keeps what it cost."""
