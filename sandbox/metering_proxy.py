@@ -12,42 +12,22 @@ connection, both kept open and without Nagle's delay (40 ms per request on loopb
 from __future__ import annotations
 
 import re
-import select
 import socket
 import socketserver
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from io import BufferedIOBase, BufferedReader
-from socket import SocketIO
 from types import TracebackType
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from sandbox.http_upstream import BUFFER_BYTES, LENGTH, Message, Upstream, read_head
 from sandbox.metering import TABLE, Call, Windows, consumed_units, table_name, windows
 
 HOST = "127.0.0.1"
-TIMEOUT_S = 60.0
-BUFFER_BYTES = 1 << 18
-_LENGTH = re.compile(rb"(?im)^content-length:[ \t]*(\d+)")
 _OPERATION = re.compile(rb"(?im)^x-amz-target:[ \t]*\w+\.(\w+)")
 _EXPECT = re.compile(rb"(?im)^expect:[^\n]*\n")
-_CLOSE = re.compile(rb"(?im)^connection:[ \t]*close")
 _STATUS = re.compile(rb"HTTP/1\.\d (\d{3})")
-
-
-class Message(NamedTuple):
-    """The head of a request or reply as it came, and its body; both empty for a reply that never came."""
-
-    head: bytes
-    body: bytes
-
-    @property
-    def closes(self) -> bool:
-        """Whether the connection ends after it: said so, of unknown length, or cut off."""
-        length = _LENGTH.search(self.head)
-        return bool(_CLOSE.search(self.head)) or not length or int(length[1]) != len(self.body)
 
 
 class MeteringProxy:
@@ -153,7 +133,7 @@ class _Connection(socketserver.StreamRequestHandler):
     rbufsize = BUFFER_BYTES
 
     def handle(self) -> None:
-        with _Upstream(self.server.proxy.upstream) as upstream, suppress(ConnectionError):  # client is gone
+        with Upstream(self.server.proxy.upstream) as upstream, suppress(ConnectionError):  # client is gone
             while request := self._next_request():
                 started_s = self.server.proxy.now_s()
                 reply = upstream.exchange(request)
@@ -163,63 +143,11 @@ class _Connection(socketserver.StreamRequestHandler):
                     return
 
     def _next_request(self) -> Message | None:
-        head = _read_head(self.rfile)
+        head = read_head(self.rfile)
         if not head:
             return None
         if _EXPECT.search(head):  # the Java SDK waits for this before it sends the body
             self.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             head = _EXPECT.sub(b"", head)
-        length = _LENGTH.search(head)
+        length = LENGTH.search(head)
         return Message(head, self.rfile.read(int(length[1]) if length else 0))
-
-
-class _Upstream:
-    """A connection that is opened when needed, and anew when the server has closed it."""
-
-    def __init__(self, address: tuple[str, int]) -> None:
-        self._address = address
-        self._streams: tuple[socket.socket, BufferedIOBase] | None = None
-
-    def __enter__(self) -> _Upstream:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._disconnect()
-
-    def exchange(self, request: Message) -> Message:
-        """Send one request, never twice, and return its reply, an empty one when the server gave none."""
-        reply = Message(b"", b"")
-        with suppress(OSError):
-            reply = self._send(request)
-        if reply.closes:
-            self._disconnect()
-        return reply
-
-    def _send(self, request: Message) -> Message:
-        connection, file = self._connected()
-        connection.sendall(request.head + request.body)
-        head = _read_head(file)
-        length = _LENGTH.search(head)
-        return Message(head, file.read(int(length[1]) if length else -1))
-
-    def _connected(self) -> tuple[socket.socket, BufferedIOBase]:
-        if self._streams and select.select([self._streams[0]], [], [], 0)[0]:
-            self._disconnect()  # readable before a request was sent: the server has closed it
-        if not self._streams:
-            connection = socket.create_connection(self._address, timeout=TIMEOUT_S)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._streams = connection, BufferedReader(SocketIO(connection, "r"), BUFFER_BYTES)
-        return self._streams
-
-    def _disconnect(self) -> None:
-        for stream in self._streams or ():
-            stream.close()
-        self._streams = None
-
-
-def _read_head(file: BufferedIOBase) -> bytes:
-    """Return start line and headers with the empty line after them; empty at the end of the stream."""
-    lines = [file.readline()]
-    while lines[-1] not in (b"\r\n", b""):
-        lines.append(file.readline())
-    return b"".join(lines)

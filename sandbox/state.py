@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from sandbox.containers import container_processes, kill_containers
 from sandbox.processes import PROJECT, SandboxError, ServerProcess, start_time, stop_servers
 
 FOLDER = PROJECT / ".sandbox"
+KEPT_LOGS_S = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,10 @@ def recorded() -> Iterator[State]:
 
 
 def sweep() -> None:
-    """Stop and forget the sandboxes whose owner is gone."""
+    """Stop and forget the sandboxes whose owner is gone; remove logs that failed ones left a day ago."""
     for state in recorded():
         if state.is_abandoned:
             state.stop()
+    for folder in FOLDER.glob("run-*"):
+        if not (folder / "state.json").exists() and time.time() - folder.stat().st_mtime > KEPT_LOGS_S:
+            shutil.rmtree(folder, ignore_errors=True)
