@@ -23,7 +23,7 @@ class FakeClock:
     """Time that passes only by sleeping; also what Ctrl-C and SIGTERM have asked for."""
 
     def __init__(self, *, interrupt_at_s: tuple[float, ...] = (), terminate_at_s: float | None = None) -> None:
-        self.time_s = START_S
+        self.time_s = self.start_s = START_S
         self.slept_s: list[float] = []
         self._interrupts_at = interrupt_at_s
         self._terminate_at = terminate_at_s
@@ -33,7 +33,7 @@ class FakeClock:
 
     @property
     def passed_s(self) -> float:
-        return self.time_s - START_S
+        return self.time_s - self.start_s
 
     def sleep(self, seconds: float) -> None:
         assert seconds > 0, "a loop that does not wait"
@@ -130,7 +130,7 @@ class FakeEmr:
         """A cluster somebody else keeps; returns its id."""
         instances = {"KeepJobFlowAliveWhenNoSteps": True, "InstanceGroups": STANDING_GROUPS}
         self.clusters["j-STANDING"] = FakeCluster(
-            "j-STANDING", {"Name": name, "Instances": instances}, self.plan, self.clock
+            "j-STANDING", {"Name": name, "ReleaseLabel": "emr-7.13.0", "Instances": instances}, self.plan, self.clock
         )
         self.clusters["j-STANDING"].created_s -= 86_400
         return "j-STANDING"
@@ -188,6 +188,18 @@ class FakeEmr:
             request,
             lambda: {"StepIds": self._cluster(request["JobFlowId"]).add(request["Steps"])},
         )
+
+    def list_supported_instance_types(self, **request: Any) -> dict[str, Any]:
+        types = [{"Type": name} for name in ("m3.xlarge", "m5.xlarge", "m5.4xlarge")]
+        return self._call("ListSupportedInstanceTypes", request, lambda: {"SupportedInstanceTypes": types})
+
+    def describe_security_configuration(self, **request: Any) -> dict[str, Any]:
+        def act() -> dict[str, Any]:
+            if request["Name"] != "dynamodb-pipeline":
+                raise client_error("InvalidRequestException", message="Security configuration does not exist.")
+            return {"Name": request["Name"], "SecurityConfiguration": "{}"}
+
+        return self._call("DescribeSecurityConfiguration", request, act)
 
     def cancel_steps(self, **request: Any) -> dict[str, Any]:
         def act() -> dict[str, Any]:
@@ -266,7 +278,7 @@ class FakeCluster:
             at_s = self._advance_step(step, at_s)
         idle = bool(self.steps) and all(s.state not in {"PENDING", "RUNNING"} for s in self.steps)
         if idle and not self.request["Instances"].get("KeepJobFlowAliveWhenNoSteps"):
-            self.terminate("ALL_STEPS_COMPLETED", "Steps completed")
+            self.terminate("ALL_STEPS_COMPLETED", "Steps completed", at_s=max(s.ended_s or 0.0 for s in self.steps))
 
     def _advance_step(self, step: FakeStep, at_s: float) -> float:
         if step.ended_s is not None:
@@ -280,7 +292,7 @@ class FakeCluster:
         if now >= ends_s:
             step.state, step.ended_s = step.plan.ends, ends_s
             if step.state == "FAILED" and step.config["ActionOnFailure"] == "TERMINATE_CLUSTER":
-                self.terminate("STEP_FAILURE", "Shut down as step failed", failed=True)
+                self.terminate("STEP_FAILURE", "Shut down as step failed", failed=True, at_s=ends_s)
             return ends_s
         return float("inf")
 
@@ -289,9 +301,9 @@ class FakeCluster:
         if step.ended_s is None and (step.state == "PENDING" or kill or not step.plan.deaf):
             step.state, step.ended_s = "CANCELLED", self.clock.now()
 
-    def terminate(self, code: str, message: str, *, failed: bool = False) -> None:
+    def terminate(self, code: str, message: str, *, failed: bool = False, at_s: float | None = None) -> None:
         if self.ending_s is None:
-            self.ending_s, self.failed = self.clock.now(), failed
+            self.ending_s, self.failed = at_s if at_s is not None else self.clock.now(), failed
             self.reason = {"Code": code, "Message": message}
             for step in self.steps:
                 if step.ended_s is None:

@@ -1,0 +1,25 @@
+"""Durations as users write them (`90s`, `15m`, `12h`, `2d`), in seconds."""
+
+from __future__ import annotations
+
+import re
+
+from dynamodb_pipeline.errors import UsageError
+
+FORM = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
+SECONDS_IN = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def duration_s(text: str, *, option: str) -> float:
+    """
+    Seconds of a duration; a bare number is seconds, as in the jobs' own options.
+
+    Raises:
+        UsageError: another form, or zero.
+    """
+    found = FORM.fullmatch(text.strip())
+    seconds = float(found[1]) * SECONDS_IN[found[2]] if found else 0.0
+    if seconds <= 0:
+        msg = f"{option} {text!r} is not a duration; write 90s, 15m, 12h or 2d"
+        raise UsageError(msg)
+    return seconds

@@ -1,0 +1,125 @@
+"""An AWS account in this process: moto for everything but EMR, whose clusters live by the fake clock."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from functools import cache
+from typing import Any
+
+import boto3
+from moto import mock_aws
+
+from dynamodb_pipeline.emr.command_context import Console
+from tests.unit.emr.fakes import ClusterPlan, FakeClock, FakeEmr
+
+REGION = "eu-west-1"
+DATA, LOGS = "pipeline-data", "pipeline-logs"
+LOGS_URI, OUTPUT = f"s3://{LOGS}/app", f"s3://{DATA}/exports"
+NODE_TRUST = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}]}
+EMR_TRUST = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "elasticmapreduce.amazonaws.com"}}]}
+
+
+class FakeClients:
+    """moto's clients, our EMR; `asked` records which services were asked for."""
+
+    def __init__(self, emr: FakeEmr, *, region: str = REGION) -> None:
+        self.region = region
+        self.bucket_owner = None
+        self.emr = emr
+        self.attempts: list[int | None] = []
+
+    def client(self, service: str, *, region: str | None = None, attempts: int | None = None) -> Any:
+        if service == "emr":
+            self.attempts.append(attempts)
+            return self.emr
+        return kept_client(service, region or self.region)
+
+
+@cache
+def kept_client(service: str, region: str) -> Any:
+    """Making a client is slow and moto serves any; tests share them."""
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    return boto3.client(service, region_name=region, **keys)
+
+
+class Account:
+    """Buckets, tables, roles and an EMR; `said` collects the console's lines."""
+
+    def __init__(self, clock: FakeClock, *, plan: ClusterPlan | None = None) -> None:
+        self.clock = clock
+        self.emr = FakeEmr(clock, plan=plan)
+        self.clients = FakeClients(self.emr)
+        self.said: list[str] = []
+        self.console = Console(say=self.said.append, clock=clock, attention=clock)
+        self.s3 = self.clients.client("s3")
+        self.denied_actions: set[str] = set()
+        # moto does not have the policy simulator
+        self.clients.client("iam").simulate_principal_policy = self._simulate
+
+    def with_buckets(self) -> Account:
+        for name in (DATA, LOGS):
+            self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+            block = dict.fromkeys(
+                ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
+            )
+            self.s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
+        return self
+
+    def with_tables(self, *names: str) -> Account:
+        for name in names:
+            self.clients.client("dynamodb").create_table(
+                TableName=name,
+                KeySchema=[{"AttributeName": "Id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "Id", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        return self
+
+    def with_roles(self) -> Account:
+        iam = self.clients.client("iam")
+        iam.create_role(RoleName="dynamodb-pipeline-service", AssumeRolePolicyDocument=json.dumps(EMR_TRUST))
+        for name in ("dynamodb-pipeline-export", "dynamodb-pipeline-import"):
+            iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(NODE_TRUST))
+            iam.create_instance_profile(InstanceProfileName=name)
+            iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+        return self
+
+    def _simulate(self, **request: Any) -> dict[str, Any]:
+        names = [(action, arn) for action in request["ActionNames"] for arn in request.get("ResourceArns", ["*"])]
+        return {
+            "EvaluationResults": [
+                {
+                    "EvalActionName": action,
+                    "EvalResourceName": arn,
+                    "EvalDecision": "implicitDeny" if action in self.denied_actions else "allowed",
+                }
+                for action, arn in names
+            ]
+        }
+
+    def put_record(self, run_id: str, **record: Any) -> None:
+        """What a job leaves in its run folder."""
+        self.s3.put_object(Bucket=LOGS, Key=f"app/runs/{run_id}/run.json", Body=json.dumps(record).encode())
+
+    def put_step_log(self, cluster_id: str, step_id: str, name: str, text: str) -> None:
+        key = f"app/emr/{cluster_id}/steps/{step_id}/{name}"
+        self.s3.put_object(Bucket=LOGS, Key=key, Body=gzip.compress(text.encode()))
+
+
+@contextmanager
+def account(clock: FakeClock | None = None, *, plan: ClusterPlan | None = None) -> Iterator[Account]:
+    """A complete account for exports and imports of Forum, Thread and Reply."""
+    with mock_aws():
+        made = Account(clock or now_clock(), plan=plan)
+        yield made.with_buckets().with_tables("Forum", "Thread", "Reply").with_roles()
+
+
+def now_clock(**signals: Any) -> FakeClock:
+    """A fake clock an hour behind the machine's: moto stamps what a job wrote, which is later than its step."""
+    clock = FakeClock(**signals)
+    clock.time_s = clock.start_s = datetime.now(timezone.utc).timestamp() - 3600
+    return clock
