@@ -90,7 +90,7 @@ CONTAINERS = (
 )
 
 # Members that tell a JSON object apart; the first whose names are all present wins.
-_OBJECTS: tuple[tuple[frozenset[str], Foreign], ...] = tuple(
+OBJECTS: tuple[tuple[frozenset[str], Foreign], ...] = tuple(
     (frozenset(names.split()), Foreign(name, remedy))
     for names, name, remedy in (
         (
@@ -139,7 +139,7 @@ def foreign_object(value: Any) -> Foreign | None:
         return None
     if _is_request_file(value):
         return _REQUEST_FILE
-    for names, foreign in _OBJECTS:
+    for names, foreign in OBJECTS:
         if names <= value.keys() and not all(_is_tagged(value[name]) for name in names):
             return foreign
     return None
