@@ -32,6 +32,9 @@ class BucketDigest:
     """The items of one side: for each bucket their count and the sum of their digests."""
 
     def __init__(self, buckets: int = DEFAULT_BUCKETS) -> None:
+        if buckets.__class__ is not int or buckets < 1:
+            message = f"a digest needs at least one bucket, not {buckets!r}"
+            raise ValueError(message)
         self._counts = [0] * buckets
         self._sums = [0] * buckets
 
@@ -92,8 +95,11 @@ class BucketDigest:
         return ((count, digest_sum % _MODULUS) for count, digest_sum in zip(self._counts, self._sums))
 
     def _fill(self, bucket: int, count: int, digest_sum: int) -> None:
-        if bucket < 0 or self._counts[bucket] or count < 1 or not 0 <= digest_sum < _MODULUS:
-            message = f"digest's bucket {bucket} stands there twice or is out of range"
+        if bucket.__class__ is not int or count.__class__ is not int or not 0 <= digest_sum < _MODULUS:
+            message = f"digest's bucket {bucket!r} has no whole number for number, count or sum"
+            raise ValueError(message)
+        if bucket < 0 or count < 1 or self._counts[bucket]:
+            message = f"digest's bucket {bucket} is none, is empty or stands there twice"
             raise ValueError(message)
         self._counts[bucket], self._sums[bucket] = count, digest_sum
 

@@ -39,8 +39,8 @@ class KeyAttribute:
         if self.role not in ROLES or self.type not in KEY_TYPES:
             message = f"key attribute {self.name!r}: role {self.role!r} or type {self.type!r} is unknown"
             raise ValueError(message)
-        if not 1 <= len(self.name.encode()) <= MAX_KEY_NAME_BYTES:
-            message = f"key attribute name must have 1 to {MAX_KEY_NAME_BYTES} bytes"
+        if not isinstance(self.name, str) or not 1 <= len(self.name.encode()) <= MAX_KEY_NAME_BYTES:
+            message = f"key attribute name must be text of 1 to {MAX_KEY_NAME_BYTES} bytes"
             raise ValueError(message)
 
     def value_bytes(self, value: Any) -> bytes:
@@ -76,6 +76,9 @@ class KeySchema:
     def __post_init__(self) -> None:
         if tuple(attribute.role for attribute in self.attributes) not in (("HASH",), ROLES):
             message = f"a table key is HASH or HASH then RANGE, not {[a.role for a in self.attributes]}"
+            raise ValueError(message)
+        if len(set(self.names)) != len(self.names):
+            message = f"key attribute {self.names[0]!r} stands there twice"
             raise ValueError(message)
 
     @classmethod

@@ -13,23 +13,14 @@ grammar has refused the doubtful cases.
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any, NamedTuple
 
 from dynamodb_pipeline.formats import item_grammar
+from dynamodb_pipeline.formats.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.formats.tags import CONNECTOR_TAGS, NULL_TAG_OPTIONS
 
 _ITEMS_START = b'"Items":['
 _REST = rb"|[\s\S]+"  # swallows at once what is no item, so that findall ends with an empty match
-
-
-class ScanPage(NamedTuple):
-    """A Scan reply: its items as connector lines, how many, and the reply's members around them."""
-
-    lines: bytes
-    item_count: int
-    envelope: dict[str, Any]
 
 
 class _Renaming:
@@ -64,30 +55,23 @@ _PAGE_ITEM = re.compile(b"(" + item_grammar.item_pattern(item_grammar.DYNAMODB) 
 _LINE_ITEM = re.compile(b"(" + item_grammar.item_pattern(item_grammar.CONNECTOR) + rb")\n" + _REST)
 
 
-def scan_page(body: bytes, *, null_tag: str) -> ScanPage | None:
+def scan_page_lines(body: bytes, *, null_tag: str) -> tuple[bytes, int] | None:
     """
-    The items of a raw Scan reply as connector lines; None when the reply must be parsed instead.
+    The items of a raw Scan reply as connector lines, and how many; None when the reply must be parsed instead.
 
-    `null_tag` is one of NULL_TAG_OPTIONS. Lines end with a line feed and are as the connector writes them, but
-    for escapes the reply used where the connector would not (`\\/`, `\\u00e9`), which are kept.
+    `null_tag` is one of NULL_TAG_OPTIONS. Lines end with a line feed and are as the connector writes them, but for
+    escapes in the reply where the connector has none (`\\/`, `\\u00e9`): those are kept.
     """
     start = body.find(_ITEMS_START) + len(_ITEMS_START)
     text = item_grammar.quiet(body[start:])
-    if start < len(_ITEMS_START) or text is None or b"\n" in text:
+    if start < len(_ITEMS_START) or not text or b"\n" in text:
         return None
-    *items, rest = _PAGE_ITEM.findall(text)
+    *items, unmatched = _PAGE_ITEM.findall(text)
     end = sum(map(len, items)) + max(0, len(items) - 1)
-    envelope = None if rest else _envelope(body[:start], item_grammar.loud(text[end:]))
-    if envelope is None or envelope.get("Count") != len(items):
+    if unmatched or text[end : end + 1] != b"]" or not _is_reply(body[:start], item_grammar.loud(text[end:])):
         return None
-    lines = item_grammar.loud(_TO_CONNECTOR[null_tag](b"".join([b"%b\n" % item for item in items])))
-    return ScanPage(_escape_separators(lines), len(items), envelope)
-
-
-def scan_page_lines(body: bytes, *, null_tag: str) -> tuple[bytes, int] | None:
-    """The lines of `scan_page` and their count alone; None when the reply must be parsed instead."""
-    page = scan_page(body, null_tag=null_tag)
-    return None if page is None else (page.lines, page.item_count)
+    lines = _TO_CONNECTOR[null_tag](b"".join([b"%b\n" % item for item in items]))
+    return _escape_separators(item_grammar.loud(lines)), len(items)
 
 
 def connector_line_to_put(line: bytes) -> bytes | None:
@@ -125,14 +109,13 @@ def _with_line_end(block: bytes) -> bytes:
     return block if block.endswith(b"\n") or not block else block + b"\n"
 
 
-def _envelope(head: bytes, tail: bytes) -> dict[str, Any] | None:
-    """The reply's members around its items; None when `head` and `tail` are not its two ends."""
+def _is_reply(head: bytes, tail: bytes) -> bool:
+    """Whether `head` opens the list `Items` of a reply and `tail` closes it and the reply."""
     try:
-        json.loads(head + b"]}")  # so the list that `head` opens is a member of the reply itself
-        members = json.loads(head + tail)
-    except ValueError:
-        return None
-    return members if isinstance(members, dict) and members.get("Items") == [] else None
+        opened = list(parse_json(head + b"]}"))
+        return opened[-1:] == ["Items"] and isinstance(parse_json(head + tail), dict)
+    except JsonTextError:
+        return False
 
 
 def _escape_separators(lines: bytes) -> bytes:

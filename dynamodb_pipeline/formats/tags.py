@@ -41,7 +41,7 @@ class NumberLiteral(str):
 
 def dynamodb_tag(tag: str) -> str | None:
     """The upper-case tag for a tag of any dialect (`sS`, `nULLValue`, `bool`); None when it is no tag."""
-    upper = tag.upper()
+    upper = tag.upper() if tag.isascii() else ""  # "ß".upper() is "SS"
     if upper in CONNECTOR_TAGS:
         return upper
     return "NULL" if upper == "NULLVALUE" else None
