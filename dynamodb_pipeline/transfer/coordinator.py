@@ -16,18 +16,18 @@ from typing import Callable
 
 from dynamodb_pipeline.errors import PipelineError, StoppedError
 from dynamodb_pipeline.transfer.budget import RateBudget, Units
-from dynamodb_pipeline.transfer.coordinator_client import CoordinatorAddress
-from dynamodb_pipeline.transfer.coordinator_desk import (
+from dynamodb_pipeline.transfer.coordination import CoordinatorAddress
+from dynamodb_pipeline.transfer.coordinator_desk import Desk
+from dynamodb_pipeline.transfer.coordinator_messages import Message
+from dynamodb_pipeline.transfer.coordinator_server import CoordinatorServer
+from dynamodb_pipeline.transfer.coordinator_sessions import (
     Deliver,
-    Desk,
     DeskState,
     Session,
     WorkEvent,
     WorkFinished,
     WorkKept,
 )
-from dynamodb_pipeline.transfer.coordinator_messages import Message
-from dynamodb_pipeline.transfer.coordinator_server import CoordinatorServer
 from dynamodb_pipeline.transfer.work_queue import WorkQueue, WorkUnit
 
 OnFinished = Callable[[str, dict[str, object]], None]

@@ -9,65 +9,21 @@ from __future__ import annotations
 
 import itertools
 import threading
-from dataclasses import dataclass, field
-from typing import Any, Callable, Union
+from typing import Any, Callable
 
-from dynamodb_pipeline.transfer.budget import BudgetState, RateBudget, Reservation, Units
+from dynamodb_pipeline.transfer.budget import RateBudget
 from dynamodb_pipeline.transfer.coordinator_messages import Message, ProtocolError, field_of, units_of
-from dynamodb_pipeline.transfer.work_queue import NotHeldError, WorkQueue, WorkState, WorkUnit
-
-Deliver = Callable[[Message], None]
-
-
-@dataclass(frozen=True)
-class WorkFinished:
-    """A unit of work that a worker has finished, with its record."""
-
-    work_id: str
-    record: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class WorkFailed:
-    """A unit of work that cannot be done, and why."""
-
-    work_id: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class WorkKept:
-    """Data about a unit of work that a worker sends while it is at it."""
-
-    work_id: str
-    data: str
-
-
-WorkEvent = Union[WorkFinished, WorkFailed, WorkKept]
-
-
-@dataclass(eq=False)
-class Session:
-    """One worker's connection."""
-
-    worker: str
-    attempt: int
-    deliver: Deliver
-    pending: Reservation | None = None
-    granted: dict[int, Reservation] = field(default_factory=dict)
-    caps: Units | None = None  # as last told
-    refusal: Message | None = None  # set once the session must get nothing any more
-
-
-@dataclass(frozen=True)
-class DeskState:
-    """A snapshot for progress lines and the run record."""
-
-    budget: BudgetState
-    work: WorkState
-    worker_count: int
-    items: int
-    bytes: int
+from dynamodb_pipeline.transfer.coordinator_sessions import (
+    Deliver,
+    DeskState,
+    Session,
+    WorkEvent,
+    WorkFailed,
+    WorkFinished,
+    WorkKept,
+)
+from dynamodb_pipeline.transfer.reservation import Reservation, Units
+from dynamodb_pipeline.transfer.work_queue import NotHeldError, WorkQueue, WorkUnit
 
 
 class Desk:
@@ -215,8 +171,10 @@ class Desk:
             session.deliver({"ok": True})
 
     def _keep(self, session: Session, message: Message) -> None:
-        self._on_event(WorkKept(field_of(message, "work", str), field_of(message, "data", str)))
-        session.deliver({"ok": True})
+        work_id, data = field_of(message, "work", str), field_of(message, "data", str)
+        if self._held(session, self._work.check_held, work_id):
+            self._on_event(WorkKept(work_id, data))
+            session.deliver({"ok": True})
 
     def _progress(self, _: Session, message: Message) -> None:
         self._items += field_of(message, "items", int)

@@ -21,6 +21,9 @@ REQUEST_UNITS_MAX = 1_000_000.0  # far above 25 items of 400 KB with twenty inde
 
 Message = dict[str, Any]
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)  # kept: making one costs more than using it
+_DECODER = json.JSONDecoder()
+
 
 class ProtocolError(ValueError):
     """The peer sent something that is no message of ours; its connection is closed."""
@@ -49,13 +52,13 @@ class LineBuffer:
 
 def encode(message: Mapping[str, Any]) -> bytes:
     """One line."""
-    return json.dumps(message, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    return _ENCODER.encode(message).encode() + b"\n"
 
 
 def decode(line: bytes) -> Message:
     """The message of one line."""
     try:
-        message = json.loads(line)
+        message = _DECODER.decode(line.decode())
     except (ValueError, RecursionError) as err:
         msg = "a line that is no JSON"
         raise ProtocolError(msg) from err

@@ -15,46 +15,14 @@ import socket
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
 
 from dynamodb_pipeline.transfer import coordinator_messages as messages
 from dynamodb_pipeline.transfer.coordinator_client import keep_alive
-from dynamodb_pipeline.transfer.coordinator_desk import Desk, Session
+from dynamodb_pipeline.transfer.coordinator_desk import Desk
 from dynamodb_pipeline.transfer.coordinator_messages import Message, ProtocolError, field_of
+from dynamodb_pipeline.transfer.coordinator_peers import DEFAULT_LIMITS, Limits, Peer
 
 _CHUNK_BYTES = 65536
-
-
-@dataclass(frozen=True)
-class Limits:
-    """
-    What a peer may take.
-
-    Attributes:
-        strangers_max: connections that have not proved the key yet; then the one longest silent is dropped.
-        handshake_s: seconds until the key must be proved.
-        unread_bytes_max: answers kept for a peer that does not read.
-    """
-
-    strangers_max: int = 256
-    handshake_s: float = 5.0
-    unread_bytes_max: int = 1024 * 1024
-
-
-DEFAULT_LIMITS = Limits()
-
-
-@dataclass(eq=False)
-class _Peer:
-    """One connection."""
-
-    connection: socket.socket
-    deadline_s: float
-    asked: str = field(default_factory=messages.challenge)
-    lines: messages.LineBuffer = field(default_factory=lambda: messages.LineBuffer(messages.HELLO_BYTES_MAX))
-    unsent: bytearray = field(default_factory=bytearray)
-    session: Session | None = None
-    watches_writing: bool = False
 
 
 class CoordinatorServer:
@@ -70,10 +38,10 @@ class CoordinatorServer:
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
-        self._peers: set[_Peer] = set()
+        self._peers: set[Peer] = set()
         self._peers_max = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
-        self._strangers: dict[_Peer, None] = {}  # oldest first
-        self._outbox: deque[tuple[_Peer, Message]] = deque()
+        self._strangers: dict[Peer, None] = {}  # oldest first
+        self._outbox: deque[tuple[Peer, Message]] = deque()
         self._thread_id = 0
         self._wakes_at_s = 0.0
         self._closing = False
@@ -109,11 +77,13 @@ class CoordinatorServer:
         self.wake()
 
     def _timeout(self, wait_s: float | None) -> float | None:
+        if not self._strangers:
+            return wait_s
         deadlines = [peer.deadline_s - time.monotonic() for peer in self._strangers]
         waits = deadlines if wait_s is None else [*deadlines, wait_s]
-        return max(0.0, min(waits)) if waits else None
+        return max(0.0, min(waits))
 
-    def _on_ready(self, ready: object, peer: _Peer | None) -> None:
+    def _on_ready(self, ready: object, peer: Peer | None) -> None:
         if peer is not None:
             self._serve_peer(peer)
         elif ready is self._listener:
@@ -133,13 +103,13 @@ class CoordinatorServer:
             self._drop(next(iter(self._strangers)))
         connection.setblocking(False)
         keep_alive(connection)
-        peer = _Peer(connection, time.monotonic() + self._limits.handshake_s)
+        peer = Peer(connection, time.monotonic() + self._limits.handshake_s)
         self._peers.add(peer)
         self._strangers[peer] = None
         self._selector.register(connection, selectors.EVENT_READ, peer)
         self._answer(peer, {"protocol": messages.PROTOCOL, "challenge": peer.asked})
 
-    def _serve_peer(self, peer: _Peer) -> None:
+    def _serve_peer(self, peer: Peer) -> None:
         try:
             data = peer.connection.recv(_CHUNK_BYTES)
             if not data:
@@ -150,15 +120,16 @@ class CoordinatorServer:
             pass  # ready for writing only
         except (OSError, ProtocolError):
             self._drop(peer)
-        self._write(peer)
+        if peer.watches_writing:
+            self._write(peer)
 
-    def _on_message(self, peer: _Peer, message: Message) -> None:
+    def _on_message(self, peer: Peer, message: Message) -> None:
         if peer.session is None:
             self._shake_hands(peer, message)
         else:
             self._desk.handle(peer.session, message)
 
-    def _shake_hands(self, peer: _Peer, message: Message) -> None:
+    def _shake_hands(self, peer: Peer, message: Message) -> None:
         asked, worker = field_of(message, "challenge", str), field_of(message, "worker", str)
         attempt = field_of(message, "attempt", int)
         proof = messages.worker_proof(self._key, asked=peer.asked, own=asked, worker=worker, attempt=attempt)
@@ -171,7 +142,7 @@ class CoordinatorServer:
         peer.session = self._desk.open_session(worker, attempt, lambda answer: self._answer(peer, {**own, **answer}))
         peer.session.deliver = lambda answer: self._answer(peer, answer)
 
-    def _answer(self, peer: _Peer, message: Message) -> None:
+    def _answer(self, peer: Peer, message: Message) -> None:
         """Queue an answer, from any thread."""
         self._outbox.append((peer, message))
         if threading.get_ident() != self._thread_id:
@@ -183,7 +154,7 @@ class CoordinatorServer:
             peer.unsent += messages.encode(message)
             self._write(peer)
 
-    def _write(self, peer: _Peer) -> None:
+    def _write(self, peer: Peer) -> None:
         if not peer.unsent or peer not in self._peers:
             return
         try:
@@ -201,11 +172,12 @@ class CoordinatorServer:
             self._selector.modify(peer.connection, events, peer)
 
     def _drop_silent_strangers(self) -> None:
-        now = time.monotonic()
-        for peer in [peer for peer in self._strangers if peer.deadline_s <= now]:
-            self._drop(peer)
+        if self._strangers:
+            now = time.monotonic()
+            for peer in [peer for peer in self._strangers if peer.deadline_s <= now]:
+                self._drop(peer)
 
-    def _drop(self, peer: _Peer) -> None:
+    def _drop(self, peer: Peer) -> None:
         if peer in self._peers:
             self._peers.discard(peer)
             self._strangers.pop(peer, None)

@@ -89,6 +89,13 @@ class WorkQueue:
         self._release(work_id, holder)
         self._failed.add(work_id)
 
+    def check_held(self, work_id: str, *, holder: Hashable) -> None:
+        """Raise NotHeldError unless `holder` has this unit now."""
+        _, owner = self._taken.get(work_id, (None, None))
+        if owner is None or owner != holder:
+            msg = f"work {work_id!r} is not held by the worker that reports on it"
+            raise NotHeldError(msg)
+
     def give_back(self, holder: Hashable) -> list[str]:
         """Put back what `holder` has not finished; returns the ids that have now been tried too often."""
         units = [unit for unit, owner in self._taken.values() if owner == holder]
@@ -112,8 +119,5 @@ class WorkQueue:
         return WorkState(len(self._waiting), len(self._taken), len(self._finished), len(self._failed))
 
     def _release(self, work_id: str, holder: Hashable) -> None:
-        _, owner = self._taken.get(work_id, (None, None))
-        if owner is None or owner != holder:
-            msg = f"work {work_id!r} is not held by the worker that reports on it"
-            raise NotHeldError(msg)
+        self.check_held(work_id, holder=holder)
         del self._taken[work_id]

@@ -31,7 +31,8 @@ from dynamodb_pipeline.transfer.coordinator_client import (
     TcpCoordinatorClient,
 )
 from dynamodb_pipeline.transfer.coordinator_desk import Desk
-from dynamodb_pipeline.transfer.coordinator_server import CoordinatorServer, Limits
+from dynamodb_pipeline.transfer.coordinator_peers import Limits
+from dynamodb_pipeline.transfer.coordinator_server import CoordinatorServer
 from dynamodb_pipeline.transfer.work_queue import HAND_OUTS_MAX, WorkQueue, WorkUnit
 
 PLENTY = 1e6  # units/s: nobody waits
@@ -180,6 +181,18 @@ def test_the_rest_of_a_unit_is_queued_as_it_finishes(connect: Connect) -> None:
         assert client.take() is not None
         client.finished("segment-1", {}, rest={"work_id": "segment-1b", "body": {"from": "key"}})
         assert client.take() == {"work_id": "segment-1b", "from": "key"}
+
+
+def test_data_is_kept_only_of_a_unit_that_is_held(connect: Connect) -> None:
+    told: list[tuple[str, str]] = []
+    with one_worker(connect, "file-1", on_kept=lambda *each: told.append(each)) as (coordinator, client):
+        client.take()
+        client.keep("file-1", "digest")
+        client.finished("file-1", {})
+        with pytest.raises(Superseded):
+            client.keep("file-1", "too late")
+        coordinator.drain()
+    assert told == [("file-1", "digest")]
 
 
 def test_progress_adds_up(connect: Connect) -> None:

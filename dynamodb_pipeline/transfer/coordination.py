@@ -1,0 +1,82 @@
+"""
+What a worker may ask of the driver, whatever the way to it: the contract of both coordinator clients.
+
+A worker whose driver is gone must stop at once, for nobody counts its units any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Union
+
+from dynamodb_pipeline.errors import StoppedError
+
+WorkerId = Union[int, str]
+
+
+class RunStopped(StoppedError):
+    """The driver ends the run; the message is its reason."""
+
+
+class Superseded(StoppedError):
+    """A newer attempt of the same task has taken over; this one must stop."""
+
+
+class CoordinatorLost(StoppedError):
+    """The driver does not answer any more, or is not ours."""
+
+
+@dataclass(frozen=True)
+class CoordinatorAddress:
+    """Where the coordinator listens and the run's key. Picklable, for Spark closures; never printed whole."""
+
+    host: str
+    port: int
+    key_hex: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Leave to send one request. Ended by `settle`, or by `forfeit` when no answer came."""
+
+    grant_id: int
+
+
+class CoordinatorClient(Protocol):
+    """What a worker may ask of the driver. Any call may raise RunStopped, Superseded or CoordinatorLost."""
+
+    def reserve(self, estimate: Mapping[str, float]) -> Grant:
+        """Wait until a request of `estimate` units may be sent."""
+
+    def settle(self, grant: Grant, consumed: Mapping[str, float], *, throttled: bool = False) -> None:
+        """Tell what the request consumed; `throttled` when DynamoDB refused some of it for want of capacity."""
+
+    def forfeit(self, grant: Grant) -> None:
+        """Tell that the request got no answer; it counts as consumed."""
+
+    def units_cap(self, resource: str = "table") -> float:
+        """Most units to build a request for now (a single item may cost more); infinity without a limit."""
+
+    def take(self) -> dict[str, Any] | None:
+        """The next unit of work with its `work_id`, None when all is done or taken."""
+
+    def finished(self, work_id: str, record: Mapping[str, Any], *, rest: Mapping[str, Any] | None = None) -> None:
+        """
+        Report a unit as finished; the driver keeps the record.
+
+        Args:
+            rest: what is left of it as a new unit, `{"work_id": ..., "body": {...}}`; queued in the same moment.
+        """
+
+    def failed(self, work_id: str, reason: str) -> None:
+        """Report a unit that cannot be done."""
+
+    def keep(self, work_id: str, data: str) -> None:
+        """Send data (up to 3 MB of text) about a unit that is being worked on."""
+
+    def progress(self, *, items: int = 0, bytes: int = 0) -> None:
+        """Add to the run's counts."""
+
+    def close(self) -> None:
+        """End the connection: unsettled grants count as consumed, unfinished work goes to other workers."""
