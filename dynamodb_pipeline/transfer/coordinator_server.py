@@ -54,6 +54,7 @@ class CoordinatorServer:
         self._thread_id = threading.get_ident()
         try:
             while not self._closing:
+                self._wakes_at_s = math.inf  # what changes while we look must wake us
                 wait_s = self._timeout(self._desk.pump())
                 self._wakes_at_s = time.monotonic() + (math.inf if wait_s is None else wait_s)
                 self._flush()
@@ -66,15 +67,18 @@ class CoordinatorServer:
     def wake(self, *, within_s: float = 0.0) -> None:
         """Make the loop look again in at most `within_s` seconds: another thread changed something."""
         if time.monotonic() + within_s < self._wakes_at_s:
-            try:
-                self._wake_out.send(b"\0")
-            except OSError:
-                return  # it is awake already, or gone
+            self._rouse()
 
     def close(self) -> None:
         """End the loop."""
         self._closing = True
-        self.wake()
+        self._rouse()
+
+    def _rouse(self) -> None:
+        try:
+            self._wake_out.send(b"\0")
+        except OSError:
+            return  # it is awake already, or gone
 
     def _timeout(self, wait_s: float | None) -> float | None:
         if not self._strangers:
