@@ -1,0 +1,219 @@
+"""
+The relay as a process of its own, one on each node that runs the connector.
+
+`ensure_relay` is called on the node, by any number of tasks: the port decides who comes first, everybody else finds the
+relay that is there and makes it prove that it belongs to this run. The process outlives the task that started it and
+ends with the run: when the driver's coordinator says stop or is gone. Settings with their keys go through the standard
+input, never through arguments or the environment, which other users of the node could read.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Callable, NamedTuple
+
+from dynamodb_pipeline.aws_clients import AwsSettings
+from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
+from dynamodb_pipeline.transfer.coordinator_client import CoordinatorAddress, CoordinatorClient, TcpCoordinatorClient
+from dynamodb_pipeline.transfer.failures import WorkerFailure
+from dynamodb_pipeline.transfer.http1 import MessageError, read_message, render_message
+from dynamodb_pipeline.transfer.relay import HOST, Relay, listen
+from dynamodb_pipeline.transfer.relay_desk import RelayDesk, RelayPlan
+from dynamodb_pipeline.transfer.relay_messages import PROOF_REQUEST, proof_answer
+from dynamodb_pipeline.transfer.worker_context import WorkerContext
+
+START_TIMEOUT_S = 60.0
+PROOF_TIMEOUT_S = 5.0
+POLL_S = 5.0
+LINGER_S = 30.0  # after the run's end: tells clients that it is over, else they would retry for ten minutes
+
+logger = logging.getLogger(__name__)
+
+
+class RelayKeys(NamedTuple):
+    """A key pair made for one run; means nothing to AWS."""
+
+    access_key: str
+    secret_key: str
+    token: str | None = None
+
+    @classmethod
+    def new(cls) -> RelayKeys:
+        return cls("RELAY" + secrets.token_hex(8).upper(), secrets.token_urlsafe(30))
+
+
+@dataclass(frozen=True)
+class RelaySettings:
+    """Everything a relay process needs; picklable, for Spark closures; never printed whole."""
+
+    port: int
+    table: str
+    keys: RelayKeys = field(repr=False)
+    coordinator: CoordinatorAddress
+    aws: AwsSettings
+    item_bytes: float = 0.0
+
+    @property
+    def endpoint(self) -> str:
+        """For the connector: `dynamodb.endpoint`."""
+        return f"http://{HOST}:{self.port}"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> RelaySettings:
+        data = json.loads(text)
+        aws = data["aws"]
+        return cls(
+            port=data["port"],
+            table=data["table"],
+            keys=RelayKeys(*data["keys"]),
+            coordinator=CoordinatorAddress(**data["coordinator"]),
+            aws=AwsSettings(
+                aws["region"],
+                tuple((service, url) for service, url in aws["endpoints"]),
+                tuple(aws["loopback_keys"]) if aws["loopback_keys"] else None,
+                aws["bucket_owner"],
+            ),
+            item_bytes=data["item_bytes"],
+        )
+
+
+def ensure_relay(settings: RelaySettings) -> None:
+    """
+    Return once a relay of this run listens on this machine, started now or before.
+
+    Raises:
+        WorkerFailure: it cannot start, or the port is taken by something else; says why, with the exit code for it.
+    """
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    where = f"the relay on {socket.gethostname()}"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", __name__],
+            input=settings.to_json().encode(),
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+            timeout=START_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as err:
+        msg = f"{where} did not start within {START_TIMEOUT_S:.0f} s"
+        raise WorkerFailure(msg, ExitCode.STOPPED) from err
+    if done.returncode != 0:
+        msg = f"{where} did not start: {done.stdout.decode(errors='replace').strip()}"
+        raise WorkerFailure(msg, _exit_code(done.returncode))
+
+
+def _exit_code(number: int) -> ExitCode:
+    try:
+        return ExitCode(number)
+    except ValueError:  # killed by a signal
+        return ExitCode.UNEXPECTED
+
+
+def main() -> int:
+    """
+    Read the settings and become the relay in a process of the background; return when it listens, or why it cannot.
+
+    Returns 0 when a relay of this run listens; else the exit code, with the reason on stdout.
+    """
+    settings = RelaySettings.from_json(sys.stdin.read())
+    result_in, result_out = os.pipe()
+    if os.fork() > 0:
+        os.close(result_out)
+        return int.from_bytes(os.read(result_in, 1) or b"\x01", "big")  # nothing: it died
+    os.close(result_in)
+    os.setsid()
+    try:
+        serve(settings, on_ready=lambda: _report(result_out, ExitCode.DONE))
+    except PipelineError as err:
+        print(err, flush=True)
+        _report(result_out, err.exit_code)
+    return int(ExitCode.DONE)
+
+
+def serve(settings: RelaySettings, *, on_ready: Callable[[], None]) -> None:
+    """
+    Serve until the run is over and a little longer; return at once when another relay of the run is there.
+
+    Raises:
+        PipelineError: no credentials, no coordinator, or a port that is taken.
+    """
+    listener = _claim(settings)
+    if listener is None:
+        on_ready()
+        return
+    worker = WorkerContext(settings.aws)
+    wire = worker.wire(worker.clients())
+    desk = RelayDesk(wire, RelayPlan(settings.table, settings.keys, settings.item_bytes))
+    name = f"relay {socket.gethostname()} {os.getpid()}"
+
+    def connect() -> CoordinatorClient:
+        return TcpCoordinatorClient(settings.coordinator, worker_id=name)
+
+    grants = connect()
+    with Relay(desk, connect, listener=listener):
+        on_ready()
+        logger.warning("the run has ended: %s", follow(grants, sleep=time.sleep))
+        time.sleep(LINGER_S)
+
+
+def follow(grants: CoordinatorClient, *, sleep: Callable[[float], object]) -> str:
+    """Return why the run has ended, when it has: the driver said so, or is gone."""
+    try:
+        while True:
+            grants.settle(grants.reserve({}), {})  # costs nothing, and is answered "stop" after the end
+            sleep(POLL_S)
+    except StoppedError as err:
+        return str(err)
+
+
+def _claim(settings: RelaySettings) -> socket.socket | None:
+    """The port, or None when a relay of this run has it already."""
+    try:
+        return listen(settings.port)
+    except OSError as err:
+        if err.errno != errno.EADDRINUSE:
+            raise
+    if not _is_ours(settings):
+        msg = f"port {settings.port} is taken by another program"
+        raise StoppedError(msg)
+    return None
+
+
+def _is_ours(settings: RelaySettings) -> bool:
+    request = render_message(f"{PROOF_REQUEST}HTTP/1.1", [("Host", HOST)], b"")
+    try:
+        with socket.create_connection((HOST, settings.port), timeout=PROOF_TIMEOUT_S) as connection:
+            connection.sendall(request)
+            with connection.makefile("rb") as file:
+                reply = read_message(file, body_bytes_max=1024)
+    except (OSError, MessageError):
+        return False
+    return reply is not None and reply.body == proof_answer(settings.keys).body
+
+
+def _report(result_out: int, code: ExitCode) -> None:
+    """Tell who waits for the start, and let go of its standard output; stderr stays, for the node's logs."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    os.close(nothing)
+    os.write(result_out, bytes([code]))
+    os.close(result_out)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s relay: %(message)s")
+    sys.exit(main())
