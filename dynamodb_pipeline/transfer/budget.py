@@ -39,7 +39,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from dynamodb_pipeline.transfer.rate_meter import RateMeter
+from dynamodb_pipeline.transfer.rate_meter import Charge, RateMeter
 from dynamodb_pipeline.transfer.reservation import NOBODY_WAITS, Advance, BudgetState, Reservation, State, Units
 from dynamodb_pipeline.transfer.throttle_response import ThrottleResponse
 
@@ -47,6 +47,8 @@ __all__ = ["Advance", "BudgetState", "RateBudget", "Reservation", "State", "Unit
 
 REQUEST_SHARE = 0.02  # of a window: the most one request should cost
 PATIENCE_S = 1.0  # longest wait advised: when only a reply can make room, its length is not known
+
+_Need = tuple[str, RateMeter, Charge]
 
 
 class RateBudget:
@@ -78,8 +80,9 @@ class RateBudget:
         share = self._throttle.share()
         granted: list[Reservation] = []
         while self._queue:
-            needed = self._limited(self._queue[0])
-            wait_s = max([meter.wait_s(units, share=share, now=self._now) for _, meter, units in needed] or [0.0])
+            needed = self._needed(self._queue[0])
+            waits = [meter.wait_s(charge, share=share, now=self._now) for _, meter, charge in needed]
+            wait_s = max(waits, default=0.0)
             if wait_s > 0.0:
                 return Advance(granted, min(wait_s, PATIENCE_S))
             granted.append(self._grant(self._queue.popleft(), needed))
@@ -159,13 +162,15 @@ class RateBudget:
         for name, meter in self._resources.items():
             meter.accrue(grown_s, waiting=head.get(name, 0.0))
 
-    def _limited(self, reservation: Reservation) -> list[tuple[str, RateMeter, float]]:
-        """The resources with a rate that the request needs, and its estimate for each."""
+    def _needed(self, reservation: Reservation) -> list[_Need]:
+        """The resources with a rate that the request needs, and what it takes of each."""
         meters, estimate = self._resources, reservation.estimate
-        return [(name, meters[name], units) for name, units in estimate.items() if name in meters]
+        return [(name, meters[name], meters[name].charge(units)) for name, units in estimate.items() if name in meters]
 
-    def _grant(self, reservation: Reservation, needed: list[tuple[str, RateMeter, float]]) -> Reservation:
-        reservation.charges = {name: meter.grant(units) for name, meter, units in needed}
+    def _grant(self, reservation: Reservation, needed: list[_Need]) -> Reservation:
+        for name, meter, charge in needed:
+            meter.grant(charge)
+            reservation.charges[name] = charge
         reservation.state = State.GRANTED
         self._in_flight_count += 1
         return reservation

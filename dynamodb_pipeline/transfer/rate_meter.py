@@ -61,19 +61,21 @@ class RateMeter:
         if self.credit < limit:
             self.credit = min(limit, self.credit + PACE * self.rate * grown_s)
 
-    def wait_s(self, estimate: float, *, share: float, now: float) -> float:
-        """Seconds until the request fits while `share` of the rate is in use; infinity when unknown."""
-        need = estimate * self._learnt
-        missing = need - self.credit
-        paid_in_s = missing / (PACE * self.rate * share) if missing > _ROUNDING * need else 0.0
-        return max(paid_in_s, self.ledger.wait_s(self._cost(estimate), now=now))
+    def charge(self, estimate: float) -> Charge:
+        """What a request estimated at `estimate` units would take now."""
+        likely, feared = estimate * self._learnt, estimate * max(1.0, self._learnt)
+        return Charge(likely, Cost(likely / self.rate, feared / self.rate), self.rate)
 
-    def grant(self, estimate: float) -> Charge:
-        """Charge a request estimated at `estimate` units."""
-        charge = Charge(estimate * self._learnt, self._cost(estimate), self.rate)
+    def wait_s(self, charge: Charge, *, share: float, now: float) -> float:
+        """Seconds until the request fits while `share` of the rate is in use; infinity when unknown."""
+        missing = charge.units - self.credit
+        paid_in_s = missing / (PACE * self.rate * share) if missing > _ROUNDING * charge.units else 0.0
+        return max(paid_in_s, self.ledger.wait_s(charge.cost, now=now))
+
+    def grant(self, charge: Charge) -> None:
+        """Take the charge."""
         self.credit -= charge.units
         self.ledger.open(charge.cost)
-        return charge
 
     def end(self, charge: Charge | None, consumed: float, *, now: float) -> None:
         """Settle a request by what it consumed; without a charge the resource was not foreseen."""
@@ -88,7 +90,3 @@ class RateMeter:
         self._answered += LEARNING * (consumed - self._answered)
         if self._estimated > 0.0:
             self._learnt = min(LEARNT_MAX, max(LEARNT_MIN, self._answered / self._estimated))
-
-    def _cost(self, estimate: float) -> Cost:
-        estimate_s = estimate / self.rate
-        return Cost(likely_s=estimate_s * self._learnt, feared_s=estimate_s * max(1.0, self._learnt))
