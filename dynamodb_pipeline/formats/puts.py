@@ -34,7 +34,7 @@ def checked_puts(block: bytes, *, keys: KeySchema, index_keys: tuple[IndexKeys, 
 
     The tags are renamed on bytes first, so there is one parse, no conversion and no encoding. The parse of the
     result proves the renaming: it must be an item of upper-case tags without an attribute `M` (which may have
-    been `m`), and hold as many members as the text (or a name stood there twice).
+    been `m`), and account for every quote of the text (or a name stood there twice).
     """
     text = quiet(block)
     if text is None:
@@ -45,23 +45,30 @@ def checked_puts(block: bytes, *, keys: KeySchema, index_keys: tuple[IndexKeys, 
         # Each line in an array of its own: in a valid item no array is followed by a comma, so none can span lines.
         items = [item for (item,) in json.loads(b"[[" + b"],[".join(puts) + b"]]")] if puts else []
         facts = [check_item(item, keys=keys, index_keys=index_keys) for item in items]
-        counts = [_member_count(item) for item in items]
+        string_counts = [_strings_in_map(item) for item in items]
     except (ValueError, RecursionError):
         return None
-    if counts != [line.count(b'":') for line in lines]:
+    if string_counts != [line.count(b'"') / 2 for line in lines]:
         return None
     return [Put(json_text, fact.key or b"", fact.size_bytes) for json_text, fact in zip(puts, facts)]
 
 
-def _member_count(members: Mapping[str, Any]) -> int:
-    """JSON members in a valid item or map: attributes, their tags, and those within."""
+def _strings_in_map(members: Mapping[str, Any]) -> int:
+    """JSON strings in the text of a valid item or map: names, tags and contents."""
     if "M" in members:
         reason = "an attribute with the name of a tag"
         raise ItemError(reason)
-    return 2 * len(members) + sum(_inner_count(value) for value in members.values() if "M" in value or "L" in value)
+    return 2 * len(members) + sum(map(_strings_in_content, members.values()))
 
 
-def _inner_count(value: Mapping[str, Any]) -> int:
-    if "M" in value:
-        return _member_count(value["M"])
-    return sum(1 + _inner_count(element) for element in value.get("L", ()))
+def _strings_in_content(value: Mapping[str, Any]) -> int:
+    """JSON strings in what stands under a value's tag."""
+    (tag,) = value
+    content = value[tag]
+    if content.__class__ is str:
+        return 1
+    if content.__class__ is bool:
+        return 0
+    if tag == "M":
+        return _strings_in_map(content)
+    return len(content) + (sum(map(_strings_in_content, content)) if tag == "L" else 0)

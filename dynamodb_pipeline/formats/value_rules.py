@@ -32,6 +32,9 @@ def members_size_bytes(members: Mapping[str, Any], *, level: int = 1) -> int:
     Raises:
         ItemError: a name or value DynamoDB would refuse.
     """
+    if members.__class__ is not dict:
+        reason = "a JSON object expected here"
+        raise ItemError(reason)
     size = 0
     name = ""
     try:
@@ -141,10 +144,8 @@ def _list_size(values: Any, level: int) -> int:
 
 
 def _map_size(content: Any, level: int) -> int:
-    if content.__class__ is not dict:
-        reason = "M must be a JSON object"
-        raise ItemError(reason)
-    return _CONTAINER_BYTES + _ELEMENT_BYTES * len(content) + members_size_bytes(content, level=level)
+    size = members_size_bytes(content, level=level)
+    return _CONTAINER_BYTES + _ELEMENT_BYTES * len(content) + size
 
 
 _FLAT: dict[str, Callable[[Any], int]] = {
