@@ -19,6 +19,8 @@ from sandbox.faults.plan import FaultPlan, FaultRule, Seen, dice
 from sandbox.faults.proxy import FaultProxy
 from sandbox.faults.upstream import Upstream
 
+EXPIRED = "expired_token"
+
 
 class DynamoDbFaults:
     """Handler of a `FaultProxy`: a plan over one DynamoDB."""
@@ -34,12 +36,14 @@ class DynamoDbFaults:
         call = read_call(request)
         if call is None:
             return whole(self._service.passed_on(request))
+        call = self._service.empty_pages.translated(call)
         seen = self._history.see(call.operation, fingerprint=call.fingerprint)
         rule = self._plan.strike(seen)
-        if rule is not None and rule.kind == "expired_token":
+        if rule is not None and rule.kind == EXPIRED:
             self._expired.expire(request.access_key)
+            rule = None
         if self._expired.refuses(request.access_key):
-            rule = FaultRule("expired_token")
+            rule = FaultRule(EXPIRED)
         return whole(self._service.serve(call)) if rule is None else self._break(call, rule, seen)
 
     def release(self) -> None:

@@ -46,7 +46,7 @@ class DynamoDbService:
         if not self._admits(call):
             self.ledger.add(call.operation, table=call.table, outcome=THROTTLED)
             return provisioned_throttle(call.operation)
-        return self._metered(self.empty_pages.translated(call), asked=call)
+        return self._metered(call, asked=call)
 
     def serve_batch(self, call: DynamoDbCall, *, passes: Passes) -> Reply:
         """

@@ -40,10 +40,9 @@ class EmptyPages:
     def translated(self, call: DynamoDbCall) -> DynamoDbCall:
         """The call with a made-up start key replaced by the true one."""
         start = call.payload.get("ExclusiveStartKey")
-        while start is not None and _text(start) in self._starts:
-            start = self._starts[_text(start)]
-        same = start == call.payload.get("ExclusiveStartKey")
-        return call if same else call.changed(ExclusiveStartKey=start)
+        if start is None or _text(start) not in self._starts:
+            return call
+        return call.changed(ExclusiveStartKey=self._starts[_text(start)])
 
 
 def _made_up(kind: str, number: int) -> str:

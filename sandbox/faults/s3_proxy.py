@@ -16,6 +16,7 @@ from sandbox.faults.s3_faults import STRIKES, Exchange
 from sandbox.faults.s3_service import S3Service
 from sandbox.faults.upstream import Upstream
 
+EXPIRED = "s3_expired_token"
 _HIT_ONE_OBJECT = ("object_gone", "object_archived")
 
 
@@ -34,10 +35,11 @@ class S3Faults:
         call = read_call(request)
         seen = self._history.see(call.operation, fingerprint=call.fingerprint)
         rule = self._plan.strike(seen)
-        if rule is not None and rule.kind == "s3_expired_token":
+        if rule is not None and rule.kind == EXPIRED:
             self._expired.expire(request.access_key)
+            rule = None
         if self._expired.refuses(request.access_key):
-            rule = FaultRule("s3_expired_token")
+            rule = FaultRule(EXPIRED)
         if rule is None or self._spared(call, rule):
             return whole(self._service.serve(call))
         return self._break(call, rule, seen)
