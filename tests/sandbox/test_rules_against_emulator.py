@@ -165,7 +165,7 @@ def test_numbers_come_back_in_canonical_form(call: Call) -> None:
     }
 
 
-@pytest.mark.parametrize(("sort", "text_bytes"), enumerate([1, 1014, 1015, 2038, 2039, 5000], start=2))
+@pytest.mark.parametrize(("sort", "text_bytes"), list(enumerate([1, 1014, 1015, 2038, 2039, 5000], start=2)))
 def test_write_units_are_what_is_charged(call: Call, sort: int, text_bytes: int) -> None:
     """`Id` = k, `Sort` of one digit and the name `a` count 10 bytes: with 1014 bytes of text the item has 1 KB."""
     item = {"Id": {"S": "k"}, "Sort": {"N": str(sort)}, "a": {"S": "x" * text_bytes}}
