@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Callable
 
 from dynamodb_pipeline.formats.export_record import FileRecord
+from dynamodb_pipeline.runtime import ensure_boto3
 from dynamodb_pipeline.transfer.connector import (
     ConnectorRead,
     connector_version,
@@ -31,6 +32,7 @@ from dynamodb_pipeline.transfer.ledger import Ledger
 from dynamodb_pipeline.transfer.page_size import EVENTUAL_BYTES_PER_UNIT, average_item_bytes
 from dynamodb_pipeline.transfer.progress import Goal
 from dynamodb_pipeline.transfer.rated_run import Rated, RatedRun
+from dynamodb_pipeline.transfer.relay_process import RelaySettings, ensure_relay
 from dynamodb_pipeline.transfer.worker_context import WorkerContext
 
 PROGRESS_ITEMS = 2000
@@ -179,8 +181,11 @@ def _run(
     goal = Goal(f"export {read.table}", export.rate.units_per_s["table"], "read units", export.table.item_count or None)
     rated = RatedRun(ctx, engine, Rated(export.table, export.rate_of, goal), units=[], on_finished=_nothing)
     group, settings = f"export-{read.table}", export.settings
-    with rated.coordinator() as coordinator, metering(engine, read, coordinator, export) as metered_read:
-        rdd = line_groups(engine.sc, metered_read)
+    with rated.coordinator() as coordinator:
+        metered = metering(read, coordinator, export)
+        if metered.relay is not None:
+            start_relays(engine, metered.relay)
+        rdd = line_groups(engine.sc, metered.read)
         left = [p for p in range(rdd.getNumPartitions()) if partition_id(p) not in done]
         write = PartitionWriter(
             export.worker,
@@ -193,6 +198,27 @@ def _run(
             run_partitions(rdd, write, left, job_group=group, on_partition=on_partition)
         counted = coordinator.state().budget.consumed.get("table", 0.0)
     return counted if settings.rate_control == "relay" else None
+
+
+def start_relays(engine: SparkEngine, relay: RelaySettings) -> None:
+    """
+    Start the relay on every node that has a slot: a barrier job runs one task in each slot, all at once.
+
+    It cannot be left to the tasks that read: Spark starts a task's Python side only when the connector has brought its
+    first lines, and those come through the relay.
+    """
+    tasks = engine.sc.parallelize(range(engine.slots), engine.slots).barrier()
+    tasks.mapPartitions(_StartRelay(relay)).collect()
+
+
+@dataclass(frozen=True)
+class _StartRelay:
+    relay: RelaySettings
+
+    def __call__(self, _ids: Iterable[int]) -> Iterator[None]:
+        ensure_boto3()
+        ensure_relay(self.relay)
+        return iter(())
 
 
 def _nothing(_work_id: str, _record: dict[str, Any]) -> None:
