@@ -63,9 +63,7 @@ class NodesLost:
 
 @dataclass(frozen=True)
 class IdleTimedOut:
-    """The auto-termination time passed since the cluster began to wait at `waiting_since_s`."""
-
-    waiting_since_s: float
+    """The auto-termination time may have passed."""
 
 
 @dataclass(frozen=True)

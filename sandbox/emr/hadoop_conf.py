@@ -31,10 +31,9 @@ def write(
 
 
 def _add_properties(file: Path, properties: Mapping[str, str]) -> None:
+    """Of several values the last one holds."""
     root = ElementTree.parse(file).getroot() if file.exists() else ElementTree.Element("configuration")
     for name, value in properties.items():
-        for old in [entry for entry in root.findall("property") if entry.findtext("name") == name]:
-            root.remove(old)
         entry = ElementTree.SubElement(root, "property")
         ElementTree.SubElement(entry, "name").text = name
         ElementTree.SubElement(entry, "value").text = value

@@ -150,20 +150,23 @@ def _wait(cluster: Cluster, moment: Moment) -> Change:
 
 
 def _idle_timer(cluster: Cluster, moment: Moment) -> tuple[Effect, ...]:
-    if cluster.idle_timeout_s is None or cluster.waiting_since_s is None:
-        return ()
-    due_s = cluster.waiting_since_s + cluster.idle_timeout_s * moment.pace.idle_factor
-    return (After(max(0.0, due_s - moment.now_s), events.IdleTimedOut(cluster.waiting_since_s)),)
+    due_s = _idle_due_s(cluster, moment)
+    return () if due_s is None else (After(max(0.0, due_s - moment.now_s), events.IdleTimedOut()),)
 
 
-def _idle_timed_out(cluster: Cluster, event: events.IdleTimedOut, moment: Moment) -> Change:
-    """A timer of an earlier wait, or of a policy that has been lengthened since, does nothing."""
-    if cluster.state != "WAITING" or cluster.waiting_since_s != event.waiting_since_s:
+def _idle_due_s(cluster: Cluster, moment: Moment) -> float | None:
+    if cluster.state != "WAITING" or cluster.waiting_since_s is None or cluster.idle_timeout_s is None:
+        return None
+    return cluster.waiting_since_s + cluster.idle_timeout_s * moment.pace.idle_factor
+
+
+def _idle_timed_out(cluster: Cluster, _: events.IdleTimedOut, moment: Moment) -> Change:
+    """A timer of an earlier wait or of a shorter policy comes too early: then another is set."""
+    due_s = _idle_due_s(cluster, moment)
+    if due_s is None:
         return cluster, ()
-    if cluster.idle_timeout_s is None:
-        return cluster, ()
-    if moment.now_s < event.waiting_since_s + cluster.idle_timeout_s * moment.pace.idle_factor:
-        return cluster, ()
+    if moment.now_s < due_s:
+        return cluster, _idle_timer(cluster, moment)
     return _end(cluster, "TERMINATED", BY_IDLENESS, moment)
 
 

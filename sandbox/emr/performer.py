@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -91,7 +92,14 @@ class Performer:
         timer.start()
 
     def _in_background(self, cluster_id: str, action: Callable[[], None]) -> None:
-        thread = threading.Thread(target=action, daemon=True)
+        def guarded() -> None:
+            try:
+                action()
+            except Exception:  # a bug of the sandbox must not look like a step that never ends
+                traceback.print_exc()
+                self._send(cluster_id, events.NodesLost())
+
+        thread = threading.Thread(target=guarded, daemon=True)
         with self._lock:
             self._threads.setdefault(cluster_id, []).append(thread)
         thread.start()

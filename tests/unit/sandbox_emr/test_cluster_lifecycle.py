@@ -186,6 +186,20 @@ def test_an_idle_cluster_ends_exactly_after_its_time() -> None:
     assert life.pass_s(1).cluster.state == "TERMINATING"
 
 
+def test_a_timer_that_goes_off_early_is_set_again() -> None:
+    """Timers count by another clock than the one that states are judged by."""
+    life = waiting(idle_timeout_s=IDLE_S).pass_s(IDLE_S - 0.001).happen(events.IdleTimedOut())
+    life.timers = life.timers[1:]
+    assert life.cluster.state == "WAITING"
+    assert life.pass_s(0.001).cluster.state == "TERMINATING"
+
+
+def test_a_timer_of_an_earlier_wait_does_not_end_a_later_one() -> None:
+    life = waiting(idle_timeout_s=IDLE_S).pass_s(IDLE_S - 1)
+    life.happen(StepsAdded((step_of("s-1"),)), StepEnded("s-1"))
+    assert life.pass_s(2).cluster.state == "WAITING"
+
+
 def test_work_in_between_starts_the_idle_time_anew() -> None:
     life = waiting(idle_timeout_s=IDLE_S).pass_s(IDLE_S - 1)
     life.happen(StepsAdded((step_of("s-1"),))).pass_s(IDLE_S).happen(StepEnded("s-1"))
@@ -212,7 +226,7 @@ def test_a_factor_shortens_the_idle_time_only_for_the_machine() -> None:
 
 
 def test_a_late_timer_of_a_stuck_cluster_does_nothing() -> None:
-    life = Life(cluster_of(state="RUNNING")).happen(Provisioned(), BootstrapEnded(), events.IdleTimedOut(START_S))
+    life = Life(cluster_of(state="RUNNING")).happen(Provisioned(), BootstrapEnded(), events.IdleTimedOut())
     assert (life.cluster.state, life.effects) == ("RUNNING", [])
 
 

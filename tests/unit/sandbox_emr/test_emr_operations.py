@@ -165,6 +165,17 @@ def test_the_auto_termination_policy_can_be_set_read_and_removed(world: World) -
     assert world.call("GetAutoTerminationPolicy", ClusterId=cluster) == {}
 
 
+@pytest.mark.parametrize(
+    "tags", [[], [{**TAG, "Value": "false"}], [{**TAG, "Key": "other"}]], ids=["none", "value", "key"]
+)
+def test_under_the_policy_a_cluster_without_the_tag_is_refused(world: World, tags: list[dict[str, str]]) -> None:
+    world.settings = replace(world.settings, require_tag="dynamodbdatapipeline=true")
+    with pytest.raises(ServiceError, match="not authorized to perform: elasticmapreduce:RunJobFlow"):
+        world.launch(Tags=tags)
+    world.launch(Tags=[TAG])
+    assert len(world.fleet.all()) == 1
+
+
 def test_under_the_policy_every_call_on_a_cluster_needs_its_tag(world: World) -> None:
     untagged, tagged = world.launch(), world.launch(Tags=[TAG])
     world.settings = replace(world.settings, require_tag="dynamodbdatapipeline=true")
