@@ -95,17 +95,16 @@ def codec_of(data: bytes, *, name: str) -> Codec:
 
 
 def _is_zlib(data: bytes) -> bool:
-    """RFC 1950's header; where the second byte may be text ("x^2" is a name in Hive text), a closer look."""
+    """RFC 1950's header; where its second byte may be text ("x^2" is a name in Hive text), a trial."""
     if len(data) < 2 or data[0] & 0x8F != 8 or (data[0] << 8 | data[1]) % 31:
         return False
     if data[1] >= 0x80:
         return True
-    start, member = data[:_ZLIB_PROBE_BYTES], zlib.decompressobj(wbits=15)
     try:
-        member.decompress(start, _ZLIB_PROBE_BYTES)
+        zlib.decompressobj(wbits=15).decompress(data[:_ZLIB_PROBE_BYTES], _ZLIB_PROBE_BYTES)
     except zlib.error:
         return False
-    return member.eof or "\ufffd" in start.decode("utf-8", "replace").rstrip("\ufffd")
+    return True
 
 
 class _Unpacking:

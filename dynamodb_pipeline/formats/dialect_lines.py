@@ -40,7 +40,7 @@ class Dialect(str, Enum):
 
 
 UPPER_CASE = frozenset({Dialect.DYNAMODB_JSON, Dialect.NATIVE})
-_TOLD_APART = (Dialect.CONNECTOR, Dialect.DYNAMODB_JSON, Dialect.NATIVE, Dialect.HIVE)
+_TOLD_APART = (Dialect.CONNECTOR, Dialect.DYNAMODB_JSON, Dialect.NATIVE)
 
 
 def parse_line(line: bytes, dialect: Dialect) -> dict[str, Any]:
@@ -70,13 +70,12 @@ def _careful_item(line: bytes, dialect: Dialect) -> dict[str, Any]:
 
 def line_dialect(line: bytes) -> Dialect | None:
     """
-    The one dialect in which `line` is a whole item that is not empty; None when there is none.
+    The dialect in which `line` is a whole item that is not empty, None when there is none; there are never two.
 
     LOWER_CASE is not told from CONNECTOR here: most lines fit both.
     """
     candidates = (Dialect.HIVE,) if NAME_SEPARATOR in line else _TOLD_APART
-    fitting = [dialect for dialect in candidates if _fits(line, dialect)]
-    return fitting[0] if len(fitting) == 1 else None
+    return next((dialect for dialect in candidates if _fits(line, dialect)), None)
 
 
 def likely_dialect(line: bytes) -> Dialect | None:

@@ -20,7 +20,7 @@ from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.entry_location import check_entry_url
 from dynamodb_pipeline.formats.foreign import FormatError
 from dynamodb_pipeline.formats.json_text import JsonTextError, integer, parse_json
-from dynamodb_pipeline.formats.lines import iter_lines
+from dynamodb_pipeline.formats.lines import LineError, iter_lines
 
 SUMMARY_NAME = "manifest-summary.json"
 FILES_NAME = "manifest-files.json"
@@ -82,7 +82,10 @@ def parse_files(data: bytes, *, where: str) -> tuple[NativeFile, ...]:
     Raises:
         IntegrityError: a malformed line, a file twice, or a key that leads elsewhere.
     """
-    files = tuple(_file(line, f"{where} line {number}") for number, _, line in iter_lines(data, name=where))
+    try:
+        files = tuple(_file(line, f"{where} line {number}") for number, _, line in iter_lines(data, name=where))
+    except LineError as err:
+        raise IntegrityError(str(err)) from err
     if len({file.data_file_key for file in files}) != len(files):
         msg = f"{where} lists a data file twice; it is damaged"
         raise IntegrityError(msg)

@@ -8,7 +8,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamodb_pipeline.formats.dialect_lines import line_dialect
@@ -50,6 +50,7 @@ DISTINCT = [dialect for dialect in ONE_OF_EACH if dialect is not Dialect.LOWER_C
 
 
 @pytest.mark.parametrize("writer", WRITERS)
+@settings(max_examples=20)
 @given(st.lists(items, min_size=1, max_size=4), st.sampled_from([b"\n", b"\r\n"]), st.booleans())
 def test_read_items_gives_every_item_back_whoever_wrote_it(writer, written, line_end, bom):
     write, dialect = WRITERS[writer]
@@ -74,6 +75,17 @@ def test_an_attribute_called_item_is_never_taken_for_the_native_wrapper(value):
 def test_a_native_item_whose_attributes_are_called_like_tags_is_unwrapped(item):
     assert line_dialect(native_text(item)) is Dialect.NATIVE
     assert parse_line(native_text(item), Dialect.NATIVE) == item
+
+
+@given(st.recursive(values, lambda inner: st.fixed_dictionaries({}, optional=dict.fromkeys(("M", "Item", "a"), inner))))
+def test_no_line_is_whole_in_two_dialects(value):
+    """The claim that lets the first fitting one decide; drawn are values, items and what is between them."""
+    line = json.dumps({"Item": value}).encode()
+    fitting = []
+    for dialect in (Dialect.CONNECTOR, Dialect.DYNAMODB_JSON, Dialect.NATIVE):
+        with suppress(ItemError):
+            fitting += [dialect] * bool(parse_line(line, dialect))
+    assert len(fitting) <= 1
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.foreign import FormatError
+from dynamodb_pipeline.formats.lines import MAX_LINE_BYTES
 from dynamodb_pipeline.formats.native_manifest import (
     NativeFile,
     check_totals,
@@ -115,6 +116,7 @@ def test_parse_files_gives_one_file_a_line():
         (file_line("/x"), "line 1: dataFileS3Key"),
         (file_line("a/%2e%2e/x"), "line 1: dataFileS3Key"),
         (file_line(""), "line 1: dataFileS3Key"),
+        (b" " * (MAX_LINE_BYTES + 1), "line 1 .* longer than"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -92,3 +92,23 @@ def test_the_quick_way_takes_no_line_that_the_careful_way_refuses(item, written,
 def test_the_quick_way_declines_what_is_not_regular(line):
     """`n: 1` is taken by the careful way, the rest by none."""
     assert quick(line, Dialect.CONNECTOR) is None
+
+
+@pytest.mark.parametrize(
+    ("dialect", "line"),
+    [
+        (Dialect.HIVE, b'a\x03{"s":"x"},b\x03{"s":"y"}'),
+        (Dialect.HIVE, b'a\x03{"s":"x"} \x02b\x03{"s":"y"}'),
+        (Dialect.HIVE, b'a\x02b\x03{"s":"x"}'),
+        (Dialect.HIVE, b'\x03{"s":"x"}'),
+        (Dialect.HIVE, b'a\x03{"s":"x"}\x02a\x03{"s":"x"}'),
+        (Dialect.HIVE, b'a\x03{"s":"x"}\x02'),
+        (Dialect.NATIVE, b'{"Other":{"Id":{"S":"x"}}}'),
+        (Dialect.NATIVE, b'{"Item":{"Id":{"S":"x"}},"b":{"S":"y"}}'),
+        (Dialect.NATIVE, b'{"Item":[["Id",{"S":"x"}]]}'),
+        (Dialect.NATIVE, b'{"Item":{"Id":{"s":"x"}}}'),
+    ],
+    ids=repr,
+)
+def test_the_quick_way_declines_what_another_dialect_would_not_allow(dialect, line):
+    assert quick(line, dialect) is None
