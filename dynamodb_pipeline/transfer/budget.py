@@ -1,34 +1,33 @@
 """
 One budget for the whole job: who may send a request now, so that the allowed rate is never exceeded.
 
-Pure: no threads, no sockets, time through a clock. A worker asks for an estimate of what its next request
-will consume, waits until it is granted, sends, and settles with what was really consumed. Two rules decide,
-per resource ("table", "index:<name>"), with R the allowed rate:
+Pure: no threads, no sockets, time through a clock. A worker asks for an estimate of what its next request will consume,
+waits until it is granted, sends, and settles with what was really consumed. Two rules decide, per resource ("table",
+"index:<name>"), with R the allowed rate:
 
-- *Bucket*: credit grows at PACE x R from nothing; a request is paid for before it is granted; debt is
-  carried.
-- *Window ledger* (rate_window.py): W = 10 s (60 s up to 25 units/s). A request counts from its grant until
-  W after its reply; a grant must keep the total within 1.02 x W x R.
+- *Bucket* (rate_meter.py): credit grows at 0.985 R from nothing; a request is paid for before it is granted, with what
+  it will likely cost by the experience of earlier replies; what it cost beyond that is debt.
+- *Window ledger* (rate_window.py): W = 10 s (60 s up to 25 units/s). A request counts, with the most it is feared to
+  cost, from its grant until W after its reply; a grant must keep the total within 1.02 x W x R.
 
-Why consumption stays within 1.02 x W x R in **every** window [t, t + W), whatever the latencies: a unit
-consumed in the window belongs to a request granted before t + W and answered at t or later, since it is
-consumed between the two. Take the last of these requests to be granted, at g < t + W. At g each of the
-others was in flight, or answered at t or later, hence less than W ago: the ledger counted all of them and
-the new one, and the total was within the limit. The bucket adds smoothness: it spreads the grants, so that
-the ledger hardly ever has to stop them.
+Why consumption stays within 1.02 x W x R in **every** window [t, t + W), whatever the latencies: a unit consumed in the
+window belongs to a request granted before t + W and answered at t or later, since it is consumed between the two. Take
+the last of these requests to be granted, at g < t + W. At g each of the others was in flight, or answered at t or
+later, hence less than W ago: the ledger counted all of them and the new one, and the total was within the limit. The
+bucket makes it smooth: it spreads the grants, so that the ledger hardly ever has to stop them.
 
 What this leaves, and only this:
 
-- A request that costs more than its estimate counts in full from its reply on, so a window can exceed the
-  limit only by the excess of requests that were in flight at the last grant: at most one per worker.
-  Estimates that are too low as a rule are raised by what replies taught.
-- A request larger than a twentieth of a window (one item costs up to 400 units) is left to the bucket
-  alone; else a window would be left unused for want of a fitting request. Windows then hold up to one such
-  request more.
-- A request that never got an answer counts as consumed when that was noticed.
+- A request that costs more than its estimate counts in full from its reply on, so a window can exceed the limit only
+  by the excess of requests that were in flight at the last grant: at most one per worker. Estimates that are too low
+  as a rule are raised by what replies taught.
+- A request that likely costs more than 7 % of a window (one item costs up to 400 units) may come on top, one in any
+  window: else the rest of a window would be left unused for want of a request that fits, up to half of the rate.
+- A request that never got an answer counts as consumed, at its feared cost, when that was noticed.
 
-The mean: the bucket allows 0.985 R, the ledger 1.02 R / (1 + latency / W), so 0.95 R is kept up to 0.5 s of
-latency.
+The mean: the bucket allows 0.985 R, the ledger 1.02 R / (1 + latency / W), so 0.95 R is kept up to about 0.5 s of
+latency. Amounts in the ledger are seconds' worth of the rate at the grant: after a change of the rate each window keeps
+to what was allowed during it.
 
 Waiters are served strictly in order: a large request cannot be starved by small ones.
 """

@@ -1,11 +1,11 @@
 """
 Everything that may still fall into one sliding window of a rate promise.
 
-Why it exists: a token bucket alone cannot keep "at most 10 s worth of units in every 10 s", because a
-granted request is served some unknown time later, anywhere between its grant and its reply. `WindowLedger`
-therefore counts a request from its grant until one whole window after its reply. It knows nothing of
-buckets, queues or units: amounts are seconds' worth of the rate that was allowed when the request was
-granted, so a change of the rate leaves the past as it was.
+Why it exists: a token bucket alone cannot keep "at most 10 s worth of units in every 10 s", because a granted request
+is served some unknown time later, anywhere between its grant and its reply. `WindowLedger` therefore counts a request
+from its grant until one whole window after its reply (the proof is in budget.py). It knows nothing of buckets, queues
+or units: amounts are seconds' worth of the rate that was allowed when the request was granted, so a change of the rate
+leaves the past as it was.
 """
 
 from __future__ import annotations
