@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
-from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient, Grant
+from dynamodb_pipeline.transfer.coordination import CoordinatorClient, Grant
 from dynamodb_pipeline.transfer.page_size import PageSizer
 from dynamodb_pipeline.transfer.retry import Pacing, pause
 from dynamodb_pipeline.transfer.wire import DynamoDbWire

@@ -14,7 +14,7 @@ import socket
 import threading
 from typing import Callable
 
-from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
+from dynamodb_pipeline.transfer.coordination import CoordinatorClient
 from dynamodb_pipeline.transfer.http1 import MessageError, read_message
 from dynamodb_pipeline.transfer.metered_scan import ClientGone
 from dynamodb_pipeline.transfer.relay_desk import RelayDesk

@@ -86,7 +86,6 @@ class RelayDesk:
         fields = table_request(request.body, table=self._plan.table)
         if target == f"{API}.Scan":
             page = self._scan.page(scan_request(fields), client)
-            client.grants.progress(items=page.count, bytes=len(page.body))
             return Answer(200, page.body)
         if target == f"{API}.DescribeTable":
             return Answer(200, self._described(request.body))

@@ -23,7 +23,8 @@ from typing import Callable, NamedTuple
 
 from dynamodb_pipeline.aws_clients import AwsSettings
 from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
-from dynamodb_pipeline.transfer.coordinator_client import CoordinatorAddress, CoordinatorClient, TcpCoordinatorClient
+from dynamodb_pipeline.transfer.coordination import CoordinatorAddress, CoordinatorClient
+from dynamodb_pipeline.transfer.coordinator_client import TcpCoordinatorClient
 from dynamodb_pipeline.transfer.failures import WorkerFailure
 from dynamodb_pipeline.transfer.http1 import MessageError, read_message, render_message
 from dynamodb_pipeline.transfer.relay import HOST, Relay, listen
@@ -61,6 +62,7 @@ class RelaySettings:
     coordinator: CoordinatorAddress
     aws: AwsSettings
     item_bytes: float = 0.0
+    linger_s: float = LINGER_S
 
     @property
     def endpoint(self) -> str:
@@ -74,19 +76,14 @@ class RelaySettings:
     def from_json(cls, text: str) -> RelaySettings:
         data = json.loads(text)
         aws = data["aws"]
-        return cls(
-            port=data["port"],
-            table=data["table"],
-            keys=RelayKeys(*data["keys"]),
-            coordinator=CoordinatorAddress(**data["coordinator"]),
-            aws=AwsSettings(
-                aws["region"],
-                tuple((service, url) for service, url in aws["endpoints"]),
-                tuple(aws["loopback_keys"]) if aws["loopback_keys"] else None,
-                aws["bucket_owner"],
-            ),
-            item_bytes=data["item_bytes"],
-        )
+        endpoints = tuple((service, url) for service, url in aws["endpoints"])
+        keys = tuple(aws["loopback_keys"]) if aws["loopback_keys"] else None
+        own = {
+            "keys": RelayKeys(*data["keys"]),
+            "coordinator": CoordinatorAddress(**data["coordinator"]),
+            "aws": AwsSettings(**{**aws, "endpoints": endpoints, "loopback_keys": keys}),
+        }
+        return cls(**{**data, **own})
 
 
 def ensure_relay(settings: RelaySettings) -> None:
@@ -166,7 +163,7 @@ def serve(settings: RelaySettings, *, on_ready: Callable[[], None]) -> None:
     with Relay(desk, connect, listener=listener):
         on_ready()
         logger.warning("the run has ended: %s", follow(grants, sleep=time.sleep))
-        time.sleep(LINGER_S)
+        time.sleep(settings.linger_s)
 
 
 def follow(grants: CoordinatorClient, *, sleep: Callable[[float], object]) -> str:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from dynamodb_pipeline.transfer.coordinator_client import Grant
+from dynamodb_pipeline.transfer.coordination import Grant
 
 
 class FakeGrants:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.transfer.coordinator_client import RunStopped
+from dynamodb_pipeline.transfer.coordination import RunStopped
 from dynamodb_pipeline.transfer.metered_scan import ClientGone, MeteredScan
 from dynamodb_pipeline.transfer.retry import GaveUp, Pacing, RetryPolicy
 from dynamodb_pipeline.transfer.wire import DynamoDbWire

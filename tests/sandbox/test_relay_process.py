@@ -1,0 +1,178 @@
+"""The relay as a process beside the real coordinator and the emulator: started once, ending with the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dynamodb_pipeline.aws_clients import AwsSettings
+from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.transfer.budget import RateBudget
+from dynamodb_pipeline.transfer.connection import Endpoint
+from dynamodb_pipeline.transfer.coordination import CoordinatorAddress
+from dynamodb_pipeline.transfer.coordinator import Coordinator
+from dynamodb_pipeline.transfer.credentials import Credentials
+from dynamodb_pipeline.transfer.failures import WorkerFailure
+from dynamodb_pipeline.transfer.relay import HOST
+from dynamodb_pipeline.transfer.relay_process import RelayKeys, RelaySettings, ensure_relay
+from dynamodb_pipeline.transfer.wire import DynamoDbWire
+from dynamodb_pipeline.transfer.wire_errors import Rejected
+from sandbox.stack import Sandbox
+
+pytestmark = pytest.mark.sandbox
+
+TABLE = "relayed"
+ENDS_WITHIN_S = 20.0
+
+
+def free_port() -> int:
+    with socket.create_server((HOST, 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def aws(sandbox: Sandbox) -> AwsSettings:
+    client = sandbox.client("dynamodb")
+    client.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "Id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "Id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client.get_waiter("table_exists").wait(TableName=TABLE, WaiterConfig={"Delay": 1})
+    for number in range(40):
+        client.put_item(TableName=TABLE, Item={"Id": {"S": str(number)}, "text": {"S": "x" * 2000}})
+    endpoints = (("dynamodb", sandbox.dynamodb_url), ("s3", sandbox.s3_url))
+    return AwsSettings(sandbox.region, endpoints, ("sandbox", "sandbox-secret", None))
+
+
+@contextmanager
+def coordinator(*, units_per_s: float) -> Iterator[Coordinator]:
+    with Coordinator(RateBudget({"table": units_per_s}, clock=time.monotonic)) as running:
+        yield running
+
+
+def settings(aws: AwsSettings, address: CoordinatorAddress) -> RelaySettings:
+    return RelaySettings(free_port(), TABLE, RelayKeys.new(), address, aws, item_bytes=2000.0, linger_s=1.0)
+
+
+def client_of(relay: RelaySettings) -> DynamoDbWire:
+    class Given:
+        def get_frozen_credentials(self) -> RelayKeys:
+            return relay.keys
+
+    return DynamoDbWire(Endpoint(HOST, relay.port, tls=False, region=relay.aws.region), Credentials(Given))
+
+
+def scan(relay: RelaySettings, *, limit: int = 10) -> dict[str, object]:
+    client = client_of(relay)
+    try:
+        return client.call("Scan", json.dumps({"TableName": TABLE, "Limit": limit}).encode()).json()
+    finally:
+        client.close()
+
+
+def relay_pids(relay: RelaySettings) -> set[int]:
+    """Processes that listen on the relay's port, from /proc (Linux)."""
+    wanted = f"{relay.port:04X}"
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    inodes = {f[9] for f in lines if f[1].endswith(f":{wanted}") and f[3] == "0A"}
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if os.readlink(folder).removeprefix("socket:[").rstrip("]") in inodes:
+                found.add(int(folder.parts[2]))
+        except OSError:
+            continue
+    return found
+
+
+def test_relay_serves_pages_under_grants_of_the_coordinator(aws: AwsSettings) -> None:
+    with coordinator(units_per_s=1000.0) as driver:
+        relay = settings(aws, driver.address)
+        ensure_relay(relay)
+        assert scan(relay)["Count"] == 10
+        consumed = driver.state().budget.consumed["table"]
+    assert consumed == 2.5  # 10 items of 2 KB, eventually consistent
+
+
+def test_relay_is_started_once_however_many_tasks_ask(aws: AwsSettings) -> None:
+    with coordinator(units_per_s=1000.0) as driver:
+        relay = settings(aws, driver.address)
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(ensure_relay, [relay] * 3))
+        assert len(relay_pids(relay)) == 1
+        assert scan(relay)["Count"] == 10
+
+
+def test_keys_are_neither_in_arguments_nor_in_the_environment(aws: AwsSettings) -> None:
+    with coordinator(units_per_s=1000.0) as driver:
+        relay = settings(aws, driver.address)
+        ensure_relay(relay)
+        (pid,) = relay_pids(relay)
+        shown = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
+    for secret in (relay.keys.secret_key, driver.address.key_hex, "sandbox-secret"):
+        assert secret.encode() not in shown
+        assert secret not in repr(relay)
+
+
+def test_port_of_another_program_is_not_taken_for_a_relay(aws: AwsSettings) -> None:
+    with coordinator(units_per_s=1.0) as driver, socket.create_server((HOST, 0)) as other:
+        relay = replace(settings(aws, driver.address), port=other.getsockname()[1])
+        answering = threading.Thread(target=_hang_up_once, args=(other,))
+        answering.start()
+        with pytest.raises(WorkerFailure, match=f"port {relay.port} is taken by another program") as caught:
+            ensure_relay(relay)
+        answering.join()
+    assert caught.value.exit_code is ExitCode.STOPPED
+
+
+def _hang_up_once(listener: socket.socket) -> None:
+    listener.accept()[0].close()
+
+
+def test_relay_of_another_run_is_not_taken_for_ours(aws: AwsSettings) -> None:
+    with coordinator(units_per_s=1.0) as driver:
+        relay = settings(aws, driver.address)
+        ensure_relay(relay)
+        with pytest.raises(WorkerFailure, match="taken by another program"):
+            ensure_relay(replace(relay, keys=RelayKeys.new()))
+
+
+def test_relay_without_a_coordinator_does_not_start(aws: AwsSettings) -> None:
+    nobody = CoordinatorAddress(HOST, free_port(), secrets.token_hex(32))
+    with pytest.raises(WorkerFailure, match="coordinator") as caught:
+        ensure_relay(settings(aws, nobody))
+    assert caught.value.exit_code is ExitCode.STOPPED
+
+
+def test_relay_of_a_stopped_run_says_so_to_the_client(aws: AwsSettings) -> None:
+    with coordinator(units_per_s=1000.0) as driver:
+        relay = settings(aws, driver.address)
+        ensure_relay(relay)
+        driver.stop("cancelled by its owner")
+        with pytest.raises(Rejected, match="run stopped: cancelled by its owner"):
+            scan(relay)
+
+
+def test_relay_outlives_its_starter_and_ends_with_the_run(aws: AwsSettings) -> None:
+    with coordinator(units_per_s=1000.0) as driver:
+        relay = replace(settings(aws, driver.address), linger_s=0.1)
+        ensure_relay(relay)
+        (pid,) = relay_pids(relay)
+        assert os.getsid(pid) != os.getsid(0)
+    deadline = time.monotonic() + ENDS_WITHIN_S
+    while Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < deadline, "the relay is still there"
+        time.sleep(0.1)
