@@ -36,10 +36,15 @@ class Console:
 
 @dataclass(frozen=True)
 class CommandResult:
-    """The one JSON document of stdout, and the process's exit code (also inside the document)."""
+    """
+    The one JSON document of stdout, and the process's exit code (also inside the document).
+
+    A `bare` document is something to use as it is, a policy or a template, and gets nothing added.
+    """
 
     exit_code: ExitCode
     document: dict[str, Any] = field(default_factory=dict)
+    bare: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        return {**self.document, "exit_code": int(self.exit_code)}
+        return self.document if self.bare else {**self.document, "exit_code": int(self.exit_code)}

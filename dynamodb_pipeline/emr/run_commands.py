@@ -13,7 +13,7 @@ from dynamodb_pipeline.emr.lifecycle import Ending, Outcome, RunTarget, RunWatch
 from dynamodb_pipeline.emr.run_lookup import find_run
 from dynamodb_pipeline.emr.run_records import JobResult, job_result, read_record
 from dynamodb_pipeline.emr.run_report import RunReport, needs_diagnosis, run_exit_code, step_timeout_s
-from dynamodb_pipeline.emr.step_logs import step_log_files
+from dynamodb_pipeline.emr.step_logs import printed_result, step_log_files
 from dynamodb_pipeline.emr.stopping import cancel_steps, terminate_cluster
 from dynamodb_pipeline.emr.wait_verdict import Look, Verdict, verdict
 from dynamodb_pipeline.emr.watch_text import watch_line
@@ -86,8 +86,17 @@ def report_of(outcome: Outcome, target: RunTarget, clients: Clients, console: Co
 
 
 def _result(s3: Any, step: StepView, outcome: Outcome) -> JobResult:
-    record = read_record(s3, step) if step.started else {}
+    record = (read_record(s3, step) or _printed(s3, step, outcome)) if step.started else {}
     return job_result(step, record, timed_out=step.id in outcome.timed_out_ids)
+
+
+def _printed(s3: Any, step: StepView, outcome: Outcome) -> dict[str, Any]:
+    """The result a step printed, for runs that keep no record (schedules give no run id)."""
+    cluster = outcome.cluster
+    if not cluster.log_uri:
+        return {}
+    files = step_log_files(s3, cluster.log_uri, cluster_id=cluster.id, step_id=step.id)
+    return printed_result("\n".join(file.text for file in files))
 
 
 def _diagnosis(s3: Any, outcome: Outcome, results: tuple[JobResult, ...], console: Console) -> Diagnosis | None:

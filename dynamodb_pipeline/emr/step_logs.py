@@ -8,6 +8,7 @@ with a time), so the prefix is listed and names are never built.
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import zlib
 from collections.abc import Iterator
@@ -63,6 +64,19 @@ def job_error_line(text: str) -> str | None:
     """The job's own last word, `ERROR 3 (...): message`, or None."""
     found = list(JOB_ERROR.finditer(text))
     return found[-1].group(0).strip() if found else None
+
+
+def printed_result(text: str) -> dict[str, Any]:
+    """The JSON result a job prints last, empty when it printed none."""
+    for line in reversed(text.splitlines()):
+        if line.startswith("{") and '"exit_code"' in line:
+            try:
+                found = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(found, dict):
+                return found
+    return {}
 
 
 def last_lines(text: str, *, count: int = 40) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -15,6 +16,8 @@ from moto import mock_aws
 
 from dynamodb_pipeline.emr.command_context import Console
 from tests.unit.emr.fakes import ClusterPlan, FakeClock, FakeEmr
+
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take half a second in every test
 
 REGION = "eu-west-1"
 DATA, LOGS = "pipeline-data", "pipeline-logs"
