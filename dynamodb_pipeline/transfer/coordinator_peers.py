@@ -4,6 +4,7 @@ One connection of the coordinator's server, and what a peer may take.
 
 from __future__ import annotations
 
+import resource
 import socket
 from dataclasses import dataclass, field
 
@@ -17,14 +18,22 @@ class Limits:
     What a peer may take.
 
     Attributes:
+        peers_max: connections at once; never more than half of the files this process may open.
         strangers_max: connections that have not proved the key yet; then the one longest silent is dropped.
         handshake_s: seconds until the key must be proved.
         unread_bytes_max: answers kept for a peer that does not read.
     """
 
+    peers_max: int = 4096
     strangers_max: int = 256
     handshake_s: float = 5.0
     unread_bytes_max: int = 1024 * 1024
+
+    @property
+    def connections(self) -> int:
+        """`peers_max`, as far as this process may open files."""
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return self.peers_max if files == resource.RLIM_INFINITY else min(self.peers_max, files // 2)
 
 
 DEFAULT_LIMITS = Limits()

@@ -9,7 +9,6 @@ worker's reservations and work are released like those of any other closed conne
 from __future__ import annotations
 
 import math
-import resource
 import selectors
 import socket
 import threading
@@ -39,7 +38,7 @@ class CoordinatorServer:
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
         self._peers: set[Peer] = set()
-        self._peers_max = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+        self._peers_max = limits.connections
         self._strangers: dict[Peer, None] = {}  # oldest first
         self._outbox: deque[tuple[Peer, Message]] = deque()
         self._thread_id = 0

@@ -483,6 +483,18 @@ def test_a_flood_of_strangers_does_not_keep_a_worker_out() -> None:
         assert all(is_closed(each) for each in silent[:7])
 
 
+def test_the_number_of_workers_is_bounded() -> None:
+    with server_with(Limits(peers_max=2)) as (address, desk):
+        clients = [TcpCoordinatorClient(address, worker_id=number) for number in range(2)]
+        with pytest.raises(CoordinatorLost):
+            TcpCoordinatorClient(address, worker_id=3)
+        clients.pop().close()
+        eventually(lambda: desk.state().worker_count == 1)
+        clients.append(TcpCoordinatorClient(address, worker_id=3))
+        for client in clients:
+            client.close()
+
+
 @pytest.mark.parametrize(
     "message",
     [
