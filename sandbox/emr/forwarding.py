@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from sandbox.emr.protocol import Request, StartResponse
 
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "host", "expect"})
+STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)
 TIMEOUT_S = 60.0
 
 
@@ -21,18 +22,24 @@ class Forwarder:
 
     def forward(self, url: str, request: Request, start_response: StartResponse) -> Iterable[bytes]:
         """Send a request to the server at `url` and pass its reply back."""
+        try:
+            reply, body = self._exchange(url, request)
+        except STALE:
+            reply, body = self._exchange(url, request)  # the server has closed a connection that was idle
+        kept = [(name, value) for name, value in reply.getheaders() if name.lower() not in HOP_BY_HOP]
+        start_response(f"{reply.status} {reply.reason}", [*kept, ("Content-Length", str(len(body)))])
+        return [body]
+
+    def _exchange(self, url: str, request: Request) -> tuple[http.client.HTTPResponse, bytes]:
         headers = {name: value for name, value in request.headers.items() if name not in HOP_BY_HOP}
         connection = self._connection(url)
         try:
             connection.request(request.method, request.path, body=request.body, headers=headers)
             reply = connection.getresponse()
-            body = reply.read()
+            return reply, reply.read()
         except (http.client.HTTPException, OSError):
-            connection.close()  # the next request opens it anew; this one fails as a lost reply does
+            connection.close()  # http.client opens it anew for the next request
             raise
-        kept = [(name, value) for name, value in reply.getheaders() if name.lower() not in HOP_BY_HOP]
-        start_response(f"{reply.status} {reply.reason}", [*kept, ("Content-Length", str(len(body)))])
-        return [body]
 
     def _connection(self, url: str) -> http.client.HTTPConnection:
         known: dict[str, http.client.HTTPConnection] = self._local.__dict__.setdefault("connections", {})

@@ -108,6 +108,8 @@ def _client(service: str, key: str, region: str, url: str) -> Any:
 class QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # moto has no types
     """One line per request would drown the server's own messages; the ledger has them all."""
 
+    disable_nagle_algorithm = True  # headers and body are two small writes
+
     def log_request(self, *_: Any) -> None:
         """Say nothing."""
 

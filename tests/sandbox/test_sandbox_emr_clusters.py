@@ -124,7 +124,10 @@ def test_logs_of_a_running_step_reach_s3_meanwhile(emr: EmrSandbox) -> None:
     emr.control.set(pace={"log_push_s": before["log_push_s"]})
 
 
-def test_send_interrupt_lets_a_step_clean_up(emr: EmrSandbox) -> None:
+@pytest.mark.parametrize("scope", ["leader", "group"])
+def test_send_interrupt_lets_a_step_clean_up(emr: EmrSandbox, scope: str) -> None:
+    """Whoever gets the signal, nothing of the step is left once it has ended."""
+    emr.control.set(node={"interrupt_scope": scope})
     cluster, pids = running_with_child(emr, on_term="echo cleaned; exit 9")
     step_id = steps_of(emr, cluster)[0]["Id"]
     reply = emr.client("emr").cancel_steps(ClusterId=cluster, StepIds=[step_id, "s-NONE"])
