@@ -30,6 +30,11 @@ class Forwarder:
         start_response(f"{reply.status} {reply.reason}", [*kept, ("Content-Length", str(len(body)))])
         return [body]
 
+    def close(self) -> None:
+        """Close this thread's connections."""
+        for connection in self._local.__dict__.pop("connections", {}).values():
+            connection.close()
+
     def _exchange(self, url: str, request: Request) -> tuple[http.client.HTTPResponse, bytes]:
         headers = {name: value for name, value in request.headers.items() if name not in HOP_BY_HOP}
         connection = self._connection(url)

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sandbox.emr import events, records
+from sandbox.emr import events, records, step_changes
 from sandbox.emr.events import After, Effect
-from sandbox.emr.records import Cluster, Reason, Step
+from sandbox.emr.records import Cluster, Reason
 from sandbox.emr.settings import Pace
 
 Change = tuple[Cluster, tuple[Effect, ...]]
@@ -22,6 +22,7 @@ BY_USER = Reason("USER_REQUEST", "Terminated by user request")
 BY_IDLENESS = Reason("USER_REQUEST", "Cluster auto-terminated after its idle timeout")
 ALL_DONE = Reason("ALL_STEPS_COMPLETED", "Steps completed")
 DONE_WITH_ERRORS = Reason("ALL_STEPS_COMPLETED", "Steps completed with errors")
+CUT_BY_THE_END = {"PENDING": "CANCELLED", "RUNNING": "INTERRUPTED", "CANCEL_PENDING": "CANCELLED"}
 STEP_FAILED = Reason("STEP_FAILURE", "Shut down as step failed")
 
 
@@ -74,33 +75,13 @@ def _step_ended(cluster: Cluster, event: events.StepEnded, moment: Moment) -> Ch
     step = cluster.step(event.step_id)
     if step is None or step.state not in records.OCCUPYING_STEP_STATES:
         return cluster, ()
-    ended = _ended_step(step, event, now_s=moment.now_s)
+    ended = step_changes.ended(step, event, now_s=moment.now_s)
     after = cluster.with_step(ended)
     if ended.state == "FAILED" and step.action_on_failure in TERMINATING_ACTIONS:
         return _end(after, "TERMINATED_WITH_ERRORS", STEP_FAILED, moment)
     if ended.state == "FAILED" and step.action_on_failure == "CANCEL_AND_WAIT":
-        after = _cancel_pending(after, now_s=moment.now_s)
+        after = step_changes.cut(after, {"PENDING": "CANCELLED"}, now_s=moment.now_s)
     return _settle(after, moment)
-
-
-def _ended_step(step: Step, event: events.StepEnded, *, now_s: float) -> Step:
-    """A cancelled step is CANCELLED however its process ended, and then has no FailureDetails."""
-    if step.state == "CANCEL_PENDING":
-        return replace(step, state="CANCELLED", ended_s=now_s)
-    state = "FAILED" if event.failure else "COMPLETED"
-    return replace(step, state=state, ended_s=now_s, failure=event.failure)
-
-
-def _cancel_pending(cluster: Cluster, *, now_s: float) -> Cluster:
-    return _each_step(cluster, {"PENDING": "CANCELLED"}, now_s=now_s)
-
-
-def _each_step(cluster: Cluster, changes: dict[str, str], *, now_s: float) -> Cluster:
-    steps = (
-        replace(step, state=changes[step.state], ended_s=now_s) if step.state in changes else step
-        for step in cluster.steps
-    )
-    return replace(cluster, steps=tuple(steps))
 
 
 def _cancel_requested(cluster: Cluster, event: events.CancelRequested, moment: Moment) -> Change:
@@ -120,22 +101,13 @@ def _settle(cluster: Cluster, moment: Moment) -> Change:
     """Start what may start; with nothing left to run, wait or end as RunJobFlow asked."""
     if cluster.state not in records.READY_CLUSTER_STATES:
         return cluster, ()
-    started, effects = _start_steps(cluster, now_s=moment.now_s)
+    started, starting = step_changes.start_pending(cluster, now_s=moment.now_s)
     if started.active_steps:
-        return replace(started, state="RUNNING", waiting_since_s=None), effects
+        return replace(started, state="RUNNING", waiting_since_s=None), tuple(map(events.RunStep, starting))
     if started.keeps_alive:
         return _wait(started, moment)
     failed = any(step.state == "FAILED" for step in started.steps)
     return _end(started, "TERMINATED", DONE_WITH_ERRORS if failed else ALL_DONE, moment)
-
-
-def _start_steps(cluster: Cluster, *, now_s: float) -> Change:
-    running = sum(step.state in records.OCCUPYING_STEP_STATES for step in cluster.steps)
-    pending = [step for step in cluster.steps if step.state == "PENDING"]
-    starting = pending[: max(0, cluster.step_concurrency - running)]
-    for step in starting:
-        cluster = cluster.with_step(replace(step, state="RUNNING", started_s=now_s))
-    return cluster, tuple(events.RunStep(step.id) for step in starting)
 
 
 def _wait(cluster: Cluster, moment: Moment) -> Change:
@@ -194,8 +166,7 @@ def _end(cluster: Cluster, state: str, reason: Reason, moment: Moment) -> Change
     """
     if cluster.state == "TERMINATING":
         return cluster, ()
-    cut = {"PENDING": "CANCELLED", "RUNNING": "INTERRUPTED", "CANCEL_PENDING": "CANCELLED"}
-    ending = _each_step(cluster, cut, now_s=moment.now_s)
+    ending = step_changes.cut(cluster, CUT_BY_THE_END, now_s=moment.now_s)
     return replace(ending, state="TERMINATING", reason=reason, ending_state=state), (events.ReleaseNodes(),)
 
 
