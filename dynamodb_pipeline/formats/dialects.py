@@ -33,7 +33,7 @@ from dynamodb_pipeline.formats.item_error import ItemError
 from dynamodb_pipeline.formats.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.formats.lines import MAX_LINE_BYTES, LineError, PlainLines
 
-__all__ = ["Dialect", "FormatError", "ItemLine", "detect", "parse_line", "read_items"]
+__all__ = ["Dialect", "FormatError", "ItemLine", "detect", "parse_line", "read_items", "read_lines"]
 
 SAMPLE_LINES = 25
 # Inside a JSON string each quote has a backslash before it, so these stand for members, not for text.
@@ -67,7 +67,12 @@ def read_items(plain: bytes, *, name: str, dialect: Dialect | None = None) -> It
         LineError: a line longer than any item; nothing after it can be read.
     """
     dialect = dialect or detect(plain, name=name)
-    for number, offset_bytes, line in PlainLines(plain, name=name):
+    return read_lines(PlainLines(plain, name=name), name=name, dialect=dialect)
+
+
+def read_lines(lines: PlainLines, *, name: str, dialect: Dialect) -> Iterator[ItemLine]:
+    """The same for `lines` of a file, or of a block of it. Raises LineError as `read_items`."""
+    for number, offset_bytes, line in lines:
         try:
             yield ItemLine(number, offset_bytes, line, parse_line(line, dialect), None)
         except ItemError as err:

@@ -8,16 +8,18 @@ Bytes, not text: only LF ends a line. U+0085, U+2028 and a lone CR are ordinary 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from dynamodb_pipeline.formats.compression import open_plain
 
-__all__ = ["MAX_LINE_BYTES", "LineError", "PlainLines", "iter_lines", "open_plain"]
+__all__ = ["MAX_LINE_BYTES", "Block", "LineError", "PlainLines", "blocks", "iter_lines", "open_plain"]
 
 # The longest line one 400 KB item can need. Per byte of DynamoDB's size, a list of the number 1E-130
 # written out grows most: an element counts 3 bytes (1 for the element, 2 for a number of one digit) and its
 # text is 141 characters, `{"n":"0.` + 129 zeros + `1"},`. 409,600 / 3 * 141 = 19.3 million, so 20 MiB holds
 # every item. (A string of control characters grows 6 times, a list of empty strings or of nulls 9 times.)
 MAX_LINE_BYTES = 20 * 1024 * 1024
+BLOCK_BYTES = 1 << 20
 BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r"
 
@@ -47,16 +49,50 @@ class LineError(ValueError):
         return _line_error, (self.reason, self.__dict__)  # keyword arguments alone do not survive pickling
 
 
+class Block(NamedTuple):
+    """
+    Some whole lines of a plain file.
+
+    Attributes:
+        text: the lines, each with its LF; the file's last may lack it.
+        first_line: 1-based number of the first.
+        offset_bytes: 0-based position of the first in the file.
+    """
+
+    text: bytes
+    first_line: int
+    offset_bytes: int
+
+
+def blocks(plain: bytes, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+    """Cut a plain file into blocks of about `block_bytes`, for work that needs a multiple of what it looks at."""
+    start, line = 0, 1
+    while start < len(plain):
+        end = plain.find(b"\n", start + block_bytes - 1) + 1 or len(plain)
+        text = plain[start:end]
+        yield Block(text, line, start)
+        start, line = end, line + text.count(b"\n")
+
+
 class PlainLines:
     """
     The lines of one plain file, blank ones skipped and counted in `blank_count` as the iteration goes.
 
     A byte order mark at the start and one CR before each LF (files that went through Windows) are not
     content.
+
+    Args:
+        plain: the file, or the text of one of its blocks.
+        name: the object's address, for messages.
+        block: where `plain` stands in the file.
     """
 
-    def __init__(self, plain: bytes, *, name: str = "", max_line_bytes: int = MAX_LINE_BYTES) -> None:
+    def __init__(
+        self, plain: bytes, *, name: str = "", max_line_bytes: int = MAX_LINE_BYTES, block: Block | None = None
+    ) -> None:
         self._plain, self._name, self._max_line_bytes = plain, name, max_line_bytes
+        self._lines_before = block.first_line - 1 if block else 0
+        self._bytes_before = block.offset_bytes if block else 0
         self.blank_count = 0
 
     def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
@@ -67,13 +103,14 @@ class PlainLines:
             LineError: a line longer than the bound, found before it is copied.
         """
         plain = self._plain
-        start, number, self.blank_count = len(BOM) if plain.startswith(BOM) else 0, 0, 0
+        marked = plain.startswith(BOM) and not self._bytes_before
+        start, number, self.blank_count = len(BOM) if marked else 0, self._lines_before, 0
         while start < len(plain):
             number += 1
             end = self._line_end(start, number)
             line = plain[start : end - 1] if plain[end - 1 : end] == b"\r" else plain[start:end]
             if line.strip(_BLANK):
-                yield number, start, line
+                yield number, self._bytes_before + start, line
             else:
                 self.blank_count += 1
             start = end + 1
@@ -85,7 +122,7 @@ class PlainLines:
             return end
         if len(self._plain) > longest:
             reason = f"longer than {self._max_line_bytes} bytes, the most that one 400 KB item can need"
-            raise LineError(reason, name=self._name, line=number, offset_bytes=start)
+            raise LineError(reason, name=self._name, line=number, offset_bytes=self._bytes_before + start)
         return len(self._plain)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamodb_pipeline.formats.lines import MAX_LINE_BYTES, LineError, PlainLines, iter_lines
+from dynamodb_pipeline.formats.lines import MAX_LINE_BYTES, LineError, PlainLines, blocks, iter_lines
 
 line_bytes = st.binary(max_size=12).map(lambda data: data.replace(b"\n", b"\x85"))
 
@@ -25,6 +25,22 @@ def test_lines_are_what_stands_between_line_feeds(lines, ends_with_newline, bom)
     assert all(plain[offset : offset + len(line)] == line for _, offset, line in found)
     trailing_gap = 1 if lines and not ends_with_newline and not lines[-1] else 0
     assert numbered.blank_count == len(lines) - len(kept) - trailing_gap
+
+
+@given(st.lists(line_bytes, max_size=8), st.integers(1, 20), st.sampled_from([b"", b"\xef\xbb\xbf"]))
+def test_blocks_hold_the_lines_of_the_whole_file(lines, block_bytes, bom):
+    plain = bom + b"\n".join(lines)
+    cut = list(blocks(plain, block_bytes=block_bytes))
+    assert b"".join(block.text for block in cut) == plain
+    assert all(len(block.text) >= block_bytes for block in cut[:-1])
+    assert [line for block in cut for line in PlainLines(block.text, block=block)] == list(iter_lines(plain))
+
+
+def test_an_error_in_a_block_names_its_place_in_the_file():
+    _, block = blocks(b"ab\n" + b"x" * 11, block_bytes=2)
+    with pytest.raises(LineError) as error:
+        list(PlainLines(block.text, max_line_bytes=10, block=block))
+    assert (error.value.line, error.value.offset_bytes) == (2, 3)
 
 
 @pytest.mark.parametrize("mark", ["\x85", "\u2028", "\u2029", "\x0b", "\x0c", "\x1c", "\r", "\x00"], ids=ascii)
