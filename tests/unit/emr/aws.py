@@ -62,6 +62,8 @@ class Account:
         self.denied_actions: set[str] = set()
         # moto does not have the policy simulator
         self.clients.client("iam").simulate_principal_policy = self._simulate
+        # nor EC2's quotas
+        self.clients.client("service-quotas").get_service_quota = lambda **_: {"Quota": {"Value": 64.0}}
 
     def with_buckets(self) -> Account:
         for name in (DATA, LOGS):
