@@ -6,15 +6,27 @@ One thread and no locks, because the server shares two cores with the client it 
 
 from __future__ import annotations
 
+import gc
 import heapq
+import json
+import os
 import selectors
+import signal
 import socket
 import time
 from collections.abc import Callable
 from itertools import count
 from typing import Union
 
-from benchmarks.replay_http import CONTINUE, NotReplayable, WireRequest, awaits_continue, cut_request, reply_head
+from benchmarks.replay_http import (
+    CONTINUE,
+    LIMIT_BYTES,
+    NotReplayable,
+    WireRequest,
+    awaits_continue,
+    cut_request,
+    reply_head,
+)
 
 HOST = "127.0.0.1"
 _RECEIVE_BYTES = 1 << 18
@@ -53,7 +65,9 @@ class _Connection:
 class ReplayLoop:
     """Listens on 127.0.0.1; `run` serves until `stop` is called (from a signal handler or a request)."""
 
-    def __init__(self, respond: Respond, *, port: int = 0, latency_s: float = 0.0) -> None:
+    def __init__(self, respond: Respond, *, port: int = 0, latency_s: float = 0.0,
+                 limit_bytes: int = LIMIT_BYTES) -> None:
+        self._limit_bytes = limit_bytes
         self._respond = respond
         self._latency_s = latency_s
         self._late: list[tuple[float, int, _Connection, Parts]] = []
@@ -113,7 +127,7 @@ class ReplayLoop:
             self._close(connection)
             return
         connection.received += data
-        while request := cut_request(connection.received):
+        while request := cut_request(connection.received, limit_bytes=self._limit_bytes):
             self._reply(connection, self._respond(request))
         if awaits_continue(connection.received):
             self._reply(connection, [CONTINUE])
@@ -149,3 +163,13 @@ class ReplayLoop:
 def json_reply(status: int, body: bytes) -> Parts:
     """A reply of the server's own pages."""
     return [reply_head(status, length_bytes=len(body), content_type=b"application/json"), body]
+
+
+def serve(loop: ReplayLoop, *, about: dict[str, object]) -> None:
+    """Run the loop as a process: one line of JSON on stdout tells port, pid and `about`; SIGTERM or SIGINT ends it."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: loop.stop())
+    gc.freeze()
+    gc.disable()  # rows and replies hold no cycles; a collection would only walk the whole ledger
+    print(json.dumps({"port": loop.port, "pid": os.getpid(), **about}), flush=True)
+    loop.run()

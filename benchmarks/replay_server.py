@@ -9,17 +9,14 @@ one prepared run of bytes and only counts what is written. It prints one line of
 from __future__ import annotations
 
 import argparse
-import gc
 import json
-import os
-import signal
 import sys
 import time
 from functools import lru_cache
 
 from benchmarks.replay_http import WireRequest, reply_head
 from benchmarks.replay_items import MAKERS
-from benchmarks.replay_loop import Parts, ReplayLoop, json_reply
+from benchmarks.replay_loop import Parts, ReplayLoop, json_reply, serve
 from benchmarks.replay_replies import encode
 from benchmarks.replay_service import ReplayConfig, ReplayService
 from benchmarks.replay_table import Skew
@@ -108,13 +105,8 @@ def main(argv: list[str]) -> int:
         service.scan.warm_up(total_segments=options.warm_segments)
     loop = ReplayLoop(lambda request: respond(service, request), port=options.port,
                       latency_s=options.latency_ms / 1000)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: loop.stop())
-    gc.freeze()
-    gc.disable()  # rows and replies hold no cycles; a collection would only walk the whole ledger
-    print(json.dumps({"port": loop.port, "pid": os.getpid(), **service.stats()}), flush=True)
     service.reset()
-    loop.run()
+    serve(loop, about=service.stats())
     return 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 SPIN_LOOPS = 2_000_000
@@ -46,7 +46,7 @@ def rotation(contenders: Sequence[str], round_number: int) -> list[str]:
     return [*contenders[shift:], *contenders[:shift]]
 
 
-def run_rounds(contenders: dict[str, Callable[[], dict[str, float]]], *, count: int,
+def run_rounds(contenders: Mapping[str, Callable[[], dict[str, float]]], *, count: int,
                spin: Callable[[], float]) -> Iterator[Sample]:
     """Run all contenders `count` times, interleaved; yields each sample as it is made."""
     for round_number in range(count):

@@ -19,7 +19,7 @@ from benchmarks.measure.memory import PeakMemory
 from benchmarks.measure.process_tree import children
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
-ORPHAN_TIMEOUT_S = 10.0
+ORPHAN_TIMEOUT_S = 20.0
 _POLL_S = 0.05
 
 
@@ -46,7 +46,7 @@ class Usage:
 
 
 def run_measured(command: Command) -> Usage:
-    """Run to the end; descendants that outlive the command by 10 s are killed and still counted."""
+    """Run to the end; descendants that outlive the command by 20 s are killed and still counted."""
     become_reaper()
     strangers = children(os.getpid())
     started_s = time.monotonic()
@@ -74,11 +74,11 @@ def _reap_orphans(strangers: set[int]) -> float:
     cpu_s = 0.0
     deadline_s = time.monotonic() + ORPHAN_TIMEOUT_S
     while orphans := children(os.getpid()) - strangers:
+        late = time.monotonic() > deadline_s
         for pid in orphans:
+            if late:
+                os.kill(pid, signal.SIGKILL)  # not waited for yet, so the id is still this child's
             cpu_s += _reap(pid)
-        if time.monotonic() > deadline_s:
-            for pid in orphans:
-                os.kill(pid, signal.SIGKILL)
         time.sleep(_POLL_S)
     return cpu_s
 

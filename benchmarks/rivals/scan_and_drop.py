@@ -1,0 +1,38 @@
+"""
+The floor: signed Scan requests, whole pages, every byte received, its CRC-32 checked, and dropped.
+
+    python -m benchmarks.rivals.scan_and_drop
+"""
+
+from __future__ import annotations
+
+import sys
+
+from dynamodb_pipeline.aws_clients import AwsClients
+from dynamodb_pipeline.transfer.wire_operations import ScanRequest, scan_page
+from dynamodb_pipeline.transfer.worker_context import WorkerContext
+
+SEGMENTS = 4
+FULL_PAGE = 1_000_000  # more items than a page can hold
+
+
+def main() -> int:
+    """Scan the table `items` once and print the number of items."""
+    clients = AwsClients()
+    wire = WorkerContext(clients.settings()).wire(clients)
+    total = 0
+    for segment in range(SEGMENTS):
+        key: bytes | None = None
+        while True:
+            page = scan_page(wire, ScanRequest("items", segment, SEGMENTS, key, FULL_PAGE, consistent=False))
+            total += page.count
+            key = page.last_evaluated_key
+            if key is None:
+                break
+    wire.close()
+    print(total)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
