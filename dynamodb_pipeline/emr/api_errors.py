@@ -43,9 +43,10 @@ def is_no_answer(err: Exception) -> bool:
     """The call may or may not have happened: the connection broke, or the server failed."""
     from botocore.exceptions import ConnectionError as NoConnection
     from botocore.exceptions import HTTPClientError
+    from botocore.parsers import ResponseParserError
 
     status = _response(err).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    unanswered = isinstance(err, (NoConnection, HTTPClientError))
+    unanswered = isinstance(err, (NoConnection, HTTPClientError, ResponseParserError))
     return unanswered or status >= 500 or error_code(err) in SERVER_FAULTS
 
 

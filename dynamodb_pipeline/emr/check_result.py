@@ -10,6 +10,8 @@ from typing import Any, Callable
 from dynamodb_pipeline.emr.api_errors import denied_error, error_code, is_denied
 from dynamodb_pipeline.errors import DeniedError, ExitCode
 
+MAX_DETAIL = 200
+
 
 class Verdict(Enum):
     """OK and WARNING let a run start; UNKNOWN could not be looked at and lets it start too; FAILED does not."""
@@ -57,14 +59,16 @@ def failed(name: str, detail: str, *, remedy: str, exit_code: ExitCode = ExitCod
 def guarded(name: str, check: Callable[[], CheckResult]) -> CheckResult:
     """Run a check; one that may not look, or gets no answer, is unknown and does not stop the others."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     try:
         return check()
-    except (BotoCoreError, ClientError) as err:
+    except (BotoCoreError, ClientError, ResponseParserError) as err:
         if is_denied(err):
             denied = denied_error(err, call=f"the check {name}")
             return unknown(name, str(denied), remedy="allow this read-only action, or skip the check knowingly")
-        return unknown(name, f"{error_code(err)}: {err}", remedy="the run may still work; try preflight again")
+        detail = f"{error_code(err)}: {err}".splitlines()[0][:MAX_DETAIL]
+        return unknown(name, detail, remedy="the run may still work; try preflight again")
     except DeniedError as err:
         return unknown(name, str(err), remedy="allow this read-only action, or skip the check knowingly")
 

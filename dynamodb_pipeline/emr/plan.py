@@ -152,7 +152,7 @@ def _cost_lines(plan: Plan) -> list[str]:
     parts = f"units ${cost.units_usd:.2f}, EC2 ${cost.ec2_usd:.2f}, EMR ${cost.emr_usd:.2f}, S3 ${cost.s3_usd:.2f}"
     priced = f"list prices of {plan.prices.date}, {plan.prices.region}"
     lines = [f"cost: about ${cost.total_usd:.2f} ({parts}; {priced})"]
-    if cost.capacity_usd:
+    if cost.capacity_usd >= 0.005:
         lines.append(f"capacity used: ${cost.capacity_usd:.2f} worth of provisioned units that are paid anyway")
     return lines
 

@@ -23,6 +23,7 @@ BOOTSTRAP_FOLDER = re.compile(r"/node/[^/]+/bootstrap-actions/")
 MAX_FILE_BYTES = 20 * 1024 * 1024
 MAX_TEXT_CHARACTERS = 2_000_000
 TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)*(?P<last>\S.*)", re.MULTILINE)
+CHATTER = re.compile(r"^\S+ \S+ (INFO|WARN) |^Command exiting with ret")
 JOB_ERROR = re.compile(r"^ERROR (?P<code>\d+) \((?P<meaning>[^)]*)\): (?P<message>.*)", re.MULTILINE)
 
 
@@ -80,8 +81,8 @@ def printed_result(text: str) -> dict[str, Any]:
 
 
 def last_lines(text: str, *, count: int = 40) -> str:
-    """The last lines that are not blank."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    """The last lines that say something: no blank ones, no Spark chatter, no bare exit code."""
+    lines = [line for line in text.splitlines() if line.strip() and not CHATTER.search(line)]
     return "\n".join(lines[-count:])
 
 

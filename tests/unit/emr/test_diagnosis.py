@@ -61,6 +61,13 @@ def test_last_lines_skip_blank_ones() -> None:
     assert last_lines("a\n\nb\n \nc\n", count=2) == "b\nc"
 
 
+def test_last_lines_skip_what_spark_and_command_runner_always_say() -> None:
+    """What the step runner printed for a missing program, with Spark's lines around it."""
+    text = "26/11/23 03:10:12 INFO Utils: x\n[Errno 2] No such file or directory: 'spark-submit'\n"
+    text += "Command exiting with ret '127'\n26/11/23 03:10:12 WARN Utils: y\n"
+    assert last_lines(text) == "[Errno 2] No such file or directory: 'spark-submit'"
+
+
 # Each bullet of the AWS page's troubleshooting list, as it really sounds, and the row that must answer.
 PAGE_BULLETS = {
     "table-missing": "ResourceNotFoundException: Requested resource not found: Table: Forum not found",

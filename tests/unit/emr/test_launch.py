@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.parsers import ResponseParserError
 
 from dynamodb_pipeline.emr.launch import CALLS, launch_cluster
 from dynamodb_pipeline.errors import ClusterError, DeniedError, PreconditionError
@@ -78,7 +79,9 @@ def test_lost_request_is_sent_again_after_the_search(emr: FakeEmr, clock: FakeCl
 
 
 @pytest.mark.parametrize(
-    "error", [THROTTLED, client_error("InternalServerException", status=500)], ids=["throttle", "5xx"]
+    "error",
+    [THROTTLED, client_error("InternalServerException", status=500), ResponseParserError("an HTML page")],
+    ids=["throttle", "5xx", "unreadable reply"],
 )
 def test_refused_call_is_repeated_a_bounded_number_of_times(emr: FakeEmr, clock: FakeClock, error: Exception) -> None:
     emr.fail_next("RunJobFlow", error, times=50)
