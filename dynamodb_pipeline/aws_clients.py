@@ -53,7 +53,7 @@ class AwsClients:
     ):
         import boto3
 
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients: dict[tuple[str, str, int], Any] = {}
         keys = (settings.loopback_keys if settings else None) or (None, None, None)
         wanted = settings.region if settings else region
         self.session: Any = boto3.Session(
@@ -69,20 +69,26 @@ class AwsClients:
         self.bucket_owner = settings.bucket_owner if settings else bucket_owner
         self._settings = settings
 
-    def client(self, service: str, *, region: str | None = None) -> Any:
-        """Return the kept client of `service` in `region` (default: the run's region)."""
-        place = (service, region or self.region)
+    def client(self, service: str, *, region: str | None = None, attempts: int | None = None) -> Any:
+        """
+        Return the kept client of `service`.
+
+        Args:
+            region: default the run's region.
+            attempts: how often a call is sent at most; 1 for calls that must never be repeated unseen.
+        """
+        place = (service, region or self.region, attempts or ATTEMPTS)
         if place not in self._clients:
-            self._clients[place] = self._build(service, region=place[1])
+            self._clients[place] = self._build(*place)
         return self._clients[place]
 
-    def _build(self, service: str, *, region: str) -> Any:
+    def _build(self, service: str, region: str, attempts: int) -> Any:
         from botocore.config import Config
 
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": attempts},
         )
         endpoint = self._settings.endpoint(service) if self._settings else None
         client = self.session.client(service, region_name=region, config=config, endpoint_url=endpoint)

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from dynamodb_pipeline import __version__
+from dynamodb_pipeline.emr.arguments import add_launcher_options, add_verb_parsers
+from dynamodb_pipeline.emr.settings_file import FILE_NAME, read_settings_file, words_with_settings
 from dynamodb_pipeline.errors import ExitCode, PreconditionError, UsageError
 from dynamodb_pipeline.job_main import KINDS, guarded, run_settings
 from dynamodb_pipeline.options import Parser, refuse_secrets
@@ -25,16 +27,17 @@ HELP = {
     "verify": "check every byte and item of an export, or compare it with a table",
 }
 
-Command = Callable[[argparse.Namespace], ExitCode]
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         refuse_secrets(words)
-        args = build_parser().parse_args(words)
-        code = args.run(args)
+        parser = build_parser()
+        words = with_settings_file(parser, words)
+        args = parser.parse_args(words)
+        args.words = words
+        code = getattr(args, "run", run_launcher)(args)
     except UsageError as err:
         write(f"ERROR 2 (usage or configuration): {err}\n")
         return int(ExitCode.USAGE)
@@ -53,9 +56,50 @@ def build_parser() -> Parser:
         job = verbs.add_parser(kind, help=HELP[kind], allow_abbrev=False)
         add(job)
         _add_local(job)
-        job.set_defaults(run=lambda args, kind=kind: run_job(kind, args))
+        add_launcher_options(job)
+        job.set_defaults(run=run_job, kind=kind, command=kind)
+    add_verb_parsers(verbs, job_options={kind: add for kind, (add, _) in KINDS.items()}, parser_class=Parser)
     _add_bundle(verbs)
     return parser
+
+
+def with_settings_file(parser: Parser, words: list[str]) -> list[str]:
+    """
+    The words with the options of `pipeline.toml` (or `--settings FILE`) added where the user gave none.
+
+    Raises:
+        UsageError: the named file is missing, not TOML, or holds something that is no option or a secret.
+    """
+    given = _value_of("--settings", words)
+    path = Path(given or FILE_NAME)
+    if not words or words[0].startswith("-") or (given is None and not path.is_file()):
+        return words
+    options = options_by_verb(parser)
+    return list(words_with_settings(tuple(words), read_settings_file(path), options=options, where=str(path)))
+
+
+def options_by_verb(parser: argparse.ArgumentParser) -> dict[str, frozenset[str]]:
+    """Every verb's options; of `plan`, `preflight` and `schedule` those of all their kinds."""
+    return {name: frozenset(_options(verb)) for name, verb in _subparsers(parser).items()}
+
+
+def _options(parser: argparse.ArgumentParser) -> set[str]:
+    own = {word for action in parser._actions for word in action.option_strings if word.startswith("--")}
+    return own.union(*(_options(inner) for inner in _subparsers(parser).values()))
+
+
+def _subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    actions = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    return {name: inner for action in actions for name, inner in action.choices.items()}
+
+
+def _value_of(option: str, words: Sequence[str]) -> str | None:
+    for number, word in enumerate(words):
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+        if word == option and number + 1 < len(words):
+            return words[number + 1]
+    return None
 
 
 def _add_local(parser: argparse.ArgumentParser) -> None:
@@ -73,12 +117,12 @@ def _add_bundle(verbs: Any) -> None:
     bundle.set_defaults(run=run_bundle)
 
 
-def run_job(kind: str, args: argparse.Namespace) -> ExitCode:
+def run_job(args: argparse.Namespace) -> ExitCode:
     """Run a job here (`--local`) or on a cluster."""
+    kind = args.kind
     settings = KINDS[kind][1](args)
     if not args.local:
-        msg = f"{kind} on a cluster is not built yet; add --local (make: LOCAL=1)"
-        raise UsageError(msg)
+        return run_launcher(args)
     terminal = sys.stderr.isatty()
     return guarded(
         kind,
@@ -87,6 +131,31 @@ def run_job(kind: str, args: argparse.Namespace) -> ExitCode:
         ),
         write=write,
     )
+
+
+def run_launcher(args: argparse.Namespace) -> ExitCode:
+    """Run a command of the launcher and print its document."""
+    from dynamodb_pipeline import launcher_cli as launch
+
+    def work() -> dict[str, Any]:
+        found: dict[str, Any] = _launcher_command(args, launch)().to_json()
+        return found
+
+    return guarded(args.command, work, write=write)
+
+
+def _launcher_command(args: argparse.Namespace, launch: Any) -> Callable[[], Any]:
+    command = args.command
+    if command in KINDS or command in ("plan", "preflight", "schedule"):
+        settings = _agreed(args.kind, KINDS[args.kind][1](args)) if command in KINDS else KINDS[args.kind][1](args)
+        words = args.words[1:] if command in KINDS else args.words[2:]
+        run = launch.run_schedule if command == "schedule" else launch.run_on_cluster
+        return lambda: run(args.kind, args, settings, words=words, write=write)
+    if command == "policy":
+        return lambda: launch.run_policy(args, write=write)
+    if command == "migrate-config":
+        return lambda: launch.run_migrate(args, write=write)
+    return lambda: launch.run_run_verb(args, write=write)
 
 
 def _agreed(kind: str, settings: Any) -> Any:

@@ -80,7 +80,7 @@ def guarded(kind: str, work: Callable[[], dict[str, Any]], *, write: Callable[[s
         result = failure(kind, err)
         write(f"ERROR 1 ({MEANING[ExitCode.UNEXPECTED]}): {type(err).__name__}: {err}\n")
     print(json.dumps(result, sort_keys=True), flush=True)
-    return ExitCode(result["exit_code"])
+    return ExitCode(result.get("exit_code", ExitCode.DONE))
 
 
 def failure(kind: str, err: BaseException) -> dict[str, Any]:
