@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 LEVELS = 4
 
-_STRING = rb'"[^"]*"'
+STRING = rb'"[^"]*"'
 _ESCAPED_BACKSLASH, _ESCAPED_QUOTE = b"\x01\x02", b"\x01\x03"
 # Surrogate pairs are left to the parser: halves of them are refused, and who writes UTF-8 escapes none.
 _OTHER_ESCAPE = re.compile(rb"\\(?![/bfnrt]|u(?:[0-9a-cefA-CEF][0-9a-fA-F]|[dD][0-7])[0-9a-fA-F]{2})")
@@ -90,10 +90,10 @@ def tag_pattern(names: TagNames) -> bytes:
 
 def _value(names: TagNames, levels: int) -> bytes:
     flat = [
-        b"[" + names.scalars + rb']":' + _STRING,
+        b"[" + names.scalars + rb']":' + STRING,
         names.flag + rb'":(?:true|false)',
         names.null + rb'":true',
-        names.sets + rb'":\[' + _STRING + rb"(?:," + _STRING + rb")*\]",
+        names.sets + rb'":\[' + STRING + rb"(?:," + STRING + rb")*\]",
     ]
     if not levels:
         return rb'\{"(?:' + b"|".join(flat) + rb")\}"
@@ -107,7 +107,7 @@ def _value(names: TagNames, levels: int) -> bytes:
 
 def _map(value: bytes, names: TagNames, *, at_least_one: bool) -> bytes:
     repeat = b"+" if at_least_one else b"*"
-    members = rb"(?:" + _STRING + b":" + value + rb'(?:,(?=")|(?=\})))' + repeat
+    members = rb"(?:" + STRING + b":" + value + rb'(?:,(?=")|(?=\})))' + repeat
     return rb'\{(?!"' + names.mapping + rb'":)' + members + rb"\}"
 
 

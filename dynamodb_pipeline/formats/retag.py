@@ -14,19 +14,33 @@ grammar has refused the doubtful cases.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from dynamodb_pipeline.formats import item_grammar
+from dynamodb_pipeline.formats.item_shapes import Shape, Shapes
 from dynamodb_pipeline.formats.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.formats.tags import CONNECTOR_TAGS, NULL_TAG_OPTIONS
 
 _ITEMS_START = b'"Items":['
-_REST = rb"|[\s\S]+"  # swallows at once what is no item, so that findall ends with an empty match
+_REST = rb"|([\s\S]+)"  # what is no item is swallowed at once, so a text that does not fit costs no more
 
 
-class _Renaming:
-    """Every tag of one spelling, with the bytes around it -> the same in another spelling."""
+class Retagger:
+    """
+    Items of quiet text in one spelling of the tags, one after the other, to lines in another spelling.
 
-    def __init__(self, source: item_grammar.TagNames, spellings: dict[str, str]) -> None:
+    `separator` is a pattern for what stands between two items. Texts of `shapes_from_bytes` and more are read by
+    the shape of their first items where they have one; the result is the same.
+    """
+
+    def __init__(
+        self,
+        source: item_grammar.TagNames,
+        spellings: Mapping[str, str],
+        *,
+        separator: bytes,
+        shapes_from_bytes: int = 65_536,  # below, compiling a pattern is not worth it
+    ) -> None:
         self._tag = re.compile(b"(" + item_grammar.tag_pattern(source) + b")")
         self._renamed = {
             f'{{"{old}":{follow}'.encode(): f'{{"{new}":{follow}'.encode()
@@ -35,24 +49,53 @@ class _Renaming:
         }
         # Most tags are these two: replacing them at once leaves few to be renamed one by one.
         self._frequent = [token for token in self._renamed if token.upper() in (b'{"S":"', b'{"N":"')]
+        item = item_grammar.item_pattern(source)
+        self._items = re.compile(b"(" + item + b")" + separator + _REST)
+        self._shapes = Shapes(item, separator, self.rename)
+        self._shapes_from_bytes = shapes_from_bytes
 
-    def __call__(self, text: bytes) -> bytes:
+    def rename(self, text: bytes) -> bytes:
+        """`text` with every tag renamed; exact where it matches the grammar."""
         for token in self._frequent:
             text = text.replace(token, self._renamed[token])
         parts = self._tag.split(text)
         parts[1::2] = map(self._renamed.__getitem__, parts[1::2])
         return b"".join(parts)
 
+    def lines(self, text: bytes) -> tuple[bytes, int, bytes]:
+        """The items at the start of `text` as lines, their count, and the text that follows them."""
+        shape = self._shape(text)
+        if shape is not None:
+            return self._lines_of_shape(text, shape)
+        *rows, (item, rest) = self._items.findall(text) or [(b"", b"")]
+        items = [found for found, _ in rows] + ([item] if item else [])
+        return self.rename(b"".join([b"%b\n" % found for found in items])), len(items), rest
 
+    def all_tags(self, text: bytes) -> bytes:
+        """`text` with every tag renamed, whether or not it is items to its end."""
+        shape = self._shape(text)
+        if shape is None:
+            return self.rename(text)
+        lines, _, rest = self._lines_of_shape(text, shape)
+        return lines + self.rename(rest)
+
+    def _shape(self, text: bytes) -> Shape | None:
+        return self._shapes.of(text) if len(text) >= self._shapes_from_bytes else None
+
+    def _lines_of_shape(self, text: bytes, shape: Shape) -> tuple[bytes, int, bytes]:
+        rows = shape.pattern.findall(text)
+        rest = rows.pop()[-1] if rows[-1][-1] else b""
+        lines = [shape.template % row if row[0] else self.rename(row[-2]) + b"\n" for row in rows]
+        return b"".join(lines), len(rows), rest
+
+
+BETWEEN_ITEMS_OF_A_PAGE = rb"(?:,(?=\{)|(?=\]))"
 _TO_CONNECTOR = {
-    null_tag: _Renaming(item_grammar.DYNAMODB, {**CONNECTOR_TAGS, "NULL": null_tag}) for null_tag in NULL_TAG_OPTIONS
+    null_tag: Retagger(item_grammar.DYNAMODB, {**CONNECTOR_TAGS, "NULL": null_tag}, separator=BETWEEN_ITEMS_OF_A_PAGE)
+    for null_tag in NULL_TAG_OPTIONS
 }
-_TO_DYNAMODB = _Renaming(
-    item_grammar.CONNECTOR,
-    {**{tag: upper for upper, tag in CONNECTOR_TAGS.items()}, **dict.fromkeys(NULL_TAG_OPTIONS, "NULL")},
-)
-_PAGE_ITEM = re.compile(b"(" + item_grammar.item_pattern(item_grammar.DYNAMODB) + rb")(?:,(?=\{)|(?=\]))" + _REST)
-_LINE_ITEM = re.compile(b"(" + item_grammar.item_pattern(item_grammar.CONNECTOR) + rb")\n" + _REST)
+UPPER_CASE = {**{tag: upper for upper, tag in CONNECTOR_TAGS.items()}, **dict.fromkeys(NULL_TAG_OPTIONS, "NULL")}
+_TO_DYNAMODB = Retagger(item_grammar.CONNECTOR, UPPER_CASE, separator=rb"\n")
 
 
 def scan_page_lines(body: bytes, *, null_tag: str) -> tuple[bytes, int] | None:
@@ -66,12 +109,10 @@ def scan_page_lines(body: bytes, *, null_tag: str) -> tuple[bytes, int] | None:
     text = item_grammar.quiet(body[start:])
     if start < len(_ITEMS_START) or not text or b"\n" in text:
         return None
-    *items, unmatched = _PAGE_ITEM.findall(text)
-    end = sum(map(len, items)) + max(0, len(items) - 1)
-    if unmatched or text[end : end + 1] != b"]" or not _is_reply(body[:start], item_grammar.loud(text[end:])):
+    lines, count, tail = _TO_CONNECTOR[null_tag].lines(text)
+    if not tail.startswith(b"]") or not _is_reply(body[:start], item_grammar.loud(tail)):
         return None
-    lines = _TO_CONNECTOR[null_tag](b"".join([b"%b\n" % item for item in items]))
-    return _escape_separators(item_grammar.loud(lines)), len(items)
+    return _escape_separators(item_grammar.loud(lines)), count
 
 
 def connector_line_to_put(line: bytes) -> bytes | None:
@@ -86,13 +127,13 @@ def connector_block_to_puts(block: bytes) -> list[bytes] | None:
 
     Takes both null tags. The last line feed may be missing; an empty line makes it None.
     """
-    text = item_grammar.quiet(_with_line_end(block))
+    text = item_grammar.quiet(block if block.endswith(b"\n") or not block else block + b"\n")
     if text is None:
         return None
-    items = _LINE_ITEM.findall(text)
-    if len(items) != text.count(b"\n") or not all(items):
+    lines, count, rest = _TO_DYNAMODB.lines(text)
+    if rest or count != text.count(b"\n"):
         return None
-    return item_grammar.loud(upper_case_tags(text)).split(b"\n")[:-1]
+    return item_grammar.loud(lines).split(b"\n")[:-1]
 
 
 def upper_case_tags(text: bytes) -> bytes:
@@ -102,11 +143,7 @@ def upper_case_tags(text: bytes) -> bytes:
     Without a look at the grammar: an attribute named `m` that stands first in its map becomes `M`, and tags
     with white space around them stay.
     """
-    return _TO_DYNAMODB(text)
-
-
-def _with_line_end(block: bytes) -> bytes:
-    return block if block.endswith(b"\n") or not block else block + b"\n"
+    return _TO_DYNAMODB.all_tags(text)
 
 
 def _is_reply(head: bytes, tail: bytes) -> bool:

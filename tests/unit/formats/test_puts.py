@@ -42,7 +42,7 @@ def has_attribute_named(item: dict, names: set[str]) -> bool:
     return bool(names & item.keys()) or any(map(in_value, item.values()))
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(st.lists(lines, max_size=4))
 def test_verdict_is_that_of_the_careful_way(block_lines):
     block = b"".join(block_lines)
@@ -54,7 +54,7 @@ def test_verdict_is_that_of_the_careful_way(block_lines):
         assert all(b"\n" not in put.json for put in puts)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(st.lists(lines, min_size=1, max_size=3), st.randoms(use_true_random=False))
 def test_damaged_blocks(block_lines, draw):
     for _ in range(8):

@@ -10,8 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynamodb_pipeline.formats.retag import connector_block_to_puts, connector_line_to_put, scan_page_lines
-from dynamodb_pipeline.formats.tags import item_to_connector_line
+from dynamodb_pipeline.formats import item_grammar
+from dynamodb_pipeline.formats.item_shapes import MAX_SHAPES
+from dynamodb_pipeline.formats.retag import (
+    BETWEEN_ITEMS_OF_A_PAGE,
+    UPPER_CASE,
+    Retagger,
+    connector_block_to_puts,
+    connector_line_to_put,
+    scan_page_lines,
+)
+from dynamodb_pipeline.formats.tags import CONNECTOR_TAGS, item_to_connector_line
 from tests.unit.formats.strategies import STRUCTURE_LIKE, TAG_LIKE_NAMES, items
 
 UPPER_OF = {
@@ -120,7 +129,7 @@ def levels_of(value: Any) -> int:
     return 0 if inner is None else 1 + max(map(levels_of, inner), default=0)
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(connector_lines())
 def test_put_is_what_a_parser_would_make_of_the_line(line):
     put = connector_line_to_put(line)
@@ -135,7 +144,7 @@ def test_put_is_what_a_parser_would_make_of_the_line(line):
         assert parsed(put) == renamed_members(tree, UPPER_OF)
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.lists(connector_lines(), max_size=4), st.booleans())
 def test_a_block_is_its_lines(lines, last_line_feed):
     block = b"".join(line + b"\n" for line in lines)
@@ -241,7 +250,7 @@ def test_declines_what_is_not_exactly_a_line_or_could_be_misread(line):
 # ---- Scan replies to lines
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(scan_replies(), st.sampled_from(["nULL", "nULLValue"]))
 def test_lines_are_what_a_parser_would_make_of_the_reply(body, null_tag):
     result = scan_page_lines(body, null_tag=null_tag)
@@ -349,7 +358,7 @@ def damaged(text: bytes, draw: random.Random) -> bytes:
     return text
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(connector_lines(), st.randoms(use_true_random=False))
 def test_damaged_lines(line, draw):
     for _ in range(10):
@@ -359,7 +368,7 @@ def test_damaged_lines(line, draw):
             assert parsed(put) == renamed_members(parsed(text), UPPER_OF)
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(scan_replies(), st.randoms(use_true_random=False))
 def test_damaged_replies(body, draw):
     for _ in range(10):
@@ -371,3 +380,118 @@ def test_damaged_replies(body, draw):
             lines = result[0].split(b"\n")[:-1]
             assert result[1] == len(lines)
             assert [parsed(line) for line in lines] == [renamed_members(item, CONNECTOR_OF) for item in page]
+
+
+# ---- shapes: the quicker way through items that look alike
+
+NEVER = 1 << 40
+
+
+def alike(value: dict[str, Any], draw: random.Random) -> dict[str, Any]:
+    """Another value of the same shape: other texts, other set elements, the other truth."""
+    ((tag, content),) = value.items()
+    word = draw.choice(["", "x", '"', "\\", "%b", "%", "{", '"}},{"', "é", ":", "],["])
+    if tag in {"S", "N", "B"}:
+        content = word
+    if tag in {"SS", "NS", "BS"}:
+        content = [word] * draw.randint(1, 3)
+    if tag == "BOOL":
+        content = not content
+    if tag == "L":
+        content = [alike(element, draw) for element in content]
+    if tag == "M":
+        content = {name: alike(inner, draw) for name, inner in content.items()}
+    return {tag: content}
+
+
+@st.composite
+def texts_of_a_shape(draw: st.DrawFn, separator: str, tags: dict[str, str]) -> bytes:
+    """Two or more items alike, others among them, perhaps damaged; in quiet form."""
+    item = draw(items)
+    chance = draw(st.randoms(use_true_random=False))
+    page = [{name: alike(value, chance) for name, value in item.items()} for _ in range(4)]
+    page[3:3] = draw(st.lists(items, max_size=2))
+    text = separator.join(compact(spelled(entry, tags)).decode() for entry in page).encode()
+    text += b"\n" if separator == "\n" else b"]}"
+    if draw(st.booleans()):
+        text = text[:40] + damaged(text[40:], chance)
+    return item_grammar.quiet(text) or b""
+
+
+@settings(max_examples=25)
+@given(st.data(), st.sampled_from(["nULL", "nULLValue"]))
+def test_shapes_make_of_a_page_what_the_grammar_makes_of_it(data, null_tag):
+    text = data.draw(texts_of_a_shape(",", {tag: tag for tag in CONNECTOR_TAGS}))
+    spellings = {**CONNECTOR_TAGS, "NULL": null_tag}
+    quick, plain = (
+        Retagger(item_grammar.DYNAMODB, spellings, separator=BETWEEN_ITEMS_OF_A_PAGE, shapes_from_bytes=threshold)
+        for threshold in (0, NEVER)
+    )
+    assert quick.lines(text) == plain.lines(text)
+
+
+@settings(max_examples=25)
+@given(st.data(), st.sampled_from(["nULL", "nULLValue"]))
+def test_shapes_make_of_lines_what_the_grammar_makes_of_them(data, null_tag):
+    text = data.draw(texts_of_a_shape("\n", {**CONNECTOR_TAGS, "NULL": null_tag}))
+    quick, plain = (
+        Retagger(item_grammar.CONNECTOR, UPPER_CASE, separator=rb"\n", shapes_from_bytes=threshold)
+        for threshold in (0, NEVER)
+    )
+    assert quick.lines(text) == plain.lines(text)
+    assert quick.all_tags(text) == plain.all_tags(text)
+
+
+ALIKE = b'{"a":{"s":"%"},"b":{"bOOL":true},"c":{"nULL":true},"d":{"sS":["x"]},"e":{"m":{"true":{"n":"1"}}}}\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"%"', b'""'),
+        (b'"%"', b'"%b%%"'),
+        (b'"%"', b'"a\nb"'),
+        (b'"%"', b'"a","f":{"s":"x"'),
+        (b'"%"', b"true"),
+        (b"true", b"false"),
+        (b"true", b"truefalse"),
+        (b"true", b'"true"'),
+        (b'{"nULL":true}', b'{"nULL":false}'),
+        (b'{"nULL":true}', b'{"nULLValue":true}'),
+        (b'["x"]', b'["x","y"]'),
+        (b'["x"]', b"[]"),
+        (b'["x"]', b'["x",]'),
+        (b'["x"]', b'"x"'),
+        (b'"true"', b'"false"'),
+        (b'"1"', b'"2"'),
+        (b"}}\n", b"}}}\n"),
+        (b"}}\n", b"}}"),
+    ],
+)
+def test_what_differs_from_the_shape_by_a_little(old, new):
+    quick, plain = (
+        Retagger(item_grammar.CONNECTOR, UPPER_CASE, separator=rb"\n", shapes_from_bytes=threshold)
+        for threshold in (0, NEVER)
+    )
+    text = ALIKE * 3 + ALIKE.replace(old, new, 1) + ALIKE
+    assert text != ALIKE * 5
+    assert quick.lines(text) == plain.lines(text)
+
+
+def test_a_page_of_items_alike_goes_by_their_shape():
+    """Large enough for the threshold, with one odd item in the middle."""
+    page = [
+        {"Id": {"S": f"{number:0100}"}, "on": {"BOOL": number % 2 == 0}, "z": {"NULL": True}} for number in range(900)
+    ]
+    page[450] = {"Id": {"S": "odd"}, "l": {"L": [{"N": "1"}]}}
+    body = compact({"Items": page, "Count": 900})
+    lines = b"".join(item_to_connector_line(item, null_tag="nULLValue") for item in page)
+    assert scan_page_lines(body, null_tag="nULLValue") == (lines, 900)
+    assert connector_block_to_puts(lines) == [compact(item) for item in page]
+
+
+def test_more_shapes_than_are_kept_are_read_all_the_same():
+    retagger = Retagger(item_grammar.CONNECTOR, UPPER_CASE, separator=rb"\n", shapes_from_bytes=0)
+    for number in range(2 * MAX_SHAPES):
+        text = b'{"a%d":{"s":"x"}}\n' % number * 2
+        assert retagger.lines(text) == (text.replace(b'"s"', b'"S"'), 2, b"")

@@ -1,0 +1,85 @@
+"""
+The shape of an item: its names, types and nesting in their order, without the contents.
+
+Items of one table mostly have one shape, or a few. A pattern made of it matches an item several times faster than the
+grammar does and hands over the contents, which a template then sets between renamed tags. Nothing is
+guessed: a shape is made of an item the grammar has matched, so whatever matches the shape matches the grammar too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from dynamodb_pipeline.formats.item_grammar import STRING
+
+MAX_SHAPES = 16  # of a table with more, the rest go by the grammar: compiling costs as much as a page saves
+
+_TOKEN = re.compile(rb'"[^"]*":?|\["[^"]*"(?:,"[^"]*")*\]|true|false|[{}\[\],]')
+
+
+class Shape(NamedTuple):
+    """
+    A pattern and what to make of its groups.
+
+    Groups: the item's first bracket, its contents, an item of another shape, and what is no item. `template`
+    takes them all; the last two are empty when the first is not.
+    """
+
+    pattern: re.Pattern[bytes]
+    template: bytes
+
+
+class Shapes:
+    """The shapes seen so far in texts of one grammar, each with the template of one renaming."""
+
+    def __init__(self, item: bytes, separator: bytes, rename: Callable[[bytes], bytes]) -> None:
+        self._item_pattern = item
+        self._separator = separator
+        self._rename = rename
+        self._item = re.compile(b"(" + item + b")" + separator)
+        self._known: dict[bytes, Shape] = {}
+
+    def of(self, text: bytes) -> Shape | None:
+        """The shape of the first two items of quiet `text`; None when they differ, or too many shapes are known."""
+        first = self._item.match(text)
+        second = first and self._item.match(text, first.end())
+        if not first or not second:
+            return None
+        source = _pattern(first[1])
+        if source != _pattern(second[1]):
+            return None
+        if source not in self._known and len(self._known) < MAX_SHAPES:
+            self._known[source] = self._learn(source, first[1])
+        return self._known.get(source)
+
+    def _learn(self, source: bytes, item: bytes) -> Shape:
+        other = b"|(" + self._item_pattern + b")" + self._separator + rb"|([\s\S]+)"
+        return Shape(re.compile(source + self._separator + other), _template(self._rename(item)) + b"\n%b%b")
+
+
+def _pattern(item: bytes) -> bytes:
+    tokens = _TOKEN.findall(item)
+    return rb"(\{)" + b"".join(_token_pattern(token, before) for before, token in zip(tokens, tokens[1:]))
+
+
+def _token_pattern(token: bytes, before: bytes) -> bytes:
+    if not _is_content(token, before):
+        return re.escape(token)
+    if token.startswith(b"["):
+        return rb"(\[" + STRING + b"(?:," + STRING + rb")*\])"
+    return b"(" + STRING + b")" if token.startswith(b'"') else b"(true|false)"
+
+
+def _template(item: bytes) -> bytes:
+    tokens = _TOKEN.findall(item)
+    literal = (b"%b" if _is_content(t, before) else t.replace(b"%", b"%%") for before, t in zip(tokens, tokens[1:]))
+    return b"%b" + b"".join(literal)
+
+
+def _is_content(token: bytes, before: bytes) -> bool:
+    """Whether a token may be another in the next item: no name, no tag, no bracket, and not null's `true`."""
+    if token.endswith(b":") or len(token) == 1:
+        return False
+    return not (token == b"true" and before.startswith((b'"NULL', b'"nULL')))
