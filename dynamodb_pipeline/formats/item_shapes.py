@@ -32,20 +32,26 @@ class Shape(NamedTuple):
 
 
 class Shapes:
-    """The shapes seen so far in texts of one grammar, each with the template of one renaming."""
+    """
+    The shapes seen so far in texts of one grammar, each with the template of one renaming.
 
-    def __init__(self, item: bytes, separator: bytes, rename: Callable[[bytes], bytes]) -> None:
-        self._item_pattern = item
+    Args:
+        items: the pattern of one item and its `separator`, or else all that follows; each of the two is a group.
+        separator: the pattern of what stands between two items.
+        rename: an item with its tags renamed.
+    """
+
+    def __init__(self, items: re.Pattern[bytes], separator: bytes, rename: Callable[[bytes], bytes]) -> None:
+        self._items = items
         self._separator = separator
         self._rename = rename
-        self._item = re.compile(b"(" + item + b")" + separator)
         self._known: dict[bytes, Shape] = {}
 
     def of(self, text: bytes) -> Shape | None:
         """The shape of the first two items of quiet `text`; None when they differ, or too many shapes are known."""
-        first = self._item.match(text)
-        second = first and self._item.match(text, first.end())
-        if not first or not second:
+        first = self._items.match(text)
+        second = first and self._items.match(text, first.end())
+        if not first or not second or not second[1]:
             return None
         source = _pattern(first[1])
         if source != _pattern(second[1]):
@@ -55,8 +61,8 @@ class Shapes:
         return self._known.get(source)
 
     def _learn(self, source: bytes, item: bytes) -> Shape:
-        other = b"|(" + self._item_pattern + b")" + self._separator + rb"|([\s\S]+)"
-        return Shape(re.compile(source + self._separator + other), _template(self._rename(item)) + b"\n%b%b")
+        pattern = re.compile(source + self._separator + b"|" + self._items.pattern)
+        return Shape(pattern, _template(self._rename(item)) + b"\n%b%b")
 
 
 def _pattern(item: bytes) -> bytes:

@@ -19,18 +19,21 @@ from dynamodb_pipeline.formats.retag import upper_case_tags
 
 
 class Put(NamedTuple):
-    """One item to write: its JSON with upper-case tags, its key's canonical bytes, its size in DynamoDB."""
+    """One item to write: its JSON with upper-case tags, its key's canonical bytes if a schema was given, its size."""
 
     json: bytes
-    key: bytes
+    key: bytes | None
     size_bytes: int
 
 
-def checked_puts(block: bytes, *, keys: KeySchema, index_keys: tuple[IndexKeys, ...] = ()) -> list[Put] | None:
+def checked_puts(
+    block: bytes, *, keys: KeySchema | None = None, index_keys: tuple[IndexKeys, ...] = ()
+) -> list[Put] | None:
     """
     The puts of a block of connector lines, one for each, every rule of `check_item` kept.
 
-    None when a line breaks a rule, is empty, or is not as the connector writes it.
+    None when a line breaks a rule, is empty, or is not as the connector writes it. A block of some 100 KB is best: it
+    is parsed as a whole, and declined as a whole.
 
     The tags are renamed on bytes first, so there is one parse, no conversion and no encoding. The parse of the
     result proves the renaming: it must be an item of upper-case tags without an attribute `M` (which may have
@@ -50,7 +53,7 @@ def checked_puts(block: bytes, *, keys: KeySchema, index_keys: tuple[IndexKeys, 
         return None
     if string_counts != [line.count(b'"') / 2 for line in lines]:
         return None
-    return [Put(json_text, fact.key or b"", fact.size_bytes) for json_text, fact in zip(puts, facts)]
+    return [Put(json_text, fact.key, fact.size_bytes) for json_text, fact in zip(puts, facts)]
 
 
 def _strings_in_map(members: Mapping[str, Any]) -> int:

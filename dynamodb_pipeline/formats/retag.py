@@ -22,7 +22,6 @@ from dynamodb_pipeline.formats.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.formats.tags import CONNECTOR_TAGS, NULL_TAG_OPTIONS
 
 _ITEMS_START = b'"Items":['
-_REST = rb"|([\s\S]+)"  # what is no item is swallowed at once, so a text that does not fit costs no more
 
 
 class Retagger:
@@ -49,9 +48,9 @@ class Retagger:
         }
         # Most tags are these two: replacing them at once leaves few to be renamed one by one.
         self._frequent = [token for token in self._renamed if token.upper() in (b'{"S":"', b'{"N":"')]
-        item = item_grammar.item_pattern(source)
-        self._items = re.compile(b"(" + item + b")" + separator + _REST)
-        self._shapes = Shapes(item, separator, self.rename)
+        # What is no item is swallowed at once by the other branch, so a text that does not fit costs no more.
+        self._items = re.compile(b"(" + item_grammar.item_pattern(source) + b")" + separator + rb"|([\s\S]+)")
+        self._shapes = Shapes(self._items, separator, self.rename)
         self._shapes_from_bytes = shapes_from_bytes
 
     def rename(self, text: bytes) -> bytes:
