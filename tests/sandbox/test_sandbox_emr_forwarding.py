@@ -1,4 +1,4 @@
-"""DynamoDB requests are handed on as they came, over connections that may have gone stale."""
+"""Servers behind the sandbox EMR, DynamoDB and YARN, that hang up or are gone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.emr import yarn_applications
 from sandbox.emr.forwarding import Forwarder
 from sandbox.emr.protocol import Request
 
@@ -58,3 +59,8 @@ def test_a_server_that_is_gone_is_an_error() -> None:
     request = Request("POST", "/", {}, {}, "key", "us-east-1", "dynamodb", b"{}")
     with pytest.raises(ConnectionRefusedError):
         Forwarder().forward("http://127.0.0.1:1", request, lambda *_: None)
+
+
+def test_a_resource_manager_that_is_gone_is_said_and_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert yarn_applications.kill_tagged("http://127.0.0.1:1", "s-1") == []
+    assert "YARN applications of s-1 not killed" in capsys.readouterr().err
