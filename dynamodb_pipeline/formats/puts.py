@@ -67,11 +67,11 @@ def _strings_in_map(members: Mapping[str, Any]) -> int:
 def _strings_in_content(value: Mapping[str, Any]) -> int:
     """JSON strings in what stands under a value's tag."""
     (tag,) = value
-    content = value[tag]
-    if content.__class__ is str:
+    if tag in ("S", "N", "B"):
         return 1
-    if content.__class__ is bool:
-        return 0
+    content = value[tag]
     if tag == "M":
         return _strings_in_map(content)
-    return len(content) + (sum(map(_strings_in_content, content)) if tag == "L" else 0)
+    if tag == "L":
+        return len(content) + sum(map(_strings_in_content, content))
+    return 0 if tag in ("BOOL", "NULL") else len(content)
