@@ -19,6 +19,7 @@ from typing import Any
 
 from sandbox.demo_check import differences, items_by_key, scan_items, sdk_item
 from sandbox.demo_data import DemoTable, Item, demo_tables
+from sandbox.deploy_roles import deploy_roles
 from sandbox.emr.stack import EmrSandbox
 
 SOURCE_REGION = "us-east-1"
@@ -26,7 +27,6 @@ TARGET_REGION = "eu-west-1"
 BUCKET = "demo-exports"
 LOGS = f"s3://{BUCKET}/logs"
 PERCENT = "50"
-STACK = "dynamodb-pipeline-roles"
 TIMEOUT_S = 600
 
 
@@ -112,12 +112,7 @@ class Demo:
         """Deploy the template that the product prints, as its README says."""
         words = ["policy", "roles-template", "--bucket", BUCKET, "--region", region]
         words += [part for t in self._tables for part in ("--table", t.name)]
-        template = self._pipeline(*words, quiet=True)
-        cloudformation = self._sandbox.client("cloudformation", region=region)
-        name = f"{STACK}-{region}"
-        cloudformation.create_stack(
-            StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"]
-        )
+        deploy_roles(self._sandbox, self._pipeline(*words, quiet=True), region=region)
 
     def _export(self) -> dict[str, str]:
         say(f"\nExporting {len(self._tables)} tables at {PERCENT} % by one command, on a cluster of m3.xlarge 1+1:")
@@ -185,7 +180,8 @@ class Demo:
             check=False,
         )
         if done.returncode != 0:
-            raise DemoError(f"`dynamodb-pipeline {words[0]}` ended with exit code {done.returncode}")
+            said = f":\n{done.stderr.decode(errors='replace')}" if quiet else ""
+            raise DemoError(f"`dynamodb-pipeline {words[0]}` ended with exit code {done.returncode}{said}")
         result: dict[str, Any] = json.loads(done.stdout)
         return result
 
