@@ -454,6 +454,10 @@ def import_settings(args: argparse.Namespace) -> ImportSettings:
     deletions = problems.attempt(lambda: parse_max_set_aside(args.max_deletions))
     problems.require(not (args.mirror and args.skip_existing), "--mirror and --skip-existing exclude each other")
     problems.require(not args.mirror or args.yes or args.dry_run, "--mirror deletes items: it always needs --yes")
+    problems.require(
+        not (args.mirror and args.set_aside),
+        "--mirror and --set-aside exclude each other: an item that is bad in the export would be deleted in the table",
+    )
     settings = ImportSettings(
         common=common_settings(args, problems),
         rate=rate_settings(args, problems, option="--write-units"),

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.formats.lines import LineError
+from dynamodb_pipeline.transfer.batches import Put
 from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
 from dynamodb_pipeline.transfer.engine import Connect
 from dynamodb_pipeline.transfer.failures import reported
-from dynamodb_pipeline.transfer.file_reader import BadLine, FileReader, ParsedItem
+from dynamodb_pipeline.transfer.file_reader import BadLine, FileReader
 from dynamodb_pipeline.transfer.import_source import InputFile
 from dynamodb_pipeline.transfer.import_worker import ImportPlan
 from dynamodb_pipeline.transfer.key_spill import BLOCK_BYTES, place_bytes
+from dynamodb_pipeline.transfer.set_aside import REMEDY
 from dynamodb_pipeline.transfer.worker_context import WorkerContext
 
 
@@ -40,35 +41,43 @@ class CheckWorker:
     def __call__(self, worker_id: int, attempt: int) -> None:
         clients = self.worker.clients()
         grants = self.connect(worker_id, attempt)
-        reader = FileReader(self.worker.store(clients), self.plan.keys, self.plan.index_keys)
+        plan = self.plan
+        fast = plan.fast and not self.collect_keys
+        reader = FileReader(self.worker.store(clients), plan.keys, plan.index_keys, fast)
         try:
             while (unit := grants.take()) is not None:
                 with reported(grants, unit):
-                    self._check(unit, reader, grants)
+                    check_file(unit, reader, grants, plan=plan, collect_keys=self.collect_keys)
         finally:
             grants.close()
 
-    def _check(self, unit: Mapping[str, Any], reader: FileReader, grants: CoordinatorClient) -> None:
-        file = InputFile(**unit["file"])
-        if self.plan.fast and file.sha256 is not None:
-            reader.plain(file)
-            grants.finished(unit["work_id"], {"items": file.item_count, "bad": 0})
-            return
-        judge = _Judge(lambda data: grants.keep(unit["work_id"], data), int(unit["number"]), self.collect_keys)
-        try:
-            judge.read(reader.items(file))
-        except LineError as err:
-            raise IntegrityError(str(err)) from err
-        if judge.first_bad is not None and self.plan.set_aside is None:
-            raise IntegrityError(_refusal(judge))
-        grants.progress(items=judge.items)
-        grants.finished(unit["work_id"], {"items": judge.items, "bad": judge.bad})
+
+def check_file(
+    unit: Mapping[str, Any], reader: FileReader, grants: CoordinatorClient, *, plan: ImportPlan, collect_keys: bool
+) -> None:
+    """
+    Check one file and report what it holds.
+
+    Raises:
+        IntegrityError: the file is damaged, or holds a bad item and the plan has no place to set it aside.
+    """
+    file = InputFile(**unit["file"])
+    data = reader.open(file)
+    if reader.fast and file.sha256 is not None:
+        grants.finished(unit["work_id"], {"items": file.item_count, "bad": 0})
+        return
+    judge = _Judge(lambda block: grants.keep(unit["work_id"], block), int(unit["number"]), collect_keys)
+    judge.read(reader.puts(data))
+    if judge.first_bad is not None and plan.set_aside is None:
+        raise IntegrityError(_refusal(judge))
+    grants.progress(items=judge.items)
+    grants.finished(unit["work_id"], {"items": judge.items, "bad": judge.bad})
 
 
 def _refusal(judge: _Judge) -> str:
     assert judge.first_bad is not None
     more = f" ({judge.bad} bad items in this file)" if judge.bad > 1 else ""
-    return f"{judge.first_bad.error}{more}; nothing was written. --set-aside s3://... keeps bad items and goes on"
+    return f"{judge.first_bad.error}{more}; nothing was written. {REMEDY}"
 
 
 class _Judge:
@@ -80,14 +89,14 @@ class _Judge:
         self.items = self.bad = 0
         self.first_bad: BadLine | None = None
 
-    def read(self, judged: Iterable[ParsedItem | BadLine]) -> None:
-        for found in judged:
+    def read(self, found: Iterable[Put | BadLine]) -> None:
+        for put in found:
             self.items += 1
-            if isinstance(found, BadLine):
+            if isinstance(put, BadLine):
                 self.bad += 1
-                self.first_bad = self.first_bad or found
-            elif self._collect_keys and found.key is not None:
-                self._keys += place_bytes(found.key, file=self._number, line=found.line)
+                self.first_bad = self.first_bad or put
+            elif self._collect_keys and put.key is not None:
+                self._keys += place_bytes(put.key, file=self._number, line=put.line)
                 if len(self._keys) >= BLOCK_BYTES:
                     self._send()
         self._send()

@@ -12,15 +12,9 @@ from dynamodb_pipeline.transfer.ledger import Ledger
 from dynamodb_pipeline.transfer.page_size import average_item_bytes
 from dynamodb_pipeline.transfer.progress import Goal
 from dynamodb_pipeline.transfer.rated_run import Rated, RatedRun
+from dynamodb_pipeline.transfer.scan_size import segment_count, worker_count
 from dynamodb_pipeline.transfer.segment_scan import FileSinkFactory, ScanPlan, ScanWorker, segment_unit
 from dynamodb_pipeline.transfer.work_queue import WorkUnit
-
-# AWS's advice for parallel scans starts at one segment per 2 GB; finer ones keep the tail short.
-SEGMENT_BYTES = 512 * 2**20
-SEGMENTS_PER_WORKER = 4
-MAX_SEGMENTS = 1_000_000
-UNITS_PER_WORKER = 400.0  # read units/s one worker can move at least: 3 MiB/s
-ONE_WORKER_BELOW = 25.0  # units/s; below this more workers only add requests
 
 
 def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger: Ledger) -> ReadOutcome:
@@ -59,21 +53,13 @@ def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger:
     return ReadOutcome(tuple(file_records(records)), consumed.units.get("table", 0.0), False, None, details)
 
 
-def worker_count(rate: float, *, slots: int) -> int:
-    """As many workers as the rate can keep busy, at most all slots."""
-    if rate < ONE_WORKER_BELOW:
-        return 1
-    return max(1, min(slots, 1 + int(rate / UNITS_PER_WORKER)))
-
-
 def _segments(export: TableExport, ledger: Ledger, workers: int) -> int:
     before = ledger.header()
     if before is not None:
         return int(before["segments"])
     if export.settings.segments is not None:
         return export.settings.segments
-    by_size = -(-export.table.size_bytes // SEGMENT_BYTES)
-    return int(min(MAX_SEGMENTS, max(by_size, workers * SEGMENTS_PER_WORKER)))
+    return segment_count(export.table.size_bytes, workers=workers)
 
 
 def ledger_header(export: TableExport, segments: int) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """
-Reads one data file whole and proves it before anybody may use an item of it.
+Reads one data file and proves it before anybody may use an item of it.
 
 Order: the stored bytes (size, SHA-256 or MD5 where known, the pinned ETag), the plain text, then every line by its
-dialect and DynamoDB's rules. Only a file that passed all of it is handed on, so nothing of a bad file is ever written.
+dialect and DynamoDB's rules. The text is worked on in blocks of about a megabyte: what Python makes of an item takes
+several times the room of its line.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.attribute_values import check_item
-from dynamodb_pipeline.formats.dialects import Dialect, ItemLine, detect, read_items
+from dynamodb_pipeline.formats.compression import open_plain
+from dynamodb_pipeline.formats.dialects import Dialect, ItemLine, detect, read_lines
 from dynamodb_pipeline.formats.item_error import ItemError
 from dynamodb_pipeline.formats.key_schema import IndexKeys, KeySchema
-from dynamodb_pipeline.formats.lines import LineError, open_plain
+from dynamodb_pipeline.formats.lines import BLOCK_BYTES, MAX_LINE_BYTES, Block, LineError, PlainLines, blocks
 from dynamodb_pipeline.formats.native_manifest import md5_base64
+from dynamodb_pipeline.formats.puts import checked_puts
 from dynamodb_pipeline.formats.retag import connector_block_to_puts
 from dynamodb_pipeline.transfer.batches import Put, units_of
 from dynamodb_pipeline.transfer.import_source import InputFile
@@ -49,15 +52,13 @@ class BadLine:
     error: LineError
 
 
-@dataclass
-class FileContents:
-    """A proven file: what is to be written, and what is not fit to be."""
+@dataclass(frozen=True)
+class DataFile:
+    """A file whose stored bytes are proven; its items are still to be judged."""
 
-    dialect: str
-    puts: list[Put]
-    item_count: int
-    plain_bytes: int
-    bad: list[BadLine] = field(default_factory=list)
+    file: InputFile
+    plain: bytes
+    dialect: Dialect
 
 
 @dataclass(frozen=True)
@@ -77,66 +78,52 @@ class FileReader:
     index_keys: tuple[IndexKeys, ...] = ()
     fast: bool = False
 
-    def plain(self, file: InputFile) -> bytes:
+    def open(self, file: InputFile) -> DataFile:
         """
-        The file's proven plain text.
+        Fetch a file, prove its bytes and detect its dialect.
 
         Raises:
-            IntegrityError: size, hash, compression or plain size is not what it must be.
+            IntegrityError: size, hash, compression, plain size or dialect is not what it must be; of a file that needs
+                no parse, the count of lines too.
         """
         data = self.store.get(file.uri, etag=file.etag)
         check_stored(file, data)
-        return open_plain(data, name=file.uri, limit_bytes=MAX_PLAIN_BYTES, expected_bytes=file.plain_bytes)
+        plain = open_plain(data, name=file.uri, limit_bytes=MAX_PLAIN_BYTES, expected_bytes=file.plain_bytes)
+        if self._is_known_good(file):
+            check_count(file, plain.count(b"\n"))
+            return DataFile(file, plain, Dialect.CONNECTOR)
+        return DataFile(file, plain, detect(plain, name=file.uri))
 
-    def contents(self, file: InputFile) -> FileContents:
+    def puts(self, data: DataFile, *, careful: bool = False) -> Iterator[Put | BadLine]:
         """
-        Everything to write of the file; bad lines are set apart, the caller decides about them.
+        What to write of the file, block by block; the caller decides about bad lines.
+
+        Args:
+            careful: parse even what is known to be good, to find out what DynamoDB refused.
 
         Raises:
-            IntegrityError: the file as a whole is not what it claims to be.
+            IntegrityError: a line longer than any item; another count of items than the export says, at the end.
         """
-        plain = self.plain(file)
-        quick = self._quick(file, plain) if self.fast and file.sha256 else None
-        return quick or self._parsed(file, plain)
-
-    def parsed(self, file: InputFile) -> FileContents:
-        """`contents` without the fast path: names the item DynamoDB would refuse."""
-        return self._parsed(file, self.plain(file))
-
-    def _quick(self, file: InputFile, plain: bytes) -> FileContents | None:
-        bodies = connector_block_to_puts(plain)
-        if bodies is None or len(bodies) != file.item_count:
-            return None
-        puts = [Put(body, units_of(len(body)), None, 0) for body in bodies]
-        return FileContents(Dialect.CONNECTOR.value, puts, len(puts), len(plain))
-
-    def _parsed(self, file: InputFile, plain: bytes) -> FileContents:
-        dialect = detect(plain, name=file.uri)
-        contents = FileContents(dialect.value, [], 0, len(plain))
-        for line in read_items(plain, name=file.uri, dialect=dialect):
-            contents.item_count += 1
-            found = self.judge(line, name=file.uri)
-            if isinstance(found, BadLine):
-                contents.bad.append(found)
-            else:
-                body = _encode(found.item).encode("utf-8")
-                contents.puts.append(Put(body, units_of(found.size_bytes), found.key, found.line))
-        check_count(file, contents.item_count)
-        return contents
-
-    def items(self, file: InputFile) -> Iterator[ParsedItem | BadLine]:
-        """
-        Every line of the file as a judged item or a bad line, for whoever needs items and not puts.
-
-        Raises:
-            IntegrityError: as `contents`; a wrong item count at the end.
-        """
-        plain = self.plain(file)
         count = 0
-        for line in read_items(plain, name=file.uri, dialect=detect(plain, name=file.uri)):
-            count += 1
-            yield self.judge(line, name=file.uri)
-        check_count(file, count)
+        try:
+            for block in blocks(data.plain):
+                for found in (not careful and self._quick(data, block)) or self._parsed(data, block):
+                    count += 1
+                    yield found
+        except LineError as err:
+            raise IntegrityError(str(err)) from err
+        check_count(data.file, count)
+
+    def items(self, data: DataFile) -> Iterator[ParsedItem | BadLine]:
+        """Every line as a judged item or a bad line, for whoever needs items and not puts; raises as `puts`."""
+        count = 0
+        try:
+            for found in self._judged(data, PlainLines(data.plain, name=data.file.uri)):
+                count += 1
+                yield found
+        except LineError as err:
+            raise IntegrityError(str(err)) from err
+        check_count(data.file, count)
 
     def judge(self, line: ItemLine, *, name: str) -> ParsedItem | BadLine:
         """The line's item with size and key, or what is wrong with it."""
@@ -149,6 +136,32 @@ class FileReader:
             error = LineError(err.reason, name=name, line=line.line, offset_bytes=line.offset_bytes, path=err.path)
             return BadLine(line.text, error)
         return ParsedItem(line.line, line.item, facts.size_bytes, facts.key)
+
+    def _is_known_good(self, file: InputFile) -> bool:
+        return self.fast and file.sha256 is not None
+
+    def _quick(self, data: DataFile, block: Block) -> list[Put] | None:
+        """The block's puts without looking at each line, None or nothing when that is not certain to be right."""
+        if data.dialect is not Dialect.CONNECTOR or len(block.text) > BLOCK_BYTES + MAX_LINE_BYTES:
+            return None
+        if self._is_known_good(data.file):
+            bodies = connector_block_to_puts(block.text) or ()
+            return [Put(body, units_of(len(body)), None, line) for line, body in enumerate(bodies, block.first_line)]
+        if self.keys is None:
+            return None
+        found = checked_puts(block.text, keys=self.keys, index_keys=self.index_keys) or ()
+        return [Put(p.json, units_of(p.size_bytes), p.key, line) for line, p in enumerate(found, block.first_line)]
+
+    def _parsed(self, data: DataFile, block: Block) -> Iterator[Put | BadLine]:
+        for found in self._judged(data, PlainLines(block.text, name=data.file.uri, block=block)):
+            if isinstance(found, BadLine):
+                yield found
+            else:
+                yield Put(_encode(found.item).encode("utf-8"), units_of(found.size_bytes), found.key, found.line)
+
+    def _judged(self, data: DataFile, lines: PlainLines) -> Iterator[ParsedItem | BadLine]:
+        name = data.file.uri
+        return (self.judge(line, name=name) for line in read_lines(lines, name=name, dialect=data.dialect))
 
 
 def check_stored(file: InputFile, data: bytes) -> None:

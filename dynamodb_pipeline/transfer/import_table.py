@@ -1,60 +1,35 @@
 """
 Imports one export into one existing table: everything checked before the first write, then file by file.
 
-Items of the same key are replaced, other items of the table stay, new ones are added.
+Items of the same key are replaced, new ones are added; other items of the table stay, unless the table is to become a
+mirror of the export.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from dynamodb_pipeline.errors import ExitCode, IntegrityError
+from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.options import ImportSettings
-from dynamodb_pipeline.transfer.capacity import AllowedRate, RateChoice, write_rate
-from dynamodb_pipeline.transfer.check_pass import CheckWorker
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.engine import Engine
-from dynamodb_pipeline.transfer.import_source import ImportSource, load_source
-from dynamodb_pipeline.transfer.import_worker import ImportPlan, ImportWorker
-from dynamodb_pipeline.transfer.key_spill import Collision, KeySpill
+from dynamodb_pipeline.transfer.import_check import Checked, check
+from dynamodb_pipeline.transfer.import_job import TableImport, import_plan, ledger_header, resolve
+from dynamodb_pipeline.transfer.import_write import Written, write
+from dynamodb_pipeline.transfer.key_spill import KeySpill
 from dynamodb_pipeline.transfer.ledger import Ledger
-from dynamodb_pipeline.transfer.progress import Goal
-from dynamodb_pipeline.transfer.rated_run import Consumed, Rated, RatedRun
-from dynamodb_pipeline.transfer.run_folder import choose_finished_run, join
-from dynamodb_pipeline.transfer.set_aside import SetAside, SetAsideLimit
-from dynamodb_pipeline.transfer.table import TableDescription, describe, refuse_changed, refuse_unusable
-from dynamodb_pipeline.transfer.target_check import may_skip_parsing, refuse_other_keys
-from dynamodb_pipeline.transfer.work_queue import WorkUnit
-from dynamodb_pipeline.transfer.worker_context import WorkerContext
+from dynamodb_pipeline.transfer.mirror_delete import delete_planned
+from dynamodb_pipeline.transfer.mirror_plan import DeletionPlan, plan_deletions
+from dynamodb_pipeline.transfer.rated_run import NOTHING_CONSUMED
+from dynamodb_pipeline.transfer.spill import Spill
+from dynamodb_pipeline.transfer.table import describe, refuse_changed
 
 if TYPE_CHECKING:
     from dynamodb_pipeline.transfer.run import Engines
 
-UNITS_PER_WORKER = 500.0  # write units/s one worker can move at least
-ONE_WORKER_BELOW = 25.0
-COLLISIONS_SHOWN = 5
-MAX_COLLISIONS = 100_000  # more are no accident; keeps the driver's memory bounded
-
-
-@dataclass(frozen=True)
-class TableImport:
-    """One import, resolved: source, target, rate."""
-
-    source: ImportSource
-    table: TableDescription
-    choice: RateChoice
-    settings: ImportSettings
-    worker: WorkerContext
-
-    def rate_of(self, table: TableDescription) -> AllowedRate:
-        """The rate that this run may write `table` at, as it is described now."""
-        return write_rate(table.capacity, self.choice, indexes=table.index_capacities)
-
-    @property
-    def rate(self) -> AllowedRate:
-        return self.rate_of(self.table)
+NOTHING_WRITTEN = Written({"items": 0, "written": 0, "skipped": 0, "set_aside": 0}, NOTHING_CONSUMED)
 
 
 def import_table(ctx: RunContext, settings: ImportSettings, engines: Engines) -> dict[str, Any]:
@@ -67,38 +42,61 @@ def import_table(ctx: RunContext, settings: ImportSettings, engines: Engines) ->
     started = time.monotonic()
     job = resolve(ctx, settings)
     _announce(ctx, job)
-    plan = import_plan(ctx, job)
-    engine = engines.get()
-    ledger = Ledger(ctx.store, ctx.subfolder(f"ledger/import/{job.table.name}"))
-    done = ledger.open(ledger_header(job))
-    facts = check(ctx, job, plan, engine)
-    if settings.dry_run:
-        return _result(job, facts, {}, None, seconds=time.monotonic() - started)
-    ctx.lifetime.check()
-    written = write(ctx, job, replace(plan, colliding=facts.colliding), engine, ledger=ledger, done=done)
-    refuse_changed(job.table, describe(ctx.clients.client("dynamodb"), job.table.name))
-    return _result(job, facts, written.totals, written.consumed, seconds=time.monotonic() - started)
+    result = _Import(ctx, job, engines.get()).run()
+    return {**result, "seconds": round(time.monotonic() - started, 3)}
 
 
-def resolve(ctx: RunContext, settings: ImportSettings) -> TableImport:
-    """
-    Find the files and the table and compare their keys; no item is read, nothing is started.
+class _Import:
+    """The steps of one import, which share its ledgers and the keys on this machine's disk."""
 
-    Raises:
-        PreconditionError: nothing to import, no such table, a status that cannot be written, another key schema.
-        IntegrityError: the export contradicts itself.
-    """
-    table = describe(ctx.clients.client("dynamodb"), settings.table)
-    refuse_unusable(table, purpose="import")
-    folder = settings.input
-    if not settings.without_manifest:
-        folder = choose_finished_run(ctx.store, folder, latest=settings.latest, table=settings.table)
-    source = load_source(
-        ctx.store, folder, without_manifest=settings.without_manifest, allow_buckets=settings.allow_buckets
-    )
-    refuse_other_keys(source.key_schema, table.key_schema, table=table.name)
-    choice = RateChoice.of(settings.rate.percent, settings.rate.units)
-    return TableImport(source, table, choice, settings, WorkerContext(ctx.clients.settings()))
+    def __init__(self, ctx: RunContext, job: TableImport, engine: Engine):
+        self._ctx, self._job, self._engine = ctx, job, engine
+        self._plan = import_plan(ctx, job)
+        self._ledger = self._ledger_of("import")
+        self._mirror_ledger = self._ledger_of("mirror")
+
+    def run(self) -> dict[str, Any]:
+        ctx, job = self._ctx, self._job
+        done = self._ledger.open(ledger_header(job))
+        with ExitStack() as stack:
+            keys, doomed = stack.enter_context(KeySpill()), stack.enter_context(Spill())
+            facts = check(ctx, job, self._plan, self._engine, keys=keys)
+            deletions = self._planned_deletions(keys, doomed) if job.settings.mirror else None
+            if job.settings.dry_run:
+                return _result(job, facts, NOTHING_WRITTEN, deletions)
+            ctx.lifetime.check()
+            written = write(ctx, job, self._plan, self._engine, facts=facts, ledger=self._ledger, done=done)
+            self._refuse_changed()
+            result = _result(job, facts, written, deletions)
+            return result if deletions is None else {**result, **self._deleted(deletions, doomed)}
+
+    def _ledger_of(self, step: str) -> Ledger:
+        return Ledger(self._ctx.store, self._ctx.subfolder(f"ledger/{step}/{self._job.table.name}"))
+
+    def _planned_deletions(self, keys: KeySpill, doomed: Spill) -> DeletionPlan:
+        return plan_deletions(
+            self._ctx, self._job, self._engine, export_keys=keys, doomed=doomed, ledger=self._mirror_ledger
+        )
+
+    def _deleted(self, deletions: DeletionPlan, doomed: Spill) -> dict[str, Any]:
+        deleted, consumed = delete_planned(
+            self._ctx,
+            self._job,
+            self._plan,
+            self._engine,
+            deletions=deletions,
+            doomed=doomed,
+            ledger=self._mirror_ledger,
+        )
+        self._refuse_changed()
+        return {
+            "items_deleted": deletions.deleted_before + deleted,
+            "delete_units_consumed": consumed.units.get("table", 0.0),
+        }
+
+    def _refuse_changed(self) -> None:
+        table = self._job.table
+        refuse_changed(table, describe(self._ctx.clients.client("dynamodb"), table.name))
 
 
 def _announce(ctx: RunContext, job: TableImport) -> None:
@@ -113,186 +111,27 @@ def _announce(ctx: RunContext, job: TableImport) -> None:
         note("note: without --logs a stopped import cannot be resumed")
 
 
-def import_plan(ctx: RunContext, job: TableImport) -> ImportPlan:
-    """What every worker must know."""
-    table, source, settings = job.table, job.source, job.settings
-    attributes = frozenset(a.name for index in table.index_keys for a in index.attributes)
-    aside = SetAside(join(settings.set_aside, ctx.run_id)) if settings.set_aside else None
-    fast = source.record is not None and may_skip_parsing(
-        source.key_schema, table.key_schema, index_attributes=attributes
-    )
-    return ImportPlan(
-        table=table.name,
-        keys=table.key_schema,
-        index_keys=table.index_keys,
-        resources=tuple(job.rate.units_per_s),
-        fast=fast,
-        skip_existing=settings.skip_existing,
-        set_aside=aside,
-    )
-
-
-def ledger_header(job: TableImport) -> dict[str, Any]:
-    """What a resume depends on: the table itself, the very objects, the mode."""
-    settings = job.settings
-    return {
-        "kind": "import",
-        "table": job.table.name,
-        "table_id": job.table.table_id,
-        "input": job.source.folder,
-        "files": {f.name: f.etag for f in job.source.files},
-        "skip_existing": settings.skip_existing,
-        "duplicates": settings.duplicates,
-        "set_aside": settings.set_aside,
-        "mirror": settings.mirror,
-    }
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What the pass before the first write found."""
-
-    items: int
-    bad: int
-    colliding: frozenset[bytes]
-
-
-def check(ctx: RunContext, job: TableImport, plan: ImportPlan, engine: Engine) -> Checked:
-    """
-    Read every file once before the first write.
-
-    Raises:
-        IntegrityError: a damaged file, a bad item without --set-aside, too many of them, or a key that stands twice.
-    """
-    counts = {"items": 0, "bad": 0}
-
-    def on_finished(_work_id: str, record: dict[str, Any]) -> None:
-        for name in counts:
-            counts[name] += record[name]
-
-    collect = not job.source.cannot_repeat_keys
-    units = [_unit(number, file.to_json()) for number, file in enumerate(job.source.files)]
-    goal = Goal(f"check {job.source.folder}", float("inf"), "read units", job.source.item_count)
-    with KeySpill() as spill:
-        rated = Rated(job.table, lambda _: AllowedRate({}, "no units"), goal)
-        run = RatedRun(
-            ctx, engine, rated, units=units, on_finished=on_finished, on_kept=lambda _, data: spill.add(data)
-        )
-        if units:
-            run.run(
-                lambda connect: CheckWorker(job.worker, connect, plan, collect),
-                count=min(engine.slots, len(units)),
-                group=f"check-{job.table.name}",
-            )
-        colliding = _collisions(ctx, job, spill) if collect else frozenset()
-    _refuse_too_many_bad(job.settings, counts["bad"], total=counts["items"])
-    return Checked(counts["items"], counts["bad"], colliding)
-
-
-def _unit(number: int, file: dict[str, Any]) -> WorkUnit:
-    return WorkUnit(f"file-{number:07d}", {"file": file, "number": number})
-
-
-def _refuse_too_many_bad(settings: ImportSettings, bad: int, *, total: int) -> None:
-    limit = SetAsideLimit(*settings.max_set_aside)
-    if bad and limit.exceeded(bad, total=total):
-        msg = f"{bad} of {total} items are bad, --max-set-aside allows {limit}; nothing was written"
-        raise IntegrityError(msg)
-
-
-def _collisions(ctx: RunContext, job: TableImport, spill: KeySpill) -> frozenset[bytes]:
-    found: list[Collision] = []
-    for collision in spill.collisions():
-        found.append(collision)
-        if job.settings.duplicates == "refuse" or len(found) > MAX_COLLISIONS:
-            raise IntegrityError(_collision_text(job, collision))
-    if found:
-        ctx.reporter.note(f"note: {len(found)} keys stand more than once; the last in the manifest's order wins")
-    return frozenset(c.key_hash for c in found)
-
-
-def _collision_text(job: TableImport, collision: Collision) -> str:
-    places = [f"{job.source.files[file].uri} line {line}" for file, line in collision.places[:COLLISIONS_SHOWN]]
-    return f"the same key stands at {' and at '.join(places)}; nothing was written. --duplicates last-wins takes the last"
-
-
-@dataclass(frozen=True)
-class Written:
-    """What the writing pass did."""
-
-    totals: dict[str, int]
-    consumed: Consumed
-
-
-def write(
-    ctx: RunContext,
-    job: TableImport,
-    plan: ImportPlan,
-    engine: Engine,
-    *,
-    ledger: Ledger,
-    done: dict[str, dict[str, Any]],
-) -> Written:
-    """
-    Write every file that the ledger does not have as done.
-
-    Raises:
-        PipelineError: see rated_run.py; what was written stays, and with --logs the run can be resumed.
-    """
-    totals = {"items": 0, "written": 0, "skipped": 0, "set_aside": 0}
-
-    def on_finished(work_id: str, record: dict[str, Any]) -> None:
-        ledger.add(work_id, record)
-        _add(totals, record)
-
-    for record in done.values():
-        _add(totals, record)
-    units = [_unit(n, f.to_json()) for n, f in enumerate(job.source.files)]
-    units = [u for u in units if u.work_id not in done]
-    allowed = job.rate.tightest
-    rated = Rated(job.table, job.rate_of, Goal(f"import {job.table.name}", allowed, "write units", job.source.item_count))
-    run = RatedRun(ctx, engine, rated, units=units, on_finished=on_finished)
-    if not units:
-        return Written(totals, Consumed({}, 0.0, 0))
-    workers = worker_count(allowed, slots=engine.slots, files=len(units))
-    consumed = run.run(
-        lambda connect: ImportWorker(job.worker, connect, plan), count=workers, group=f"import-{job.table.name}"
-    )
-    return Written(totals, consumed)
-
-
-def _add(totals: dict[str, int], record: dict[str, Any]) -> None:
-    for name in totals:
-        totals[name] += int(record[name])
-
-
-def worker_count(rate: float, *, slots: int, files: int) -> int:
-    """As many workers as the rate can keep busy, at most all slots and one a file."""
-    if rate < ONE_WORKER_BELOW:
-        return 1
-    return max(1, min(slots, files, 1 + int(rate / UNITS_PER_WORKER)))
-
-
-def _result(
-    job: TableImport, facts: Checked, totals: dict[str, int], consumed: Consumed | None, *, seconds: float
-) -> dict[str, Any]:
-    aside = totals.get("set_aside", 0)
+def _result(job: TableImport, facts: Checked, written: Written, deletions: DeletionPlan | None) -> dict[str, Any]:
+    totals, consumed = written.totals, written.consumed
+    aside = totals["set_aside"]
     return {
         "table": job.table.name,
         "input": job.source.folder,
         "source": job.source.kind,
         "items": facts.items,
-        "items_written": totals.get("written", 0),
-        "items_skipped": totals.get("skipped", 0),
+        "items_bad": facts.bad,
+        "items_written": totals["written"],
+        "items_skipped": totals["skipped"],
         "items_set_aside": aside,
+        "duplicates_dropped": facts.dropped,
         "files": len(job.source.files),
         "bytes": job.source.bytes,
-        "write_units_consumed": consumed.units.get("table", 0.0) if consumed else 0.0,
-        "index_units_consumed": {k: v for k, v in consumed.units.items() if k != "table"} if consumed else {},
+        "write_units_consumed": consumed.units.get("table", 0.0),
+        "index_units_consumed": {name: units for name, units in consumed.units.items() if name != "table"},
         "write_units_per_s_allowed": job.rate.units_per_s["table"],
         "rate": job.rate.derivation,
-        "throttles": consumed.throttles if consumed else 0,
+        "throttles": consumed.throttles,
         "dry_run": job.settings.dry_run,
-        "seconds": round(seconds, 3),
         "exit_code": int(ExitCode.SET_ASIDE if aside else ExitCode.DONE),
+        **(deletions.facts() if deletions else {}),
     }

@@ -1,8 +1,9 @@
 """
-The import's worker: takes files from the coordinator, proves each whole, writes it, reports it.
+The import's worker: takes files from the coordinator, proves each, writes it, reports it.
 
 A worker keeps several files in hand and writes a request of each in turn: a file of an export holds neighbours of the
-key space, and one file alone would hammer one partition of the table.
+key space, and one file alone would hammer one partition of the table. Every item was judged once before the first
+write (check_pass.py); it is judged again on its way into a request, because the bytes were read again.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.key_schema import IndexKeys, KeySchema
-from dynamodb_pipeline.formats.lines import LineError
 from dynamodb_pipeline.transfer.batches import Put, batches
 from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
 from dynamodb_pipeline.transfer.engine import Connect
 from dynamodb_pipeline.transfer.failures import reported
-from dynamodb_pipeline.transfer.file_reader import FileContents, FileReader
+from dynamodb_pipeline.transfer.file_reader import BadLine, DataFile, FileReader
 from dynamodb_pipeline.transfer.import_source import InputFile
+from dynamodb_pipeline.transfer.key_spill import key_hash
 from dynamodb_pipeline.transfer.object_store import ObjectStore
-from dynamodb_pipeline.transfer.set_aside import SetAside, keep_aside
+from dynamodb_pipeline.transfer.set_aside import SetAside, check_aside, keep_aside
 from dynamodb_pipeline.transfer.table_writer import TableWriter
 from dynamodb_pipeline.transfer.wire_errors import Rejected
 from dynamodb_pipeline.transfer.worker_context import WorkerContext
@@ -39,8 +40,10 @@ class ImportPlan:
         resources: "table" and "index:<name>" of the target's global indexes.
         fast: files with a matching hash are written without parsing.
         skip_existing: put only items whose key is not in the table.
+        set_aside: where bad items go, None when the first one ends the run.
         files_in_hand: how many files a worker interleaves.
-        colliding: canonical keys (hex digests, see key_check.py) that are left out here and written last.
+        colliding: hashes (key_spill.key_hash) of keys that stand more than once; they are left out of a whole file,
+            and written last by units of work that name their lines.
     """
 
     table: str
@@ -76,9 +79,40 @@ class ImportWorker:
 
 
 class _OpenFile:
-    def __init__(self, work_id: str, file: InputFile, contents: FileContents, requests: Iterator[list[Put]]):
-        self.work_id, self.file, self.contents, self.requests = work_id, file, contents, requests
-        self.written = self.skipped = 0
+    """A file in hand: the requests still to be made of it, and what was done so far."""
+
+    def __init__(self, unit: dict[str, Any], data: DataFile, plan: ImportPlan):
+        self.unit, self.data, self._plan = unit, data, plan
+        self.requests: Iterator[list[Put]] = iter(())
+        self.bad: list[BadLine] = []
+        self.items = self.written = self.skipped = 0
+
+    def wanted(self, found: Iterator[Put | BadLine]) -> Iterator[Put]:
+        """What this unit of work is to write of all that stands in the file."""
+        if "lines" in self.unit:
+            lines = frozenset(self.unit["lines"])
+            return (put for put in found if isinstance(put, Put) and put.line in lines)
+        return self._all_but_colliding(found)
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "file": self.data.file.name,
+            "dialect": self.data.dialect.value,
+            "items": self.items,
+            "written": self.written,
+            "skipped": self.skipped,
+            "set_aside": len(self.bad),
+        }
+
+    def _all_but_colliding(self, found: Iterator[Put | BadLine]) -> Iterator[Put]:
+        colliding = self._plan.colliding
+        for put in found:
+            self.items += 1
+            if isinstance(put, BadLine):
+                self.bad.append(put)
+                check_aside(self._plan.set_aside, self.bad)
+            elif not colliding or put.key is None or key_hash(put.key) not in colliding:
+                yield put
 
 
 class FileWriter:
@@ -95,17 +129,17 @@ class FileWriter:
         Write files until the coordinator has none left.
 
         Raises:
-            IntegrityError: a file or an item is bad; names it. Nothing of that file was written.
+            IntegrityError: a file or an item is bad; names it.
         """
         while self._fill():
             current = self._in_hand.popleft()
-            request = next(current.requests, None)
-            if request is None:
-                self._report(current)
-            else:
-                with reported(self._grants, {"work_id": current.work_id}):
+            with reported(self._grants, current.unit):
+                request = next(current.requests, None)
+                if request is None:
+                    self._report(current)
+                else:
                     self._write(current, request)
-                self._in_hand.append(current)
+                    self._in_hand.append(current)
 
     def _fill(self) -> bool:
         while not self._exhausted and self._has_room():
@@ -118,24 +152,14 @@ class FileWriter:
         return bool(self._in_hand)
 
     def _has_room(self) -> bool:
-        held = sum(f.contents.plain_bytes for f in self._in_hand)
+        held = sum(len(f.data.plain) for f in self._in_hand)
         return len(self._in_hand) < self._plan.files_in_hand and held < IN_HAND_BYTES
 
     def _open(self, unit: dict[str, Any]) -> _OpenFile:
-        file = InputFile(**unit["file"])
-        try:
-            contents = self._reader.contents(file)
-        except LineError as err:
-            raise IntegrityError(str(err)) from err
-        if contents.bad:
-            keep_aside(self._store, self._plan.set_aside, file, contents.bad)
-        return _OpenFile(unit["work_id"], file, contents, self._requests(contents))
-
-    def _requests(self, contents: FileContents) -> Iterator[list[Put]]:
-        puts = contents.puts
-        if self._plan.colliding:
-            puts = [p for p in puts if p.key is None or p.key not in self._plan.colliding]
-        return batches(puts, max_units=self._grants.units_cap())
+        opened = _OpenFile(unit, self._reader.open(InputFile(**unit["file"])), self._plan)
+        puts = opened.wanted(self._reader.puts(opened.data))
+        opened.requests = batches(puts, max_units=self._grants.units_cap())
+        return opened
 
     def _write(self, current: _OpenFile, request: list[Put]) -> None:
         if self._plan.skip_existing:
@@ -150,23 +174,16 @@ class FileWriter:
         try:
             self._writer.put(request)
         except Rejected as err:
-            if not (self._plan.fast and current.file.sha256):
-                raise
-            raise self._explained(current.file, err) from err
+            raise self._explained(current.data, err) from err
         return len(request)
 
-    def _explained(self, file: InputFile, err: Rejected) -> Exception:
-        """The item DynamoDB refused, found by the full parse that the fast path left out."""
-        bad = self._reader.parsed(file).bad
-        return IntegrityError(str(bad[0].error)) if bad else err
+    def _explained(self, data: DataFile, err: Rejected) -> Exception:
+        """The item that DynamoDB refused, found by a full parse where the fast path left that out."""
+        found = self._reader.puts(data, careful=True)
+        bad = next((line for line in found if isinstance(line, BadLine)), None)
+        return IntegrityError(str(bad.error)) if bad else err
 
     def _report(self, current: _OpenFile) -> None:
-        record = {
-            "file": current.file.name,
-            "dialect": current.contents.dialect,
-            "items": current.contents.item_count,
-            "written": current.written,
-            "skipped": current.skipped,
-            "set_aside": len(current.contents.bad),
-        }
-        self._grants.finished(current.work_id, record)
+        if current.bad:
+            keep_aside(self._store, self._plan.set_aside, current.unit, current.bad)
+        self._grants.finished(current.unit["work_id"], current.record())

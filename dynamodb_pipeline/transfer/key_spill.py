@@ -1,8 +1,8 @@
 """
 Finds keys that stand twice in an input, across all its files, in bounded memory.
 
-The driver sorts key hashes by their first byte into 256 files on local disk, 28 bytes an item, and then looks at one
-file at a time: a 256th of the keys is all that memory ever holds.
+The driver sorts key hashes by their first byte into 256 parts on local disk (spill.py), 28 bytes an item, and then
+looks at one part at a time: a 256th of the keys is all that memory ever holds.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import struct
-import tempfile
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import IO
+from itertools import groupby
+
+from dynamodb_pipeline.transfer.spill import PARTS, Spill
 
 KEY_HASH_BYTES = 16  # two different keys share one by chance of 1 in 10**20 for a billion items
-PLACE = struct.Struct(f">{KEY_HASH_BYTES}sIQ")  # key hash, number of the file, line
+PLACE = struct.Struct(f">{KEY_HASH_BYTES}sIQ")  # key hash, number of the file, line; sorts as its bytes do
 BLOCK_BYTES = 40_000 * PLACE.size  # 1.5 MB as base64, below the coordinator's longest message
-BUCKETS = 256
-BUFFER_BYTES = 1 << 20
+PLACES_KEPT = 5
+
+Place = tuple[int, int]
 
 
 def key_hash(key: bytes) -> bytes:
@@ -36,58 +36,45 @@ def place_bytes(key: bytes, *, file: int, line: int) -> bytes:
 
 @dataclass(frozen=True)
 class Collision:
-    """One key's hash and every (file number, line) where it stands, in the input's order."""
+    """One key's hash, the first few (file number, line) where it stands, the last one, and how many there are."""
 
     key_hash: bytes
-    places: tuple[tuple[int, int], ...]
+    first: tuple[Place, ...]
+    last: Place
+    count: int
 
 
-class KeySpill:
-    """Collects places of keys on disk; a context manager that removes what it wrote."""
+class KeySpill(Spill):
+    """Places of keys; a context manager."""
 
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="dynamodb-pipeline-keys-")
-        self._buckets: dict[int, IO[bytes]] = {}
-        self._buffers: dict[int, bytearray] = defaultdict(bytearray)
-
-    def __enter__(self) -> KeySpill:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for bucket in self._buckets.values():
-            bucket.close()
-        self._folder.cleanup()
-
-    def add(self, block: str) -> None:
-        """Take a block of `place_bytes`, base64."""
-        data = base64.b64decode(block)
-        for start in range(0, len(data), PLACE.size):
-            self._buffers[data[start]] += data[start : start + PLACE.size]
-        for number, buffer in self._buffers.items():
-            if len(buffer) >= BUFFER_BYTES:
-                self._write(number, buffer)
+    def add_block(self, block: str) -> None:
+        """Take many `place_bytes`, base64."""
+        for row in _rows(base64.b64decode(block)):
+            self.add(row[0], row)
 
     def collisions(self) -> Iterator[Collision]:
         """Yield every key that stands at two places or more; a file read twice counts once."""
-        for number in range(BUCKETS):
-            places: dict[bytes, set[tuple[int, int]]] = defaultdict(set)
-            for key, file, line in PLACE.iter_unpack(self._bucket(number)):
-                places[key].add((file, line))
-            for key, found in places.items():
-                if len(found) > 1:
-                    yield Collision(key, tuple(sorted(found)))
+        for part in range(PARTS):
+            for key, rows in groupby(sorted(set(_rows(self.part(part)))), key=lambda row: row[:KEY_HASH_BYTES]):
+                found = _collision(key, rows)
+                if found.count > 1:
+                    yield found
 
-    def _write(self, number: int, buffer: bytearray) -> None:
-        if number not in self._buckets:
-            self._buckets[number] = open(f"{self._folder.name}/{number:03d}", "w+b")  # noqa: SIM115 - closed at exit
-        self._buckets[number].write(buffer)
-        buffer.clear()
+    def key_hashes(self, part: int) -> set[bytes]:
+        """The hashes of all keys in a part, which is the first byte of each."""
+        return {row[:KEY_HASH_BYTES] for row in _rows(self.part(part))}
 
-    def _bucket(self, number: int) -> bytes:
-        spilled = b""
-        if number in self._buckets:
-            self._buckets[number].seek(0)
-            spilled = self._buckets[number].read()
-        return spilled + bytes(self._buffers[number])
+
+def _rows(data: bytes) -> Iterator[bytes]:
+    return (data[start : start + PLACE.size] for start in range(0, len(data), PLACE.size))
+
+
+def _collision(key: bytes, rows: Iterable[bytes]) -> Collision:
+    first: list[Place] = []
+    last, count = (0, 0), 0
+    for count, row in enumerate(rows, 1):  # noqa: B007 - the last number is the count
+        _, file, line = PLACE.unpack(row)
+        last = (file, line)
+        if len(first) < PLACES_KEPT:
+            first.append(last)
+    return Collision(key, tuple(first), last, count)

@@ -35,14 +35,21 @@ class Goal:
 
 def progress_line(goal: Goal, counts: Counts, *, elapsed_s: float, recent_units_s: float | None) -> str:
     """One line: items, units/s against allowed, percent done and ETA where the total is known."""
-    rate = "units n/a" if recent_units_s is None else f"{recent_units_s:,.1f}"
-    text = f"{goal.label}: {counts.items:,} items, {rate} of {goal.allowed_units_s:,.1f} {goal.unit}/s allowed"
+    text = f"{goal.label}: {counts.items:,} items{_rate(goal, recent_units_s)}"
     share = _share(goal, counts)
     if share is None:
         return text + f", {elapsed_s:,.0f} s"
     eta = elapsed_s * (1 - share) / share if share else float("inf")
     left = f"{eta:,.0f} s left" if eta != float("inf") else "time left unknown"
     return text + f", {share:.0%}, {left}"
+
+
+def _rate(goal: Goal, recent_units_s: float | None) -> str:
+    """Units per second against those allowed; nothing where no table is involved."""
+    if goal.allowed_units_s == float("inf"):
+        return ""
+    rate = "units n/a" if recent_units_s is None else f"{recent_units_s:,.1f}"
+    return f", {rate} of {goal.allowed_units_s:,.1f} {goal.unit}/s allowed"
 
 
 def bar(share: float) -> str:

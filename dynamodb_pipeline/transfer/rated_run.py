@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -30,25 +30,39 @@ class Rated:
     """
     What is rated: a table, the rate that any description of it allows, and what progress shows.
 
-    The capacity is read again once a minute, so that autoscaling and manual changes are followed.
+    The capacity is read again once a minute, so that autoscaling and manual changes are followed. Work on files alone
+    has no table and no rate.
     """
 
-    table: TableDescription
+    table: TableDescription | None
     rate_of: Callable[[TableDescription], AllowedRate]
     goal: Goal
 
+    @classmethod
+    def files_only(cls, label: str, *, items: int | None = None) -> Rated:
+        """For work that asks no table anything; `items` are those expected, where known."""
+        return cls(None, lambda _: AllowedRate({}, "no table"), Goal(label, float("inf"), "units", items))
+
     @property
     def rates(self) -> dict[str, float]:
-        return dict(self.rate_of(self.table).units_per_s)
+        return dict(self.rate_of(self.table).units_per_s) if self.table else {}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Consumed:
     """Units really consumed, by resource, and the seconds it took."""
 
     units: dict[str, float]
-    seconds: float
-    throttles: int
+    seconds: float = 0.0
+    throttles: int = 0
+
+    def plus(self, other: Consumed) -> Consumed:
+        """Both, one after the other."""
+        units = {n: self.units.get(n, 0.0) + other.units.get(n, 0.0) for n in {**self.units, **other.units}}
+        return Consumed(units, self.seconds + other.seconds, self.throttles + other.throttles)
+
+
+NOTHING_CONSUMED = Consumed({})
 
 
 class RatedRun:
@@ -102,7 +116,12 @@ class RatedRun:
         with ExitStack() as stack:
             coordinator = stack.enter_context(
                 Coordinator(
-                    budget, queue, on_finished=self._on_finished, on_failed=self._failed, on_kept=self._on_kept, host=self._engine.host
+                    budget,
+                    queue,
+                    on_finished=self._on_finished,
+                    on_failed=self._failed,
+                    on_kept=self._on_kept,
+                    host=self._engine.host,
                 )
             )
             self._coordinator = coordinator
@@ -120,11 +139,14 @@ class RatedRun:
             self._raise_cause(coordinator)
             raise
 
-    def _watcher(self, coordinator: Coordinator) -> CapacityWatcher:
-        client, name = self._ctx.clients.client("dynamodb"), self._rated.table.name
+    def _watcher(self, coordinator: Coordinator) -> AbstractContextManager[object]:
+        table = self._rated.table
+        if table is None:
+            return nullcontext()
+        client = self._ctx.clients.client("dynamodb")
         return CapacityWatcher(
-            self._rated.table,
-            read=lambda: describe(client, name),
+            table,
+            read=lambda: describe(client, table.name),
             rate_of=self._rated.rate_of,
             on_rate=lambda rate: coordinator.set_rates(dict(rate.units_per_s)),
             on_end=self._ctx.lifetime.stop,

@@ -31,13 +31,14 @@ from dynamodb_pipeline.transfer.worker_context import WorkerContext
 
 @dataclass(frozen=True)
 class ScanPlan:
-    """What is scanned and how: the same for every segment."""
+    """What is scanned and how: the same for every segment; `attributes` are those wanted, empty for all."""
 
     table: str
     total_segments: int
     consistent: bool = False
     item_bytes: float = 0.0
     max_page_units: float = float("inf")
+    attributes: tuple[str, ...] = ()
 
 
 class PageReader:
@@ -76,7 +77,7 @@ class PageReader:
         plan = self._plan
         limit = self._sizer.limit(min(self._grants.units_cap(), plan.max_page_units))
         grant = self._grants.reserve({"table": self._sizer.estimate(limit)})
-        request = ScanRequest(plan.table, segment, plan.total_segments, key, limit, plan.consistent)
+        request = ScanRequest(plan.table, segment, plan.total_segments, key, limit, plan.consistent, plan.attributes)
         try:
             page = scan_page(self._wire, request)
         except Throttled as err:

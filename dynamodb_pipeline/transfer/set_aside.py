@@ -1,14 +1,15 @@
 """
 Bad items of an import: kept as repairable lines with a file of reasons, or the reason to stop.
 
-`<set-aside>/<run-id>/<file>.items` holds the lines byte for byte as they stood, so that after a repair the folder
-imports with --without-manifest; `_<file>.reasons.json`, hidden from imports, says for each line where and why.
+`<set-aside>/<run-id>/<number>-<file>.items` holds the lines byte for byte as they stood, so that after a repair the
+folder imports with --without-manifest; `_<number>-<file>.reasons.json`, hidden from imports, says for each line where
+and why. The number is that of the file in the input: files of different folders can share a name.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,52 +19,64 @@ from dynamodb_pipeline.transfer.run_folder import join
 
 if TYPE_CHECKING:
     from dynamodb_pipeline.transfer.file_reader import BadLine
-    from dynamodb_pipeline.transfer.import_source import InputFile
+
+REMEDY = "--set-aside s3://... keeps bad items and goes on"
 
 
 @dataclass(frozen=True)
 class SetAside:
-    """Where bad items of this run go."""
+    """Where bad items of this run go, and how many of one file may."""
 
     folder: str
+    max_count: int | None = None
 
 
 @dataclass(frozen=True)
 class SetAsideLimit:
-    """How many bad items a run may leave aside: a count, or a percentage of the items read so far."""
+    """How many bad items a run may leave aside: a count, or a percentage of the items read."""
 
     count: int | None
     percent: float | None
 
-    def exceeded(self, bad: int, *, total: int | None) -> bool:
-        """True when `bad` items are too many; a percentage is judged against `total`, the input's items."""
+    def most(self, total: int) -> int | None:
+        """The limit as a count for an input of `total` items, None for no limit."""
         if self.count is not None:
-            return bad > self.count
-        if self.percent is None or total is None:
-            return False
-        return bad > total * self.percent / 100
+            return self.count
+        return None if self.percent is None else int(total * self.percent / 100)
+
+    def exceeded(self, bad: int, *, total: int) -> bool:
+        """True when `bad` items are too many."""
+        most = self.most(total)
+        return most is not None and bad > most
 
     def __str__(self) -> str:
         return str(self.count) if self.count is not None else f"{self.percent:g}%"
 
 
-def keep_aside(store: ObjectStore, plan: SetAside | None, file: InputFile, bad: Sequence[BadLine]) -> None:
+def check_aside(plan: SetAside | None, bad: Sequence[BadLine]) -> None:
     """
-    Store a file's bad lines and their reasons; the same bytes again on a rerun.
+    Judge the bad lines found so far in one file, whenever one was added.
 
     Raises:
-        IntegrityError: no folder was given: the first bad line ends the run, named by object, line, offset and path.
+        IntegrityError: no folder was given, so that the first bad line ends the run, named by object, line, offset and
+            path; or there are more than allowed.
     """
     if plan is None:
-        more = f" ({len(bad)} bad items in this file)" if len(bad) > 1 else ""
-        msg = (
-            f"{bad[0].error}{more}; nothing of this file was written. --set-aside s3://... keeps bad items and goes on"
-        )
+        msg = f"{bad[0].error}; nothing of this line was written. {REMEDY}"
         raise IntegrityError(msg)
-    lines = b"".join(line.text + b"\n" for line in bad)
-    store.put(join(plan.folder, f"{file.name}.items"), lines)
-    reasons = {"file": file.uri, "items": [_reason(line) for line in bad]}
-    store.put(join(plan.folder, f"_{file.name}.reasons.json"), (json.dumps(reasons, indent=1) + "\n").encode())
+    if plan.max_count is not None and len(bad) > plan.max_count:
+        msg = f"{bad[-1].error}: more than the {plan.max_count} bad items that --max-set-aside allows"
+        raise IntegrityError(msg)
+
+
+def keep_aside(store: ObjectStore, plan: SetAside | None, unit: Mapping[str, Any], bad: Sequence[BadLine]) -> None:
+    """Store a file's bad lines and their reasons; the same bytes under the same names on a rerun."""
+    assert plan is not None
+    uri = unit["file"]["uri"]
+    name = f"{unit['number']:07d}-{uri.rpartition('/')[2]}"
+    store.put(join(plan.folder, f"{name}.items"), b"".join(line.text + b"\n" for line in bad))
+    reasons = {"file": uri, "items": [_reason(line) for line in bad]}
+    store.put(join(plan.folder, f"_{name}.reasons.json"), (json.dumps(reasons, indent=1) + "\n").encode())
 
 
 def _reason(line: BadLine) -> dict[str, Any]:

@@ -8,6 +8,7 @@ is repeated (a whole-item put is idempotent), and only a bound of the retry poli
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Callable, TypeVar
 
 from dynamodb_pipeline.formats.key_schema import KeySchema
@@ -78,7 +79,7 @@ class TableWriter:
         while left:
             units = sum(left.values())
             try:
-                reply = self._granted(units, lambda: self._send(left, puts=puts))
+                reply = self._granted(units, partial(self._send, left, puts=puts))
             except (Throttled, Transient) as err:
                 pause(state, err, pacing=self._pacing)
                 continue

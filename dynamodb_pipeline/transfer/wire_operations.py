@@ -39,7 +39,11 @@ KeyOf = Callable[[Mapping[str, Any]], bytes]
 
 
 class ScanRequest(NamedTuple):
-    """One page to read; `start_key` is the `last_evaluated_key` of the page before."""
+    """
+    One page to read; `start_key` is the `last_evaluated_key` of the page before.
+
+    With `attributes` only those are sent back; the units consumed are those of whole items all the same.
+    """
 
     table: str
     segment: int = 0
@@ -47,6 +51,7 @@ class ScanRequest(NamedTuple):
     start_key: bytes | None = None
     limit: int | None = None
     consistent: bool = False
+    attributes: tuple[str, ...] = ()
 
     def body(self) -> bytes:
         """The request's JSON."""
@@ -60,6 +65,9 @@ class ScanRequest(NamedTuple):
             fields["Limit"] = self.limit
         if self.consistent:
             fields["ConsistentRead"] = True
+        if self.attributes:
+            names = {f"#a{number}": name for number, name in enumerate(self.attributes)}
+            fields |= {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names}
         text = _json(fields)
         return text if self.start_key is None else text[:-1] + b',"ExclusiveStartKey":' + self.start_key + b"}"
 

@@ -1,0 +1,104 @@
+"""One import, resolved before anything is read: its files, its table, its rate, and what every worker must know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dynamodb_pipeline.options import ImportSettings
+from dynamodb_pipeline.transfer.capacity import AllowedRate, RateChoice, write_rate
+from dynamodb_pipeline.transfer.context import RunContext
+from dynamodb_pipeline.transfer.import_source import ImportSource, load_source
+from dynamodb_pipeline.transfer.import_worker import ImportPlan
+from dynamodb_pipeline.transfer.run_folder import choose_finished_run, join
+from dynamodb_pipeline.transfer.set_aside import SetAside
+from dynamodb_pipeline.transfer.table import TableDescription, describe, refuse_unusable
+from dynamodb_pipeline.transfer.target_check import may_skip_parsing, refuse_other_keys
+from dynamodb_pipeline.transfer.work_queue import WorkUnit
+from dynamodb_pipeline.transfer.worker_context import WorkerContext
+
+
+@dataclass(frozen=True)
+class TableImport:
+    """One import, resolved: source, target, rate."""
+
+    source: ImportSource
+    table: TableDescription
+    choice: RateChoice
+    settings: ImportSettings
+    worker: WorkerContext
+
+    def rate_of(self, table: TableDescription) -> AllowedRate:
+        """The rate that this run may write `table` at, as it is described now."""
+        return write_rate(table.capacity, self.choice, indexes=table.index_capacities)
+
+    @property
+    def rate(self) -> AllowedRate:
+        return self.rate_of(self.table)
+
+    def units(self) -> list[WorkUnit]:
+        """One unit of work a file, numbered in the manifest's order."""
+        return [
+            WorkUnit(f"file-{number:07d}", {"file": file.to_json(), "number": number})
+            for number, file in enumerate(self.source.files)
+        ]
+
+    def place(self, file: int, line: int) -> str:
+        """Where a line stands, for messages."""
+        return f"{self.source.files[file].uri} line {line}"
+
+
+def resolve(ctx: RunContext, settings: ImportSettings) -> TableImport:
+    """
+    Find the files and the table and compare their keys; no item is read, nothing is started.
+
+    Raises:
+        PreconditionError: nothing to import, no such table, a status that cannot be written, another key schema.
+        IntegrityError: the export contradicts itself.
+    """
+    table = describe(ctx.clients.client("dynamodb"), settings.table)
+    refuse_unusable(table, purpose="import")
+    folder = settings.input
+    if not settings.without_manifest:
+        folder = choose_finished_run(ctx.store, folder, latest=settings.latest, table=settings.table)
+    source = load_source(
+        ctx.store, folder, without_manifest=settings.without_manifest, allow_buckets=settings.allow_buckets
+    )
+    refuse_other_keys(source.key_schema, table.key_schema, table=table.name)
+    choice = RateChoice.of(settings.rate.percent, settings.rate.units)
+    return TableImport(source, table, choice, settings, WorkerContext(ctx.clients.settings()))
+
+
+def import_plan(ctx: RunContext, job: TableImport) -> ImportPlan:
+    """What every worker must know."""
+    table, source, settings = job.table, job.source, job.settings
+    attributes = frozenset(a.name for index in table.index_keys for a in index.attributes)
+    aside = SetAside(join(settings.set_aside, ctx.run_id)) if settings.set_aside else None
+    fast = source.record is not None and may_skip_parsing(
+        source.key_schema, table.key_schema, index_attributes=attributes
+    )
+    return ImportPlan(
+        table=table.name,
+        keys=table.key_schema,
+        index_keys=table.index_keys,
+        resources=tuple(job.rate.units_per_s),
+        fast=fast,
+        skip_existing=settings.skip_existing,
+        set_aside=aside,
+    )
+
+
+def ledger_header(job: TableImport) -> dict[str, Any]:
+    """What a resume depends on: the table itself, the very objects, the mode."""
+    settings = job.settings
+    return {
+        "kind": "import",
+        "table": job.table.name,
+        "table_id": job.table.table_id,
+        "input": job.source.folder,
+        "files": {f.uri: f.etag for f in job.source.files},
+        "skip_existing": settings.skip_existing,
+        "duplicates": settings.duplicates,
+        "set_aside": settings.set_aside,
+        "mirror": settings.mirror,
+    }

@@ -1,0 +1,136 @@
+"""
+Deletes what the mirror's plan names, under the write budget, in rounds that keep the driver's memory bounded.
+
+Deleting a key twice changes nothing, so a stopped run is continued by planning anew.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from dynamodb_pipeline.formats.key_schema import KeySchema
+from dynamodb_pipeline.formats.key_values import key_item
+from dynamodb_pipeline.transfer.batches import Put, batches, units_of
+from dynamodb_pipeline.transfer.context import RunContext
+from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
+from dynamodb_pipeline.transfer.engine import Connect, Engine
+from dynamodb_pipeline.transfer.failures import reported
+from dynamodb_pipeline.transfer.import_job import TableImport
+from dynamodb_pipeline.transfer.import_worker import ImportPlan
+from dynamodb_pipeline.transfer.import_write import worker_count
+from dynamodb_pipeline.transfer.key_rows import key_row, key_rows
+from dynamodb_pipeline.transfer.ledger import Ledger
+from dynamodb_pipeline.transfer.mirror_plan import DeletionPlan
+from dynamodb_pipeline.transfer.page_size import average_item_bytes
+from dynamodb_pipeline.transfer.progress import Goal
+from dynamodb_pipeline.transfer.rated_run import NOTHING_CONSUMED, Consumed, Rated, RatedRun
+from dynamodb_pipeline.transfer.spill import PARTS, Spill
+from dynamodb_pipeline.transfer.table_writer import TableWriter
+from dynamodb_pipeline.transfer.work_queue import WorkUnit
+from dynamodb_pipeline.transfer.worker_context import WorkerContext
+
+KEYS_PER_UNIT = 500
+UNITS_PER_ROUND = 400
+
+
+@dataclass(frozen=True)
+class DeleteWorker:
+    """Picklable worker: deletes the keys of the coordinator's units; `item_units` is what one is likely to cost."""
+
+    worker: WorkerContext
+    connect: Connect
+    plan: ImportPlan
+    item_units: int
+
+    def __call__(self, worker_id: int, attempt: int) -> None:
+        clients = self.worker.clients()
+        grants = self.connect(worker_id, attempt)
+        wire = self.worker.wire(clients)
+        plan = self.plan
+        try:
+            writer = TableWriter(wire, grants, table=plan.table, keys=plan.keys, resources=plan.resources)
+            while (unit := grants.take()) is not None:
+                with reported(grants, unit):
+                    delete_unit(unit, writer, grants, keys=plan.keys, item_units=self.item_units)
+        finally:
+            wire.close()
+            grants.close()
+
+
+def delete_unit(
+    unit: Mapping[str, Any], writer: TableWriter, grants: CoordinatorClient, *, keys: KeySchema, item_units: int
+) -> None:
+    """Delete one unit's keys and report how many."""
+    count = 0
+    for batch in batches(_deletions(unit["keys"], keys, item_units), max_units=grants.units_cap()):
+        writer.delete({deletion.body: deletion.units for deletion in batch})
+        grants.progress(items=len(batch))
+        count += len(batch)
+    grants.finished(unit["work_id"], {"deleted": count})
+
+
+def _deletions(rows: str, keys: KeySchema, item_units: int) -> Iterator[Put]:
+    for key, _ in key_rows(base64.b64decode(rows)):
+        body = json.dumps(key_item(keys, key), ensure_ascii=False, separators=(",", ":")).encode()
+        yield Put(body, item_units, key, 0)
+
+
+def delete_planned(
+    ctx: RunContext,
+    job: TableImport,
+    plan: ImportPlan,
+    engine: Engine,
+    *,
+    deletions: DeletionPlan,
+    doomed: Spill,
+    ledger: Ledger,
+) -> tuple[int, Consumed]:
+    """
+    Delete the items whose keys are in `doomed`; return how many, and what it consumed.
+
+    Raises:
+        PipelineError: see rated_run.py; what was deleted stays deleted, and with --logs the run can be resumed.
+    """
+    deleted, consumed = [0], NOTHING_CONSUMED
+
+    def on_finished(work_id: str, record: dict[str, Any]) -> None:
+        ledger.add(work_id, record)
+        deleted[0] += int(record["deleted"])
+
+    table, allowed = job.table, job.rate.tightest
+    goal = Goal(f"mirror {table.name}", allowed, "write units", deletions.planned)
+    size = average_item_bytes(table_bytes=table.size_bytes, item_count=table.item_count)
+    for units in _rounds(doomed):
+        ctx.lifetime.check()
+        run = RatedRun(ctx, engine, Rated(table, job.rate_of, goal), units=units, on_finished=on_finished)
+        used = run.run(
+            lambda connect: DeleteWorker(job.worker, connect, plan, units_of(int(size))),
+            count=worker_count(allowed, slots=engine.slots, files=len(units)),
+            group=f"mirror-{table.name}",
+        )
+        consumed = consumed.plus(used)
+    return deleted[0], consumed
+
+
+def _rounds(doomed: Spill) -> Iterator[list[WorkUnit]]:
+    """Units of work, as many at a time as the driver's memory should hold."""
+    keys = (key for part in range(PARTS) for key, _ in key_rows(doomed.part(part)))
+    while units := [_unit(some) for some in islice(_chunks(keys), UNITS_PER_ROUND)]:
+        yield units
+
+
+def _chunks(keys: Iterator[bytes]) -> Iterator[list[bytes]]:
+    while some := list(islice(keys, KEYS_PER_UNIT)):
+        yield some
+
+
+def _unit(keys: Iterable[bytes]) -> WorkUnit:
+    rows = b"".join(map(key_row, keys))
+    work_id = f"delete-{hashlib.sha256(rows).hexdigest()[:32]}"  # by content: a plan made anew has other chunks
+    return WorkUnit(work_id, {"keys": base64.b64encode(rows).decode("ascii")})

@@ -1,0 +1,155 @@
+"""
+What `--mirror` is going to delete: keys of the table that the export does not have, counted before the first write.
+
+The export's keys are known from the check of its files (as hashes, on the driver's disk); the table's come from a Scan
+under a read rate of its own. Only keys of this plan are deleted: what an application adds later stays.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.formats.key_schema import KeySchema
+from dynamodb_pipeline.transfer.capacity import RateChoice
+from dynamodb_pipeline.transfer.context import RunContext
+from dynamodb_pipeline.transfer.engine import Engine
+from dynamodb_pipeline.transfer.import_job import TableImport
+from dynamodb_pipeline.transfer.key_rows import PAGE_UNITS, UNIT_BYTES, key_row, key_rows
+from dynamodb_pipeline.transfer.key_spill import KeySpill, key_hash
+from dynamodb_pipeline.transfer.ledger import Ledger
+from dynamodb_pipeline.transfer.rated_run import Consumed
+from dynamodb_pipeline.transfer.set_aside import SetAsideLimit
+from dynamodb_pipeline.transfer.spill import PARTS, Spill
+from dynamodb_pipeline.transfer.table_scan import TableScan
+from dynamodb_pipeline.transfer.wire_operations import ScanPage
+from dynamodb_pipeline.transfer.worker_context import WorkerContext
+
+PLAN_ENTRY = "plan"
+
+
+@dataclass(frozen=True)
+class DeletionPlan:
+    """
+    How many items the table has that the export has not.
+
+    `deleted_before` were deleted by earlier attempts of the run, `table_items` counts the table before the first of
+    them; `consumed` is what the scan took.
+    """
+
+    table_items: int
+    planned: int
+    deleted_before: int
+    consumed: Consumed
+    rate: str
+
+    def facts(self) -> dict[str, Any]:
+        """For the result."""
+        return {
+            "table_items_before": self.table_items,
+            "deletions_planned": self.deleted_before + self.planned,
+            "read_units_consumed": self.consumed.units.get("table", 0.0),
+            "read_rate": self.rate,
+        }
+
+
+class KeySink:
+    """A table's keys as rows (key_rows.py)."""
+
+    def __init__(self, keys: KeySchema):
+        self._keys = keys
+        self._rows = bytearray()
+
+    def add(self, page: ScanPage) -> bool:
+        for item in json.loads(page.body)["Items"]:
+            self._rows += key_row(self._keys.key_of(item))
+        return len(self._rows) < UNIT_BYTES
+
+    def record(self) -> dict[str, Any]:
+        rows = base64.b64encode(self._rows).decode("ascii")
+        self._rows.clear()
+        return {"keys": rows}
+
+    def abandon(self) -> None:
+        self._rows.clear()
+
+
+@dataclass(frozen=True)
+class KeySinkFactory:
+    """Picklable: makes a worker's `KeySink`."""
+
+    keys: KeySchema
+
+    def __call__(self, _worker: WorkerContext, _clients: Any) -> KeySink:
+        return KeySink(self.keys)
+
+
+def plan_deletions(
+    ctx: RunContext, job: TableImport, engine: Engine, *, export_keys: KeySpill, doomed: Spill, ledger: Ledger
+) -> DeletionPlan:
+    """
+    Scan the table's keys and put those to be deleted into `doomed`, as rows.
+
+    Raises:
+        PreconditionError: they are more than --max-deletions allows; nothing was written or deleted by this attempt.
+    """
+    entries = ledger.open({"kind": "mirror", "table": job.table.name, "table_id": job.table.table_id})
+    before = sum(int(entry["deleted"]) for name, entry in entries.items() if name != PLAN_ENTRY)
+    scan = _key_scan(job)
+    ctx.reporter.note(f"mirror: reading the keys of {job.table.name}: {scan.rate.derivation}")
+    with Spill() as table_keys:
+        found, consumed = _collect(ctx, scan, engine, table_keys)
+        planned = _subtract(table_keys, export_keys, doomed)
+    first = entries.get(PLAN_ENTRY, {"table_items": found})
+    ledger.add(PLAN_ENTRY, first)
+    plan = DeletionPlan(int(first["table_items"]), planned, before, consumed, scan.rate.derivation)
+    _refuse_too_many(ctx, job, plan)
+    return plan
+
+
+def _key_scan(job: TableImport) -> TableScan:
+    """The import's percent goes for reading too; an absolute write rate says nothing about reads: then 25 %."""
+    table = job.table
+    choice = RateChoice.of(job.settings.rate.percent, None)
+    names = table.key_schema.names
+    label = f"keys of {table.name}"
+    return TableScan(table, choice, job.worker, label, attributes=names, max_page_units=PAGE_UNITS)
+
+
+def _collect(ctx: RunContext, scan: TableScan, engine: Engine, table_keys: Spill) -> tuple[int, Consumed]:
+    counted = [0]
+
+    def on_record(record: dict[str, Any]) -> None:
+        for key, _ in key_rows(base64.b64decode(record["keys"])):
+            table_keys.add(key_hash(key)[0], key_row(key))
+            counted[0] += 1
+
+    consumed = scan.run(ctx, engine, sink=KeySinkFactory(scan.table.key_schema), on_record=on_record)
+    return counted[0], consumed
+
+
+def _subtract(table_keys: Spill, export_keys: KeySpill, doomed: Spill) -> int:
+    count = 0
+    for part in range(PARTS):
+        kept = export_keys.key_hashes(part)
+        for key, _ in key_rows(table_keys.part(part)):
+            if key_hash(key) not in kept:
+                doomed.add(part, key_row(key))
+                count += 1
+    return count
+
+
+def _refuse_too_many(ctx: RunContext, job: TableImport, plan: DeletionPlan) -> None:
+    limit = SetAsideLimit(*job.settings.max_deletions)
+    total = plan.deleted_before + plan.planned
+    text = (
+        f"mirror: table {job.table.name!r} had {plan.table_items} items, {total} of them are not in the export; "
+        f"--max-deletions allows {limit} ({limit.most(plan.table_items)} items)"
+    )
+    ctx.reporter.note(text if not plan.deleted_before else f"{text}; {plan.deleted_before} are deleted already")
+    if limit.exceeded(total, total=plan.table_items):
+        msg = f"{text}; nothing was deleted or written. Check that this is the right export, or raise --max-deletions"
+        raise PreconditionError(msg)

@@ -1,0 +1,74 @@
+"""
+Bytes sorted into 256 files on this machine's disk, so that what does not fit into memory can be looked at in parts.
+
+Keys of an import, a mirror or a verification go here by the first byte of their hash: all that must be compared with
+each other lies in one part, and memory holds one part at a time.
+"""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+from collections import defaultdict
+from types import TracebackType
+from typing import IO, TypeVar
+
+from dynamodb_pipeline.errors import StoppedError
+
+Self = TypeVar("Self", bound="Spill")
+
+PARTS = 256
+BUFFER_BYTES = 1 << 18  # of each part
+
+
+class Spill:
+    """256 growing byte strings; a context manager that removes what it wrote."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="dynamodb-pipeline-")
+        self._files: dict[int, IO[bytes]] = {}
+        self._buffers: dict[int, bytearray] = defaultdict(bytearray)
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self._files.values():
+            file.close()
+        self._folder.cleanup()
+
+    def add(self, part: int, data: bytes) -> None:
+        """
+        Append to part 0..255.
+
+        Raises:
+            StoppedError: no space is left on the disk.
+        """
+        buffer = self._buffers[part]
+        buffer += data
+        if len(buffer) >= BUFFER_BYTES:
+            self._write(part, buffer)
+
+    def part(self, part: int) -> bytes:
+        """Everything that was appended to the part."""
+        written = b""
+        if part in self._files:
+            self._files[part].seek(0)
+            written = self._files[part].read()
+        return written + bytes(self._buffers[part])
+
+    def _write(self, part: int, buffer: bytearray) -> None:
+        try:
+            if part not in self._files:
+                self._files[part] = open(f"{self._folder.name}/{part:03d}", "w+b")  # noqa: SIM115 - closed at exit
+            self._files[part].seek(0, 2)
+            self._files[part].write(buffer)
+            self._files[part].flush()
+        except OSError as err:
+            if err.errno != errno.ENOSPC:
+                raise
+            msg = f"no space left in {tempfile.gettempdir()} for the keys of this run; free some or set TMPDIR"
+            raise StoppedError(msg) from err
+        buffer.clear()
