@@ -16,10 +16,10 @@ from dynamodb_pipeline.emr.document_commands import (
     run_schedule,
 )
 from dynamodb_pipeline.emr.launch_commands import LaunchInputs, run_launch, run_plan, run_preflight
+from dynamodb_pipeline.emr.log_command import run_logs
 from dynamodb_pipeline.emr.run_commands import (
     RunQuery,
     run_cancel,
-    run_logs,
     run_status,
     run_terminate,
     run_wait,

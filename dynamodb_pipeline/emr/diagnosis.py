@@ -14,6 +14,7 @@ from dynamodb_pipeline.emr.clock import Clock
 from dynamodb_pipeline.emr.cluster_state import ClusterView
 from dynamodb_pipeline.emr.run_records import JobResult
 from dynamodb_pipeline.emr.step_logs import (
+    CHATTER,
     LogFile,
     bootstrap_log_files,
     job_error_line,
@@ -83,7 +84,8 @@ def diagnose_step(s3: Any, result: JobResult, *, cluster: ClusterView, clock: Cl
         result.step.reason or None,
         cluster.reason_text(),
     ]
-    return diagnosis([e for e in evidence if e], traceback=traceback, log_uris=_step_uris(cluster, result, failure))
+    told = [text for text in evidence if text and not CHATTER.match(text)]
+    return diagnosis(told, traceback=traceback, log_uris=_step_uris(cluster, result, failure))
 
 
 def _step_uris(cluster: ClusterView, result: JobResult, failure: dict[str, str]) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from typing import Any
 from dynamodb_pipeline.emr.bundle_upload import code_files, shipped_code, upload_code
 from dynamodb_pipeline.emr.command_context import Clients, CommandResult, Console
 from dynamodb_pipeline.emr.launch_settings import LaunchSettings
-from dynamodb_pipeline.emr.migrate_config import migration, read_definition
+from dynamodb_pipeline.emr.migrate_config import migration
+from dynamodb_pipeline.emr.pipeline_definition import read_definition
 from dynamodb_pipeline.emr.policies import NOTES, POLICIES, TRUSTED_SERVICES, trust_document
 from dynamodb_pipeline.emr.policy_scope import PolicyScope
 from dynamodb_pipeline.emr.roles_template import roles_template

@@ -21,7 +21,8 @@ from dynamodb_pipeline.emr.estimate import TableFacts
 from dynamodb_pipeline.emr.launch import launch_cluster
 from dynamodb_pipeline.emr.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.lifecycle import RunTarget
-from dynamodb_pipeline.emr.plan import Fleet, Plan, make_plan
+from dynamodb_pipeline.emr.plan import Plan, make_plan
+from dynamodb_pipeline.emr.plan_advice import Fleet
 from dynamodb_pipeline.emr.preflight import PreflightScope, failures, preflight
 from dynamodb_pipeline.emr.prices import Prices
 from dynamodb_pipeline.emr.release_labels import label_problem
@@ -129,21 +130,30 @@ def run_launch(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients,
         console.say("nothing was started")
         return CommandResult(overall(refused), document)
     console.say_all(prepared.plan.lines())
+    s3 = clients.client("s3")
+    upload_code(s3, list(prepared.files), folder=settings.code, bucket_owner=settings.bucket_owner)
+    if console.attention.interrupts or console.attention.terminated:
+        return _interrupted(settings, console)
     target = start(settings, prepared, clients, console)
     if not settings.wait:
         return _left_running(settings, target, clients, console)
     return wait_and_report(target, clients, console, kind=settings.verb, limits=settings.limits)
 
 
+def _interrupted(settings: LaunchSettings, console: Console) -> CommandResult:
+    """Ctrl-C or SIGTERM came before the one call that starts something."""
+    console.say("interrupted; nothing was started")
+    code = ExitCode.TERMINATED if console.attention.terminated else ExitCode.INTERRUPTED
+    return CommandResult(code, {"kind": settings.verb, "run_id": settings.run_id, "status": "interrupted"})
+
+
 def start(settings: LaunchSettings, prepared: Prepared, clients: Clients, console: Console) -> RunTarget:
     """
-    Upload the code and hand the run to EMR; never a second cluster for one run.
+    Hand the run, whose code is in S3 by now, to EMR; never a second cluster for one run.
 
     Raises:
         PipelineError: as `launch_cluster` and `add_steps`.
     """
-    s3 = clients.client("s3")
-    upload_code(s3, list(prepared.files), folder=settings.code, bucket_owner=settings.bucket_owner)
     emr = clients.client("emr", attempts=1)
     if prepared.request is None:
         return _start_steps(settings, prepared, emr, console)

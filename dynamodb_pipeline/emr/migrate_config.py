@@ -7,16 +7,14 @@ API's own form with `fields` lists. Only the two DynamoDB templates are understo
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from dynamodb_pipeline.emr.pipeline_definition import Objects, field_of, flat_objects, of_type, parameter_values
 from dynamodb_pipeline.errors import UsageError
 
 DEFAULT_RATIO = "0.25"
-EXPRESSION = re.compile(r"#\{(?P<name>my\w+)\}")
 FORMAT = re.compile(r"/?#\{format\(.*?\)\}")
 PERIOD = re.compile(r"(?P<count>\d+)\s*(?P<unit>minute|hour|day|week|month)s?", re.IGNORECASE)
 EXPORT_ACTIVITY = re.compile(r"DynamoDbExport|DynamoDBExport")
@@ -61,29 +59,6 @@ class Migration:
         }
 
 
-def read_definition(path: Path) -> dict[str, Any]:
-    """
-    Raises:
-        UsageError: unreadable or not a pipeline definition.
-    """
-    try:
-        definition = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as err:
-        msg = f"pipeline definition {path} cannot be read: {err.strerror}"
-        raise UsageError(msg) from err
-    except ValueError as err:
-        msg = f"pipeline definition {path} is not JSON: {err}"
-        raise UsageError(msg) from err
-    if not isinstance(definition, dict) or not isinstance(_objects_of(definition), list):
-        msg = f"{path} has no list of pipeline objects; export it with aws datapipeline get-pipeline-definition"
-        raise UsageError(msg)
-    return definition
-
-
-def _objects_of(definition: dict[str, Any]) -> Any:
-    return definition.get("objects", definition.get("pipelineObjects"))
-
-
 def migration(definition: dict[str, Any]) -> Migration:
     """
     Translate a definition.
@@ -91,10 +66,10 @@ def migration(definition: dict[str, Any]) -> Migration:
     Raises:
         UsageError: it is neither of the two DynamoDB templates, or the table or folder is missing.
     """
-    objects = [_flat(one) for one in _objects_of(definition)]
-    values = _values(definition)
+    objects = flat_objects(definition)
+    values = parameter_values(definition)
     step = " ".join(str(one.get("step", "")) for one in objects)
-    tables, folders = _of_type(objects, "DynamoDBDataNode"), _of_type(objects, "S3DataNode")
+    tables, folders = of_type(objects, "DynamoDBDataNode"), of_type(objects, "S3DataNode")
     if EXPORT_ACTIVITY.search(step):
         return _export(objects, tables, folders, values)
     if IMPORT_ACTIVITY.search(step):
@@ -103,62 +78,31 @@ def migration(definition: dict[str, Any]) -> Migration:
     raise UsageError(msg)
 
 
-def _flat(one: dict[str, Any]) -> dict[str, Any]:
-    """One object with its fields beside its id; the API's form keeps them in a list."""
-    fields = {f["key"]: f.get("stringValue", f.get("refValue")) for f in one.get("fields", []) if "key" in f}
-    return {**{key: value for key, value in one.items() if key != "fields"}, **fields}
-
-
-def _of_type(objects: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    return [one for one in objects if one.get("type") == name]
-
-
-def _values(definition: dict[str, Any]) -> dict[str, str]:
-    """Parameter values over parameter defaults."""
-    found: dict[str, str] = {}
-    for parameter in definition.get("parameters", definition.get("parameterObjects", [])):
-        flat = {**parameter, **{a["key"]: a.get("stringValue") for a in parameter.get("attributes", [])}}
-        if flat.get("default") is not None:
-            found[flat["id"]] = str(flat["default"])
-    values = definition.get("values", definition.get("parameterValues", {}))
-    pairs = values.items() if isinstance(values, dict) else [(v["id"], v.get("stringValue")) for v in values]
-    found.update({key: str(value[0] if isinstance(value, list) else value) for key, value in pairs})
-    return found
-
-
-def _resolved(text: Any, values: dict[str, str]) -> str:
-    return EXPRESSION.sub(lambda found: values.get(found["name"], found[0]), str(text or "")).strip()
-
-
 def _export(
-    objects: list[dict[str, Any]],
-    tables: list[dict[str, Any]],
-    folders: list[dict[str, Any]],
+    objects: Objects,
+    tables: Objects,
+    folders: Objects,
     values: dict[str, str],
 ) -> Migration:
-    table = _needed(_field(tables, "tableName", values), "the table's name (tableName of its DynamoDBDataNode)")
-    folder = FORMAT.sub("", _field(folders, "directoryPath", values)).rstrip("/")
+    table = _needed(field_of(tables, "tableName", values), "the table's name (tableName of its DynamoDBDataNode)")
+    folder = FORMAT.sub("", field_of(folders, "directoryPath", values)).rstrip("/")
     output = _needed(folder, "the output folder (directoryPath of its S3DataNode)")
-    ratio = _field(tables, "readThroughputPercent", values) or DEFAULT_RATIO
+    ratio = field_of(tables, "readThroughputPercent", values) or DEFAULT_RATIO
     words = ["--table", table, "--output", output, *_common_words(objects, tables, values, ratio=ratio)]
     return Migration("export", tuple(words), _cron(objects), tuple(_notes(objects)))
 
 
 def _import(
-    objects: list[dict[str, Any]],
-    tables: list[dict[str, Any]],
-    folders: list[dict[str, Any]],
+    objects: Objects,
+    tables: Objects,
+    folders: Objects,
     values: dict[str, str],
 ) -> Migration:
-    table = _needed(_field(tables, "tableName", values), "the table's name (tableName of its DynamoDBDataNode)")
-    source = _needed(_field(folders, "directoryPath", values).rstrip("/"), "the input folder (directoryPath)")
-    ratio = _field(tables, "writeThroughputPercent", values) or DEFAULT_RATIO
+    table = _needed(field_of(tables, "tableName", values), "the table's name (tableName of its DynamoDBDataNode)")
+    source = _needed(field_of(folders, "directoryPath", values).rstrip("/"), "the input folder (directoryPath)")
+    ratio = field_of(tables, "writeThroughputPercent", values) or DEFAULT_RATIO
     words = ["--table", table, "--input", source, *_common_words(objects, tables, values, ratio=ratio)]
     return Migration("import", tuple(words), _cron(objects), tuple(_notes(objects)))
-
-
-def _field(objects: list[dict[str, Any]], name: str, values: dict[str, str]) -> str:
-    return next((_resolved(one[name], values) for one in objects if one.get(name)), "")
 
 
 def _needed(text: str, what: str) -> str:
@@ -168,12 +112,10 @@ def _needed(text: str, what: str) -> str:
     return text
 
 
-def _common_words(
-    objects: list[dict[str, Any]], tables: list[dict[str, Any]], values: dict[str, str], *, ratio: str
-) -> list[str]:
+def _common_words(objects: Objects, tables: Objects, values: dict[str, str], *, ratio: str) -> list[str]:
     words = ["--throughput-percent", _percent(ratio)]
-    region = _field(tables, "region", values) or values.get("myDDBRegion", "")
-    logs = _field(objects, "pipelineLogUri", values).rstrip("/")
+    region = field_of(tables, "region", values) or values.get("myDDBRegion", "")
+    logs = field_of(objects, "pipelineLogUri", values).rstrip("/")
     timeout = _timeout(objects, values)
     words += ["--region", region] if region and not region.startswith("#{") else []
     words += ["--logs", logs] if logs.count("/") > 2 else []
@@ -191,18 +133,18 @@ def _percent(ratio: str) -> str:
     return f"{percent:g}%"
 
 
-def _timeout(objects: list[dict[str, Any]], values: dict[str, str]) -> str | None:
+def _timeout(objects: Objects, values: dict[str, str]) -> str | None:
     """The activity's attemptTimeout, or the cluster's terminateAfter."""
     for name in ("attemptTimeout", "terminateAfter"):
-        found = PERIOD.search(_field(objects, name, values))
+        found = PERIOD.search(field_of(objects, name, values))
         if found and found["unit"].lower() in ("minute", "hour", "day"):
             return f"{found['count']}{found['unit'][0].lower()}"
     return None
 
 
-def _cron(objects: list[dict[str, Any]]) -> str | None:
+def _cron(objects: Objects) -> str | None:
     """The schedule's period as an EventBridge expression; None on demand."""
-    schedule = next(iter(_of_type(objects, "Schedule")), None)
+    schedule = next(iter(of_type(objects, "Schedule")), None)
     found = PERIOD.search(str(schedule.get("period", ""))) if schedule else None
     if found is None:
         return None
@@ -212,12 +154,12 @@ def _cron(objects: list[dict[str, Any]]) -> str | None:
     return f"rate({count} {unit}{'s' if count > 1 else ''})"
 
 
-def _notes(objects: list[dict[str, Any]]) -> list[str]:
+def _notes(objects: Objects) -> list[str]:
     notes = [f"{one.get('id')}: {one['type']} has no counterpart here" for one in objects if _is_foreign(one)]
     if any(one.get("subnetId") for one in objects):
         subnet = next(one["subnetId"] for one in objects if one.get("subnetId"))
         notes.append(f"the cluster ran in subnet {subnet}: give --subnet {subnet}")
-    if _of_type(objects, "SnsAlarm"):
+    if of_type(objects, "SnsAlarm"):
         notes.append("SNS alarms: the schedule's template has its own topic for failures (--email)")
     if any(str(one.get("maximumRetries", "0")) not in ("0", "2") for one in objects):
         notes.append("maximumRetries: retries happen inside the job (--attempts, default 2)")

@@ -6,36 +6,18 @@ Sizes are hours stale, so a plan never refuses by itself: only `--max-cost` does
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from dynamodb_pipeline.emr.clock import duration_text
-from dynamodb_pipeline.emr.cluster_config import NodeGroup
 from dynamodb_pipeline.emr.cost import Cost, run_cost
-from dynamodb_pipeline.emr.estimate import GIB, START_UP_S, Estimate, TableFacts, estimate, slots_for_rate
+from dynamodb_pipeline.emr.estimate import GIB, Estimate, TableFacts, estimate
 from dynamodb_pipeline.emr.launch_settings import LaunchSettings
+from dynamodb_pipeline.emr.plan_advice import Fleet, plan_notes, plan_warnings
 from dynamodb_pipeline.emr.prices import Prices
-from dynamodb_pipeline.emr.release_labels import support_text
 from dynamodb_pipeline.emr.sizing import SparkLayout, layout_of_groups
 from dynamodb_pipeline.errors import PreconditionError
-
-# Below this a cluster's start-up costs more than the export.
-SMALL_BYTES = GIB
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """The nodes of a run. A standing cluster's are paid anyway (`billed` False) and are there at once."""
-
-    groups: tuple[NodeGroup, ...]
-    release_label: str
-    billed: bool = True
-
-    @property
-    def start_s(self) -> float:
-        return START_UP_S if self.billed else 0.0
 
 
 @dataclass(frozen=True)
@@ -108,8 +90,8 @@ def make_plan(
         layout=layout,
         cost=cost,
         prices=prices,
-        warnings=tuple(_warnings(settings, fleet=fleet, found=found, prices=prices, today=today)),
-        notes=tuple(_notes(settings, fleet=fleet, found=found, cost=cost, today=today)),
+        warnings=tuple(plan_warnings(settings, fleet=fleet, found=found, prices=prices, today=today)),
+        notes=tuple(plan_notes(settings, fleet=fleet, found=found, cost=cost, today=today)),
     )
     refuse_over_budget(plan, settings.limits.max_cost_usd)
     return plan
@@ -155,67 +137,3 @@ def _cost_lines(plan: Plan) -> list[str]:
     if cost.capacity_usd >= 0.005:
         lines.append(f"capacity used: ${cost.capacity_usd:.2f} worth of provisioned units that are paid anyway")
     return lines
-
-
-def _warnings(
-    settings: LaunchSettings,
-    *,
-    fleet: Fleet,
-    found: list[tuple[TableFacts, Estimate]],
-    prices: Prices,
-    today: date,
-) -> list[str]:
-    warnings = [_timeout_warning(settings, facts, one) for facts, one in found]
-    support = support_text(fleet.release_label, today=today)
-    warnings.append(support if "PAST" in support else None)
-    if prices.region != settings.region:
-        warnings.append(f"prices are those of {prices.region}, not of {settings.region}; --prices FILE gives others")
-    return [warning for warning in warnings if warning]
-
-
-def _timeout_warning(settings: LaunchSettings, facts: TableFacts, found: Estimate) -> str | None:
-    limit_s = settings.limits.timeout_s
-    if found.data_s <= limit_s:
-        return None
-    needed_h = math.ceil(found.data_s * 1.25 / 3600)
-    return (
-        f"{facts.table_name} needs about {duration_text(found.data_s)}, more than --timeout {duration_text(limit_s)}; "
-        f"give --timeout {needed_h}h or a higher rate (sizes are hours old, so it is not refused)"
-    )
-
-
-def _notes(
-    settings: LaunchSettings,
-    *,
-    fleet: Fleet,
-    found: list[tuple[TableFacts, Estimate]],
-    cost: Cost,
-    today: date,
-) -> list[str]:
-    notes = [support_text(fleet.release_label, today=today), f"timeout {duration_text(settings.limits.timeout_s)}"]
-    if settings.verb == "export":
-        notes += [_reader_note(fleet, found), _native_note(cost)]
-    if sum(facts.size_bytes for facts, _ in found) < SMALL_BYTES:
-        notes.append("below 1 GiB a cluster mostly starts and stops: --local does the same here")
-    return notes
-
-
-def _reader_note(fleet: Fleet, found: list[tuple[TableFacts, Estimate]]) -> str:
-    """Which reader suits: the connector unless the nodes cannot keep up with the rate."""
-    slow = next(((facts, one) for facts, one in found if one.nodes_bound), None)
-    if slow is None:
-        return "reader: the connector keeps up with the rate on these nodes"
-    core = next(group for group in fleet.groups if group.role == "CORE")
-    per_node = layout_of_groups("export", fleet.groups).slots / core.count
-    nodes = math.ceil(slots_for_rate(slow[0]) / per_node)
-    return (
-        f"reader: the nodes, not the rate, bound {slow[0].table_name}; {nodes} core nodes would use the whole rate "
-        f"(--set Instances.InstanceGroups.CORE.InstanceCount={nodes}), or --reader direct, which needs less of them"
-    )
-
-
-def _native_note(cost: Cost) -> str:
-    return (
-        f"DynamoDB's own export would cost about ${cost.native_export_usd:.2f} and no read units, "
-        "but needs point-in-time recovery and cannot be imported into an existing table by AWS"
-    )

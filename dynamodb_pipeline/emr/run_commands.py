@@ -19,8 +19,6 @@ from dynamodb_pipeline.emr.wait_verdict import Look, Verdict, verdict
 from dynamodb_pipeline.emr.watch_text import watch_line
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
 
-FOLLOW_S = 15.0
-
 
 @dataclass(frozen=True)
 class RunQuery:
@@ -113,7 +111,7 @@ def _diagnosis(s3: Any, outcome: Outcome, results: tuple[JobResult, ...], consol
 def run_status(query: RunQuery, clients: Clients, console: Console) -> CommandResult:
     """One look at a run: its cluster, each step, and the exit code when it is over (0 while it runs)."""
     target = target_of(query, clients, console)
-    look = _look(target, clients, console)
+    look = look_at(target, clients, console)
     console.say(watch_line(look, began_s=look.at_s).text)
     over = verdict(look, limits=Limits(provisioning_s=float("inf"), timeout_s=float("inf")), began_s=0.0)
     ending = {Verdict.FINISHED: Ending.FINISHED, Verdict.CLUSTER_LOST: Ending.CLUSTER_LOST}.get(over)
@@ -126,7 +124,8 @@ def run_status(query: RunQuery, clients: Clients, console: Console) -> CommandRe
     return report.command_result("status")
 
 
-def _look(target: RunTarget, clients: Clients, console: Console) -> Look:
+def look_at(target: RunTarget, clients: Clients, console: Console) -> Look:
+    """One look at the run."""
     watch = RunWatch(clients.client("emr"), target, Limits(), console.clock, console.attention, console.say)
     return watch.look()
 
@@ -136,43 +135,16 @@ def _look_json(look: Look) -> dict[str, Any]:
     return {"cluster_id": look.cluster.id, "cluster_state": look.cluster.state, "steps": steps}
 
 
-def run_logs(query: RunQuery, clients: Clients, console: Console) -> CommandResult:
-    """Say what the run's steps printed; with `follow` go on until they have ended. EMR stores logs every 5 min."""
-    target = target_of(query, clients, console)
-    said: dict[str, int] = {}
-    while True:
-        look = _look(target, clients, console)
-        _say_new_text(look, clients, console, said=said)
-        if not query.follow or not look.unfinished or console.attention.interrupts:
-            break
-        console.clock.sleep(FOLLOW_S)
-    if not said:
-        console.say(f"no log of run {query.run} has arrived yet; EMR stores them every five minutes")
-    return CommandResult(ExitCode.DONE, {"kind": "logs", "run_id": query.run, "files": sorted(said)})
-
-
-def _say_new_text(look: Look, clients: Clients, console: Console, *, said: dict[str, int]) -> None:
-    s3, cluster = clients.client("s3"), look.cluster
-    for step in look.steps if cluster.log_uri else ():
-        for file in step_log_files(s3, cluster.log_uri or "", cluster_id=cluster.id, step_id=step.id):
-            start = said.get(file.location.uri, 0)
-            if start == 0 and file.text:
-                console.say(f"==> {step.name} {file.location.uri} <==")
-            if len(file.text) > start:
-                console.say(file.text[start:].rstrip("\n"))
-            said[file.location.uri] = len(file.text)
-
-
 def run_cancel(query: RunQuery, clients: Clients, console: Console) -> CommandResult:
     """Cancel the run's steps; a cluster of ours then ends by itself, a standing one goes on."""
     target = target_of(query, clients, console)
-    look = _look(target, clients, console)
+    look = look_at(target, clients, console)
     ids = tuple(step.id for step in look.unfinished)
     if not ids:
         msg = f"run {query.run} has no step left to cancel: {look.cluster.reason_text()}"
         raise PreconditionError(msg)
     steps = cancel_steps(clients.client("emr"), target.cluster_id, ids, clock=console.clock)
-    return _stopped(query, target, clients, console, kind="cancel", steps=steps)
+    return _stopped(target, clients, console, kind="cancel", steps=steps)
 
 
 def run_terminate(query: RunQuery, clients: Clients, console: Console) -> CommandResult:
@@ -189,18 +161,18 @@ def run_terminate(query: RunQuery, clients: Clients, console: Console) -> Comman
         )
         raise PreconditionError(msg)
     terminate_cluster(clients.client("emr"), target.cluster_id, clock=console.clock)
-    return _stopped(query, target, clients, console, kind="terminate", steps=())
+    return _stopped(target, clients, console, kind="terminate", steps=())
 
 
 def _stopped(
-    query: RunQuery, target: RunTarget, clients: Clients, console: Console, *, kind: str, steps: tuple[StepView, ...]
+    target: RunTarget, clients: Clients, console: Console, *, kind: str, steps: tuple[StepView, ...]
 ) -> CommandResult:
     cluster = read_cluster(clients.client("emr"), target.cluster_id, clock=console.clock)
     fate = fate_line(cluster, region=target.region)
     console.say(fate)
     document = {
         "kind": kind,
-        "run_id": query.run,
+        "run_id": target.run,
         "cluster_id": cluster.id,
         "cluster_state": cluster.state,
         "steps": [{"step_id": step.id, "step_state": step.state} for step in steps],

@@ -113,13 +113,19 @@ def _advice(report: RunReport) -> list[str]:
 
 def _timeout_advice(result: JobResult) -> str:
     given_s = step_timeout_s(result)
-    done = result.record.get("items")
-    how_far = f" after {done:,} items" if isinstance(done, int) else ""
+    done = items_done(result.record)
+    how_far = f" after {done:,} items" if done else ""
     again = option_value(result.step.arguments, "--run-id")
     return (
         f"timeout of {duration_text(given_s)} reached{how_far}; what was done is kept: "
         f"run the same command with --run-id {again} --timeout {round(2 * given_s / 3600) or 1}h"
     )
+
+
+def items_done(record: dict[str, Any]) -> int:
+    """Items a record speaks of, of the whole run or of its tables; 0 when it says nothing."""
+    counts = [record.get("items"), *(table.get("items") for table in record.get("tables", []))]
+    return sum(count for count in counts if isinstance(count, int))
 
 
 def step_timeout_s(result: JobResult) -> float:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dynamodb_pipeline.emr.arguments import add_launcher_options, add_verb_parsers
+from dynamodb_pipeline.emr.document_arguments import policy_query, schedule_of
 from dynamodb_pipeline.emr.durations import duration_s
 from dynamodb_pipeline.emr.job_words import MAX_RUN_ID, table_run_id
 from dynamodb_pipeline.emr.launch_arguments import (
     RunStart,
     launch_of,
     launcher_words_removed,
-    policy_query,
-    schedule_of,
 )
 from dynamodb_pipeline.emr.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.settings_file import read_settings_file, words_with_settings
@@ -72,6 +72,41 @@ def test_several_tables_get_folders_and_run_ids_of_their_own_and_one_moment() ->
 def test_several_tables_into_a_bucket_alone_leave_the_folder_to_the_job() -> None:
     made = launch("--table", "Forum", "--table", "Thread", "--output", "s3://d", *LOGS)
     assert {option_value(job.job_arguments, "--output") for job in made.jobs} == {"s3://d"}
+
+
+def import_options(parser: argparse.ArgumentParser) -> None:
+    for name in ("--table", "--input", "--logs"):
+        parser.add_argument(name)
+
+
+def verify_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("export")
+    for name in ("--table", "--logs"):
+        parser.add_argument(name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words", "expected"),
+    [
+        ("import", import_options, ("--table", "T", "--input", "s3://d/x"), ("--table", "T", "--input", "s3://d/x")),
+        ("verify", verify_options, ("s3://d/x", "--table", "T"), ("--table", "T")),
+        ("verify", verify_options, ("s3://d/x",), ()),
+    ],
+    ids=["import", "verify against a table", "verify alone"],
+)  # fmt: skip
+def test_import_and_verify_are_one_job(
+    kind: str, options: Any, words: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    options(parser)
+    add_launcher_options(parser)
+    line = (*words, *LOGS, "--config", "m5")
+    made = launch_of(kind, parser.parse_args(line), words=line, start=RunStart(RUN, "eu-west-1"))
+    (job,) = made.jobs
+    assert job.job_arguments[: len(expected)] == expected
+    assert made.data_uris == ("s3://d/x",)
+    if kind == "verify":
+        assert job.job_arguments.count("s3://d/x") == 1
 
 
 def test_long_table_names_give_distinct_run_ids_that_fit() -> None:

@@ -14,11 +14,11 @@ from dynamodb_pipeline.emr.estimate import GIB, TableFacts
 from dynamodb_pipeline.emr.job_words import RunWords, export_jobs, single_job
 from dynamodb_pipeline.emr.launch_commands import LaunchInputs, run_launch, run_plan, run_preflight
 from dynamodb_pipeline.emr.launch_settings import ClusterSettings, LaunchSettings, Limits
+from dynamodb_pipeline.emr.log_command import run_logs
 from dynamodb_pipeline.emr.prices import load_prices
 from dynamodb_pipeline.emr.run_commands import (
     RunQuery,
     run_cancel,
-    run_logs,
     run_status,
     run_terminate,
     run_wait,
@@ -238,6 +238,16 @@ def test_detached_run_exits_130_and_goes_on(zip_path: Path) -> None:
         assert launch(made, zip_path).exit_code == ExitCode.INTERRUPTED
         assert only_cluster(made).state == "RUNNING"
         assert "it ends after its last step" in made.said[-1]
+
+
+@pytest.mark.parametrize(
+    ("signals", "code"), [({"interrupt_at_s": (0.0,)}, 130), ({"terminate_at_s": 0.0}, 143)], ids=["Ctrl-C", "SIGTERM"]
+)
+def test_stopped_before_the_launch_nothing_is_started(zip_path: Path, signals: dict[str, Any], code: int) -> None:
+    with account(now_clock(**signals)) as made:
+        assert launch(made, zip_path).exit_code == code
+        assert made.emr.clusters == {}
+        assert made.said[-1] == "interrupted; nothing was started"
 
 
 def test_cancel_stops_the_steps_of_the_run(zip_path: Path) -> None:

@@ -195,6 +195,14 @@ def test_fate_of_a_running_cluster_names_the_command_that_ends_it() -> None:
     assert f"aws emr terminate-clusters --cluster-ids {scene.cluster_id} --region eu-west-1" in line
 
 
+def test_cluster_that_emr_refuses_to_end_is_said_to_be_billing() -> None:
+    scene = Scene(ClusterPlan(starting_s=10 * HOUR_S))
+    refusal = client_error("ValidationException", message="Could not shut down one or more job flows (protected)")
+    scene.emr.fail_next("TerminateJobFlows", refusal)
+    with pytest.raises(ClusterError, match="still billing"):
+        scene.wait(provisioning_s=900.0)
+
+
 class StandingScene:
     """A cluster of somebody else's with a foreign step and ours."""
 

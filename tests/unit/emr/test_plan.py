@@ -13,7 +13,8 @@ from dynamodb_pipeline.emr.cluster_config import NodeGroup
 from dynamodb_pipeline.emr.estimate import GIB, TableFacts, export_estimate, import_estimate, write_units
 from dynamodb_pipeline.emr.instance_types import known_types
 from dynamodb_pipeline.emr.launch_settings import Limits
-from dynamodb_pipeline.emr.plan import Fleet, Plan, make_plan
+from dynamodb_pipeline.emr.plan import Plan, make_plan
+from dynamodb_pipeline.emr.plan_advice import Fleet
 from dynamodb_pipeline.emr.prices import load_prices
 from dynamodb_pipeline.errors import PreconditionError, UsageError
 from tests.unit.emr.builders import a_job, settings

@@ -17,6 +17,8 @@ from dynamodb_pipeline.emr.launch_settings import ClusterSettings, LaunchSetting
 from dynamodb_pipeline.emr.preflight import PreflightScope, preflight
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.formats.export_record import NAME as EXPORT_RECORD
+from dynamodb_pipeline.formats.export_record import ExportRecord
+from dynamodb_pipeline.formats.key_schema import KeyAttribute, KeySchema
 from tests.unit.emr.aws import DATA, EMR_TRUST, LOGS, LOGS_URI, NODE_TRUST, OUTPUT, REGION, Account, account
 from tests.unit.emr.builders import a_job, a_request, settings
 from tests.unit.emr.fakes import client_error
@@ -249,6 +251,41 @@ def test_import_without_export_record_leaves_keys_to_the_job(made: Account) -> N
     found = an_import(made)
     assert found["key-schema"].verdict is Verdict.UNKNOWN
     assert found["manifest"].verdict is Verdict.UNKNOWN
+
+
+def put_export_record(made: Account, *, key_type: str) -> None:
+    record = ExportRecord(
+        tool_version="0.1.0",
+        connector_version=None,
+        run_id="r",
+        table_name="Forum",
+        table_arn="arn:aws:dynamodb:eu-west-1:123456789012:table/Forum",
+        table_id="11111111-1111-1111-1111-111111111111",
+        region=REGION,
+        key_schema=KeySchema((KeyAttribute("Id", "HASH", key_type),)),
+        reader="connector",
+        scan_started="2026-11-23T03:00:00Z",
+        scan_ended="2026-11-23T03:01:00Z",
+        consistency="eventual",
+        compression="none",
+        null_tag="nULL",
+        files=(),
+    )
+    made.s3.put_object(Bucket=DATA, Key=f"exports/{EXPORT_RECORD}", Body=record.to_bytes())
+
+
+def test_same_key_schema_passes(made: Account) -> None:
+    put_export_record(made, key_type="S")
+    assert an_import(made)["key-schema"].verdict is Verdict.OK
+
+
+def test_other_key_schema_is_refused_with_both(made: Account) -> None:
+    """The AWS page's first bullet: same key schema, or the import fails."""
+    put_export_record(made, key_type="N")
+    found = an_import(made)["key-schema"]
+    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.PRECONDITION)
+    assert "Id (S, HASH)" in found.detail
+    assert "Id (N, HASH)" in found.detail
 
 
 def test_damaged_export_record_is_refused(made: Account) -> None:
