@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 HOST = "127.0.0.1"
-MEMORY_MB = 8192  # what YARN may promise, not what is used
+MEMORY_MB = 12288  # what YARN may promise, not what is used
 CORES = 8
 # Containers get these from the NodeManager, as they get a role's credentials and region on a real node.
 AWS_VARIABLES = (
