@@ -7,10 +7,13 @@ Pure. A page is at most 1 MB; read units are counted by its bytes (8 KiB a unit 
 
 from __future__ import annotations
 
+import math
+
 PAGE_BYTES = 1024 * 1024  # DynamoDB's own limit of a page
 EVENTUAL_BYTES_PER_UNIT = 8192  # 2 x 4 KB
 STRONG_BYTES_PER_UNIT = 4096
 MAX_ITEM_BYTES = 400 * 1024
+ROUNDING_BYTES = 4096  # a page's units are those of its bytes rounded up to this
 SAFETY = 1.25  # an item may be larger than those before it
 SMOOTHING = 0.3
 
@@ -32,6 +35,7 @@ class PageSizer:
     def __init__(self, *, consistent: bool = False, item_bytes: float | None = None):
         self._bytes_per_unit = STRONG_BYTES_PER_UNIT if consistent else EVENTUAL_BYTES_PER_UNIT
         known = item_bytes or 0.0
+        self._step_units = ROUNDING_BYTES / self._bytes_per_unit
         self._units_per_item = max(known, 1.0) / self._bytes_per_unit if known else None
         self._seen = False
 
@@ -54,13 +58,19 @@ class PageSizer:
         """Units a page with that `Limit` is likely to cost, at least half a unit."""
         if limit is None or self._units_per_item is None:
             return self.page_units if limit is None else min(self.page_units, 0.5 + limit * 0.5)
-        return max(0.5, min(self.page_units, limit * self._units_per_item))
+        steps = max(1, math.ceil(limit * self._units_per_item / self._step_units))
+        return min(self.page_units, steps * self._step_units)
 
     def observe(self, items: int, units: float) -> None:
-        """Learn from a page of `items` items that cost `units`."""
+        """
+        Learn from a page of `items` items that cost `units`.
+
+        On average half a step of these is rounding. Taken for the items' own cost it would, at a low rate, make the
+        next page smaller, its rounding larger, and end in pages of one item that cost eight times their share.
+        """
         if items <= 0:
             return
-        seen = units / items
+        seen = max(units - self._step_units / 2, self._step_units / 2) / items
         before = self._units_per_item if self._seen and self._units_per_item is not None else seen
         self._units_per_item = before + SMOOTHING * (seen - before)
         self._seen = True
