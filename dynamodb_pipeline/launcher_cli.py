@@ -19,8 +19,9 @@ from dynamodb_pipeline.aws_clients import AwsClients
 from dynamodb_pipeline.emr import commands
 from dynamodb_pipeline.emr.attention import SignalClock
 from dynamodb_pipeline.emr.bundle import build_bundle
+from dynamodb_pipeline.emr.document_arguments import policy_query, schedule_of
 from dynamodb_pipeline.emr.estimate import TableFacts
-from dynamodb_pipeline.emr.launch_arguments import RunStart, launch_of, policy_query, prices_of, schedule_of
+from dynamodb_pipeline.emr.launch_arguments import RunStart, launch_of, prices_of
 from dynamodb_pipeline.transfer.capacity import AllowedRate, RateChoice, read_rate, write_rate
 from dynamodb_pipeline.transfer.run_record import new_run_id
 from dynamodb_pipeline.transfer.table import TableDescription, describe
