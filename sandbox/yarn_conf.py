@@ -81,6 +81,7 @@ def yarn_site(folder: Path, *, ports: YarnPorts, spark_home: Path) -> dict[str, 
         "yarn.nodemanager.resource.memory-mb": MEMORY_MB,
         "yarn.nodemanager.resource.cpu-vcores": CORES,
         "yarn.scheduler.minimum-allocation-mb": 128,
+        "yarn.scheduler.maximum-allocation-mb": MEMORY_MB,
         "yarn.nodemanager.sleep-delay-before-sigkill.ms": 100,  # how long its end waits for containers
         "yarn.nodemanager.process-kill-wait.ms": 100,
         "yarn.nodemanager.vmem-check-enabled": "false",
