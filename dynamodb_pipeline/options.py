@@ -144,6 +144,7 @@ class VerifySettings:
     limit: int
     allow_buckets: tuple[str, ...]
     consistent_read: bool
+    without_manifest: bool
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -299,6 +300,9 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", metavar="TABLE", help="also compare with this table, item by item")
     parser.add_argument(
         "--latest", action="store_true", help="of several finished exports below EXPORT take the newest"
+    )
+    parser.add_argument(
+        "--without-manifest", action="store_true", help="read every data file of a folder that has no manifest"
     )
     parser.add_argument("--limit", metavar="N", type=int, default=20, help="differing keys to list (default 20)")
     parser.add_argument(
@@ -497,6 +501,7 @@ def verify_settings(args: argparse.Namespace) -> VerifySettings:
         limit=args.limit,
         allow_buckets=tuple(args.allow_buckets),
         consistent_read=args.consistent_read,
+        without_manifest=args.without_manifest,
     )
     problems.end()
     return settings

@@ -46,7 +46,7 @@ def check(ctx: RunContext, job: TableImport, plan: ImportPlan, engine: Engine, *
             counts[name] += record[name]
 
     collect = job.settings.mirror or not job.source.cannot_repeat_keys
-    units = job.units()
+    units = job.source.units()
     rated = Rated.files_only(f"check {job.source.folder}", items=job.source.item_count)
     run = RatedRun(
         ctx, engine, rated, units=units, on_finished=on_finished, on_kept=lambda _, block: keys.add_block(block)

@@ -14,7 +14,6 @@ from dynamodb_pipeline.transfer.run_folder import choose_finished_run, join
 from dynamodb_pipeline.transfer.set_aside import SetAside
 from dynamodb_pipeline.transfer.table import TableDescription, describe, refuse_unusable
 from dynamodb_pipeline.transfer.target_check import may_skip_parsing, refuse_other_keys
-from dynamodb_pipeline.transfer.work_queue import WorkUnit
 from dynamodb_pipeline.transfer.worker_context import WorkerContext
 
 
@@ -36,13 +35,6 @@ class TableImport:
     def rate(self) -> AllowedRate:
         return self.rate_of(self.table)
 
-    def units(self) -> list[WorkUnit]:
-        """One unit of work a file, numbered in the manifest's order."""
-        return [
-            WorkUnit(f"file-{number:07d}", {"file": file.to_json(), "number": number})
-            for number, file in enumerate(self.source.files)
-        ]
-
     def place(self, file: int, line: int) -> str:
         """Where a line stands, for messages."""
         return f"{self.source.files[file].uri} line {line}"
@@ -60,7 +52,8 @@ def resolve(ctx: RunContext, settings: ImportSettings) -> TableImport:
     refuse_unusable(table, purpose="import")
     folder = settings.input
     if not settings.without_manifest:
-        folder = choose_finished_run(ctx.store, folder, latest=settings.latest, table=settings.table)
+        command = f"dynamodb-pipeline import --table {settings.table} --input"
+        folder = choose_finished_run(ctx.store, folder, latest=settings.latest, table=settings.table, command=command)
     source = load_source(
         ctx.store, folder, without_manifest=settings.without_manifest, allow_buckets=settings.allow_buckets
     )

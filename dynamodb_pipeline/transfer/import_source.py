@@ -25,8 +25,8 @@ from dynamodb_pipeline.transfer.run_folder import (
     MARKER_SUFFIX,
     NATIVE_SUMMARY,
     join,
-    no_manifest_message,
 )
+from dynamodb_pipeline.transfer.work_queue import WorkUnit
 
 NAMED_IN_MESSAGE = 5
 NO_HASHES = "this export carries no hashes: every item is parsed and checked, but lost lines cannot be noticed"
@@ -86,6 +86,13 @@ class ImportSource:
         counts = [f.item_count for f in self.files if f.item_count is not None]
         return sum(counts) if len(counts) == len(self.files) else None
 
+    def units(self) -> list[WorkUnit]:
+        """One unit of work a file, numbered in the manifest's order."""
+        return [
+            WorkUnit(f"file-{number:07d}", {"file": file.to_json(), "number": number})
+            for number, file in enumerate(self.files)
+        ]
+
     @property
     def cannot_repeat_keys(self) -> bool:
         """True for our own hashed exports: a scan never returns a key twice."""
@@ -109,7 +116,8 @@ def load_source(
     if summary is not None:
         return _from_native(store, folder, summary)
     if not without_manifest:
-        raise PreconditionError(no_manifest_message(store, folder))
+        msg = f"{folder} has no manifest: not a finished export; --without-manifest reads every data file in it"
+        raise PreconditionError(msg)
     return _from_folder(store, folder)
 
 

@@ -69,7 +69,7 @@ def write(
         run = RatedRun(ctx, engine, rated, units=left, on_finished=on_finished)
         return run.run(lambda connect: ImportWorker(job.worker, connect, plan), count=count, group="import")
 
-    consumed = pass_over(job.units(), at_once=engine.slots)
+    consumed = pass_over(job.source.units(), at_once=engine.slots)
     consumed = consumed.plus(pass_over(winners(job, facts.collisions), at_once=1))
     _check_totals(totals, facts, table=job.table.name)
     return Written(totals, consumed)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from shlex import quote
 
 from dynamodb_pipeline.errors import PreconditionError, UsageError
 from dynamodb_pipeline.transfer.object_store import ObjectMissingError, ObjectStore, put_once
@@ -138,13 +139,14 @@ def _is_marker(uri: str, folder: S3Uri) -> bool:
     return uri == str(folder) or uri.endswith(MARKER_SUFFIX)
 
 
-def choose_finished_run(store: ObjectStore, source: str, *, latest: bool, table: str) -> str:
+def choose_finished_run(store: ObjectStore, source: str, *, latest: bool, table: str, command: str) -> str:
     """
     The folder to import: `source` itself when it holds a manifest, else the only finished run below it.
 
     Args:
         latest: take the newest stamp when there are several.
         table: the target's name; narrows a folder of several tables' exports.
+        command: what the user would type before the folder, for messages.
 
     Raises:
         PreconditionError: nothing there, or several runs (all listed) and not `latest`.
@@ -155,11 +157,11 @@ def choose_finished_run(store: ObjectStore, source: str, *, latest: bool, table:
     mine = [r for r in runs if _table_folder(r) == table]
     runs = mine or runs
     if not runs:
-        msg = no_manifest_message(store, source)
+        msg = no_manifest_message(store, source, command=command)
         raise PreconditionError(msg)
     if len(runs) > 1 and (not latest or len({_table_folder(r) for r in runs}) > 1):
         listed = "\n  ".join(runs)
-        msg = f"{source} holds {len(runs)} finished exports; give one of them, or the table's folder with --latest:\n  {listed}"
+        msg = f"{source} holds {len(runs)} finished exports; give one, or the table's folder with --latest:\n  {listed}"
         raise PreconditionError(msg)
     return runs[-1]
 
@@ -177,13 +179,13 @@ def finished_runs(store: ObjectStore, source: str) -> list[str]:
     return sorted((f for f in folders if f[len(prefix) :].count("/") in (1, 2)), key=lambda f: (_stamp_of(f), f))
 
 
-def no_manifest_message(store: ObjectStore, source: str) -> str:
+def no_manifest_message(store: ObjectStore, source: str, *, command: str) -> str:
     """Why a folder without a manifest is refused, with the command that reads it all the same."""
     if store.head(source) is None and next(iter(store.list(source)), None) is None:
-        return f"{source} holds nothing; check --input and the bucket's name"
+        return f"{source} holds nothing; check its spelling"
     return (
         f"{source} has no manifest: not a finished export. To read every data file in it all the same, at the risk "
-        f"of leftovers of failed attempts, run: dynamodb-pipeline import --input {source} --without-manifest ..."
+        f"of leftovers of failed attempts, run: {command} {quote(source)} --without-manifest"
     )
 
 

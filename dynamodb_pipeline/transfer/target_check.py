@@ -16,7 +16,7 @@ def refuse_other_keys(export: KeySchema | None, target: KeySchema, *, table: str
         return
     msg = (
         f"table {table!r} has another key schema than the export: the table has {target.describe()}, the export "
-        f"{export.describe()}; import into a table with the export's key schema"
+        f"{export.describe()}; use a table with the export's key schema"
     )
     raise PreconditionError(msg)
 

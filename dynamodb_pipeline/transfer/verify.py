@@ -1,0 +1,123 @@
+"""
+Verifies an export: by itself, or against a table.
+
+Fails closed: whatever is wrong or cannot be decided ends with exit code 4. What an export cannot prove because it does
+not carry it (hashes, a key schema, a manifest) is said in the result as `not_proven`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.options import VerifySettings
+from dynamodb_pipeline.transfer.capacity import RateChoice
+from dynamodb_pipeline.transfer.context import RunContext
+from dynamodb_pipeline.transfer.engine import Engine
+from dynamodb_pipeline.transfer.key_rows import PAGE_UNITS
+from dynamodb_pipeline.transfer.key_spill import KeySpill
+from dynamodb_pipeline.transfer.rated_run import Rated, RatedRun
+from dynamodb_pipeline.transfer.table import TableDescription, describe, refuse_changed
+from dynamodb_pipeline.transfer.table_scan import TableScan
+from dynamodb_pipeline.transfer.verify_differences import RowFilter, look_again
+from dynamodb_pipeline.transfer.verify_files import FileFindings, VerifyFilesWorker
+from dynamodb_pipeline.transfer.verify_job import Verification, resolve
+from dynamodb_pipeline.transfer.verify_result import (
+    NO_DIFFERENCES,
+    difference_facts,
+    difference_text,
+    export_facts,
+    problem_text,
+)
+from dynamodb_pipeline.transfer.verify_table import second_look, table_digest
+
+if TYPE_CHECKING:
+    from dynamodb_pipeline.transfer.run import Engines
+
+
+class VerificationError(IntegrityError):
+    """The export, or its comparison with a table, is not right; `facts` is the whole result."""
+
+    def __init__(self, message: str, facts: dict[str, Any]):
+        super().__init__(message)
+        self.facts = facts
+
+
+def verify(ctx: RunContext, settings: VerifySettings, engines: Engines) -> dict[str, Any]:
+    """
+    Verify and return the result.
+
+    Raises:
+        VerificationError: any doubt about the export or the table.
+        IntegrityError: manifest, record and files contradict each other, so that nothing could be read.
+        PreconditionError: nothing there to verify, no such table, or a table with another key schema.
+    """
+    started = time.monotonic()
+    job = resolve(ctx, settings)
+    ctx.reporter.note(f"verify {job.source.folder} ({job.source.kind}): {len(job.source.files)} files")
+    engine = engines.get()
+    findings = read_files(ctx, job, engine)
+    result = export_facts(job, findings)
+    if findings.problem_count:
+        raise VerificationError(problem_text(job, findings), _timed(result, started))
+    if job.table is not None:
+        result = {**result, **_against_table(ctx, job, job.table, engine, findings)}
+    result = _timed(result, started)
+    if result.get("differing_buckets"):
+        raise VerificationError(difference_text(result), result)
+    ctx.reporter.note(f"verified: {result['items']:,} items in {result['files']} files")
+    return result
+
+
+def read_files(ctx: RunContext, job: Verification, engine: Engine) -> FileFindings:
+    """Read every byte and item of the export; raises as rated_run.py, but collects what is wrong with files."""
+    findings, units = FileFindings(), job.source.units()
+    with KeySpill() as keys:
+        run = RatedRun(
+            ctx,
+            engine,
+            Rated.files_only(f"verify {job.source.folder}", items=job.source.item_count),
+            units=units,
+            on_finished=lambda _, record: findings.add(record),
+            on_kept=lambda _, block: keys.add_block(block),
+        )
+        if units:
+            count = min(engine.slots, len(units))
+            run.run(lambda connect: VerifyFilesWorker(job.worker, connect, job.keys), count=count, group="verify")
+        for collision in keys.collisions():
+            places = (f"{job.source.files[file].uri} line {line}" for file, line in collision.first)
+            findings.add_problem(f"the same key stands at {' and at '.join(places)}")
+    return findings
+
+
+def _against_table(
+    ctx: RunContext, job: Verification, table: TableDescription, engine: Engine, findings: FileFindings
+) -> dict[str, Any]:
+    choice = RateChoice.of(job.settings.rate.percent, job.settings.rate.units)
+    scan = TableScan(table, choice, job.worker, f"verify {table.name}", consistent=job.settings.consistent_read)
+    ctx.reporter.note(f"{table.name}: {scan.rate.derivation}")
+    digest, consumed = table_digest(ctx, scan, engine)
+    again, differences = second_look(findings.digest, digest), NO_DIFFERENCES
+    if again.buckets:
+        scan = replace(scan, label=f"look again at {table.name}", max_page_units=PAGE_UNITS)
+        rows = RowFilter(table.key_schema, again.buckets)
+        units, limit = job.source.units(), job.settings.limit
+        found, more = look_again(ctx, engine, units=units, scan=scan, rows=rows, limit=limit)
+        consumed = consumed.plus(more)
+        differences = difference_facts(found, table.key_schema, complete=again.complete)
+    refuse_changed(table, describe(ctx.clients.client("dynamodb"), table.name))
+    return {
+        "table": table.name,
+        "table_items": digest.item_count,
+        "table_digest": digest.total(),
+        "differing_buckets": len(findings.digest.differing_buckets(digest)),
+        "rate": scan.rate.derivation,
+        "read_units_consumed": consumed.units.get("table", 0.0),
+        **differences,
+    }
+
+
+def _timed(result: dict[str, Any], started: float) -> dict[str, Any]:
+    return {**result, "seconds": round(time.monotonic() - started, 3)}

@@ -1,0 +1,46 @@
+"""One verification, resolved before anything is read: the export, the table it is compared with, the key schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dynamodb_pipeline.formats.key_schema import KeySchema
+from dynamodb_pipeline.options import VerifySettings
+from dynamodb_pipeline.transfer.context import RunContext
+from dynamodb_pipeline.transfer.import_source import ImportSource, load_source
+from dynamodb_pipeline.transfer.run_folder import choose_finished_run
+from dynamodb_pipeline.transfer.table import TableDescription, describe, refuse_unusable
+from dynamodb_pipeline.transfer.target_check import refuse_other_keys
+from dynamodb_pipeline.transfer.worker_context import WorkerContext
+
+
+@dataclass(frozen=True)
+class Verification:
+    """One verification, resolved: `keys` are the export's own, else those of the table it is compared with."""
+
+    source: ImportSource
+    table: TableDescription | None
+    keys: KeySchema | None
+    settings: VerifySettings
+    worker: WorkerContext
+
+
+def resolve(ctx: RunContext, settings: VerifySettings) -> Verification:
+    """Find the export and the table; raises as `verify.verify`."""
+    table = None
+    if settings.table is not None:
+        table = describe(ctx.clients.client("dynamodb"), settings.table)
+        refuse_unusable(table, purpose="verify")
+    folder = settings.export
+    if not settings.without_manifest:
+        command = f"dynamodb-pipeline verify --table {settings.table}" if table else "dynamodb-pipeline verify"
+        folder = choose_finished_run(
+            ctx.store, folder, latest=settings.latest, table=settings.table or "", command=command
+        )
+    source = load_source(
+        ctx.store, folder, without_manifest=settings.without_manifest, allow_buckets=settings.allow_buckets
+    )
+    if table is not None:
+        refuse_other_keys(source.key_schema, table.key_schema, table=table.name)
+    keys = source.key_schema or (table.key_schema if table else None)
+    return Verification(source, table, keys, settings, WorkerContext(ctx.clients.settings()))
