@@ -27,7 +27,7 @@ class DynamoDbFaults:
 
     def __init__(self, service: DynamoDbService, plan: FaultPlan, *, expired: ExpiredKeys | None = None) -> None:
         self._service = service
-        self._plan = plan
+        self.plan = plan
         self._expired = expired or ExpiredKeys()
         self._history = History()
 
@@ -38,7 +38,7 @@ class DynamoDbFaults:
             return whole(self._service.passed_on(request))
         call = self._service.empty_pages.translated(call)
         seen = self._history.see(call.operation, fingerprint=call.fingerprint)
-        rule = self._plan.strike(seen)
+        rule = self.plan.strike(seen)
         if rule is not None and rule.kind == EXPIRED:
             self._expired.expire(request.access_key)
             rule = None
@@ -52,8 +52,8 @@ class DynamoDbFaults:
 
     def _break(self, call: DynamoDbCall, rule: FaultRule, seen: Seen) -> Delivery:
         self._service.ledger.add(call.operation, table=call.table, outcome=rule.kind)
-        exchange = Exchange(call, self._service, rule, dice(self._plan.seed, rule.kind, seen),
-                            hot=self._plan.seed % HOT_SHARE)
+        exchange = Exchange(call, self._service, rule, dice(self.plan.seed, rule.kind, seen),
+                            hot=self.plan.seed % HOT_SHARE)
         return STRIKES[rule.kind](exchange)
 
 

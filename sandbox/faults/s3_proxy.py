@@ -25,7 +25,7 @@ class S3Faults:
 
     def __init__(self, service: S3Service, plan: FaultPlan, *, expired: ExpiredKeys | None = None) -> None:
         self._service = service
-        self._plan = plan
+        self.plan = plan
         self._expired = expired or ExpiredKeys()
         self._history = History()
         self._victim: str | None = None
@@ -34,7 +34,7 @@ class S3Faults:
         """The true reply, or what the plan makes of it; the ledger names every fault."""
         call = read_call(request)
         seen = self._history.see(call.operation, fingerprint=call.fingerprint)
-        rule = self._plan.strike(seen)
+        rule = self.plan.strike(seen)
         if rule is not None and rule.kind == EXPIRED:
             self._expired.expire(request.access_key)
             rule = None
@@ -57,7 +57,7 @@ class S3Faults:
 
     def _break(self, call: S3Call, rule: FaultRule, seen: Seen) -> Delivery:
         self._service.ledger.add(call.operation, table=call.bucket, outcome=rule.kind)
-        return STRIKES[rule.kind](Exchange(call, self._service, rule, dice(self._plan.seed, rule.kind, seen)))
+        return STRIKES[rule.kind](Exchange(call, self._service, rule, dice(self.plan.seed, rule.kind, seen)))
 
 
 def s3_proxy(upstream_url: str, plan: FaultPlan, *, ledger: Ledger, owners: dict[str, str] | None = None,
