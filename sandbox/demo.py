@@ -188,8 +188,8 @@ class Demo:
 
 def job_results(result: dict[str, Any]) -> list[dict[str, Any]]:
     """The jobs' own results inside the launcher's."""
-    jobs = [job["result"] for job in result["jobs"]]
-    return [table for job in jobs for table in job.get("tables", [job])]
+    records = [job["record"] for job in result["tables"]]
+    return [table for record in records for table in record.get("tables", [record])]
 
 
 def export_row(job: dict[str, Any]) -> Row:

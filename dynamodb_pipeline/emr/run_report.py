@@ -99,8 +99,14 @@ def _result_json(result: JobResult) -> dict[str, Any]:
         "step_state": result.step.state,
         "exit_code": int(result.exit_code),
         "error": result.error,
+        **_where(result.record),
         "record": result.record,
     }
+
+
+def _where(record: dict[str, Any]) -> dict[str, Any]:
+    """The finished folder of an export, which is what the next command needs."""
+    return {"export_uri": record["export_uri"]} if record.get("export_uri") else {}
 
 
 def _advice(report: RunReport) -> list[str]:
