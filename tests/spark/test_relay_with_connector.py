@@ -1,0 +1,132 @@
+"""AWS's connector and its SDK with our relay as their endpoint: signatures, long waits, the end of a run."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from dynamodb_pipeline.transfer.spark_session import find_jar
+from sandbox.processes import PROJECT
+from sandbox.stack import Sandbox
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.spark, pytest.mark.slow]
+
+ITEM_COUNT = 400
+SDK_READ_TIMEOUT_S = 30  # AWS SDK for Java 2, Apache client
+HELD_S = SDK_READ_TIMEOUT_S + 8
+
+# Runs in a process of its own, for a JVM cannot be had twice in one. Prints one JSON line per case.
+SCRIPT = """
+import itertools, json, sys, threading, time
+import boto3
+from dynamodb_pipeline.transfer.connector import ConnectorRead, line_groups, read_partition
+from dynamodb_pipeline.transfer.coordination import Grant, RunStopped
+from dynamodb_pipeline.transfer.credentials import credentials_of
+from dynamodb_pipeline.transfer.relay import Relay, listen
+from dynamodb_pipeline.transfer.relay_desk import RelayDesk, RelayPlan
+from dynamodb_pipeline.transfer.relay_process import RelayKeys
+from dynamodb_pipeline.transfer.spark_session import start_session
+from dynamodb_pipeline.transfer.wire import DynamoDbWire, Endpoint
+
+table, jar, item_count, held_s = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+
+class Grants:
+    def __init__(self, before):
+        self.before, self.numbers = before, itertools.count()
+    def reserve(self, estimate):
+        number = next(self.numbers)
+        self.before(number)
+        return Grant(number)
+    def units_cap(self, resource="table"):
+        return 20.0
+    def settle(self, grant, consumed, *, throttled=False): pass
+    def forfeit(self, grant): pass
+    def close(self): pass
+
+def hold(number):
+    if number == 0:
+        time.sleep(held_s)
+
+def stop(number):
+    raise RunStopped("cancelled by its owner")
+
+session = boto3.Session()
+client = session.client("dynamodb")
+wire = DynamoDbWire(Endpoint.from_client(client), credentials_of(session))
+sc = start_session("relay", jar=jar, local=True, tasks=2).sparkContext
+
+def lines(secret, keys, relay):
+    read = ConnectorRead(table=table, region=session.region_name, splits=2, segments=4, rate_rcu=1_000_000,
+                         average_item_bytes=500.0, item_count=item_count, table_bytes=500 * item_count,
+                         endpoint=relay.endpoint, keys=(keys.access_key, secret))
+    return line_groups(sc, read).mapPartitions(lambda groups: [sum(n for _, n in read_partition(groups))]).sum()
+
+def case(name, before, secret=None):
+    keys, grants = RelayKeys.new(), Grants(before)
+    started = time.monotonic()
+    with Relay(RelayDesk(wire, RelayPlan(table, keys)), lambda: grants, listener=listen()) as relay:
+        try:
+            result = {"lines": lines(secret or keys.secret_key, keys, relay)}
+        except Exception as error:
+            result = {"error": str(error)}
+    seconds = time.monotonic() - started
+    print(json.dumps({"case": name, "seconds": seconds, "grants": next(grants.numbers), **result}), flush=True)
+
+case("plain", lambda number: None)
+case("held", hold)
+case("stopped", stop)
+case("wrong secret", lambda number: None, secret="guessed")
+"""
+
+
+@pytest.fixture(scope="module")
+def cases(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
+    client = sandbox.client("dynamodb")
+    table = f"relay-{secrets.token_hex(4)}"
+    client.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "Id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "Id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1})
+    for number in range(ITEM_COUNT):
+        client.put_item(TableName=table, Item={"Id": {"S": str(number)}, "text": {"S": "\u20ac" * 150}})
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, table, find_jar(None), str(ITEM_COUNT), str(HELD_S)],
+        env=sandbox.process_env(PYTHONPATH=str(PROJECT)),
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=250,
+        check=True,
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return {case["case"]: case for case in found}
+
+
+def test_connector_reads_every_item_through_the_relay(cases: dict[str, dict[str, Any]]) -> None:
+    assert cases["plain"]["lines"] == ITEM_COUNT
+
+
+def test_request_that_waits_longer_than_the_sdk_would_read_is_answered_once(cases: dict[str, dict[str, Any]]) -> None:
+    """Without interim replies the SDK gives up after 30 s and asks again, at the end of the queue."""
+    held = cases["held"]
+    assert held["seconds"] > HELD_S
+    assert (held["lines"], held["grants"]) == (ITEM_COUNT, cases["plain"]["grants"])
+
+
+def test_end_of_the_run_ends_the_connector_at_once(cases: dict[str, dict[str, Any]]) -> None:
+    """Its retry loop would go on for ten minutes after any error it takes for a passing one."""
+    assert "run stopped: cancelled by its owner" in cases["stopped"]["error"]
+    assert cases["stopped"]["seconds"] < 60
+
+
+def test_connector_with_another_secret_is_turned_away_at_once(cases: dict[str, dict[str, Any]]) -> None:
+    assert "the signature does not match" in cases["wrong secret"]["error"]
+    assert cases["wrong secret"]["seconds"] < 60
+    assert cases["wrong secret"]["grants"] == 0
