@@ -32,7 +32,8 @@ def ensure_boto3() -> None:
         return
     bundle = bundle_path()
     if bundle is None:
-        msg = f"{sys.executable} has no boto3 and this is not the bundle zip; pass --py-files dynamodb_pipeline.zip (make bundle)"
+        remedy = "pass --py-files dynamodb_pipeline.zip (make bundle)"
+        msg = f"{sys.executable} has no boto3 and this is not the bundle zip; {remedy}"
         raise PreconditionError(msg)
     sys.path.append(str(unpack_vendor(bundle)))
     importlib.invalidate_caches()

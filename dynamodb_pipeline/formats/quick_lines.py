@@ -105,13 +105,15 @@ def _list(content: Any, tags: Tags) -> list[Any]:
 def _set(content: Any, _: Tags) -> list[Any]:
     if content.__class__ is not list or any(element.__class__ is not str for element in content):
         raise _IrregularError
-    return content
+    texts: list[Any] = content
+    return texts
 
 
 def _bool(content: Any, _: Tags) -> bool:
     if content.__class__ is not bool:
         raise _IrregularError
-    return content
+    flag: bool = content
+    return flag
 
 
 def _spellings(*spell: Callable[[str], str]) -> dict[str, tuple[str, _Convert | None]]:

@@ -75,7 +75,8 @@ def _value(value: Any, spelling: Spelling) -> dict[str, Any]:
 
 def _text(content: Any, _: Spelling) -> str:
     if content.__class__ is str:  # a bare number is another class
-        return content
+        text: str = content
+        return text
     reason = "text expected under this tag"
     raise ItemError(reason)
 
@@ -89,7 +90,8 @@ def _number(content: Any, _: Spelling) -> str:
 
 def _flag(content: Any, _: Spelling) -> bool:
     if content.__class__ is bool:
-        return content
+        flag: bool = content
+        return flag
     reason = "true or false expected under this tag"
     raise ItemError(reason)
 

@@ -163,7 +163,8 @@ _NESTING: dict[str, Callable[[Any, int], int]] = {"L": _list_size, "M": _map_siz
 
 def _text(content: Any) -> str:
     if content.__class__ is str:  # neither a bare number nor any other kind of str
-        return content
+        text: str = content
+        return text
     reason = "text expected"
     raise ItemError(reason)
 

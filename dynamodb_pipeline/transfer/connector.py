@@ -96,7 +96,7 @@ def splits_for(*, slots: int, rate_rcu: float, metered_by_relay: bool) -> int:
 
 
 def segments_for(*, splits: int, table_bytes: int) -> int:
-    """A whole multiple of `splits`; about 1 per GiB like the template's tool, at least 2 a split so that tails are short."""
+    """A whole multiple of `splits`; about 1 per GiB like the template's tool, at least 2 a split: tails stay short."""
     gib = table_bytes // 2**30
     per_split = max(2, -(-gib // splits))
     return min(MAX_SEGMENTS, per_split * splits)

@@ -173,7 +173,8 @@ def test_damaged_export_is_refused_before_the_first_write(sandbox: Sandbox, buck
     if damage == "delete":
         s3.delete_object(Bucket=bucket, Key=prefix + name)
     else:
-        changed = {"flip": data[:40] + bytes([data[40] ^ 1]) + data[41:], "truncate": data[:-1], "swap": folder[files[1]]}
+        flipped = data[:40] + bytes([data[40] ^ 1]) + data[41:]
+        changed = {"flip": flipped, "truncate": data[:-1], "swap": folder[files[1]]}
         s3.put_object(Bucket=bucket, Key=prefix + name, Body=changed[damage])
     target = make_table(sandbox)
 
