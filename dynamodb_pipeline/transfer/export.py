@@ -102,7 +102,7 @@ def export_table(ctx: RunContext, export: TableExport, engine: Engine) -> dict[s
     _check_table_still_there(ctx, table)
     _check_not_falsely_empty(ctx, export, outcome)
     record = _record(ctx, export, outcome, started_at=started_at)
-    publish(ctx.store, folder, record, lifetime=ctx.lifetime)
+    record = publish(ctx.store, folder, record, lifetime=ctx.lifetime)
     return _result(export, record, outcome, seconds=time.monotonic() - started)
 
 

@@ -16,26 +16,41 @@ from dynamodb_pipeline.transfer.run_folder import EXPORT_RECORD, MANIFEST, SUCCE
 from dynamodb_pipeline.transfer.s3_uri import S3Uri
 
 
-def publish(store: ObjectStore, folder: S3Uri, record: ExportRecord, *, lifetime: RunLifetime) -> str:
+def publish(store: ObjectStore, folder: S3Uri, record: ExportRecord, *, lifetime: RunLifetime) -> ExportRecord:
     """
-    Make the export in `folder` a finished one and return its address.
+    Make the export in `folder` a finished one and return its record.
+
+    That is `record`, or the one which an attempt of the same run had written before it died: all its files were whole
+    by then, so the manifest is made from it.
 
     Raises:
         PreconditionError: another run finished an export there meanwhile ("lost race").
         PipelineError: the run must stop; nothing was published.
     """
     lifetime.check()
-    _put(store, folder, EXPORT_RECORD, record.to_bytes())
+    kept = _keep_record(store, folder, record)
     lifetime.check()
-    _put(store, folder, MANIFEST, manifests.render(str(folder.child(f.name)) for f in record.files))
+    manifest = manifests.render(str(folder.child(f.name)) for f in kept.files)
+    if not put_once(store, str(folder.child(MANIFEST)), manifest):
+        raise _lost_race(folder, MANIFEST)
     store.put(str(folder.child(SUCCESS)), b"")
-    return str(folder)
+    return kept
 
 
-def _put(store: ObjectStore, folder: S3Uri, name: str, body: bytes) -> None:
-    if not put_once(store, str(folder.child(name)), body):
-        msg = f"lost race: another run has written {folder.child(name)}; this run's files are orphans, choose a new --output"
-        raise PreconditionError(msg)
+def _keep_record(store: ObjectStore, folder: S3Uri, record: ExportRecord) -> ExportRecord:
+    uri = str(folder.child(EXPORT_RECORD))
+    if put_once(store, uri, record.to_bytes()):
+        return record
+    kept = ExportRecord.from_bytes(store.get(uri), where=uri)
+    if kept.run_id != record.run_id:
+        raise _lost_race(folder, EXPORT_RECORD)
+    return kept
+
+
+def _lost_race(folder: S3Uri, name: str) -> PreconditionError:
+    return PreconditionError(
+        f"lost race: another run has written {folder.child(name)}; this run's files are orphans, choose a new --output"
+    )
 
 
 def finished_record(store: ObjectStore, folder: S3Uri) -> ExportRecord | None:
