@@ -1,8 +1,9 @@
 """
 `pipeline.toml`: every option of the command line, kept in a file. Flags win over the file.
 
-Top-level keys hold for every verb that has the option; a table named after a verb holds for that verb only. Keys are
-the options' own names without the dashes in front:
+Top-level keys hold for every verb that has the option; a table named after a verb holds for that verb only, and one
+named after a job also for the plan, preflight and schedule of that job. Keys are the options' own names without the
+dashes in front:
 
     region = "eu-west-1"
     logs = "s3://my-bucket/logs"
@@ -24,6 +25,8 @@ from dynamodb_pipeline.emr.secret_patterns import secret_problem
 from dynamodb_pipeline.errors import UsageError
 
 FILE_NAME = "pipeline.toml"
+VERBS_OF_JOBS = ("plan", "preflight", "schedule")
+RATES = ("throughput-percent", "read-units", "write-units")  # of which a command line takes one
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:
@@ -68,11 +71,27 @@ def words_with_settings(
     verb = words[0] if words else ""
     _refuse_unknown(settings, options=options, where=where)
     mine = options.get(verb, frozenset())
-    wanted = {key: value for key, value in settings.items() if not isinstance(value, Mapping) and f"--{key}" in mine}
-    wanted.update(settings.get(verb, {}))
-    given = {word.partition("=")[0] for word in words}
-    added = [part for key, value in wanted.items() if f"--{key}" not in given for part in _words(key, value)]
-    return (*words, *added)
+    wanted = {key: value for key, value in _of_verb(settings, words).items() if f"--{key}" in mine}
+    given = {word.partition("=")[0].removeprefix("--") for word in words}
+    given |= set(RATES) if given & set(RATES) else set()
+    return (*words, *(part for key, value in wanted.items() if key not in given for part in _words(key, value)))
+
+
+def _of_verb(settings: Mapping[str, Any], words: tuple[str, ...]) -> dict[str, Any]:
+    """The file's keys for this command line: its top, then the job's table, then the verb's own."""
+    top = {key: value for key, value in settings.items() if not isinstance(value, Mapping)}
+    job = words[1] if len(words) > 1 and words[0] in VERBS_OF_JOBS else ""
+    tables = [found for name in (job, *words[:1]) if isinstance(found := settings.get(name), Mapping)]
+    merged = dict(top)
+    for table in tables:
+        merged = _laid_over(merged, table)
+    return merged
+
+
+def _laid_over(below: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """`below` with the table's keys; a rate in the table replaces whatever rate is below it."""
+    kept = {key: value for key, value in below.items() if key not in RATES or not set(RATES) & set(table)}
+    return {**kept, **table}
 
 
 def _words(key: str, value: Any) -> list[str]:

@@ -209,6 +209,35 @@ def test_a_table_on_the_command_line_replaces_the_files_tables() -> None:
     assert words == ("export", "--table=C")
 
 
+JOB_OPTIONS = {
+    "export": frozenset({"--table", "--read-units", "--throughput-percent", "--local"}),
+    "plan": frozenset({"--table", "--config", "--read-units", "--throughput-percent"}),
+}
+
+
+def test_a_jobs_section_holds_for_its_plan_too_and_the_verbs_own_wins() -> None:
+    """`plan export` is about the export of the file; what plan has no option for is left out."""
+    settings = {"export": {"table": ["A", "B"], "local": True}, "plan": {"config": "m5"}}
+    words = words_with_settings(("plan", "export"), settings, options=JOB_OPTIONS, where="f")
+    assert words == ("plan", "export", "--table=A", "--table=B", "--config=m5")
+
+
+@pytest.mark.parametrize(
+    ("words", "added"),
+    [
+        (("export",), ("--read-units=7",)),
+        (("export", "--read-units=5"), ()),
+        (("export", "--throughput-percent", "10"), ()),
+        (("plan", "import"), ("--throughput-percent=25",)),
+    ],
+)
+def test_one_rate_replaces_the_other(words: tuple[str, ...], added: tuple[str, ...]) -> None:
+    """A percent in the file does not forbid units on the command line or in a section."""
+    settings = {"throughput-percent": 25, "export": {"read-units": 7}}
+    found = words_with_settings(words, settings, options=JOB_OPTIONS, where="f")
+    assert found == (*words, *added)
+
+
 def test_unknown_keys_are_all_named() -> None:
     settings = {"lgos": 1, "exprot": {}, "export": {"tabel": 1}}
     with pytest.raises(UsageError) as refused:
