@@ -8,6 +8,7 @@ with the driver's keys only where every endpoint is a loopback address (the sand
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,6 +55,7 @@ class AwsClients:
         import boto3
 
         self._clients: dict[tuple[str, str, int], Any] = {}
+        self._building = threading.Lock()  # a session is not made for several threads; its clients are
         keys = (settings.loopback_keys if settings else None) or (None, None, None)
         wanted = settings.region if settings else region
         self.session: Any = boto3.Session(
@@ -78,9 +80,10 @@ class AwsClients:
             attempts: how often a call is sent at most; 1 for calls that must never be repeated unseen.
         """
         place = (service, region or self.region, attempts or ATTEMPTS)
-        if place not in self._clients:
-            self._clients[place] = self._build(*place)
-        return self._clients[place]
+        with self._building:
+            if place not in self._clients:
+                self._clients[place] = self._build(*place)
+            return self._clients[place]
 
     def _build(self, service: str, region: str, attempts: int) -> Any:
         from botocore.config import Config

@@ -18,7 +18,7 @@ from dynamodb_pipeline.formats.export_record import ExportRecord, FileRecord
 from dynamodb_pipeline.options import ExportSettings
 from dynamodb_pipeline.transfer.capacity import AllowedRate, RateChoice, read_rate
 from dynamodb_pipeline.transfer.context import RunContext
-from dynamodb_pipeline.transfer.engine import Engine
+from dynamodb_pipeline.transfer.engine import Engine, SparkEngine
 from dynamodb_pipeline.transfer.export_publish import finished_record, publish
 from dynamodb_pipeline.transfer.ledger import Ledger
 from dynamodb_pipeline.transfer.run_folder import Claim, claim_folder
@@ -78,7 +78,7 @@ def resolve(ctx: RunContext, settings: ExportSettings, name: str, *, folder: S3U
     refuse_unusable(table, purpose="export")
     choice = RateChoice.of(settings.rate.percent, settings.rate.units)
     options = (("ServerSideEncryption", "aws:kms"), ("SSEKMSKeyId", settings.sse_kms_key_id or ""))
-    worker = WorkerContext(ctx.clients.settings(), options if settings.sse_kms_key_id else ())
+    worker = WorkerContext(ctx.clients.settings(), options if settings.sse_kms_key_id else (), ctx.clients)
     return TableExport(table, folder, choice, settings, worker)
 
 
@@ -107,7 +107,7 @@ def export_table(ctx: RunContext, export: TableExport, engine: Engine) -> dict[s
 
 
 def _read(ctx: RunContext, export: TableExport, engine: Engine) -> ReadOutcome:
-    if export.settings.reader == "direct" or engine.name == "process":
+    if export.settings.reader == "direct" or not isinstance(engine, SparkEngine):
         from dynamodb_pipeline.transfer.export_direct import read_direct
 
         return read_direct(ctx, export, engine, ledger=ledger_of(ctx, export))

@@ -59,7 +59,7 @@ def resolve(ctx: RunContext, settings: ImportSettings) -> TableImport:
     )
     refuse_other_keys(source.key_schema, table.key_schema, table=table.name)
     choice = RateChoice.of(settings.rate.percent, settings.rate.units)
-    return TableImport(source, table, choice, settings, WorkerContext(ctx.clients.settings()))
+    return TableImport(source, table, choice, settings, WorkerContext(ctx.clients.settings(), shared=ctx.clients))
 
 
 def import_plan(ctx: RunContext, job: TableImport) -> ImportPlan:

@@ -16,14 +16,27 @@ from dynamodb_pipeline.transfer.wire import DynamoDbWire
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """Settings of AWS access and of stored objects, for a worker on any node."""
+    """
+    Settings of AWS access and of stored objects, for a worker on any node.
+
+    Attributes:
+        shared: the driver's own clients (`AwsClients`), for workers that are threads of its process: building new ones
+            costs each worker 0.3 s. They do not travel: a worker elsewhere builds its own.
+    """
 
     aws: AwsSettings
     put_options: tuple[tuple[str, str], ...] = field(default=())
+    shared: Any = field(default=None, compare=False, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "shared": None}
 
     def clients(self) -> AwsClients:
-        ensure_boto3()
-        return AwsClients(settings=self.aws)
+        if self.shared is None:
+            ensure_boto3()
+            return AwsClients(settings=self.aws)
+        shared: AwsClients = self.shared
+        return shared
 
     def store(self, clients: AwsClients) -> ObjectStore:
         return object_store(clients, put_options=dict(self.put_options))
