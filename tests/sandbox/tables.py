@@ -57,6 +57,8 @@ def make_table(
         ProvisionedThroughput={"ReadCapacityUnits": read_units, "WriteCapacityUnits": write_units},
         **extra,
     )
+    while client.describe_table(TableName=name)["Table"]["TableStatus"] != "ACTIVE":
+        continue  # the emulator takes a moment, but no time that would be worth sleeping
     return Table(client, name, keys)
 
 

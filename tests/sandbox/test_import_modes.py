@@ -1,0 +1,212 @@
+"""Import modes on the emulators: skip-existing, last-wins and mirror, their refusals, and how they are resumed."""
+
+from __future__ import annotations
+
+import pytest
+
+from dynamodb_pipeline.errors import ExitCode
+from sandbox.metering_proxy import MeteringProxy
+from sandbox.stack import Sandbox
+from tests.sandbox.backups import connector_lines, get_objects, put_backup
+from tests.sandbox.in_process import Pipeline
+from tests.sandbox.tables import NONE, Table, make_bucket, make_table, numbered
+
+pytestmark = pytest.mark.sandbox
+
+COMPOSITE = (("id", "S"), ("sort", "N"))
+WRITES = ("BatchWriteItem", "PutItem", "DeleteItem")
+
+
+@pytest.fixture(scope="module")
+def bucket(sandbox: Sandbox) -> str:
+    return make_bucket(sandbox)
+
+
+@pytest.fixture
+def pipeline(sandbox: Sandbox) -> Pipeline:
+    return Pipeline(sandbox)
+
+
+@pytest.fixture(scope="module")
+def baseline(sandbox: Sandbox, bucket: str) -> str:
+    """A backup of 40 items in two files."""
+    items = numbered(40)
+    files = {"one": connector_lines(items[:25]), "two": connector_lines(items[25:])}
+    return put_backup(sandbox, f"s3://{bucket}/baseline", files)
+
+
+def writes(proxy: MeteringProxy) -> list[str]:
+    return [call.operation for call in proxy.calls if call.operation in WRITES]
+
+
+def variants(key: str, *values: str) -> list[dict]:
+    return [{"id": {"S": key}, "v": {"S": value}} for value in values]
+
+
+def test_skip_existing_leaves_what_is_there(sandbox: Sandbox, baseline: str) -> None:
+    table = make_table(sandbox)
+    mine = [{"id": {"S": f"item-{n:06d}"}, "mine": {"BOOL": True}} for n in (0, 30)]
+    table.put(mine)
+    with MeteringProxy(sandbox.dynamodb_url) as proxy:
+        done = Pipeline(sandbox, proxy.url).import_into(table, baseline, "--skip-existing")
+        assert set(writes(proxy)) == {"PutItem"}
+    assert done.code == ExitCode.DONE, done.text
+    assert (done.result["items_written"], done.result["items_skipped"]) == (38, 2)
+    assert table.differences([*mine, *numbered(40)[1:30], *numbered(40)[31:]]) == NONE
+
+
+@pytest.fixture(scope="module")
+def colliding(sandbox: Sandbox, bucket: str) -> str:
+    """Keys that stand twice in a file, in two files, and once as `1` and once as `1.0`; the manifest lists b first."""
+    first = variants("in both", "b") + variants("twice in b", "b1", "b2") + variants("once", "b")
+    second = variants("in both", "a1") + variants("x", "a") + variants("in both", "a2")
+    return put_backup(sandbox, f"s3://{bucket}/colliding", {"b": connector_lines(first), "a": connector_lines(second)})
+
+
+def test_a_key_that_stands_twice_is_refused_with_both_places(sandbox: Sandbox, colliding: str) -> None:
+    table = make_table(sandbox)
+    with MeteringProxy(sandbox.dynamodb_url) as proxy:
+        done = Pipeline(sandbox, proxy.url).import_into(table, colliding)
+        assert writes(proxy) == []
+    assert done.code == ExitCode.INTEGRITY
+    error = done.result["error"]
+    in_b, in_both = (
+        f"{colliding}/b line 2 and at {colliding}/b line 3",
+        f"{colliding}/b line 1 and at {colliding}/a line 1",
+    )
+    assert in_b in error or in_both in error
+    assert "--duplicates last-wins" in error
+
+
+def test_last_wins_by_the_manifests_order_whatever_the_workers_do(
+    sandbox: Sandbox, colliding: str, pipeline: Pipeline
+) -> None:
+    table = make_table(sandbox)
+    done = pipeline.import_into(table, colliding, "--duplicates", "last-wins")
+    assert done.code == ExitCode.DONE, done.text
+    expected = [*variants("in both", "a2"), *variants("twice in b", "b2"), *variants("once", "b"), *variants("x", "a")]
+    assert table.differences(expected) == NONE
+    assert (done.result["items"], done.result["items_written"], done.result["duplicates_dropped"]) == (7, 4, 3)
+
+
+def test_last_wins_sees_one_key_in_two_spellings(sandbox: Sandbox, bucket: str, pipeline: Pipeline) -> None:
+    items = [{"id": {"S": "x"}, "sort": {"N": n}, "v": {"N": str(v)}} for v, n in enumerate(("1", "1.0", "10E-1", "2"))]
+    folder = put_backup(sandbox, f"s3://{bucket}/spellings", {"a": connector_lines(items)})
+    table = make_table(sandbox, COMPOSITE)
+    done = pipeline.import_into(table, folder, "--duplicates", "last-wins")
+    assert done.code == ExitCode.DONE, done.text
+    assert table.differences(items[2:]) == NONE
+
+
+def test_last_wins_is_resumed(sandbox: Sandbox, bucket: str, colliding: str, pipeline: Pipeline) -> None:
+    """The second run of the same id finds everything done and writes nothing."""
+    table, state = make_table(sandbox), ("--logs", f"s3://{bucket}/logs", "--run-id", "last-wins-1")
+    first = pipeline.import_into(table, colliding, "--duplicates", "last-wins", *state)
+    with MeteringProxy(sandbox.dynamodb_url) as proxy:
+        again = Pipeline(sandbox, proxy.url).import_into(table, colliding, "--duplicates", "last-wins", *state)
+        assert writes(proxy) == []
+    assert (first.code, again.code) == (ExitCode.DONE, ExitCode.DONE), again.text
+    assert again.result["items_written"] == first.result["items_written"] == 4
+    refused = pipeline.import_into(table, colliding, *state)
+    assert refused.code == ExitCode.PRECONDITION
+    assert "duplicates" in refused.result["error"]
+
+
+def extras(table: Table, count: int) -> None:
+    table.put([{"id": {"S": f"extra-{n}"}, "v": {"S": "x"}} for n in range(count)])
+
+
+def test_mirror_makes_the_table_what_the_export_is(sandbox: Sandbox, bucket: str) -> None:
+    source, target = make_table(sandbox), make_table(sandbox)
+    source.put(numbered(60))
+    Pipeline(sandbox).export(source, f"s3://{bucket}/mirrored")
+    target.put(numbered(70)[20:])
+    extras(target, 30)
+    with MeteringProxy(sandbox.dynamodb_url) as proxy:
+        pipeline = Pipeline(sandbox, proxy.url)
+        done = pipeline.import_into(target, f"s3://{bucket}/mirrored", "--mirror", "--yes", "--max-deletions", "50%")
+        first_write = min(number for number, call in enumerate(proxy.calls) if call.operation in WRITES)
+        last_scan = max(number for number, call in enumerate(proxy.calls) if call.operation == "Scan")
+        scanned, written = proxy.units(operation="Scan"), proxy.units(operation="BatchWriteItem")
+    assert done.code == ExitCode.DONE, done.text
+    assert target.differences(numbered(60)) == NONE
+    assert (done.result["table_items_before"], done.result["deletions_planned"]) == (80, 40)
+    assert (done.result["items_deleted"], done.result["items_written"]) == (40, 60)
+    assert last_scan < first_write
+    assert done.result["read_units_consumed"] == scanned
+    assert done.result["write_units_consumed"] + done.result["delete_units_consumed"] == written
+    assert "40 of them are not in the export" in done.text
+
+
+def test_mirror_over_its_cap_writes_and_deletes_nothing(sandbox: Sandbox, baseline: str) -> None:
+    table = make_table(sandbox)
+    extras(table, 12)
+    before = table.by_key()
+    with MeteringProxy(sandbox.dynamodb_url) as proxy:
+        pipeline = Pipeline(sandbox, proxy.url)
+        for cap in ("10%", "11"):
+            done = pipeline.import_into(table, baseline, "--mirror", "--yes", "--max-deletions", cap)
+            assert done.code == ExitCode.PRECONDITION
+            assert "12 of them are not in the export" in done.result["error"]
+        assert writes(proxy) == []
+    assert table.by_key() == before
+
+
+def test_mirror_needs_a_yes_and_excludes_other_modes(baseline: str, pipeline: Pipeline) -> None:
+    for words, named in (
+        ((), "--yes"),
+        (("--yes", "--skip-existing"), "--skip-existing"),
+        (("--yes", "--set-aside", "s3://bucket/aside"), "--set-aside"),
+    ):
+        done = pipeline.import_into(Table(None, "Any", ()), baseline, "--mirror", *words)
+        assert done.code == ExitCode.USAGE
+        assert named in done.text
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(sandbox: Sandbox, baseline: str) -> None:
+    table = make_table(sandbox)
+    extras(table, 3)
+    with MeteringProxy(sandbox.dynamodb_url) as proxy:
+        pipeline = Pipeline(sandbox, proxy.url)
+        done = pipeline.import_into(table, baseline, "--mirror", "--dry-run", "--max-deletions", "3")
+        assert writes(proxy) == []
+    assert done.code == ExitCode.DONE, done.text
+    assert (done.result["deletions_planned"], done.result["items_written"]) == (3, 0)
+
+
+def test_a_resumed_mirror_keeps_to_the_cap_of_the_whole_run(sandbox: Sandbox, bucket: str, baseline: str) -> None:
+    """What an attempt deleted counts against the cap of the next: 5 and then 6 are more than 10."""
+    table, pipeline = make_table(sandbox), Pipeline(sandbox)
+    state = ("--logs", f"s3://{bucket}/logs", "--run-id", "mirror-1", "--mirror", "--yes", "--max-deletions", "10")
+    extras(table, 5)
+    first = pipeline.import_into(table, baseline, *state)
+    assert (first.code, first.result["items_deleted"]) == (ExitCode.DONE, 5), first.text
+    extras(table, 6)
+    refused = pipeline.import_into(table, baseline, *state)
+    assert refused.code == ExitCode.PRECONDITION
+    assert "11 of them are not in the export" in refused.result["error"]
+    for number in range(2):
+        table.client.delete_item(TableName=table.name, Key={"id": {"S": f"extra-{number}"}})
+    again = pipeline.import_into(table, baseline, *state)
+    assert (again.code, again.result["items_deleted"]) == (ExitCode.DONE, 9), again.text
+    assert table.differences(numbered(40)) == NONE
+
+
+@pytest.mark.parametrize("kind", ["N", "B"])
+def test_mirror_deletes_keys_of_every_type(sandbox: Sandbox, bucket: str, pipeline: Pipeline, kind: str) -> None:
+    keep, extra = {"N": ("1.50", "-7E+20"), "B": ("aGk=", "AP8=")}[kind]
+    table = make_table(sandbox, (("id", "S"), ("sort", kind)))
+    kept = {"id": {"S": 'quote " and \u2028'}, "sort": {kind: keep}}
+    table.put([kept, {"id": {"S": 'quote " and \u2028'}, "sort": {kind: extra}}])
+    folder = put_backup(sandbox, f"s3://{bucket}/types-{kind}", {"a": connector_lines([kept])})
+    done = pipeline.import_into(table, folder, "--mirror", "--yes", "--max-deletions", "1")
+    assert (done.code, done.result["items_deleted"]) == (ExitCode.DONE, 1), done.text
+    assert table.differences([kept]) == NONE
+
+
+def test_state_of_a_run_holds_no_keys(sandbox: Sandbox, bucket: str, baseline: str, pipeline: Pipeline) -> None:
+    table = make_table(sandbox)
+    extras(table, 2)
+    state = ("--logs", f"s3://{bucket}/quiet", "--mirror", "--yes", "--max-deletions", "2")
+    assert pipeline.import_into(table, baseline, *state).code == ExitCode.DONE
+    assert b"extra-" not in b"".join(get_objects(sandbox, f"s3://{bucket}/quiet").values())
