@@ -352,7 +352,7 @@ def refuse_secrets(argv: Sequence[str]) -> None:
         UsageError: an AWS access key id stands in an argument; step arguments are readable by many.
     """
     if any(ACCESS_KEY.search(word) for word in argv):
-        msg = "an AWS access key stands in the arguments; remove and rotate it: credentials come from the usual chain only"
+        msg = "an AWS access key stands in the arguments; remove and rotate it: the usual credential chain is used"
         raise UsageError(msg)
 
 
