@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from benchmarks.replay_replies import REGION
 from sandbox.faults.ledger import LedgerRow, rows_from_json
 
 PROJECT = Path(__file__).parents[1]
+PYTHON = sys.executable
 TIMEOUT_S = 60.0
 
 
@@ -78,11 +80,15 @@ class Servers:
             "PYTHONPATH": str(PROJECT),
         }
 
+    def process_env(self) -> dict[str, str]:
+        """`env` over this process's own environment."""
+        return {**os.environ, **self.env}
+
 
 @contextmanager
 def running(module: str, *options: str) -> Iterator[Server]:
     """A server of this package as a process."""
-    command = [sys.executable, "-m", module, *options]
+    command = [PYTHON, "-m", module, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
