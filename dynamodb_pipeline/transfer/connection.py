@@ -92,6 +92,13 @@ def tls_context() -> ssl.SSLContext:
     return context
 
 
+def has_news(sock: socket.socket) -> bool:
+    """True when something can be read at once: bytes, or that the peer has closed."""
+    poll = select.poll()  # select() ends at file descriptor 1023
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 class Connection:
     """One connection: a request out, a reply in, over and over."""
 
@@ -126,7 +133,7 @@ class Connection:
 
     def is_stale(self) -> bool:
         """True when the server has closed it (or sent what nobody asked for) while it rested."""
-        return bool(select.select([self._sock], [], [], 0)[0])
+        return has_news(self._sock)
 
     def close(self) -> None:
         self._file.close()

@@ -32,9 +32,15 @@ class Credentials:
         Return the keys, renewed by botocore when they are about to expire.
 
         Raises:
-            DeniedError: none are configured.
+            DeniedError: they have expired and cannot be renewed.
         """
-        keys: KeyPair = self._loaded.get_frozen_credentials()
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            keys: KeyPair = self._loaded.get_frozen_credentials()
+        except (BotoCoreError, ClientError) as err:
+            msg = f"AWS credentials cannot be renewed: {err}"
+            raise DeniedError(msg) from err
         return keys
 
     def refresh(self, refused_key_id: str) -> bool:

@@ -9,11 +9,11 @@ pair made for the run, good for nothing but this relay; whoever signs with anyth
 
 from __future__ import annotations
 
-import select
 import socket
 import threading
 from typing import Callable
 
+from dynamodb_pipeline.transfer.connection import has_news
 from dynamodb_pipeline.transfer.coordination import CoordinatorClient
 from dynamodb_pipeline.transfer.http1 import MessageError, read_message
 from dynamodb_pipeline.transfer.metered_scan import ClientGone
@@ -127,7 +127,7 @@ class RelayClient:
 
     def is_gone(self) -> bool:
         """True when the client has closed its connection."""
-        if not select.select([self._connection], [], [], 0)[0]:
+        if not has_news(self._connection):
             return False
         try:
             return not self._connection.recv(1, socket.MSG_PEEK)

@@ -111,7 +111,7 @@ class DynamoDbWire:
             msg = f"{operation}: bad reply: {err}"
             raise BadReply(msg, code="bad reply") from err
         except OSError as err:
-            msg = f"{operation}: no reply from {self._endpoint.authority}: {err or type(err).__name__}"
+            msg = f"{operation}: no reply from {self._endpoint.authority}: {str(err) or type(err).__name__}"
             raise Transient(msg, code=type(err).__name__) from err
         return checked_reply(operation, message, now_s=self._now())
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import boto3
 import botocore.session
 import pytest
+from botocore.exceptions import CredentialRetrievalError
 
-from dynamodb_pipeline.errors import DeniedError
+from dynamodb_pipeline.errors import DeniedError, ExitCode
 from dynamodb_pipeline.transfer.credentials import Credentials, credentials_of
 from tests.unit.transfer.wire_fixtures import REGION, Held, Keys
 
@@ -50,3 +51,13 @@ def test_renewal_by_another_thread_is_not_made_twice():
     assert found.refresh("A")
     assert found.refresh("A")
     assert found().access_key == "B"
+
+
+def test_renewal_that_fails_is_a_matter_of_credentials_and_no_bug():
+    class Broken:
+        def get_frozen_credentials(self):
+            raise CredentialRetrievalError(provider="iam-role", error_msg="no answer")
+
+    with pytest.raises(DeniedError, match=r"cannot be renewed.*iam-role") as caught:
+        Credentials(Broken)()
+    assert caught.value.exit_code is ExitCode.DENIED
