@@ -14,9 +14,14 @@ from datetime import datetime
 from typing import NoReturn
 
 from dynamodb_pipeline.errors import UsageError
-from dynamodb_pipeline.transfer.run_folder import check_log_folder, check_table_name, parse_scheduled_time
+from dynamodb_pipeline.transfer.run_folder import (
+    check_log_folder,
+    check_set_aside,
+    check_table_name,
+    parse_scheduled_time,
+)
 from dynamodb_pipeline.transfer.run_record import check_run_id
-from dynamodb_pipeline.transfer.s3_uri import S3Uri
+from dynamodb_pipeline.transfer.s3_uri import S3Uri, is_s3
 
 DEFAULT_PERCENT = "25"
 DEFAULT_TIMEOUT = "12h"
@@ -427,7 +432,7 @@ def export_settings(args: argparse.Namespace) -> ExportSettings:
     )
     moment = problems.attempt(lambda: parse_scheduled_time(args.scheduled_time)) if args.scheduled_time else None
     settings = ExportSettings(
-        common=common_settings(args, problems, outputs=[args.output] if args.output.startswith("s3://") else []),
+        common=common_settings(args, problems, outputs=[args.output] if is_s3(args.output) else []),
         rate=rate_settings(args, problems, option="--read-units"),
         tables=tuple(args.tables),
         output=args.output,
@@ -453,7 +458,7 @@ def import_settings(args: argparse.Namespace) -> ImportSettings:
     problems = Problems()
     problems.attempt(lambda: check_table_name(args.table))
     if args.set_aside is not None:
-        problems.attempt(lambda: S3Uri.parse(args.set_aside, option="--set-aside"))
+        problems.attempt(lambda: check_set_aside(args.set_aside, source=args.input))
     limit = problems.attempt(lambda: parse_max_set_aside(args.max_set_aside))
     deletions = problems.attempt(lambda: parse_max_set_aside(args.max_deletions))
     problems.require(not (args.mirror and args.skip_existing), "--mirror and --skip-existing exclude each other")
@@ -463,7 +468,7 @@ def import_settings(args: argparse.Namespace) -> ImportSettings:
         "--mirror and --set-aside exclude each other: an item that is bad in the export would be deleted in the table",
     )
     settings = ImportSettings(
-        common=common_settings(args, problems),
+        common=common_settings(args, problems, outputs=[args.input] if is_s3(args.input) else []),
         rate=rate_settings(args, problems, option="--write-units"),
         table=args.table,
         input=args.input,

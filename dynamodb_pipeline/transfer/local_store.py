@@ -17,6 +17,7 @@ from dynamodb_pipeline.transfer.object_store import (
     ObjectMissingError,
     ObjectStore,
 )
+from dynamodb_pipeline.transfer.s3_uri import is_s3
 
 
 class LocalObjectStore:
@@ -69,7 +70,7 @@ class AnyObjectStore:
         self._s3, self._local = s3, local or LocalObjectStore()
 
     def _of(self, uri: str) -> ObjectStore:
-        return self._s3 if uri.startswith(("s3://", "s3a://", "s3n://")) else self._local
+        return self._s3 if is_s3(uri) else self._local
 
     def get(self, uri: str, *, etag: str | None = None) -> bytes:
         return self._of(uri).get(uri, etag=etag)

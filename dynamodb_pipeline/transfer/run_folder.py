@@ -16,7 +16,7 @@ from shlex import quote
 
 from dynamodb_pipeline.errors import PreconditionError, UsageError
 from dynamodb_pipeline.transfer.object_store import ObjectMissingError, ObjectStore, put_once
-from dynamodb_pipeline.transfer.s3_uri import S3Uri
+from dynamodb_pipeline.transfer.s3_uri import S3Uri, is_s3
 
 MANIFEST = "manifest"
 NATIVE_SUMMARY = "manifest-summary.json"  # of DynamoDB's own export to S3
@@ -218,6 +218,20 @@ def check_log_folder(logs: str, *, outputs: Iterable[str]) -> S3Uri:
             msg = f"--logs {logs} lies inside the export folder {output}, where an import would read it as data"
             raise UsageError(msg)
     return folder
+
+
+def check_set_aside(folder: str, *, source: str) -> S3Uri:
+    """
+    The folder for bad items, refused when it lies inside what is imported.
+
+    Raises:
+        UsageError: names the option and the rule.
+    """
+    where = S3Uri.parse(folder, option="--set-aside").folder
+    if is_s3(source) and S3Uri.parse(source).folder.key and S3Uri.parse(source).holds(where):
+        msg = f"--set-aside {folder} lies inside {source}, where an import would read it as data"
+        raise UsageError(msg)
+    return where
 
 
 def check_table_name(name: str) -> str:

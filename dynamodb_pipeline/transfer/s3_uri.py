@@ -13,6 +13,11 @@ BUCKET = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$")
 SCHEMES = ("s3://", "s3a://", "s3n://")
 
 
+def is_s3(address: str) -> bool:
+    """True for an address in S3, False for a path of this machine."""
+    return address.startswith(SCHEMES)
+
+
 @dataclass(frozen=True)
 class S3Uri:
     """`s3://bucket/key`; a folder's key ends with `/` or is empty (the bucket's top)."""
