@@ -18,8 +18,9 @@ class Credentials:
     """
     A callable that returns the present key pair; thread-safe.
 
-    Args: load: returns botocore credentials (anything with `get_frozen_credentials()`), or None when there
-        are none; called once at first and again for every forced renewal.
+    Args:
+        load: returns botocore credentials (anything with `get_frozen_credentials()`), or None when there are none;
+            called once at first and again for every forced renewal.
     """
 
     def __init__(self, load: Callable[[], Any]) -> None:

@@ -1,9 +1,8 @@
 """
 When a failed request is sent again, and when to give up.
 
-`RetryState` decides from numbers alone: kind of error, attempts so far, time. Delays are "full jitter": a
-random part of a limit that doubles up to a cap, so that workers which failed together do not return
-together. Every bound holds at
+`RetryState` decides from numbers alone: kind of error, attempts so far, time. Delays are "full jitter": a random part
+of a limit that doubles up to a cap, so that workers which failed together do not return together. Every bound holds at
 once: attempts per kind of error, total time, and time without progress.
 """
 

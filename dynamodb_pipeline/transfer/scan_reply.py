@@ -1,17 +1,14 @@
 """
 What a Scan reply says besides its items, found without parsing the items.
 
-A page of 1 MB takes 20 ms to parse and its lines can be made without that (formats.retag), so only the
-members around `Items` are parsed, from both ends of the body. This is exact and not a guess, for three
-reasons:
+A page of 1 MB takes 20 ms to parse and its lines can be made without that (formats.retag), so only the members around
+`Items` are parsed, from both ends of the body. This is exact and not a guess, for three reasons:
 
-- Inside a JSON string every quote is escaped, so the bytes `"Items":[` and `],"` hold real quotes wherever
-  they occur.
-- The first `"Items":[` is the reply's own member: before it stand only members without lists (a key has
-  none).
-- After a real list in an attribute value stands `}` (`{"L":[...]}`), so `],"` is either the end of Items,
-  or a quote that ends a string whose text ends in `],`. Taken for the end of Items, the latter leaves a
-  rest whose quotes are inside out, and such a rest never parses up to the end of the body.
+- Inside a JSON string every quote is escaped, so the bytes `"Items":[` and `],"` hold real quotes wherever they occur.
+- The first `"Items":[` is the reply's own member: those that can stand before it hold no lists.
+- After a real list in an attribute value stands `}` (`{"L":[...]}`), so `],"` is either the end of Items, or a quote
+  that ends a string whose text ends in `],`. Taken for the end of Items, the latter leaves a rest whose quotes are
+  inside out, and such a rest never parses up to the end of the body.
 
 Whatever does not fit exactly (blanks, another order of things, a member twice) is parsed whole.
 """
@@ -36,10 +33,11 @@ class ScanPage:
     """
     One page of a scan.
 
-    Attributes: body: the reply as it came; its Items are still to be read. count: how many items `Items`
-        must hold; to be compared by whoever reads them. last_evaluated_key: JSON of the key to go on from,
-        None at the end of the segment. A page may be empty and not the last. consumed: read units by
-        resource.
+    Attributes:
+        body: the reply as it came; its Items are still to be read.
+        count: how many items `Items` must hold; to be compared by whoever reads them.
+        last_evaluated_key: JSON of the key to go on from, None at the end of the segment. An empty page may have one.
+        consumed: read units by resource.
     """
 
     body: bytes
@@ -53,8 +51,8 @@ def scan_page_of(body: bytes) -> ScanPage:
     """
     Return the page a Scan reply holds.
 
-    Raises: BadReply: a required field is missing or of another type, or (if the body had to be parsed)
-        Count is wrong.
+    Raises:
+        BadReply: a required field is missing or of another type, or Count is wrong (when the body had to be parsed).
     """
     fields = members_around_items(body)
     if fields is None:
