@@ -10,7 +10,8 @@ UV_VERSION := 0.13.9
 
 # options of `make export`, `make import` and `make verify`; what is left out comes from pipeline.toml or the default
 table_options = $(foreach table,$(TABLES),--table $(table))
-run_options = $(if $(PERCENT),--throughput-percent $(PERCENT)) $(if $(LOCAL),--local) $(ARGS)
+place_options = $(if $(REGION),--region $(REGION)) $(if $(LOGS),--logs '$(LOGS)') $(if $(CONFIG),--config '$(CONFIG)')
+run_options = $(if $(PERCENT),--throughput-percent $(PERCENT)) $(place_options) $(if $(LOCAL),--local) $(ARGS)
 needs = $(if $(LOCAL),setup,.build/package)
 
 .DEFAULT_GOAL := help
@@ -34,11 +35,11 @@ demo: setup ## Export and import a table on this machine, and show what happened
 ##@ Work with tables
 
 .PHONY: export
-export: $(needs) ## Export tables: TABLES="Forum Thread" OUTPUT=s3://bucket/folder [PERCENT=25] [LOCAL=1] [ARGS=...]
+export: $(needs) ## Export tables: TABLES="Forum Thread" OUTPUT=s3://bucket/folder [PERCENT=25] [REGION=] [LOGS=] [CONFIG=m5] [LOCAL=1] [ARGS=...]
 	$(PIPELINE) export $(table_options) $(if $(OUTPUT),--output '$(OUTPUT)') $(run_options)
 
 .PHONY: import
-import: $(needs) ## Import into a table: TABLE=Forum INPUT=s3://bucket/folder [PERCENT=25] [LOCAL=1] [ARGS=...]
+import: $(needs) ## Import into a table: TABLE=Forum INPUT=s3://bucket/folder [PERCENT=25] [REGION=] [LOGS=] [CONFIG=m5] [LOCAL=1] [ARGS=...]
 	$(PIPELINE) import $(if $(TABLE),--table $(TABLE)) $(if $(INPUT),--input '$(INPUT)') $(run_options)
 
 .PHONY: verify
