@@ -2,9 +2,9 @@
 HTTP/1.1 messages with a Content-Length, read and written on a socket.
 
 Why not `http.client` and `http.server`: they parse headers with the e-mail package and send head and body apart, which
-nearly doubles the CPU of a 28-KB request (benchmarks/wire_cost.py). What DynamoDB and its SDKs speak is a small part of HTTP:
-bodies have a length, nothing is compressed or chunked. Whatever else arrives is refused by name. This module knows
-nothing of AWS.
+nearly doubles the CPU of a 28-KB request (benchmarks/wire_cost.py). What DynamoDB and its SDKs speak is a small part of
+HTTP: bodies have a length, nothing is compressed or chunked. Whatever else arrives is refused by name. This module
+knows nothing of AWS.
 """
 
 from __future__ import annotations

@@ -120,10 +120,13 @@ def batch_write(
 
 def batch_body(table: str, puts: Sequence[bytes], deletes: Sequence[bytes]) -> bytes:
     """Return the JSON of a BatchWriteItem."""
-    requests = [b'{"PutRequest":{"Item":' + item + b"}}" for item in puts]
-    requests += [b'{"DeleteRequest":{"Key":' + key + b"}}" for key in deletes]
-    listed = b",".join(requests)
-    return b'{"ReturnConsumedCapacity":"INDEXES","RequestItems":{' + _json(table) + b":[" + listed + b"]}}"
+    start = b'{"ReturnConsumedCapacity":"INDEXES","RequestItems":{' + _json(table) + b":["
+    requests = [_listed(b'{"PutRequest":{"Item":', puts), _listed(b'{"DeleteRequest":{"Key":', deletes)]
+    return b"".join((start, b",".join(filter(None, requests)), b"]}}"))
+
+
+def _listed(opening: bytes, bodies: Sequence[bytes]) -> bytes:
+    return b"".join((opening, (b"}}," + opening).join(bodies), b"}}")) if bodies else b""
 
 
 def _unprocessed(fields: Mapping[str, Any], table: str) -> tuple[list[Any], list[Any]]:
