@@ -23,6 +23,7 @@ from dynamodb_pipeline.emr.document_arguments import policy_query, schedule_of
 from dynamodb_pipeline.emr.estimate import TableFacts
 from dynamodb_pipeline.emr.launch_arguments import RunStart, launch_of, prices_of
 from dynamodb_pipeline.transfer.capacity import AllowedRate, RateChoice, read_rate, write_rate
+from dynamodb_pipeline.transfer.export_tables import moment_of
 from dynamodb_pipeline.transfer.run_record import new_run_id
 from dynamodb_pipeline.transfer.table import TableDescription, describe
 
@@ -123,9 +124,10 @@ def described(settings: Any, clients: AwsClients) -> list[TableDescription]:
 
 
 def run_start(settings: Any, clients: AwsClients, tables: Sequence[TableDescription]) -> RunStart:
-    """Run id and the one moment that names all folders of the run."""
-    moment = getattr(settings, "scheduled_time", None) or datetime.now(timezone.utc)
-    run_id = settings.common.run_id or new_run_id(moment)
+    """Run id and the one moment that names all folders of the run; a resumed run keeps that of its id."""
+    scheduled = getattr(settings, "scheduled_time", None)
+    run_id = settings.common.run_id or new_run_id(scheduled or datetime.now(timezone.utc))
+    moment = scheduled or moment_of(run_id)
     sizes = {table.name: table.size_bytes for table in tables}
     return RunStart(run_id, clients.region, f"{moment:%Y-%m-%dT%H:%M:%SZ}", sizes)
 
