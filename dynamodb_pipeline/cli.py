@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from dynamodb_pipeline.options import Parser, refuse_secrets
 
 DESCRIPTION = "Export DynamoDB tables to S3 and import them back, at a throughput percentage that holds."
 BUNDLE_PATH = "dist/dynamodb_pipeline.zip"
+INSPECT_INTERVAL_S = 10.0
 HELP = {
     "export": "export one or several tables to S3",
     "import": "import an export into an existing table",
@@ -59,6 +61,7 @@ def build_parser() -> Parser:
         add_launcher_options(job)
         job.set_defaults(run=run_job, kind=kind, command=kind)
     add_verb_parsers(verbs, job_options={kind: add for kind, (add, _) in KINDS.items()}, parser_class=Parser)
+    _add_inspect(verbs)
     _add_bundle(verbs)
     return parser
 
@@ -109,6 +112,23 @@ def _add_local(parser: argparse.ArgumentParser) -> None:
         "--engine", choices=("spark", "process"), default="spark",
         help="of a --local run: spark (default), or process, which needs no Java and starts at once",
     )  # fmt: skip
+
+
+def _add_inspect(verbs: Any) -> None:
+    inspect = verbs.add_parser(
+        "inspect", help="look at any folder or file of items, without a table or cluster", allow_abbrev=False
+    )
+    inspect.add_argument("path", metavar="PATH", help="folder or single file: s3://bucket/... or a local path")
+    inspect.add_argument("--sample", metavar="N", type=int, default=0, help="show N items without their contents")
+    inspect.add_argument("--files", metavar="N", type=int, help="look into at most N files (default: all)")
+    inspect.add_argument("--json", action="store_true", help="only the JSON result, no table on stderr")
+    inspect.add_argument(
+        "--allow-bucket", metavar="BUCKET", action="append", default=[], dest="allow_buckets",
+        help="a manifest may name files in this other bucket",
+    )  # fmt: skip
+    inspect.add_argument("--region", metavar="REGION", help="of the first request; buckets' own regions are found")
+    inspect.add_argument("--bucket-owner", metavar="ACCOUNT", help="12-digit account that must own every bucket used")
+    inspect.set_defaults(run=run_inspect)
 
 
 def _add_bundle(verbs: Any) -> None:
@@ -167,6 +187,51 @@ def _agreed(kind: str, settings: Any) -> Any:
         msg = "not confirmed; nothing was written"
         raise PreconditionError(msg)
     return settings
+
+
+def run_inspect(args: argparse.Namespace) -> ExitCode:
+    """Look at files and say what they are."""
+    if args.sample < 0 or (args.files is not None and args.files < 1):
+        msg = f"--sample {args.sample} must be 0 or more, --files {args.files} 1 or more"
+        raise UsageError(msg)
+
+    def work() -> dict[str, Any]:
+        from dynamodb_pipeline.transfer.inspect_files import InspectOptions, inspect_path
+        from dynamodb_pipeline.transfer.inspect_report import inspection_facts, report
+
+        options = InspectOptions(args.sample, args.files, tuple(args.allow_buckets))
+        progress = (lambda _: None) if args.json else _inspect_progress(time.monotonic)
+        facts = inspection_facts(inspect_path(_store_for(args), args.path, options, progress=progress))
+        if not args.json:
+            write(report(facts))
+        return facts
+
+    return guarded("inspect", work, write=write)
+
+
+def _store_for(args: argparse.Namespace) -> Any:
+    """Where the path lies; a local one needs neither boto3 nor credentials."""
+    from dynamodb_pipeline.transfer.local_store import LocalObjectStore
+    from dynamodb_pipeline.transfer.s3_uri import is_s3
+
+    if not is_s3(args.path):
+        return LocalObjectStore()
+    from dynamodb_pipeline.aws_clients import AwsClients
+    from dynamodb_pipeline.transfer.worker_context import object_store
+
+    return object_store(AwsClients(args.region, bucket_owner=args.bucket_owner))
+
+
+def _inspect_progress(clock: Callable[[], float]) -> Callable[[Any], None]:
+    """Return what prints a line every ten seconds of a long look."""
+    last = [clock()]
+
+    def progress(found: Any) -> None:
+        if clock() - last[0] >= INSPECT_INTERVAL_S:
+            last[0] = clock()
+            write(f"{len(found.files)} of {len(found.source.files)} files, {found.schema.item_count:,} items\n")
+
+    return progress
 
 
 def run_bundle(args: argparse.Namespace) -> ExitCode:

@@ -243,10 +243,11 @@ def _is_data(info: ObjectInfo, prefix: str) -> bool:
 
 
 def _orphans(objects: Iterable[ObjectInfo], listed: set[str]) -> tuple[str, ...]:
-    return tuple(_data_names(o.uri for o in objects if o.uri not in listed))
+    return tuple(data_names(o.uri for o in objects if o.uri not in listed))
 
 
-def _data_names(uris: Iterable[str]) -> Iterator[str]:
+def data_names(uris: Iterable[str]) -> Iterator[str]:
+    """Of these addresses those whose names a data file may have."""
     for uri in uris:
         name = uri.rstrip("/").rpartition("/")[2]
         own = name.startswith(("_", ".", "manifest")) or name.endswith(MARKER_SUFFIX) or uri.endswith("/")
