@@ -1,0 +1,140 @@
+"""Reads README and docs for their tests: blocks, commands, tables, options."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import tomllib
+
+from dynamodb_pipeline import cli
+from dynamodb_pipeline.emr.settings_file import words_with_settings
+from dynamodb_pipeline.job_main import KINDS
+
+PROJECT = Path(__file__).parents[2]
+README = PROJECT / "README.md"
+DOCS = [
+    README,
+    PROJECT / "CHANGELOG.md",
+    *sorted((PROJECT / "docs").rglob("*.md")),
+    *(PROJECT / folder / "README.md" for folder in ("cluster_configs", "policies", "schedules")),
+]
+DECISIONS = sorted((PROJECT / "docs" / "decisions").glob("*.md"))
+MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^\.PHONY: (\S+)", MAKEFILE, re.MULTILINE))
+# Options of other programs that the documents show.
+FOREIGN_OPTIONS = {
+    *("--master", "--deploy-mode", "--conf", "--jars", "--py-files", "--packages", "--archives"),  # spark-submit
+    *("--stack-name", "--template-file", "--capabilities", "--bucket", "--cluster-ids", "--policy-document"),  # aws
+    *("--name", "--yarn", "--all", "--quick"),  # python -m sandbox, python -m benchmarks
+    "--help",
+}
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a document: its language and its text."""
+
+    where: str
+    language: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command line that a document shows, cut into words; `refused` when it shows what is refused (`|| ...`)."""
+
+    where: str
+    words: tuple[str, ...]
+    refused: bool
+
+    @property
+    def program(self) -> str:
+        return self.words[0].rpartition("/")[2]
+
+    def __str__(self) -> str:
+        return f"{self.where}: {shlex.join(self.words)}"
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PROJECT).as_posix()
+
+
+@cache
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def blocks(path: Path) -> Iterator[Block]:
+    for language, text in re.findall(r"^```([\w.-]*)\n(.*?)^```$", text_of(path), re.DOTALL | re.MULTILINE):
+        yield Block(name_of(path), language, text)
+
+
+def commands() -> Iterator[Command]:
+    """Every command of every shell block; lines with a place holder (...) show a form and are no commands."""
+    for block in (block for path in DOCS for block in blocks(path) if block.language in ("", "sh")):
+        text = re.sub(r"<<'EOF'\n.*?^EOF$", "", block.text, flags=re.DOTALL | re.MULTILINE).replace("\\\n", " ")
+        for line in text.splitlines():
+            if line.strip() and "..." not in line:
+                yield _command(block.where, shlex.split(line, comments=True))
+
+
+def _command(where: str, words: list[str]) -> Command:
+    end = next((number for number, word in enumerate(words) if word in (">", "|", "||", "&&")), len(words))
+    return Command(where, tuple(words[:end]), refused="||" in words)
+
+
+COMMANDS = [command for command in commands() if command.words]
+
+
+def commands_of(*programs: str) -> list[Command]:
+    return [command for command in COMMANDS if command.program in programs]
+
+
+def parsed(words: tuple[str, ...]) -> argparse.Namespace:
+    """The words as the command line takes them, the job's values checked as well."""
+    args = cli.build_parser().parse_args(list(words))
+    if getattr(args, "kind", None) in KINDS:
+        KINDS[args.kind][1](args)
+    return args
+
+
+def with_readme_settings(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words with the options of README's pipeline.toml, as a user of it would run them."""
+    options = cli.options_by_verb(cli.build_parser())
+    return words_with_settings(words, readme_settings(), options=options, where="README")
+
+
+def readme_settings() -> dict[str, object]:
+    (block,) = (block for block in blocks(README) if block.language == "toml")
+    return tomllib.loads(block.text)
+
+
+def section(path: Path, heading: str) -> str:
+    """The text below `## heading`, up to the next heading of that level."""
+    return text_of(path).partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def table_rows(text: str) -> list[list[str]]:
+    lines = (line for line in text.splitlines() if line.startswith("| "))
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def all_options() -> dict[str, set[str]]:
+    """Every option of the command line with the verbs that have it."""
+    found: dict[str, set[str]] = {}
+    for verb, names in cli.options_by_verb(cli.build_parser()).items():
+        for option in names - {"--help"}:
+            found.setdefault(option, set()).add(verb)
+    found["--version"] = set()
+    return found
+
+
+def options_in(text: str) -> set[str]:
+    return set(OPTION.findall(text))

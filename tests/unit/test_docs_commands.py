@@ -1,0 +1,106 @@
+"""Every command that README and docs show is one: it parses, its target exists, its variables are read."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.job_main import KINDS
+from dynamodb_pipeline.options import Parser
+from sandbox.__main__ import _parser as sandbox_parser
+from tests.unit.documents import (
+    DOCS,
+    MAKEFILE,
+    PROJECT,
+    TARGETS,
+    Command,
+    commands_of,
+    name_of,
+    parsed,
+    text_of,
+    with_readme_settings,
+)
+
+
+def test_the_documents_show_commands_of_every_kind() -> None:
+    verbs = {command.words[1] for command in commands_of("dynamodb-pipeline")}
+    assert verbs >= {*KINDS, "plan", "preflight", "policy", "schedule", "wait", "status", "logs", "terminate"}
+    assert len(commands_of("spark-submit")) >= 2
+    assert len(commands_of("make")) >= 10
+
+
+@pytest.mark.parametrize("command", commands_of("dynamodb-pipeline"), ids=str)
+def test_every_command_line_parses(command: Command) -> None:
+    with pytest.raises(UsageError) if command.refused else nullcontext():
+        parsed(with_readme_settings(command.words[1:]))
+
+
+@pytest.mark.parametrize("command", commands_of("spark-submit"), ids=str)
+def test_every_spark_submit_runs_a_job_with_its_options(command: Command) -> None:
+    (place,) = [number for number, word in enumerate(command.words) if word.endswith("_table.py")]
+    script = PROJECT / "jobs" / Path(command.words[place]).name
+    assert script.is_file()
+    add, check = KINDS[script.name.removesuffix("_table.py")]
+    parser = Parser(allow_abbrev=False)
+    add(parser)
+    check(parser.parse_args(command.words[place + 1 :]))
+
+
+@pytest.mark.parametrize("command", commands_of("make"), ids=str)
+def test_every_make_command_names_a_target_and_variables_it_reads(command: Command) -> None:
+    target, *variables = command.words[1:]
+    assert target in TARGETS
+    unknown = [word for word in variables if f"$({word.partition('=')[0]})" not in MAKEFILE]
+    assert unknown == []
+
+
+@pytest.mark.parametrize("command", [c for c in commands_of("make") if c.words[1] in KINDS], ids=str)
+def test_every_make_job_comes_to_a_command_line_that_parses(command: Command) -> None:
+    done = subprocess.run(["make", "-n", *command.words[1:]], capture_output=True, text=True, cwd=PROJECT, check=True)
+    words = shlex.split(done.stdout.splitlines()[-1])
+    assert words[0].endswith("dynamodb-pipeline")
+    parsed(with_readme_settings(tuple(words[1:])))
+
+
+def test_every_sandbox_command_parses() -> None:
+    shown = [words for path in DOCS for words in re.findall(r"python -m sandbox ((?:[a-z-]+ ?)+)", text_of(path))]
+    assert shown
+    for words in shown:
+        assert sandbox_parser().parse_args(words.split())
+
+
+def test_targets_named_in_the_text_exist() -> None:
+    """`make x` in running text or in a cron line, not only in blocks."""
+    named = {
+        (name_of(path), target)
+        for path in DOCS
+        for target in re.findall(r"(?:`|\b)make (?:-C \S+ )?([a-z][a-z0-9-]+)", _code_of(text_of(path)))
+    }
+    assert len(named) > 10
+    assert {(where, target) for where, target in named if target not in TARGETS} == set()
+
+
+def _code_of(text: str) -> str:
+    """Only what stands in back quotes or blocks: "make" is a word too."""
+    fenced = re.findall(r"^```[\w.-]*\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return "\n".join([*fenced, *re.findall(r"(`[^`\n]+`)", text)])
+
+
+def test_variables_of_make_named_in_cron_lines_are_read() -> None:
+    lines = [line for path in DOCS for line in text_of(path).splitlines() if re.search(r"\bmake -C \S+ ", line)]
+    assert lines
+    for line in lines:
+        variables = set(re.findall(r" ([A-Z]+)=", line))
+        assert {name for name in variables if f"$({name})" not in MAKEFILE} == set(), line
+
+
+def test_the_settings_file_shown_is_accepted_and_read_by_the_jobs() -> None:
+    args = parsed(with_readme_settings(("plan", "export")))
+    assert args.tables == ["Forum", "Thread", "Reply"]
+    assert args.logs.startswith("s3://")
