@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from tests.unit.documents import (
     text_of,
     with_readme_settings,
 )
+from tests.unit.make_command import make
 
 
 def test_the_documents_show_commands_of_every_kind() -> None:
@@ -62,8 +62,7 @@ def test_every_make_command_names_a_target_and_variables_it_reads(command: Comma
 
 @pytest.mark.parametrize("command", [c for c in commands_of("make") if c.words[1] in KINDS], ids=str)
 def test_every_make_job_comes_to_a_command_line_that_parses(command: Command) -> None:
-    done = subprocess.run(["make", "-n", *command.words[1:]], capture_output=True, text=True, cwd=PROJECT, check=True)
-    words = shlex.split(done.stdout.splitlines()[-1])
+    words = shlex.split(make("-n", *command.words[1:]).splitlines()[-1])
     assert words[0].endswith("dynamodb-pipeline")
     parsed(with_readme_settings(tuple(words[1:])))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.jars import JarFolders
+from tests.unit.make_command import make
 
 PROJECT = Path(__file__).parents[2]
 POM = "{http://maven.apache.org/POM/4.0.0}"
@@ -88,7 +89,7 @@ def test_a_changed_missing_or_added_jar_is_named(tmp_path: Path) -> None:
 
 
 def test_help_lists_every_target() -> None:
-    text = subprocess.run(["make", "-s"], capture_output=True, text=True, cwd=PROJECT, check=True).stdout
+    text = make("-s")
     listed = re.findall(r"^  make (\S+) +\S", text, re.MULTILINE)
     assert set(listed) >= TARGETS
     phony = re.findall(r"^\.PHONY: (\S+)", (PROJECT / "Makefile").read_text(), re.MULTILINE)
@@ -97,8 +98,7 @@ def test_help_lists_every_target() -> None:
 
 def dry_run(*arguments: str) -> str:
     """Return the last command `make` would run."""
-    command = ["make", "-n", *arguments]
-    output = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, check=True).stdout
+    output = make("-n", *arguments)
     return " ".join(output.splitlines()[-1].split())
 
 

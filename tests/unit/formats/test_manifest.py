@@ -20,8 +20,9 @@ TWO_FILES = (
     b'{"url":"s3://b/f/92dd1414-a049-4c68-88fb-a23acd44907e","mandatory":true}\n'
     b"]}"
 )
+# One digit, so that no %XX in a name decodes to a control character or another `%`, which `render` refuses.
 keys = st.lists(
-    st.text(st.sampled_from("abcXYZ019-_.~ +=&%'()é日\u2028\u00a0\U0001f600"), min_size=1, max_size=6)
+    st.text(st.sampled_from("abcXYZ6-_.~ +=&%'()é日\u2028\u00a0\U0001f600"), min_size=1, max_size=6)
     .map(str.strip)
     .filter(lambda part: part not in {"", ".", ".."}),
     min_size=1,
