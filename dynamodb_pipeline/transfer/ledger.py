@@ -7,14 +7,16 @@ depends on; a resume with any difference is refused instead of guessed at.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
-from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.transfer.object_store import AlreadyExistsError, ObjectMissingError, ObjectStore
 from dynamodb_pipeline.transfer.run_folder import join
 
 HEADER = "header.json"
+READ_ATTEMPTS = 2  # damage on the way heals by itself
 
 
 class Ledger:
@@ -43,9 +45,9 @@ class Ledger:
         if self._folder is None:
             return {}
         try:
-            self._store.put(join(self._folder, HEADER), _dump(header), if_absent=True)
+            self._store.put(join(self._folder, HEADER), _sealed(HEADER, header), if_absent=True)
         except AlreadyExistsError:
-            self._compare(json.loads(self._store.get(join(self._folder, HEADER))), header)
+            self._compare(self._load(HEADER), header)
             return self._entries()
         return {}
 
@@ -54,24 +56,34 @@ class Ledger:
         if self._folder is None:
             return None
         try:
-            found: dict[str, Any] = json.loads(self._store.get(join(self._folder, HEADER)))
+            return self._load(HEADER)
         except ObjectMissingError:
             return None
-        return found
 
     def add(self, entry_id: str, record: dict[str, Any]) -> None:
         """Note `entry_id` as finished; a second note of the same id changes nothing."""
         if self._folder is None:
             return
         try:
-            self._store.put(join(self._folder, f"{entry_id}.json"), _dump(record), if_absent=True)
+            name = f"{entry_id}.json"
+            self._store.put(join(self._folder, name), _sealed(name, record), if_absent=True)
         except AlreadyExistsError:
             return
 
     def _entries(self) -> dict[str, dict[str, Any]]:
         assert self._folder is not None
-        found = (o.uri for o in self._store.list(self._folder) if not o.uri.endswith("/" + HEADER))
-        return {uri.rpartition("/")[2][: -len(".json")]: json.loads(self._store.get(uri)) for uri in found}
+        names = (o.uri.rpartition("/")[2] for o in self._store.list(self._folder))
+        return {name[: -len(".json")]: self._load(name) for name in names if name != HEADER}
+
+    def _load(self, name: str) -> dict[str, Any]:
+        assert self._folder is not None
+        uri = join(self._folder, name)
+        for _ in range(READ_ATTEMPTS):
+            record = _opened(name, self._store.get(uri))
+            if record is not None:
+                return record
+        msg = f"{uri} is not what this run wrote there; nothing can be resumed from it, start a new run (new --run-id)"
+        raise IntegrityError(msg)
 
     def _compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         names = sorted(set(before) | set(now))
@@ -81,5 +93,22 @@ class Ledger:
             raise PreconditionError(msg)
 
 
-def _dump(record: dict[str, Any]) -> bytes:
-    return (json.dumps(record, sort_keys=True) + "\n").encode()
+def _sealed(name: str, record: dict[str, Any]) -> bytes:
+    """The record with its own name and hash: what a resume starts from must be neither damaged nor another's."""
+    text = json.dumps(record, sort_keys=True)
+    return (json.dumps({"name": name, "record": record, "sha256": _digest(name, text)}, sort_keys=True) + "\n").encode()
+
+
+def _opened(name: str, data: bytes) -> dict[str, Any] | None:
+    """The record that was sealed under `name`, None when `data` is anything else."""
+    try:
+        fields = json.loads(data)
+        record: dict[str, Any] = fields["record"]
+        whole = fields["sha256"] == _digest(name, json.dumps(record, sort_keys=True))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return record if whole else None
+
+
+def _digest(name: str, text: str) -> str:
+    return hashlib.sha256(f"{name}\n{text}".encode()).hexdigest()

@@ -26,6 +26,7 @@ MISSING_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 CONFLICT_CODES = frozenset({"412", "PreconditionFailed"})
 RACE_CODES = frozenset({"409", "ConditionalRequestConflict"})
 RACE_ATTEMPTS = 5
+READ_ATTEMPTS = 4
 
 
 class AlreadyExistsError(PipelineError):
@@ -106,12 +107,25 @@ class S3ObjectStore:
     def get(self, uri: str, *, etag: str | None = None) -> bytes:
         where = S3Uri.parse(uri)
         pinned = {"IfMatch": f'"{etag}"'} if etag else {}
+        problem = ""
+        for _ in range(READ_ATTEMPTS):
+            data, problem = self._read(where, pinned)
+            if not problem:
+                return data
+        msg = f"{uri}: {problem}, {READ_ATTEMPTS} times; run the same command again"
+        raise StoppedError(msg)
+
+    def _read(self, where: S3Uri, pinned: dict[str, str]) -> tuple[bytes, str]:
+        """The object and what went wrong with its body, for which botocore itself does not retry."""
+        from botocore.exceptions import BotoCoreError
+
         reply = self._call("get_object", where, **pinned)
-        data = reply["Body"].read()
-        if len(data) != reply["ContentLength"]:
-            msg = f"{uri}: got {len(data)} of {reply['ContentLength']} bytes; run the same command again"
-            raise StoppedError(msg)
-        return bytes(data)
+        try:
+            data = bytes(reply["Body"].read())
+        except BotoCoreError as err:
+            return b"", str(err)
+        wanted = reply["ContentLength"]
+        return data, "" if len(data) == wanted else f"got {len(data)} of {wanted} bytes"
 
     def head(self, uri: str) -> ObjectInfo | None:
         try:
