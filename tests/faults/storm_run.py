@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from dynamodb_pipeline.errors import ExitCode
 from sandbox.faults.capacity import Capacity, TableLimits
 from sandbox.faults.credentials import ExpiredKeys
 from sandbox.faults.dynamodb_proxy import DynamoDbFaults, dynamodb_proxy
@@ -72,6 +73,8 @@ class Storm:
             outcome = self._struck(argv, {**self.env, **key}, blow)
         self.said.append(outcome.text)
         self.story.attempts.append(f"{argv[0]} exit {outcome.exit_code}")
+        if outcome.exit_code == ExitCode.UNEXPECTED:
+            raise Broken(f"{argv[0]} ended with a bug: {outcome.text[-1500:]}")
         return outcome
 
     def _struck(self, argv: list[str], env: dict[str, str], blow: Blow) -> Outcome:
@@ -86,7 +89,12 @@ class Storm:
 
 def run_seed(seed: int, sandbox: Sandbox) -> Story:
     """Run one seed. Raises Broken, or whatever a bug raises."""
-    scenario = Scenario.from_seed(seed)
+    return run_scenario(Scenario.from_seed(seed), sandbox)
+
+
+def run_scenario(scenario: Scenario, sandbox: Sandbox) -> Story:
+    """Run any scenario; its seed names tables and folders."""
+    seed = scenario.seed
     rng = random.Random(f"items {seed}")
     items = make_items(rng, scenario.item_count, generation="new")
     old = make_items(rng, scenario.old_item_count, generation="old")
