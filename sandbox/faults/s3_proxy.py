@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from sandbox.faults.credentials import ExpiredKeys
 from sandbox.faults.delivery import Delivery, whole
-from sandbox.faults.history import History
+from sandbox.faults.history import History, StableNames
 from sandbox.faults.http_messages import Request
 from sandbox.faults.ledger import Ledger
 from sandbox.faults.plan import FaultPlan, FaultRule, Seen, dice
@@ -28,12 +28,13 @@ class S3Faults:
         self.plan = plan
         self._expired = expired or ExpiredKeys()
         self._history = History()
+        self._names = StableNames()
         self._victim: str | None = None
 
     def handle(self, request: Request) -> Delivery:
         """The true reply, or what the plan makes of it; the ledger names every fault."""
         call = read_call(request)
-        seen = self._history.see(call.operation, fingerprint=call.fingerprint)
+        seen = self._history.see(call.operation, fingerprint=self._names.of(call.fingerprint))
         rule = self.plan.strike(seen)
         if rule is not None and rule.kind == EXPIRED:
             self._expired.expire(request.access_key)

@@ -77,7 +77,7 @@ BUGS: dict[str, tuple[Patch, Callable[[int], Scenario]]] = {
     "empty page taken for the end": (
         empty_page_taken_for_the_end, lambda seed: scenario(seed, FaultRule("empty_page", chance=0.5))),
     "hashes not compared": (
-        hashes_not_compared, lambda seed: scenario(seed, s3=(FaultRule("flipped_download", 0.5, after_count=6),))),
+        hashes_not_compared, lambda seed: scenario(seed, s3=(FaultRule("flipped_download", 0.5, 2, after_count=6),))),
     "resume starts over and keeps what it had": (
         resume_starts_over_and_keeps_what_it_had,
         lambda seed: scenario(seed, blow=Blow("KILL", at_request=18 + seed % TRIES, answered=True))),

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from sandbox.faults import dynamodb_faults, s3_faults
-from sandbox.faults.history import History
+from sandbox.faults.history import History, StableNames
 from sandbox.faults.kinds import KINDS, Service
 from sandbox.faults.plan import FaultPlan, FaultRule, Seen
 
@@ -99,3 +99,12 @@ def test_history_counts_contents_and_operations():
     assert history.see("Scan", fingerprint="b") == Seen("Scan", "b", 0, 1)
     assert history.see("Scan", fingerprint="a") == Seen("Scan", "a", 1, 2)
     assert history.see("PutItem", fingerprint="a") == Seen("PutItem", "a", 0, 0)
+
+
+def test_random_names_are_told_by_their_order():
+    first, second = "ae10f955-fb2f-4790-9b11-fbfea01a871e", "be10f955-fb2f-4790-9b11-fbfea01a871e"
+    names = StableNames()
+    assert names.of(f"PUT /b/{first}_000000") == "PUT /b/#0_000000"
+    assert names.of(f"PUT /b/{second}_000000.gz") == "PUT /b/#1_000000.gz"
+    assert names.of(f"GET /b/{first}_000000") == "GET /b/#0_000000"
+    assert names.of("PUT /b/manifest") == "PUT /b/manifest"
