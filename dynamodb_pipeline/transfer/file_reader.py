@@ -92,7 +92,7 @@ class FileReader:
         if self._is_known_good(file):
             check_count(file, plain.count(b"\n"))
             return DataFile(file, plain, Dialect.CONNECTOR)
-        return DataFile(file, plain, detect(plain, name=file.uri))
+        return DataFile(file, plain, dialect_of(plain, name=file.uri))
 
     def puts(self, data: DataFile, *, careful: bool = False) -> Iterator[Put | BadLine]:
         """
@@ -162,6 +162,17 @@ class FileReader:
     def _judged(self, data: DataFile, lines: PlainLines) -> Iterator[ParsedItem | BadLine]:
         name = data.file.uri
         return (self.judge(line, name=name) for line in read_lines(lines, name=name, dialect=data.dialect))
+
+
+def dialect_of(plain: bytes, *, name: str) -> Dialect:
+    """
+    Raises:
+        IntegrityError: a foreign format, two dialects, or a line longer than any item.
+    """
+    try:
+        return detect(plain, name=name)
+    except LineError as err:
+        raise IntegrityError(str(err)) from err
 
 
 def check_stored(file: InputFile, data: bytes) -> None:

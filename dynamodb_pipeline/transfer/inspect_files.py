@@ -13,7 +13,6 @@ from typing import Any, Callable
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats.compression import codec_of
-from dynamodb_pipeline.formats.dialects import detect
 from dynamodb_pipeline.formats.lines import open_plain
 from dynamodb_pipeline.transfer.file_reader import (
     MAX_PLAIN_BYTES,
@@ -22,6 +21,7 @@ from dynamodb_pipeline.transfer.file_reader import (
     FileReader,
     ParsedItem,
     check_stored,
+    dialect_of,
 )
 from dynamodb_pipeline.transfer.import_source import ImportSource, InputFile, data_names, load_source
 from dynamodb_pipeline.transfer.inspect_sample import redacted
@@ -161,7 +161,7 @@ class _Look:
         facts.compression = codec_of(stored, name=file.uri).value
         plain = open_plain(stored, name=file.uri, limit_bytes=MAX_PLAIN_BYTES)
         facts.plain_bytes = len(plain)
-        dialect = detect(plain, name=file.uri)
+        dialect = dialect_of(plain, name=file.uri)
         facts.dialect = dialect.value
         return DataFile(file, plain, dialect)
 

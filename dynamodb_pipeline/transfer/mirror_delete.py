@@ -106,7 +106,7 @@ def delete_planned(
     table, allowed = job.table, job.rate.tightest
     goal = Goal(f"mirror {table.name}", allowed, "write units", deletions.planned)
     size = average_item_bytes(table_bytes=table.size_bytes, item_count=table.item_count)
-    for units in _rounds(doomed):
+    for units in rounds(doomed):
         ctx.lifetime.check()
         run = RatedRun(ctx, engine, Rated(table, job.rate_of, goal), units=units, on_finished=on_finished)
         used = run.run(
@@ -118,7 +118,7 @@ def delete_planned(
     return deleted[0], consumed
 
 
-def _rounds(doomed: Spill) -> Iterator[list[WorkUnit]]:
+def rounds(doomed: Spill) -> Iterator[list[WorkUnit]]:
     """Units of work, as many at a time as the driver's memory should hold."""
     keys = (key for part in range(PARTS) for key, _ in key_rows(doomed.part(part)))
     while units := [_unit(some) for some in islice(_chunks(keys), UNITS_PER_ROUND)]:

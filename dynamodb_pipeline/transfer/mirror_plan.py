@@ -46,11 +46,16 @@ class DeletionPlan:
     consumed: Consumed
     rate: str
 
+    @property
+    def total(self) -> int:
+        """Deletions of the whole run, all its attempts together."""
+        return self.deleted_before + self.planned
+
     def facts(self) -> dict[str, Any]:
         """For the result."""
         return {
             "table_items_before": self.table_items,
-            "deletions_planned": self.deleted_before + self.planned,
+            "deletions_planned": self.total,
             "read_units_consumed": self.consumed.units.get("table", 0.0),
             "read_rate": self.rate,
         }
@@ -102,11 +107,13 @@ def plan_deletions(
     ctx.reporter.note(f"mirror: reading the keys of {job.table.name}: {scan.rate.derivation}")
     with Spill() as table_keys:
         found, consumed = _collect(ctx, scan, engine, table_keys)
-        planned = _subtract(table_keys, export_keys, doomed)
+        planned = subtract(table_keys, export_keys, doomed)
     first = entries.get(PLAN_ENTRY, {"table_items": found})
     ledger.add(PLAN_ENTRY, first)
     plan = DeletionPlan(int(first["table_items"]), planned, before, consumed, scan.rate.derivation)
-    _refuse_too_many(ctx, job, plan)
+    limit = SetAsideLimit(*job.settings.max_deletions)
+    ctx.reporter.note(plan_text(plan, limit, table=job.table.name))
+    refuse_too_many(plan, limit, table=job.table.name)
     return plan
 
 
@@ -131,7 +138,8 @@ def _collect(ctx: RunContext, scan: TableScan, engine: Engine, table_keys: Spill
     return counted[0], consumed
 
 
-def _subtract(table_keys: Spill, export_keys: KeySpill, doomed: Spill) -> int:
+def subtract(table_keys: Spill, export_keys: KeySpill, doomed: Spill) -> int:
+    """Put the rows of the table's keys that the export does not have into `doomed`; return how many they are."""
     count = 0
     for part in range(PARTS):
         kept = export_keys.key_hashes(part)
@@ -142,14 +150,23 @@ def _subtract(table_keys: Spill, export_keys: KeySpill, doomed: Spill) -> int:
     return count
 
 
-def _refuse_too_many(ctx: RunContext, job: TableImport, plan: DeletionPlan) -> None:
-    limit = SetAsideLimit(*job.settings.max_deletions)
-    total = plan.deleted_before + plan.planned
+def plan_text(plan: DeletionPlan, limit: SetAsideLimit, *, table: str) -> str:
+    """The plan in words, before anything is done."""
     text = (
-        f"mirror: table {job.table.name!r} had {plan.table_items} items, {total} of them are not in the export; "
+        f"mirror: table {table!r} had {plan.table_items} items, {plan.total} of them are not in the export; "
         f"--max-deletions allows {limit} ({limit.most(plan.table_items)} items)"
     )
-    ctx.reporter.note(text if not plan.deleted_before else f"{text}; {plan.deleted_before} are deleted already")
-    if limit.exceeded(total, total=plan.table_items):
-        msg = f"{text}; nothing was deleted or written. Check that this is the right export, or raise --max-deletions"
+    return f"{text}; {plan.deleted_before} are deleted already" if plan.deleted_before else text
+
+
+def refuse_too_many(plan: DeletionPlan, limit: SetAsideLimit, *, table: str) -> None:
+    """
+    Raises:
+        PreconditionError: the run as a whole would delete more than the limit.
+    """
+    if limit.exceeded(plan.total, total=plan.table_items):
+        msg = (
+            f"{plan_text(plan, limit, table=table)}; nothing was deleted or written. Check that this is the right "
+            "export, or raise --max-deletions"
+        )
         raise PreconditionError(msg)

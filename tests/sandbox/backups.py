@@ -11,8 +11,9 @@ from sandbox.stack import Sandbox
 
 
 def connector_line(item: Item) -> bytes:
-    """One item as the connector writes it: tags with a small first letter."""
-    return (json.dumps({name: _small(value) for name, value in item.items()}, ensure_ascii=False) + "\n").encode()
+    """One item as the connector writes it: tags with a small first letter, no spaces."""
+    small = {name: _small(value) for name, value in item.items()}
+    return (json.dumps(small, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
 def _small(value: Item) -> dict[str, Any]:
