@@ -22,10 +22,10 @@ BUFFER_BYTES = 1 << 18  # of each part
 
 
 class Spill:
-    """256 growing byte strings; a context manager that removes what it wrote."""
+    """256 growing byte strings; a context manager that removes what it wrote. Small ones never leave memory."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="dynamodb-pipeline-")
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._files: dict[int, IO[bytes]] = {}
         self._buffers: dict[int, bytearray] = defaultdict(bytearray)
 
@@ -37,7 +37,8 @@ class Spill:
     ) -> None:
         for file in self._files.values():
             file.close()
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def add(self, part: int, data: bytes) -> None:
         """
@@ -61,14 +62,20 @@ class Spill:
 
     def _write(self, part: int, buffer: bytearray) -> None:
         try:
-            if part not in self._files:
-                self._files[part] = open(f"{self._folder.name}/{part:03d}", "w+b")  # noqa: SIM115 - closed at exit
-            self._files[part].seek(0, 2)
-            self._files[part].write(buffer)
-            self._files[part].flush()
+            file = self._file(part)
+            file.seek(0, 2)
+            file.write(buffer)
+            file.flush()
         except OSError as err:
             if err.errno != errno.ENOSPC:
                 raise
             msg = f"no space left in {tempfile.gettempdir()} for the keys of this run; free some or set TMPDIR"
             raise StoppedError(msg) from err
         buffer.clear()
+
+    def _file(self, part: int) -> IO[bytes]:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="dynamodb-pipeline-")
+        if part not in self._files:
+            self._files[part] = open(f"{self._folder.name}/{part:03d}", "w+b")  # noqa: SIM115 - closed at exit
+        return self._files[part]
