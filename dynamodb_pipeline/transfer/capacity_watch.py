@@ -15,6 +15,7 @@ from typing import Callable
 from dynamodb_pipeline.errors import IntegrityError, PipelineError, StoppedError
 from dynamodb_pipeline.transfer.capacity import AllowedRate
 from dynamodb_pipeline.transfer.table import TableDescription, TableMissingError, refuse_changed
+from dynamodb_pipeline.transfer.table_description import gone
 
 INTERVAL_S = 60.0
 
@@ -89,7 +90,7 @@ class CapacityWatcher:
 
     def _go_on_after(self, err: PipelineError) -> bool:
         if isinstance(err, (TableMissingError, IntegrityError)):
-            self._on_end(err)
+            self._on_end(err if isinstance(err, IntegrityError) else gone(self._pinned.name))
             return False
         self._note(f"the capacity could not be read, the rate stays as it is: {err}")
         return True

@@ -43,8 +43,9 @@ _PERMISSION = ErrorRow(
 )
 _SIGNATURE = ErrorRow(Denied, ExitCode.DENIED, "check the credentials and any proxy that changes headers")
 _KMS = ErrorRow(Denied, ExitCode.DENIED, "enable the table's KMS key and allow the role kms:Decrypt on it")
-_GONE = ErrorRow(Gone, ExitCode.PRECONDITION, "check --region and the table's name; it may have been deleted")
-_IN_USE = ErrorRow(Rejected, ExitCode.PRECONDITION, "wait until the table is ACTIVE")
+# A table was there when it was described before the run: these come in the middle of one, when 3 would be wrong.
+_GONE = ErrorRow(Gone, ExitCode.INTEGRITY, "check --region and the table's name; it may have been deleted")
+_IN_USE = ErrorRow(Rejected, ExitCode.STOPPED, "wait until the table is ACTIVE, then resume the run")
 _COLLECTION = ErrorRow(
     Rejected,
     ExitCode.STOPPED,

@@ -23,7 +23,7 @@ from dynamodb_pipeline.transfer.export_publish import finished_record, publish
 from dynamodb_pipeline.transfer.ledger import Ledger
 from dynamodb_pipeline.transfer.run_folder import Claim, claim_folder
 from dynamodb_pipeline.transfer.s3_uri import S3Uri
-from dynamodb_pipeline.transfer.table import TableDescription, describe, refuse_changed, refuse_unusable
+from dynamodb_pipeline.transfer.table import TableDescription, describe, describe_again, refuse_unusable
 from dynamodb_pipeline.transfer.worker_context import WorkerContext
 
 
@@ -99,7 +99,7 @@ def export_table(ctx: RunContext, export: TableExport, engine: Engine) -> dict[s
         return _result(export, done, None, seconds=time.monotonic() - started)
     ctx.reporter.note(f"{table.name}: {export.rate.derivation}; to {folder}")
     outcome = _read(ctx, export, engine)
-    _check_table_still_there(ctx, table)
+    describe_again(ctx.clients.client("dynamodb"), table)
     _check_not_falsely_empty(ctx, export, outcome)
     record = _record(ctx, export, outcome, started_at=started_at)
     record = publish(ctx.store, folder, record, lifetime=ctx.lifetime)
@@ -119,10 +119,6 @@ def _read(ctx: RunContext, export: TableExport, engine: Engine) -> ReadOutcome:
 def ledger_of(ctx: RunContext, export: TableExport) -> Ledger:
     """This table's ledger in this run."""
     return Ledger(ctx.store, ctx.subfolder(f"ledger/export/{export.table.name}"))
-
-
-def _check_table_still_there(ctx: RunContext, table: TableDescription) -> None:
-    refuse_changed(table, describe(ctx.clients.client("dynamodb"), table.name))
 
 
 def _check_not_falsely_empty(ctx: RunContext, export: TableExport, outcome: ReadOutcome) -> None:

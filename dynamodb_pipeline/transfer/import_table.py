@@ -24,7 +24,7 @@ from dynamodb_pipeline.transfer.mirror_delete import delete_planned
 from dynamodb_pipeline.transfer.mirror_plan import DeletionPlan, plan_deletions
 from dynamodb_pipeline.transfer.rated_run import NOTHING_CONSUMED
 from dynamodb_pipeline.transfer.spill import Spill
-from dynamodb_pipeline.transfer.table import describe, refuse_changed
+from dynamodb_pipeline.transfer.table import describe_again
 
 if TYPE_CHECKING:
     from dynamodb_pipeline.transfer.run import Engines
@@ -95,8 +95,7 @@ class _Import:
         }
 
     def _refuse_changed(self) -> None:
-        table = self._job.table
-        refuse_changed(table, describe(self._ctx.clients.client("dynamodb"), table.name))
+        describe_again(self._ctx.clients.client("dynamodb"), self._job.table)
 
 
 def _announce(ctx: RunContext, job: TableImport) -> None:

@@ -8,6 +8,7 @@ thread, the main thread waits on this object, and `check()` stands before every 
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -19,6 +20,9 @@ from typing import Any, Callable
 from dynamodb_pipeline.errors import DeadlineError, ExitCode, PipelineError, StoppedError
 
 WATCH_INTERVAL_S = 0.1
+TELL_INTERVAL_S = 1.0  # of telling listeners again: Spark only cancels the jobs that run at that moment
+
+logger = logging.getLogger(__name__)
 
 
 class InterruptedRunError(StoppedError):
@@ -36,20 +40,28 @@ class RunLifetime:
     Args:
         deadline_s: seconds from now until the run's own deadline, None for none.
         clock: seconds, monotonic.
+        watch_parent: end with the parent process; for a child of spark-submit only, since a run of the command line
+            may outlive the shell that started it (nohup, cron).
     """
 
-    def __init__(self, *, deadline_s: float | None = None, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        *,
+        deadline_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        watch_parent: bool = False,
+    ):
         self._clock = clock
         self._end = None if deadline_s is None else clock() + deadline_s
         self._deadline_s = deadline_s
         self._reason: PipelineError | None = None
         self._changed = threading.Event()
-        self._parent = os.getppid()
+        self._parent = os.getppid() if watch_parent else None
         self._listeners: list[Callable[[PipelineError], None]] = []
 
     @contextmanager
     def on_stop(self, listener: Callable[[PipelineError], None]) -> Iterator[None]:
-        """While this block runs, `listener` is called once when the run must stop."""
+        """While this block runs, `listener` is called when the run must stop, again and again until the work ends."""
         self._listeners.append(listener)
         try:
             yield
@@ -67,7 +79,7 @@ class RunLifetime:
         if self._reason is None and self._end is not None and self._clock() >= self._end:
             hours = (self._deadline_s or 0) / 3600
             self.stop(DeadlineError(f"the run's deadline of {hours:.2g} h passed; raise --timeout and resume it"))
-        if self._reason is None and os.getppid() != self._parent:
+        if self._reason is None and self._parent not in (None, os.getppid()):
             self.stop(InterruptedRunError("the process that started this run is gone", ExitCode.TERMINATED))
         return self._reason
 
@@ -99,14 +111,20 @@ class RunLifetime:
         return outcome["result"]
 
     def _await(self, thread: threading.Thread) -> None:
-        told = False
+        next_s = self._clock()
         while thread.is_alive():
             thread.join(WATCH_INTERVAL_S)
             reason = self.reason
-            if reason is not None and not told:
-                told = True
-                for listener in list(self._listeners):
-                    listener(reason)
+            if reason is not None and self._clock() >= next_s:
+                next_s = self._clock() + TELL_INTERVAL_S
+                self._tell(reason)
+
+    def _tell(self, reason: PipelineError) -> None:
+        for listener in list(self._listeners):
+            try:
+                listener(reason)
+            except Exception as err:  # the JVM may be gone already; that must not take the reason's place
+                logger.warning("could not pass on that the run must stop: %s", err)
 
 
 def _record(work: Callable[[], Any], outcome: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from dynamodb_pipeline.errors import PipelineError, StoppedError
+from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
 from dynamodb_pipeline.transfer import failures
 from dynamodb_pipeline.transfer.budget import RateBudget
 from dynamodb_pipeline.transfer.capacity import AllowedRate
@@ -168,7 +168,10 @@ class RatedRun:
             raise StoppedError(msg)
 
     def _failed(self, _work_id: str, reason: str) -> None:
-        self._failure = self._failure or failures.decode(reason)
+        failure = failures.decode(reason)
+        if failure.exit_code == ExitCode.PRECONDITION and self._rated.table is not None:
+            failure.exit_code = ExitCode.STOPPED  # 3 would say that nothing was started
+        self._failure = self._failure or failure
         self._coordinator.stop(str(self._failure))
 
     def _raise_cause(self, coordinator: Coordinator) -> None:

@@ -4,6 +4,7 @@ One run from its settings to its result: state, signals, attempts, and the one S
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable
 
 from dynamodb_pipeline.aws_clients import AwsClients
-from dynamodb_pipeline.errors import ExitCode, PipelineError, UsageError
+from dynamodb_pipeline.errors import ExitCode, PipelineError
 from dynamodb_pipeline.options import CommonSettings, ExportSettings, ImportSettings, VerifySettings
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.engine import Engine, ProcessEngine, SparkEngine
@@ -22,6 +23,9 @@ from dynamodb_pipeline.transfer.worker_context import object_store
 
 RETRIED = (ExitCode.UNEXPECTED, ExitCode.STOPPED)
 PROCESS_SLOTS = 4
+SPARK_GATEWAY = "PYSPARK_GATEWAY_PORT"  # set by spark-submit for its Python child
+
+logger = logging.getLogger(__name__)
 
 Job = Callable[[RunContext, Any, "Engines"], dict[str, Any]]
 
@@ -54,8 +58,11 @@ class Engines:
 
     def close(self) -> None:
         if self._spark is not None:
-            self._spark.stop()
-            self._spark = None
+            spark, self._spark = self._spark, None
+            try:
+                spark.stop()
+            except Exception as err:  # the JVM may be gone; how the run ended counts
+                logger.warning("Spark could not be stopped: %s", err)
 
 
 class Run:
@@ -93,17 +100,17 @@ class Run:
             PipelineError: with the run's facts as `facts`; run.json says the same.
         """
         clients = AwsClients(self._common.region, bucket_owner=self._common.bucket_owner)
-        lifetime = RunLifetime(deadline_s=self._common.timeout_s)
+        lifetime = RunLifetime(deadline_s=self._common.timeout_s, watch_parent=SPARK_GATEWAY in os.environ)
         ctx = self._context(clients, lifetime)
         record = RunRecord(ctx.store, ctx.folder, self._facts(ctx))
         with stop_on_signals(lifetime), self._closing():
             try:
                 record.save()
                 result: dict[str, Any] = lifetime.run(lambda: self._attempts(ctx, record))
+                record.save(state="done", ended=now_text(), **result)
             except BaseException as err:
                 self._record_failure(record, err)
                 raise
-        record.save(state="done", ended=now_text(), **result)
         return result
 
     def _context(self, clients: AwsClients, lifetime: RunLifetime) -> RunContext:
@@ -166,8 +173,6 @@ class Run:
         facts = {"state": "failed", "exit_code": int(code), "error": str(err), "ended": now_text()}
         if isinstance(err, PipelineError):
             err.facts = {"run_id": record.facts["run_id"], **getattr(err, "facts", {})}  # type: ignore[attr-defined]
-        if isinstance(err, UsageError):
-            return
         try:
             record.save(**facts, **getattr(err, "facts", {}))
         except PipelineError as second:

@@ -10,7 +10,7 @@ from typing import Any
 
 from dynamodb_pipeline.errors import DeniedError, PipelineError, PreconditionError, StoppedError, UsageError
 from dynamodb_pipeline.transfer.error_table import row_of
-from dynamodb_pipeline.transfer.table_description import TableDescription, refuse_changed, refuse_unusable
+from dynamodb_pipeline.transfer.table_description import TableDescription, gone, refuse_changed, refuse_unusable
 from dynamodb_pipeline.transfer.wire_errors import (
     ClockSkewed,
     Denied,
@@ -26,6 +26,7 @@ __all__ = [
     "TableMissingError",
     "TableUnreachableError",
     "describe",
+    "describe_again",
     "refuse_changed",
     "refuse_unusable",
     "table_name_of",
@@ -76,6 +77,22 @@ def describe(client: Any, name: str) -> TableDescription:
     except BotoCoreError as err:
         raise _unsent(err, client.meta.endpoint_url) from err
     return TableDescription.from_description(reply["Table"])
+
+
+def describe_again(client: Any, pinned: TableDescription) -> TableDescription:
+    """
+    Ask DynamoDB about the table that the run began with.
+
+    Raises:
+        IntegrityError: it is gone, going, or another one by the same name.
+        PipelineError: as `describe`.
+    """
+    try:
+        now = describe(client, pinned.name)
+    except TableMissingError as err:
+        raise gone(pinned.name) from err
+    refuse_changed(pinned, now)
+    return now
 
 
 def table_name_of(name: str) -> str:

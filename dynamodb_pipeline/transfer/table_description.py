@@ -134,6 +134,11 @@ def refuse_changed(pinned: TableDescription, now: TableDescription) -> None:
         raise IntegrityError(msg)
 
 
+def gone(name: str) -> IntegrityError:
+    """The error for a table that was there when the run began: exit code 3 would say that nothing was started."""
+    return IntegrityError(f"table {name!r} was deleted during the run; what was read or written is not to be relied on")
+
+
 def _is_on_demand(table: Mapping[str, Any]) -> bool:
     """A table that was always provisioned has no BillingModeSummary."""
     mode = (table.get("BillingModeSummary") or {}).get("BillingMode")

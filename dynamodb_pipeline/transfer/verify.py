@@ -19,7 +19,7 @@ from dynamodb_pipeline.transfer.engine import Engine
 from dynamodb_pipeline.transfer.key_rows import PAGE_UNITS
 from dynamodb_pipeline.transfer.key_spill import KeySpill
 from dynamodb_pipeline.transfer.rated_run import Rated, RatedRun
-from dynamodb_pipeline.transfer.table import TableDescription, describe, refuse_changed
+from dynamodb_pipeline.transfer.table import TableDescription, describe_again
 from dynamodb_pipeline.transfer.table_scan import TableScan
 from dynamodb_pipeline.transfer.verify_differences import RowFilter, look_again
 from dynamodb_pipeline.transfer.verify_files import FileFindings, VerifyFilesWorker
@@ -107,7 +107,7 @@ def _against_table(
         found, more = look_again(ctx, engine, units=units, scan=scan, rows=rows, limit=limit)
         consumed = consumed.plus(more)
         differences = difference_facts(found, table.key_schema, complete=again.complete)
-    refuse_changed(table, describe(ctx.clients.client("dynamodb"), table.name))
+    describe_again(ctx.clients.client("dynamodb"), table)
     return {
         "table": table.name,
         "table_items": digest.item_count,

@@ -110,7 +110,7 @@ class Denied(WireError):
 class Gone(WireError):
     """The table does not exist (any more)."""
 
-    exit_code = ExitCode.PRECONDITION
+    exit_code = ExitCode.INTEGRITY  # it was there before the run began
 
 
 class Rejected(WireError):

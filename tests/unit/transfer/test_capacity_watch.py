@@ -92,7 +92,7 @@ def test_a_reading_that_fails_keeps_the_rate_and_is_told(error: PipelineError) -
 @pytest.mark.parametrize(
     ("reading", "kind"),
     [
-        (TableMissingError("table 'orders' not found"), TableMissingError),
+        (TableMissingError("table 'orders' not found"), IntegrityError),
         (table(TableStatus="DELETING"), IntegrityError),
         (table(TableId="another"), IntegrityError),
     ],

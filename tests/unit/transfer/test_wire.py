@@ -211,7 +211,7 @@ def test_interim_replies_are_passed_over():
         (error("InternalServerError", status=500), Transient, None, 5),
         (reply(b"<html>", status=503), Transient, "", 5),
         (reply(b"", status=502), Transient, "", 5),
-        (error("ResourceNotFoundException"), Gone, None, 3),
+        (error("ResourceNotFoundException"), Gone, None, 4),
         (error("ValidationException"), Rejected, None, 4),
         (error("SerializationException"), Rejected, None, 1),
         (error("ConditionalCheckFailedException"), ConditionFailed, None, 1),
