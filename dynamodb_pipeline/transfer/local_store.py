@@ -21,29 +21,31 @@ from dynamodb_pipeline.transfer.s3_uri import is_s3
 
 
 class LocalObjectStore:
-    """Objects are files, addresses are paths; a file's ETag is its SHA-256."""
+    """Objects are files, addresses are paths as given; a file's ETag is its inode, size and time of change."""
 
     def get(self, uri: str, *, etag: str | None = None) -> bytes:
+        path = Path(uri)
         try:
-            data = Path(uri).read_bytes()
+            data = path.read_bytes()
+            found = _etag(path)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as err:
             msg = f"{uri} does not exist"
             raise ObjectMissingError(msg) from err
         except PermissionError as err:
             msg = f"{uri} cannot be read: {err.strerror}"
             raise PreconditionError(msg) from err
-        if etag is not None and _etag(data) != etag:
+        if etag is not None and found != etag:
             msg = f"{uri} was replaced since it was checked; start again"
             raise ObjectChangedError(msg)
         return data
 
     def head(self, uri: str) -> ObjectInfo | None:
         path = Path(uri)
-        return _info(path) if path.is_file() else None
+        return _info(uri, path) if path.is_file() else None
 
     def put(self, uri: str, body: Body, *, if_absent: bool = False, sha256_hex: str | None = None) -> None:
         data = body if isinstance(body, bytes) else body.read()
-        if sha256_hex is not None and _etag(data) != sha256_hex:
+        if sha256_hex is not None and hashlib.sha256(data).hexdigest() != sha256_hex:
             msg = f"{uri}: the bytes are not those whose SHA-256 was given"
             raise ObjectChangedError(msg)
         path = Path(uri)
@@ -56,8 +58,9 @@ class LocalObjectStore:
             Path(part.name).unlink(missing_ok=True)
 
     def list(self, folder_uri: str) -> Iterator[ObjectInfo]:
-        for path in sorted(p for p in Path(folder_uri).rglob("*") if p.is_file()):
-            yield _info(path)
+        folder = Path(folder_uri)
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            yield _info(f"{folder_uri.rstrip('/')}/{path.relative_to(folder).as_posix()}", path)
 
     def delete(self, uri: str) -> None:
         Path(uri).unlink(missing_ok=True)
@@ -99,9 +102,10 @@ def _publish(part: str, path: Path, *, if_absent: bool) -> None:
         raise AlreadyExistsError(msg) from err
 
 
-def _info(path: Path) -> ObjectInfo:
-    return ObjectInfo(str(path), path.stat().st_size, _etag(path.read_bytes()))
+def _info(uri: str, path: Path) -> ObjectInfo:
+    return ObjectInfo(uri, path.stat().st_size, _etag(path))
 
 
-def _etag(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _etag(path: Path) -> str:
+    found = path.stat()
+    return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"

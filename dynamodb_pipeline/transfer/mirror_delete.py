@@ -35,8 +35,9 @@ from dynamodb_pipeline.transfer.table_writer import TableWriter
 from dynamodb_pipeline.transfer.work_queue import WorkUnit
 from dynamodb_pipeline.transfer.worker_context import WorkerContext
 
-KEYS_PER_UNIT = 500
-UNITS_PER_ROUND = 400
+# What a stopped worker deleted of its last unit is not known to the ledger, and so not to the cap of a resumed run.
+KEYS_PER_UNIT = 100
+UNITS_PER_ROUND = 2000
 
 
 @dataclass(frozen=True)
