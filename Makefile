@@ -60,6 +60,10 @@ test: setup lint test-unit ## Everything the CI runs: checks, unit tests, then S
 test-unit: .build/package ## Tests without Java, servers or waiting
 	$(RUN) -m pytest tests/unit
 
+.PHONY: test-slow
+test-slow: setup ## The tests the CI leaves out: real connector behind the relay, steps killed on the sandbox EMR
+	$(RUN) -m pytest tests --ignore=tests/unit --ignore=tests/faults -m slow
+
 .PHONY: lint
 lint: .build/package ## Style and types
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ from sandbox.emr.settings import EMR_CONNECTOR_JAR
 from sandbox.emr.stack import EmrSandbox, bare_python
 from tests.sandbox.emr_cluster import BUCKET, launch, logs, put, step, steps_of
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.yarn]
+pytestmark = [pytest.mark.sandbox, pytest.mark.yarn, pytest.mark.slow]  # test_launcher.py runs the same path in the CI
 
 SPARK_SUBMIT = [
     *("spark-submit", "--master", "yarn", "--deploy-mode", "client"),
