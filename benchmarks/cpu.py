@@ -8,6 +8,7 @@ items; the small run is the cost of starting, and there what is written is compa
 from __future__ import annotations
 
 import itertools
+import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -56,17 +57,31 @@ class Ground:
         return Place(place.servers, place.item_count, place.folder.parent / name, place.inputs)
 
 
-def cpu_rows(*, item_count: int, round_count: int, only: str = "") -> tuple[list[ResultRow], list[str]]:
-    """Rows of all comparisons whose title contains `only`, and remarks on what was dropped."""
+COMPARISONS = (("export, plain", PLAIN), ("export, gzip", GZIP), ("import", IMPORTS))
+
+
+def cpu_rows(*, item_count: int, round_count: int, only: str = "",
+             contender: str = "") -> tuple[list[ResultRow], list[str]]:
+    """Rows of the comparisons and contenders whose names contain `only` and `contender`, and remarks on noise."""
     rows: list[ResultRow] = []
     remarks: list[str] = []
-    for title, contenders in (("export, plain", PLAIN), ("export, gzip", GZIP), ("import", IMPORTS)):
-        if only in title:
-            samples = _compare(contenders, item_count=item_count, round_count=round_count)
-            kept = quiet(samples)
-            remarks.append(f"{title}: {len(samples) - len(kept)} of {len(samples)} samples dropped as noisy")
-            rows += _rows(title, kept or samples)
+    for title, contenders in COMPARISONS:
+        taking_part = [one for one in contenders if contender in one.name]
+        if only in title and taking_part:
+            samples = _compare(taking_part, item_count=item_count, round_count=round_count)
+            kept, remark = without_noise(samples)
+            remarks.append(f"{title}: {remark}")
+            rows += _rows(title, kept)
     return rows, remarks
+
+
+def without_noise(samples: Sequence[Sample]) -> tuple[Sequence[Sample], str]:
+    """The quiet samples, unless a contender would be left without any; and what was done, in words."""
+    kept = quiet(samples)
+    dropped = len(samples) - len(kept)
+    if {one.contender for one in kept} != {one.contender for one in samples}:
+        return samples, f"busy machine, {dropped} of {len(samples)} samples were noisy and all are kept"
+    return kept, f"{dropped} of {len(samples)} samples dropped as noisy"
 
 
 def _compare(contenders: Sequence[Contender], *, item_count: int, round_count: int) -> list[Sample]:
@@ -77,12 +92,19 @@ def _compare(contenders: Sequence[Contender], *, item_count: int, round_count: i
         small = stack.enter_context(serving("--items", str(SMALL_ITEM_COUNT), "--maker", MAKER, "--digest-puts"))
         ground = Ground(Place(full, item_count, folder / "full", folder / "lines"),
                         Place(small, SMALL_ITEM_COUNT, folder / "small", folder / "small-lines"))
-        if contenders is IMPORTS:
+        if contenders[0] in IMPORTS:
             for place in (ground.full, ground.small):
                 prepare_inputs(place, run=partial(_must_run, place, folder / "prepare.log"))
         numbers = itertools.count()
         measures = {one.name: partial(_measure, one, ground, numbers) for one in contenders}
-        return list(run_rounds(measures, count=round_count, spin=spin_s))
+        return [_told(sample) for sample in run_rounds(measures, count=round_count, spin=spin_s)]
+
+
+def _told(sample: Sample) -> Sample:
+    """The sample, shown to whoever waits for the rest."""
+    print(f"round {sample.round_number + 1}: {sample.contender}: {sample.figures['cpu_us_per_item']:.1f} us/item "
+          f"after {sample.figures['start_cpu_s']:.1f} s, spin {sample.spin_s:.3f} s", file=sys.stderr, flush=True)
+    return sample
 
 
 def _measure(contender: Contender, ground: Ground, numbers: itertools.count[int]) -> dict[str, float]:

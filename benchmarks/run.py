@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 
 from benchmarks.cpu import cpu_rows
 from benchmarks.growth import growth_rows
@@ -31,6 +30,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", default=",".join(SECTIONS), help="sections, separated by commas")
     parser.add_argument("--comparison", default="", help="part of a cpu comparison's title, such as 'gzip'")
+    parser.add_argument("--contender", default="", help="part of a contender's name, such as 'no JVM'")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--items", type=int)
     parser.add_argument("--name", help="name of the results file")
@@ -47,7 +47,8 @@ def run(options: argparse.Namespace) -> Results:
     rows: list[ResultRow] = []
     remarks: list[str] = []
     if "cpu" in options.only:
-        found, dropped = cpu_rows(item_count=options.items, round_count=options.rounds, only=options.comparison)
+        found, dropped = cpu_rows(item_count=options.items, round_count=options.rounds, only=options.comparison,
+                                  contender=options.contender)
         rows += found
         remarks.append(f"items of 1,000 bytes and 10 attributes; {options.items:,} a run, {options.rounds} rounds")
         remarks += dropped
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> Results:
     if "growth" in options.only:
         rows += growth_rows(item_counts=QUICK_GROWTH if options.quick else GROWTH)
     command = "python -m benchmarks " + " ".join(options.argv)
-    return Results("Benchmarks", command.strip(), machine_note(), tuple(rows), tuple(remarks))
+    return Results(f"Benchmarks, {options.name}", command.strip(), machine_note(), tuple(rows), tuple(remarks))
 
 
 def main(argv: list[str]) -> int:
@@ -65,7 +66,7 @@ def main(argv: list[str]) -> int:
     options = arguments(argv)
     options.argv = argv
     results = run(options)
-    markdown, data = write_results(replace(results, title=f"Benchmarks, {options.name}"), name=options.name)
+    markdown, data = write_results(results, name=options.name)
     print(results.to_markdown())
     print(f"written to {markdown} and {data}", file=sys.stderr)
     return 0
