@@ -8,18 +8,18 @@ stderr arrives on spark-submit's stdout, so there everything for people goes thr
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from typing import Any, Callable
 
 from dynamodb_pipeline import __version__
 from dynamodb_pipeline.errors import MEANING, ExitCode, PipelineError
 from dynamodb_pipeline.options import (
-    CommonSettings,
     Parser,
     add_export,
     add_import,
@@ -29,10 +29,7 @@ from dynamodb_pipeline.options import (
     refuse_secrets,
     verify_settings,
 )
-from dynamodb_pipeline.runtime import ensure_boto3
-
-RETRIED = (ExitCode.UNEXPECTED, ExitCode.STOPPED)
-SPARK_GATEWAY = "PYSPARK_GATEWAY_PORT"  # set by spark-submit for its Python child
+from dynamodb_pipeline.runtime import SPARK_GATEWAY, ensure_boto3
 
 KINDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Any]]] = {
     "export": (add_export, export_settings),
@@ -43,7 +40,10 @@ KINDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argp
 
 def main(kind: str) -> None:
     """Entry of `jobs/<kind>_table.py` under spark-submit; ends the process with the run's exit code."""
-    code = run_command_line(kind, sys.argv[1:], write=stderr_writer())
+    write = stderr_writer()
+    if SPARK_GATEWAY in os.environ:
+        sys.stderr = TextTo(write)  # warnings and logging would arrive on spark-submit's stdout
+    code = run_command_line(kind, sys.argv[1:], write=write)
     sys.stdout.flush()
     sys.exit(int(code))
 
@@ -65,7 +65,9 @@ def run_command_line(kind: str, argv: Sequence[str], *, write: Callable[[str], N
 
 def _parsed(parser: Parser, check: Callable[[argparse.Namespace], Any], argv: Sequence[str]) -> Any:
     refuse_secrets(argv)
-    return check(parser.parse_args(list(argv)))
+    args = parser.parse_args(list(argv))
+    args.words = list(argv)
+    return check(args)
 
 
 def guarded(kind: str, work: Callable[[], dict[str, Any]], *, write: Callable[[str], None]) -> ExitCode:
@@ -118,13 +120,21 @@ def run_settings(
     ).execute()
 
 
-def may_retry(code: int, *, attempt: int, common: CommonSettings) -> bool:
-    """True when a failed attempt is worth repeating inside the job: exit 1 or 5, attempts left, state kept."""
-    return code in RETRIED and attempt < common.attempts and common.logs is not None
+class TextTo(io.TextIOBase):
+    """A text stream that hands whole lines on; safe for several threads."""
 
+    def __init__(self, write: Callable[[str], None]):
+        self._write, self._part, self._lock = write, "", threading.Lock()
 
-def utc_now() -> datetime:
-    return datetime.now(timezone.utc)
+    def write(self, text: str) -> int:
+        with self._lock:
+            *lines, self._part = (self._part + text).split("\n")
+        for line in lines:
+            self._write(f"{line}\n")
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
 
 
 def stderr_writer() -> Callable[[str], None]:

@@ -22,10 +22,13 @@ from dynamodb_pipeline.emr.bundle import build_bundle
 from dynamodb_pipeline.emr.document_arguments import policy_query, schedule_of
 from dynamodb_pipeline.emr.estimate import TableFacts
 from dynamodb_pipeline.emr.launch_arguments import RunStart, launch_of, prices_of
+from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.transfer.capacity import AllowedRate, RateChoice, read_rate, write_rate
 from dynamodb_pipeline.transfer.export_tables import moment_of
+from dynamodb_pipeline.transfer.resume import latest_unfinished
 from dynamodb_pipeline.transfer.run_record import new_run_id
 from dynamodb_pipeline.transfer.table import TableDescription, describe
+from dynamodb_pipeline.transfer.worker_context import object_store
 
 Write = Callable[[str], None]
 
@@ -60,7 +63,7 @@ def run_on_cluster(kind: str, args: argparse.Namespace, settings: Any, *, words:
     owner = settings.common.bucket_owner
     with launcher(args.region, bucket_owner=owner, write=write) as here, built_bundle() as bundle:
         tables = described(settings, here.clients)
-        start = run_start(settings, here.clients, tables)
+        start = run_start(kind, settings, here.clients, tables)
         launch = launch_of(kind, args, words=tuple(words), start=start)
         facts = tuple(table_facts(kind, table, settings) for table in tables)
         return command(launch, commands.LaunchInputs(facts, bundle, prices_of(args)), here.clients, here.console)
@@ -123,13 +126,24 @@ def described(settings: Any, clients: AwsClients) -> list[TableDescription]:
     return [describe(clients.client("dynamodb"), name) for name in names]
 
 
-def run_start(settings: Any, clients: AwsClients, tables: Sequence[TableDescription]) -> RunStart:
+def run_start(kind: str, settings: Any, clients: AwsClients, tables: Sequence[TableDescription]) -> RunStart:
     """Run id and the one moment that names all folders of the run; a resumed run keeps that of its id."""
     scheduled = getattr(settings, "scheduled_time", None)
-    run_id = settings.common.run_id or new_run_id(scheduled or datetime.now(timezone.utc))
+    known = settings.common.run_id or _resumed(kind, settings, clients, tables)
+    run_id = known or new_run_id(scheduled or datetime.now(timezone.utc))
     moment = scheduled or moment_of(run_id)
     sizes = {table.name: table.size_bytes for table in tables}
     return RunStart(run_id, clients.region, f"{moment:%Y-%m-%dT%H:%M:%SZ}", sizes)
+
+
+def _resumed(kind: str, settings: Any, clients: AwsClients, tables: Sequence[TableDescription]) -> str | None:
+    """The run that `--resume latest` means, None without it."""
+    if not settings.common.resume:
+        return None
+    if len(tables) > 1:
+        msg = "--resume latest takes one --table on a cluster, where each table has a run of its own; give --run-id"
+        raise UsageError(msg)
+    return latest_unfinished(object_store(clients), settings.common.logs, kind=kind, tables=[tables[0].name])
 
 
 def table_facts(kind: str, table: TableDescription, settings: Any) -> TableFacts:

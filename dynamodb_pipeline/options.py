@@ -77,7 +77,7 @@ def parse_max_set_aside(text: str) -> tuple[int | None, float | None]:
 
 @dataclass(frozen=True)
 class CommonSettings:
-    """What every job takes."""
+    """What every job takes; `words` are the command line, for the command that resumes it."""
 
     region: str | None
     logs: str | None
@@ -87,6 +87,8 @@ class CommonSettings:
     bucket_owner: str | None
     attempts: int
     connector_jar: str | None
+    resume: bool = False
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,13 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_resume(parser: argparse.ArgumentParser) -> None:
+    """The option of jobs that can go on where a stopped run was."""
+    parser.add_argument(
+        "--resume", choices=("latest",), help="go on with the newest unfinished run of these tables below --logs"
+    )
+
+
 def add_rate(parser: argparse.ArgumentParser, *, absolute: str, what: str) -> None:
     """`--throughput-percent` and its absolute counterpart, one of which is used."""
     group = parser.add_argument_group("rate").add_mutually_exclusive_group()
@@ -245,6 +254,7 @@ def add_export(parser: argparse.ArgumentParser) -> None:
         "--sse-kms-key-id", metavar="KEY", help="encrypt the files with this KMS key (default: the bucket's setting)"
     )
     add_rate(parser, absolute="--read-units", what="read")
+    add_resume(parser)
     add_common(parser)
 
 
@@ -296,6 +306,7 @@ def add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
     parser.add_argument("--yes", action="store_true", help="do not ask on a terminal")
     add_rate(parser, absolute="--write-units", what="write")
+    add_resume(parser)
     add_common(parser)
 
 
@@ -372,6 +383,9 @@ def common_settings(args: argparse.Namespace, problems: Problems, *, outputs: Se
         args.tasks is None or 1 <= args.tasks <= MAX_TASKS, f"--tasks {args.tasks} must be 1 to {MAX_TASKS}"
     )
     problems.require(1 <= args.attempts <= 10, f"--attempts {args.attempts} must be 1 to 10")
+    resume = getattr(args, "resume", None) is not None
+    problems.require(not (resume and args.run_id), "--resume latest and --run-id exclude each other")
+    problems.require(not resume or bool(args.logs), "--resume latest needs --logs, where the runs are recorded")
     owner = args.bucket_owner
     problems.require(
         owner is None or re.fullmatch(r"\d{12}", owner) is not None,
@@ -386,6 +400,8 @@ def common_settings(args: argparse.Namespace, problems: Problems, *, outputs: Se
         bucket_owner=owner,
         attempts=args.attempts,
         connector_jar=args.connector_jar,
+        resume=resume,
+        words=tuple(getattr(args, "words", ())),
     )
 
 
@@ -498,7 +514,7 @@ def verify_settings(args: argparse.Namespace) -> VerifySettings:
         problems.attempt(lambda: check_table_name(args.table))
     problems.require(args.limit >= 0, f"--limit {args.limit} must be 0 or more")
     settings = VerifySettings(
-        common=common_settings(args, problems),
+        common=common_settings(args, problems, outputs=[args.export] if is_s3(args.export) else []),
         rate=rate_settings(args, problems, option="--read-units"),
         export=args.export,
         table=args.table,

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from dynamodb_pipeline.errors import PreconditionError
 
+SPARK_GATEWAY = "PYSPARK_GATEWAY_PORT"  # set by spark-submit for its Python child
 VENDOR_PREFIX = "vendor/"
 DIGEST_ENTRY = "vendor.sha256"
 

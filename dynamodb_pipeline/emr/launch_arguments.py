@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 NO_SECURITY_CONFIGURATION = "none"
 # Options that differ from table to table, and those that every job is given by the launcher.
 TOLD_APART = {"export": {"--table", "--output"}, "import": {"--table", "--input"}, "verify": {"--table"}}
-TOLD_BY_US = {"--run-id", "--logs", "--region", "--scheduled-time", "--connector-jar"}
+TOLD_BY_US = {"--run-id", "--resume", "--logs", "--region", "--scheduled-time", "--connector-jar"}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Callable, Protocol
 
 from dynamodb_pipeline.transfer.lifetime import RunLifetime
@@ -30,6 +31,7 @@ class RunContext:
         folder: `<logs>/runs/<run-id>`, None when there is no logs folder and so no resume.
         tool_version: recorded in every export.
         now: the present moment as ISO 8601 UTC.
+        began: when the first attempt of a resumed run began, UTC; None for a new run.
     """
 
     clients: Clients
@@ -40,6 +42,7 @@ class RunContext:
     folder: str | None
     tool_version: str
     now: Callable[[], str]
+    began: datetime | None = None
 
     def subfolder(self, name: str) -> str | None:
         return None if self.folder is None else join(self.folder, name)

@@ -32,7 +32,7 @@ def export_tables(ctx: RunContext, settings: ExportSettings, engines: Engines) -
         PipelineError: a check of any table failed before anything was read; or a single table failed.
         SomeTablesFailedError: of several tables some failed; its facts hold the result of each.
     """
-    moment = settings.scheduled_time or moment_of(ctx.run_id)
+    moment = settings.scheduled_time or moment_of(ctx.run_id, began=ctx.began)
     several = len(settings.tables) > 1
     exports = [
         resolve(
@@ -59,25 +59,29 @@ def export_tables(ctx: RunContext, settings: ExportSettings, engines: Engines) -
 
 def _all(ctx: RunContext, exports: list[TableExport], engines: Engines) -> dict[str, Any]:
     results: list[dict[str, Any]] = []
-    first: PipelineError | None = None
+    first: Exception | None = None
     for export in exports:
         try:
             results.append(export_table(ctx, export, engines.get()))
-        except PipelineError as err:
+        except Exception as err:  # a bug in one table's export must not cost the others theirs
             ctx.lifetime.check()
             first = first or err
-            results.append({"table": export.table.name, "exit_code": int(err.exit_code), "error": str(err)})
+            results.append({"table": export.table.name, "exit_code": int(_code(err)), "error": str(err)})
             ctx.reporter.note(f"{export.table.name}: failed: {err}")
     if first is not None:
         failed = [r["table"] for r in results if "error" in r]
         msg = f"{len(failed)} of {len(results)} tables failed ({', '.join(failed)}); first: {first}"
-        raise SomeTablesFailedError(msg, ExitCode(first.exit_code), {"tables": results}) from first
+        raise SomeTablesFailedError(msg, _code(first), {"tables": results}) from first
     return {"tables": results}
 
 
-def moment_of(run_id: str) -> datetime:
-    """The moment in a run id of ours, so that a resumed run finds its folder again; else now."""
+def _code(err: Exception) -> ExitCode:
+    return ExitCode(getattr(err, "exit_code", ExitCode.UNEXPECTED))
+
+
+def moment_of(run_id: str, *, began: datetime | None = None) -> datetime:
+    """The moment in a run id of ours, so that a resumed run finds its folder again; else when it began, or now."""
     match = RUN_ID_STAMP.match(run_id)
     if match is None:
-        return datetime.now(timezone.utc)
+        return began or datetime.now(timezone.utc)
     return datetime.strptime(match[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)

@@ -14,16 +14,18 @@ from typing import Any, Callable
 from dynamodb_pipeline.aws_clients import AwsClients
 from dynamodb_pipeline.errors import ExitCode, PipelineError
 from dynamodb_pipeline.options import CommonSettings, ExportSettings, ImportSettings, VerifySettings
+from dynamodb_pipeline.runtime import SPARK_GATEWAY
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.engine import Engine, ProcessEngine, SparkEngine
 from dynamodb_pipeline.transfer.lifetime import RunLifetime, stop_on_signals
+from dynamodb_pipeline.transfer.object_store import ObjectStore
 from dynamodb_pipeline.transfer.progress import Reporter
+from dynamodb_pipeline.transfer.resume import RESUMABLE, began_at, earlier_record, latest_unfinished, resume_command
 from dynamodb_pipeline.transfer.run_record import RunRecord, new_run_id, now_text, run_folder
 from dynamodb_pipeline.transfer.worker_context import object_store
 
 RETRIED = (ExitCode.UNEXPECTED, ExitCode.STOPPED)
 PROCESS_SLOTS = 4
-SPARK_GATEWAY = "PYSPARK_GATEWAY_PORT"  # set by spark-submit for its Python child
 
 logger = logging.getLogger(__name__)
 
@@ -114,10 +116,23 @@ class Run:
         return result
 
     def _context(self, clients: AwsClients, lifetime: RunLifetime) -> RunContext:
-        run_id = self._common.run_id or new_run_id(datetime.now(timezone.utc))
-        folder = run_folder(self._common.logs, run_id) if self._common.logs else None
         store = object_store(clients, put_options=self._put_options())
-        return RunContext(clients, store, lifetime, self._reporter, run_id, folder, self._tool_version, now_text)
+        run_id = self._common.run_id or self._resumed(store) or new_run_id(datetime.now(timezone.utc))
+        folder = run_folder(self._common.logs, run_id) if self._common.logs else None
+        began = began_at(earlier_record(store, folder)) if folder else None
+        return RunContext(clients, store, lifetime, self._reporter, run_id, folder, self._tool_version, now_text, began)
+
+    def _resumed(self, store: ObjectStore) -> str | None:
+        if not self._common.resume or self._common.logs is None:
+            return None
+        run_id = latest_unfinished(store, self._common.logs, kind=self._kind, tables=self._tables)
+        self._reporter.note(f"resuming run {run_id}")
+        return run_id
+
+    @property
+    def _tables(self) -> list[str]:
+        one = getattr(self._settings, "table", None)
+        return sorted(getattr(self._settings, "tables", ())) or ([one] if one else [])
 
     def _put_options(self) -> dict[str, str]:
         key = getattr(self._settings, "sse_kms_key_id", None)
@@ -129,8 +144,10 @@ class Run:
             "run_id": ctx.run_id,
             "tool_version": self._tool_version,
             "region": ctx.clients.region,
+            "table_names": self._tables,
         }
-        return {**facts, "pid": os.getpid()}
+        first = {"first_started": f"{ctx.began:%Y-%m-%dT%H:%M:%SZ}"} if ctx.began else {}
+        return {**facts, **first, "pid": os.getpid()}
 
     @contextmanager
     def _closing(self) -> Iterator[None]:
@@ -171,9 +188,19 @@ class Run:
     def _record_failure(self, record: RunRecord, err: BaseException) -> None:
         code = getattr(err, "exit_code", ExitCode.UNEXPECTED)
         facts = {"state": "failed", "exit_code": int(code), "error": str(err), "ended": now_text()}
+        facts.update(self._way_on(record, code))
         if isinstance(err, PipelineError):
-            err.facts = {"run_id": record.facts["run_id"], **getattr(err, "facts", {})}  # type: ignore[attr-defined]
+            told = {"run_id": record.facts["run_id"], **self._way_on(record, code)}
+            err.facts = {**told, **getattr(err, "facts", {})}  # type: ignore[attr-defined]
         try:
-            record.save(**facts, **getattr(err, "facts", {}))
+            record.save(**{**facts, **getattr(err, "facts", {})})
         except PipelineError as second:
             self._reporter.note(f"run.json could not be written: {second}")
+        if "resume" in facts:
+            self._reporter.note(f"to go on where it stopped: {facts['resume']}")
+
+    def _way_on(self, record: RunRecord, code: int) -> dict[str, str]:
+        """The command that resumes the run, where that is possible."""
+        if self._common.logs is None or self._kind == "verify" or code not in RESUMABLE:
+            return {}
+        return {"resume": resume_command(self._kind, self._common.words, run_id=record.facts["run_id"])}

@@ -59,7 +59,8 @@ class RunRecord:
 
     def __init__(self, store: ObjectStore, folder: str | None, facts: dict[str, Any]):
         self._store, self._folder = store, folder
-        self.facts: dict[str, Any] = {**facts, "started": now_text(), "state": "running"}
+        started = now_text()
+        self.facts: dict[str, Any] = {"first_started": started, **facts, "started": started, "state": "running"}
 
     def save(self, **changes: Any) -> None:
         """Merge `changes` and store the record (one PUT, replaces the older one)."""

@@ -1,0 +1,36 @@
+"""What a job prints where: text in lines to one writer, one JSON result."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.job_main import TextTo, run_command_line
+
+
+def test_text_goes_on_in_whole_lines():
+    """Under spark-submit Python's own stderr would arrive on stdout, between the result's lines."""
+    told: list[str] = []
+    print("a warning", "and more", file=TextTo(told.append))
+    part = TextTo(told.append)
+    part.write("half ")
+    part.write("a line\nand")
+    assert told == ["a warning and more\n", "half a line\n"]
+
+
+def test_refused_command_line_is_one_json_document_with_its_exit_code(capsys):
+    told: list[str] = []
+    words = ["--table", "T1x", "--output", "s3://bucket/x", "--resume", "latest"]
+    code = run_command_line("export", words, write=told.append)
+    result = json.loads(capsys.readouterr().out)
+    assert code is ExitCode.USAGE
+    assert result["exit_code"] == 2
+    assert "--resume latest needs --logs" in result["error"]
+    assert "".join(told).startswith("ERROR 2")
+
+
+def test_resume_and_run_id_exclude_each_other(capsys):
+    words = ["--table", "T1x", "--output", "s3://b1b/x", "--resume", "latest", "--run-id", "one", "--logs", "s3://b1b/l"]
+    assert run_command_line("export", words, write=sys.stderr.write) is ExitCode.USAGE
+    assert "exclude each other" in capsys.readouterr().out
