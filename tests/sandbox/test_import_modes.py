@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dynamodb_pipeline.errors import ExitCode
@@ -210,3 +212,44 @@ def test_state_of_a_run_holds_no_keys(sandbox: Sandbox, bucket: str, baseline: s
     state = ("--logs", f"s3://{bucket}/quiet", "--mirror", "--yes", "--max-deletions", "2")
     assert pipeline.import_into(table, baseline, *state).code == ExitCode.DONE
     assert b"extra-" not in b"".join(get_objects(sandbox, f"s3://{bucket}/quiet").values())
+
+
+def test_a_stopped_mirror_is_resumed_where_it_was(sandbox: Sandbox, bucket: str) -> None:
+    """250 deletions at 100 units/s take longer than the deadline; the next attempt does the rest and no more."""
+    folder = put_backup(sandbox, f"s3://{bucket}/small", {"a": connector_lines(numbered(2))})
+    table = make_table(sandbox, write_units=100)
+    extras(table, 250)
+    state = (
+        "--logs",
+        f"s3://{bucket}/logs",
+        "--run-id",
+        "mirror-stopped",
+        "--mirror",
+        "--yes",
+        "--max-deletions",
+        "100%",
+    )
+
+    stopped = Pipeline(sandbox).import_into(table, folder, *state, "--timeout", "2s")
+    left = len(table.by_key())
+    with MeteringProxy(sandbox.dynamodb_url) as proxy:
+        done = Pipeline(sandbox, proxy.url).import_into(table, folder, *state)
+        rewritten = proxy.units(operation="BatchWriteItem")
+
+    assert stopped.code == ExitCode.DEADLINE, stopped.text
+    assert 2 < left < 252
+    assert done.code == ExitCode.DONE, done.text
+    assert table.differences(numbered(2)) == NONE
+    assert rewritten == left - 2
+
+
+def test_a_local_copy_is_imported_like_the_original(sandbox: Sandbox, bucket: str, tmp_path: Path) -> None:
+    source, target = make_table(sandbox), make_table(sandbox)
+    source.put(numbered(30))
+    Pipeline(sandbox).export(source, f"s3://{bucket}/for-a-copy")
+    for name, data in get_objects(sandbox, f"s3://{bucket}/for-a-copy").items():
+        (tmp_path / name).write_bytes(data)
+    done = Pipeline(sandbox).import_into(target, str(tmp_path))
+    assert done.code == ExitCode.DONE, done.text
+    assert target.differences(numbered(30)) == NONE
+    assert Pipeline(sandbox).verify(str(tmp_path), table=target).code == ExitCode.DONE
