@@ -109,7 +109,8 @@ def plan_deletions(
         found, consumed = _collect(ctx, scan, engine, table_keys)
         planned = subtract(table_keys, export_keys, doomed)
     first = entries.get(PLAN_ENTRY, {"table_items": found})
-    ledger.add(PLAN_ENTRY, first)
+    if PLAN_ENTRY not in entries:
+        ledger.add(PLAN_ENTRY, first)
     plan = DeletionPlan(int(first["table_items"]), planned, before, consumed, scan.rate.derivation)
     limit = SetAsideLimit(*job.settings.max_deletions)
     ctx.reporter.note(plan_text(plan, limit, table=job.table.name))
