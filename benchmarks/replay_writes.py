@@ -115,9 +115,19 @@ class WriteMeter:
 
 
 def item_digest(item: dict[str, Any]) -> int:
-    """SHA-256 of an item with sorted names, as a number to be summed modulo 2^256."""
-    text = json.dumps(item, sort_keys=True, separators=(",", ":"))
+    """SHA-256 of an item with sorted names and sorted sets, as a number to be summed modulo 2^256."""
+    values = {name: _canonical(value) for name, value in item.items()}
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
+
+
+def _canonical(value: dict[str, Any]) -> dict[str, Any]:
+    ((tag, content),) = value.items()
+    if tag in ("SS", "NS", "BS"):
+        return {tag: sorted(content)}
+    if tag == "L":
+        return {tag: [_canonical(element) for element in content]}
+    return {tag: {name: _canonical(element) for name, element in content.items()}} if tag == "M" else value
 
 
 def _size_bytes(request: dict[str, Any]) -> int:

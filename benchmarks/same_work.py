@@ -51,7 +51,7 @@ def _retagged(value: dict[str, Any]) -> dict[str, Any]:
         return {tag: [_retagged(element) for element in content]}
     if tag == "M":
         return {tag: {name: _retagged(element) for name, element in content.items()}}
-    return {tag: sorted(content) if tag in ("SS", "NS", "BS") else content}
+    return {tag: content}
 
 
 def _sum(items: Iterable[dict[str, Any]]) -> str:

@@ -35,6 +35,12 @@ def test_digest_sees_loss_doubling_and_change():
         assert digest_of([b"\n".join(wrong)]) != right
 
 
+def test_order_within_a_set_and_of_names_does_not_matter():
+    item = json.loads(kilobyte_item(0).json)
+    other = dict(reversed({**item, "Tags": {"SS": item["Tags"]["SS"][::-1]}}.items()))
+    assert digest_of([json.dumps(other).encode()]) == expected_digest(kilobyte_item, 1)
+
+
 def test_markers_of_hadoop_are_no_files(tmp_path):
     for name in ("part-00000", "_SUCCESS", ".part-00000.crc"):
         (tmp_path / name).write_bytes(name.encode())
