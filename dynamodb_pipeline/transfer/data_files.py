@@ -12,6 +12,8 @@ import hashlib
 import tempfile
 import uuid
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Callable
 
 from dynamodb_pipeline.errors import StoppedError, UsageError
@@ -113,19 +115,15 @@ class _OpenFile:
     def _keep(self, data: bytes) -> None:
         self._sha256.update(data)
         self.bytes += len(data)
-        try:
+        with _room_on_disk():
             self._spool.write(data)
-        except OSError as err:
-            if err.errno != errno.ENOSPC:
-                raise
-            msg = f"no space left in {tempfile.gettempdir()} for a data file of up to 128 MiB; free some or set TMPDIR"
-            raise StoppedError(msg) from err
 
     def store(self, store: ObjectStore, folder: S3Uri, name: str) -> FileRecord:
         self._keep(self._codec.end())
         digest = self._sha256.hexdigest()
-        self._spool.seek(0)
         try:
+            with _room_on_disk():
+                self._spool.seek(0)  # writes what is still buffered
             store.put(str(folder.child(name)), self._spool, sha256_hex=digest)
         finally:
             self.close()
@@ -134,4 +132,16 @@ class _OpenFile:
         )
 
     def close(self) -> None:
-        self._spool.close()
+        with suppress(OSError):  # a full disk: closing writes once more, and that must not hide the first error
+            self._spool.close()
+
+
+@contextmanager
+def _room_on_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as err:
+        if err.errno != errno.ENOSPC:
+            raise
+        msg = f"no space left in {tempfile.gettempdir()} for a data file of up to 128 MiB; free some or set TMPDIR"
+        raise StoppedError(msg) from err

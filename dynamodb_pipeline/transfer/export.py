@@ -19,11 +19,11 @@ from dynamodb_pipeline.options import ExportSettings
 from dynamodb_pipeline.transfer.capacity import AllowedRate, RateChoice, read_rate
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.engine import Engine, SparkEngine
-from dynamodb_pipeline.transfer.export_publish import finished_record, publish
+from dynamodb_pipeline.transfer.export_publish import finished_record, mark_success, publish
 from dynamodb_pipeline.transfer.ledger import Ledger
 from dynamodb_pipeline.transfer.run_folder import Claim, claim_folder
 from dynamodb_pipeline.transfer.s3_uri import S3Uri
-from dynamodb_pipeline.transfer.table import TableDescription, describe, describe_again, refuse_unusable
+from dynamodb_pipeline.transfer.table import TableDescription, describe, describe_again, holds_an_item, refuse_unusable
 from dynamodb_pipeline.transfer.worker_context import WorkerContext
 
 
@@ -95,6 +95,7 @@ def export_table(ctx: RunContext, export: TableExport, engine: Engine) -> dict[s
     resumed = claim_folder(ctx.store, folder, claim)
     done = finished_record(ctx.store, folder) if resumed else None
     if done is not None:
+        mark_success(ctx.store, folder)
         ctx.reporter.note(f"{table.name}: already exported by this run to {folder}")
         return _result(export, done, None, seconds=time.monotonic() - started)
     ctx.reporter.note(f"{table.name}: {export.rate.derivation}; to {folder}")
@@ -125,8 +126,7 @@ def _check_not_falsely_empty(ctx: RunContext, export: TableExport, outcome: Read
     """An empty RDD is the classic silent loss of connector and Spark versions that do not fit (Spark >= 3.2)."""
     if any(f.item_count for f in outcome.files):
         return
-    reply = ctx.clients.client("dynamodb").scan(TableName=export.table.name, Limit=1, ConsistentRead=True)
-    if reply["Items"]:
+    if holds_an_item(ctx.clients.client("dynamodb"), export.table.name):
         name = export.table.name
         msg = f"the export of {name!r} has no items but the table has; nothing was published, try --reader direct"
         raise IntegrityError(msg)

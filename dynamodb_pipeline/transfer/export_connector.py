@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Callable
 
 from dynamodb_pipeline.formats.export_record import FileRecord
@@ -33,6 +33,7 @@ from dynamodb_pipeline.transfer.page_size import EVENTUAL_BYTES_PER_UNIT, averag
 from dynamodb_pipeline.transfer.progress import Goal
 from dynamodb_pipeline.transfer.rated_run import Rated, RatedRun
 from dynamodb_pipeline.transfer.relay_process import RelaySettings, ensure_relay
+from dynamodb_pipeline.transfer.spark_session import slots as all_slots
 from dynamodb_pipeline.transfer.worker_context import WorkerContext
 
 PROGRESS_ITEMS = 2000
@@ -151,7 +152,7 @@ def read_with_connector(ctx: RunContext, export: TableExport, engine: SparkEngin
     """
     metered = export.settings.rate_control == "relay"
     splits = splits_for(slots=engine.slots, rate_rcu=export.rate.units_per_s["table"], metered_by_relay=metered)
-    read = connector_read(export, splits)
+    read = as_dealt(connector_read(export, splits), export, ledger.header())
     entries = ledger.open(ledger_header(export, read))
     records = [FileRecord(**fields) for entry in entries.values() for fields in entry["files"]]
     lock = threading.Lock()
@@ -163,7 +164,7 @@ def read_with_connector(ctx: RunContext, export: TableExport, engine: SparkEngin
 
     units = _run(ctx, export, engine, read, done=frozenset(entries), on_partition=on_partition)
     estimate = sum(f.plain_bytes for f in records) / EVENTUAL_BYTES_PER_UNIT
-    details = {"segments": read.segments, "tasks": splits, "resumed": bool(entries)}
+    details = {"segments": read.segments, "tasks": read.splits, "resumed": bool(entries)}
     version = connector_version(engine.sc) or "unknown"
     return ReadOutcome(tuple(records), estimate if units is None else units, units is None, version, details)
 
@@ -207,7 +208,8 @@ def start_relays(engine: SparkEngine, relay: RelaySettings) -> None:
     It cannot be left to the tasks that read: Spark starts a task's Python side only when the connector has brought its
     first lines, and those come through the relay.
     """
-    tasks = engine.sc.parallelize(range(engine.slots), engine.slots).barrier()
+    count = all_slots(engine.sc)  # --tasks may be fewer, and Spark chooses which of the slots they get
+    tasks = engine.sc.parallelize(range(count), count).barrier()
     tasks.mapPartitions(_StartRelay(relay)).collect()
 
 
@@ -247,6 +249,17 @@ def connector_read(export: TableExport, splits: int) -> ConnectorRead:
         endpoint=export.worker.aws.endpoint("dynamodb"),
         keys=export.worker.aws.loopback_keys[:2] if export.worker.aws.loopback_keys else None,
     )
+
+
+def as_dealt(read: ConnectorRead, export: TableExport, header: dict[str, Any] | None) -> ConnectorRead:
+    """
+    The read with the segments and splits of the run's earlier attempts: both follow from the table's size and the
+    cluster, which may have changed meanwhile. What the user asks for, and the connector's own limiter, come first.
+    """
+    settings = export.settings
+    if header is None or settings.segments is not None or settings.rate_control == "connector":
+        return read
+    return replace(read, segments=int(header["segments"]), splits=int(header["splits"]))
 
 
 def ledger_header(export: TableExport, read: ConnectorRead) -> dict[str, Any]:

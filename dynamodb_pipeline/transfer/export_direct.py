@@ -54,11 +54,11 @@ def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger:
 
 
 def _segments(export: TableExport, ledger: Ledger, workers: int) -> int:
+    if export.settings.segments is not None:
+        return export.settings.segments  # a resume with another number is refused
     before = ledger.header()
     if before is not None:
         return int(before["segments"])
-    if export.settings.segments is not None:
-        return export.settings.segments
     return segment_count(export.table.size_bytes, workers=workers)
 
 

@@ -7,7 +7,7 @@ leaves no manifest or a complete one.
 
 from __future__ import annotations
 
-from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats import manifest as manifests
 from dynamodb_pipeline.formats.export_record import ExportRecord
 from dynamodb_pipeline.transfer.lifetime import RunLifetime
@@ -25,16 +25,38 @@ def publish(store: ObjectStore, folder: S3Uri, record: ExportRecord, *, lifetime
 
     Raises:
         PreconditionError: another run finished an export there meanwhile ("lost race").
+        IntegrityError: a data file is no longer there.
         PipelineError: the run must stop; nothing was published.
     """
     lifetime.check()
     kept = _keep_record(store, folder, record)
+    refuse_missing_files(store, folder, kept)
     lifetime.check()
     manifest = manifests.render(str(folder.child(f.name)) for f in kept.files)
     if not put_once(store, str(folder.child(MANIFEST)), manifest):
         raise _lost_race(folder, MANIFEST)
     store.put(str(folder.child(SUCCESS)), b"")
     return kept
+
+
+def refuse_missing_files(store: ObjectStore, folder: S3Uri, record: ExportRecord) -> None:
+    """
+    One listing before the manifest: files of earlier attempts may have been deleted since (`clean`, a lifecycle rule).
+
+    Raises:
+        IntegrityError: a listed file is gone or has another size.
+    """
+    there = {info.uri: info.bytes for info in store.list(str(folder))}
+    lost = [f.name for f in record.files if there.get(str(folder.child(f.name))) != f.bytes]
+    if lost:
+        msg = f"{folder}: {len(lost)} stored data files are gone or changed, such as {lost[0]}; start a new run"
+        raise IntegrityError(msg)
+
+
+def mark_success(store: ObjectStore, folder: S3Uri) -> None:
+    """Store `_SUCCESS` of a finished export whose run was killed right before."""
+    if store.head(str(folder.child(SUCCESS))) is None:
+        store.put(str(folder.child(SUCCESS)), b"")
 
 
 def _keep_record(store: ObjectStore, folder: S3Uri, record: ExportRecord) -> ExportRecord:

@@ -11,8 +11,8 @@ import hashlib
 import json
 from typing import Any
 
-from dynamodb_pipeline.errors import IntegrityError, PreconditionError
-from dynamodb_pipeline.transfer.object_store import AlreadyExistsError, ObjectMissingError, ObjectStore
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
+from dynamodb_pipeline.transfer.object_store import AlreadyExistsError, ObjectMissingError, ObjectStore, put_once
 from dynamodb_pipeline.transfer.run_folder import join
 
 HEADER = "header.json"
@@ -61,14 +61,19 @@ class Ledger:
             return None
 
     def add(self, entry_id: str, record: dict[str, Any]) -> None:
-        """Note `entry_id` as finished; a second note of the same id changes nothing."""
+        """
+        Note `entry_id` as finished; the same note again changes nothing.
+
+        Raises:
+            StoppedError: another process has noted other work under that id. Two drivers of one run must not go on
+                side by side: each would count pages or files of its own, and a resume would find both.
+        """
         if self._folder is None:
             return
-        try:
-            name = f"{entry_id}.json"
-            self._store.put(join(self._folder, name), _sealed(name, record), if_absent=True)
-        except AlreadyExistsError:
-            return
+        name = f"{entry_id}.json"
+        if not put_once(self._store, join(self._folder, name), _sealed(name, record)):
+            msg = f"{self._folder}: another process works on the same run (entry {entry_id}); let one of them end first"
+            raise StoppedError(msg)
 
     def _entries(self) -> dict[str, dict[str, Any]]:
         assert self._folder is not None

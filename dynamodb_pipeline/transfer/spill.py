@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import tempfile
 from collections import defaultdict
+from contextlib import suppress
 from types import TracebackType
 from typing import IO, TypeVar
 
@@ -36,7 +37,8 @@ class Spill:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for file in self._files.values():
-            file.close()
+            with suppress(OSError):  # on a full disk closing fails once more, and must not hide the first error
+                file.close()
         if self._folder is not None:
             self._folder.cleanup()
 

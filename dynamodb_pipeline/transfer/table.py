@@ -27,6 +27,7 @@ __all__ = [
     "TableUnreachableError",
     "describe",
     "describe_again",
+    "holds_an_item",
     "refuse_changed",
     "refuse_unusable",
     "table_name_of",
@@ -93,6 +94,23 @@ def describe_again(client: Any, pinned: TableDescription) -> TableDescription:
         raise gone(pinned.name) from err
     refuse_changed(pinned, now)
     return now
+
+
+def holds_an_item(client: Any, name: str) -> bool:
+    """
+    True when one Scan for one item finds one.
+
+    Raises:
+        StoppedError: DynamoDB does not answer that.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        reply = client.scan(TableName=name, Limit=1, ConsistentRead=True)
+    except (BotoCoreError, ClientError) as err:
+        msg = f"could not find out whether table {name!r} is empty: {err}; resume the run"
+        raise StoppedError(msg) from err
+    return bool(reply["Items"])
 
 
 def table_name_of(name: str) -> str:

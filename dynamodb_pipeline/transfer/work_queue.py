@@ -67,8 +67,13 @@ class WorkQueue:
                 msg = f"work {unit.work_id!r} was already added to this run"
                 raise ValueError(msg)
             self._hand_outs[unit.work_id] = 0
-            self._waiting.append(unit)
-        self._random.shuffle(self._waiting)
+            self._insert(unit)
+
+    def _insert(self, unit: WorkUnit) -> None:
+        """At a random place, in constant time: units are added with each one that is finished."""
+        self._waiting.append(unit)
+        place = self._random.randrange(len(self._waiting))
+        self._waiting[place], self._waiting[-1] = self._waiting[-1], self._waiting[place]
 
     def take(self, holder: Hashable) -> WorkUnit | None:
         """Hand the next unit to `holder`; None when none waits."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dynamodb_pipeline.errors import IntegrityError, PreconditionError
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
 from dynamodb_pipeline.transfer.ledger import Ledger
 from dynamodb_pipeline.transfer.object_store import AlreadyExistsError, ObjectInfo, ObjectMissingError
 
@@ -51,10 +51,17 @@ def ledger(objects: Objects) -> Ledger:
 
 def test_entries_come_back_by_their_id(ledger, objects):
     ledger.add("segment-0", {"pages": 1})
-    ledger.add("segment-0", {"pages": 9})  # a second note changes nothing
+    ledger.add("segment-0", {"pages": 1})  # the same note again changes nothing
     again = Ledger(objects, FOLDER)
     assert again.open(HEADER) == {"segment-0": {"pages": 1}, "segment-1": {"pages": 3}}
     assert again.header() == HEADER
+
+
+def test_second_driver_of_the_same_run_stops(ledger, objects):
+    """Its pages are others than those noted: were both to go on, a later resume would count items twice."""
+    with pytest.raises(StoppedError, match="another process works on the same run"):
+        Ledger(objects, FOLDER).add("segment-1", {"pages": 4})
+    assert Ledger(objects, FOLDER).open(HEADER) == {"segment-1": {"pages": 3}}
 
 
 def test_other_header_is_refused_and_the_difference_named(ledger, objects):

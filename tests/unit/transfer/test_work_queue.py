@@ -115,3 +115,13 @@ def test_counts_add_up_whatever_happens() -> None:
             assert state.total_count == len(FILES)
             assert state.taken_count == sum(map(len, held.values()))
         assert sorted(finished) == [unit.work_id for unit in FILES]
+
+
+def test_units_added_one_by_one_come_in_an_order_of_their_own():
+    """Constant time a unit: with 50,000 waiting a shuffle for each one finished would hold up every grant."""
+    queue = WorkQueue((WorkUnit(f"file-{n}") for n in range(50_000)), seed=1)
+    for n in range(50_000):
+        queue.add([WorkUnit(f"rest-{n}")])
+        queue.add([])
+    order = [unit.work_id for _ in range(100) if (unit := queue.take("me")) is not None]
+    assert {word.partition("-")[0] for word in order} == {"file", "rest"}

@@ -1,0 +1,60 @@
+"""What stands between the last data file and a manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.export_record import ExportRecord, FileRecord
+from dynamodb_pipeline.formats.key_schema import KeyAttribute, KeySchema
+from dynamodb_pipeline.transfer.export_publish import mark_success, publish
+from dynamodb_pipeline.transfer.lifetime import RunLifetime
+from dynamodb_pipeline.transfer.s3_uri import S3Uri
+from tests.unit.transfer.memory_store import MemoryStore
+
+FOLDER = S3Uri("bucket", "exports/one/")
+FILE = FileRecord(name="a_000000", bytes=16, plain_bytes=16, item_count=1, sha256="0" * 64)
+
+
+def record(**changes: Any) -> ExportRecord:
+    facts: dict[str, Any] = {
+        "tool_version": "1",
+        "connector_version": None,
+        "run_id": "one",
+        "table_name": "Forum",
+        "table_arn": "arn:aws:dynamodb:eu-west-1:123456789012:table/Forum",
+        "table_id": "id",
+        "region": "eu-west-1",
+        "key_schema": KeySchema((KeyAttribute("Id", "HASH", "S"),)),
+        "reader": "direct",
+        "scan_started": "2026-01-01T00:00:00Z",
+        "scan_ended": "2026-01-01T00:00:01Z",
+        "consistency": "eventual",
+        "compression": "none",
+        "null_tag": "nULL",
+        "files": (FILE,),
+    }
+    return ExportRecord(**{**facts, **changes})
+
+
+def test_export_whose_files_are_there_gets_its_manifest():
+    store = MemoryStore({f"{FOLDER}a_000000": b"sixteen bytes ok"})
+    publish(store, FOLDER, record(), lifetime=RunLifetime())
+    assert {uri.rpartition("/")[2] for uri in store.objects} == {"a_000000", "_export.json", "manifest", "_SUCCESS"}
+
+
+@pytest.mark.parametrize("there", [{}, {f"{FOLDER}a_000000": b"ite"}], ids=["gone", "shorter"])
+def test_no_manifest_lists_a_file_that_is_gone(there):
+    store = MemoryStore(there)
+    with pytest.raises(IntegrityError, match="gone or changed, such as a_000000"):
+        publish(store, FOLDER, record(), lifetime=RunLifetime())
+    assert f"{FOLDER}manifest" not in store.objects
+
+
+def test_finished_export_without_its_marker_gets_it_once():
+    store = MemoryStore()
+    mark_success(store, FOLDER)
+    mark_success(store, FOLDER)
+    assert store.objects == {f"{FOLDER}_SUCCESS": b""}
