@@ -20,6 +20,7 @@ from dynamodb_pipeline.transfer.coordinator_client import (
     LocalCoordinatorClient,
     TcpCoordinatorClient,
 )
+from dynamodb_pipeline.transfer.failures import marked, unmarked
 
 Worker = Callable[[int, int], None]
 Connect = Callable[[int, int], CoordinatorClient]
@@ -65,7 +66,8 @@ class SparkEngine:
 
     def run(self, worker: Worker, *, count: int, group: str) -> None:
         self.sc.setJobGroup(group, group, interruptOnCancel=True)
-        self.sc.parallelize(range(count), count).foreachPartition(_SparkTask(worker))
+        with unmarked():
+            self.sc.parallelize(range(count), count).foreachPartition(_SparkTask(worker))
 
     def cancel(self, group: str) -> None:
         self.sc.cancelJobGroup(group)
@@ -80,7 +82,8 @@ class _SparkTask:
 
         task = TaskContext.get()
         for worker_id in ids:
-            self.worker(worker_id, task.attemptNumber() if task else 0)
+            with marked():
+                self.worker(worker_id, task.attemptNumber() if task else 0)
 
 
 class ProcessEngine:

@@ -28,6 +28,7 @@ from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
 from dynamodb_pipeline.transfer.data_files import DataFileWriter
 from dynamodb_pipeline.transfer.engine import Connect, SparkEngine
 from dynamodb_pipeline.transfer.export import ReadOutcome, TableExport
+from dynamodb_pipeline.transfer.failures import marked, unmarked
 from dynamodb_pipeline.transfer.ledger import Ledger
 from dynamodb_pipeline.transfer.page_size import EVENTUAL_BYTES_PER_UNIT, average_item_bytes
 from dynamodb_pipeline.transfer.progress import Goal
@@ -59,6 +60,10 @@ class PartitionWriter:
     connect: Connect
 
     def __call__(self, groups: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+        with marked():
+            return self._written(groups)
+
+    def _written(self, groups: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         records: list[FileRecord] = []
         clients = self.worker.clients()
         driver = self.connect(*_task())
@@ -136,7 +141,8 @@ def _start(
 
     def run(partition: int) -> None:
         sc.setJobGroup(job_group, f"export partition {partition}", interruptOnCancel=True)
-        records = sc.runJob(rdd, write, [partition])
+        with unmarked():
+            records = sc.runJob(rdd, write, [partition])
         on_partition(partition, [FileRecord(**record) for record in records])
 
     pool = ThreadPoolExecutor(max_workers=max(1, len(partitions)), thread_name_prefix="partition")
@@ -210,7 +216,8 @@ def start_relays(engine: SparkEngine, relay: RelaySettings) -> None:
     """
     count = all_slots(engine.sc)  # --tasks may be fewer, and Spark chooses which of the slots they get
     tasks = engine.sc.parallelize(range(count), count).barrier()
-    tasks.mapPartitions(_StartRelay(relay)).collect()
+    with unmarked():
+        tasks.mapPartitions(_StartRelay(relay)).collect()
 
 
 @dataclass(frozen=True)
@@ -218,8 +225,9 @@ class _StartRelay:
     relay: RelaySettings
 
     def __call__(self, _ids: Iterable[int]) -> Iterator[None]:
-        ensure_boto3()
-        ensure_relay(self.relay)
+        with marked():
+            ensure_boto3()
+            ensure_relay(self.relay)
         return iter(())
 
 

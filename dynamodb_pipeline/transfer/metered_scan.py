@@ -67,7 +67,7 @@ class MeteredScan:
         if client.is_gone():
             client.grants.settle(grant, {})
             raise ClientGone
-        page = self._settled(fitting, client.grants, grant)
+        page = settled_page(self._wire, fitting, client.grants, grant)
         with self._one_sizer:
             self._sizers[request.consistent].observe(page.scanned_count, page.consumed["table"])
         return page
@@ -79,17 +79,19 @@ class MeteredScan:
             limit = min(limits) if limits else None
             return request._replace(limit=limit), sizer.estimate(limit)
 
-    def _settled(self, request: ScanRequest, grants: CoordinatorClient, grant: Grant) -> ScanPage:
-        try:
-            page = scan_page(self._wire, request)
-        except Throttled as err:
-            grants.settle(grant, {}, throttled=not err.key_range_only)
-            raise
-        except Transient:
-            grants.forfeit(grant)
-            raise
-        except WireError:
-            grants.settle(grant, {})  # refused before anything was read
-            raise
-        grants.settle(grant, page.consumed)
-        return page
+
+def settled_page(wire: DynamoDbWire, request: ScanRequest, grants: CoordinatorClient, grant: Grant) -> ScanPage:
+    """Read a page under a grant and end the grant by what came of it; raises what `scan_page` raises."""
+    try:
+        page = scan_page(wire, request)
+    except Throttled as err:
+        grants.settle(grant, {}, throttled=not err.key_range_only)
+        raise
+    except Transient:
+        grants.forfeit(grant)
+        raise
+    except WireError:
+        grants.settle(grant, {})  # refused before anything was read
+        raise
+    grants.settle(grant, page.consumed)
+    return page

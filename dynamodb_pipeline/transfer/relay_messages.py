@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from dynamodb_pipeline.errors import PipelineError
+from dynamodb_pipeline.transfer.failures import marked_text
 from dynamodb_pipeline.transfer.http1 import render_message
 from dynamodb_pipeline.transfer.signing import KeyPair
 from dynamodb_pipeline.transfer.wire import CONTENT_TYPE
@@ -56,10 +57,14 @@ def refusal(message: str, *, code: str = FINAL, status: int = 400) -> Answer:
 
 
 def answer_of(error: PipelineError) -> Answer:
-    """Return the error reply for what ended a request: DynamoDB's own words where it is worth passing them on."""
+    """
+    Return the error reply for what ended a request: DynamoDB's own code where it gave one.
+
+    The text carries the exit code, marked, through the connector and Spark to the driver.
+    """
     if isinstance(error, WireError) and error.body.startswith(b"{"):
-        return Answer(error.status, error.body)
-    return refusal(f"run stopped: {error}")
+        return refusal(marked_text(error), code=error.code, status=error.status)
+    return refusal(f"run stopped: {marked_text(error)}")
 
 
 def table_request(body: bytes, *, table: str) -> dict[str, Any]:

@@ -21,11 +21,12 @@ from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
 from dynamodb_pipeline.transfer.data_files import DataFileWriter
 from dynamodb_pipeline.transfer.engine import Connect
 from dynamodb_pipeline.transfer.failures import reported
+from dynamodb_pipeline.transfer.metered_scan import settled_page
 from dynamodb_pipeline.transfer.page_size import PageSizer
 from dynamodb_pipeline.transfer.retry import Pacing, pause
 from dynamodb_pipeline.transfer.wire import DynamoDbWire
-from dynamodb_pipeline.transfer.wire_errors import Throttled, Transient, WireError
-from dynamodb_pipeline.transfer.wire_operations import ScanPage, ScanRequest, scan_page
+from dynamodb_pipeline.transfer.wire_errors import Throttled, Transient
+from dynamodb_pipeline.transfer.wire_operations import ScanPage, ScanRequest
 from dynamodb_pipeline.transfer.worker_context import WorkerContext
 
 
@@ -78,15 +79,7 @@ class PageReader:
         limit = self._sizer.limit(min(self._grants.units_cap(), plan.max_page_units))
         grant = self._grants.reserve({"table": self._sizer.estimate(limit)})
         request = ScanRequest(plan.table, segment, plan.total_segments, key, limit, plan.consistent, plan.attributes)
-        try:
-            page = scan_page(self._wire, request)
-        except Throttled as err:
-            self._grants.settle(grant, {}, throttled=not err.key_range_only)
-            raise
-        except WireError:
-            self._grants.forfeit(grant)
-            raise
-        self._grants.settle(grant, page.consumed)
+        page = settled_page(self._wire, request, self._grants, grant)
         self._sizer.observe(page.scanned_count, page.consumed.get("table", 0.0))
         return page
 

@@ -16,7 +16,7 @@ from dynamodb_pipeline.transfer.batches import Put
 from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
 from dynamodb_pipeline.transfer.retry import Pacing, pause
 from dynamodb_pipeline.transfer.wire import DynamoDbWire
-from dynamodb_pipeline.transfer.wire_errors import Rejected, Throttled, Transient, WireError
+from dynamodb_pipeline.transfer.wire_errors import Throttled, Transient, WireError
 from dynamodb_pipeline.transfer.wire_operations import BatchReply, batch_write, key_absent, put_item
 
 Reply = TypeVar("Reply")
@@ -111,11 +111,11 @@ class TableWriter:
         except Throttled as err:
             self._grants.settle(grant, {}, throttled=not err.key_range_only)
             raise
-        except Rejected:
-            self._grants.settle(grant, {})
+        except Transient:
+            self._grants.forfeit(grant)
             raise
         except WireError:
-            self._grants.forfeit(grant)
+            self._grants.settle(grant, {})  # refused before anything was written
             raise
         held_back = isinstance(reply, BatchReply) and bool(reply.unprocessed_puts or reply.unprocessed_deletes)
         self._grants.settle(grant, consumed, throttled=held_back)

@@ -153,16 +153,16 @@ def test_failure_that_repeating_helps_never_reaches_the_client(failure: Answer):
         (error("ValidationException", "bad key"), Rejected),
     ],
 )
-def test_final_error_is_passed_on_in_the_words_of_dynamodb(failure: Answer, raised: type[Exception]):
+def test_final_error_is_passed_on_with_the_words_of_dynamodb(failure: Answer, raised: type[Exception]):
     with relay_before(failure) as running, pytest.raises(raised) as caught:
         running.call()
     said = json.loads(caught.value.body)  # type: ignore[attr-defined]
-    assert said["message"] in ("no such table", "not authorized", "bad key")
+    assert any(words in said["message"] for words in ("no such table", "not authorized", "bad key"))
 
 
 def test_giving_up_is_an_error_the_client_does_not_repeat():
     with relay_before(*[reply(PAGE, crc=1)] * 8) as running:
-        with pytest.raises(Rejected, match="run stopped: gave up"):
+        with pytest.raises(Rejected, match=r"run stopped: .*gave up"):
             running.call()
         assert running.dynamodb.script == []
 
@@ -173,7 +173,7 @@ def test_end_of_the_run_is_an_error_the_client_does_not_repeat(reason: Exception
         raise reason
 
     with relay_before(reply(PAGE), grants=lambda: FakeGrants(before_grant=refuse)) as running:
-        with pytest.raises(Rejected, match=f"run stopped: {reason}"):
+        with pytest.raises(Rejected, match=f"run stopped: .*{reason}"):
             running.call()
         assert running.dynamodb.requests == []
 
