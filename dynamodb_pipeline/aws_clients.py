@@ -53,18 +53,23 @@ class AwsClients:
         self, region: str | None = None, *, bucket_owner: str | None = None, settings: AwsSettings | None = None
     ):
         import boto3
+        from botocore.exceptions import BotoCoreError
 
         self._clients: dict[tuple[str, str, int], Any] = {}
         self._building = threading.Lock()  # a session is not made for several threads; its clients are
         keys = (settings.loopback_keys if settings else None) or (None, None, None)
         wanted = settings.region if settings else region
-        self.session: Any = boto3.Session(
-            aws_access_key_id=keys[0],
-            aws_secret_access_key=keys[1],
-            aws_session_token=keys[2],
-            region_name=wanted,
-        )
-        self.region: str = self.session.region_name or ""
+        try:
+            self.session: Any = boto3.Session(
+                aws_access_key_id=keys[0],
+                aws_secret_access_key=keys[1],
+                aws_session_token=keys[2],
+                region_name=wanted,
+            )
+            self.region: str = self.session.region_name or ""
+        except BotoCoreError as err:  # no such profile, a config file that cannot be read
+            msg = f"the AWS configuration cannot be used: {err}; check AWS_PROFILE and ~/.aws/config"
+            raise UsageError(msg) from err
         if not self.region:
             msg = "no region: give --region (it is the table's and the cluster's region)"
             raise UsageError(msg)

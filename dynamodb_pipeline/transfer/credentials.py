@@ -39,7 +39,7 @@ class Credentials:
 
         try:
             keys: KeyPair = self._loaded.get_frozen_credentials()
-        except (BotoCoreError, ClientError) as err:
+        except (BotoCoreError, ClientError, RuntimeError) as err:  # RuntimeError: renewed, and expired all the same
             msg = f"AWS credentials cannot be renewed: {err}"
             raise DeniedError(msg) from err
         return keys

@@ -21,6 +21,7 @@ Body = Union[bytes, IO[bytes]]
 DENIED_CODES = frozenset(
     {"403", "AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
     | {"InvalidToken", "AccountProblem", "KMS.AccessDeniedException"}
+    | {"ExpiredTokenException", "TokenRefreshRequired", "RequestExpired", "RequestTimeTooSkewed"}
 )
 MISSING_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 CONFLICT_CODES = frozenset({"412", "PreconditionFailed"})
@@ -171,9 +172,28 @@ class S3ObjectStore:
                     continue
                 raise s3_error(err, operation=operation, where=where) from err
             except BotoCoreError as err:
-                msg = f"S3 {operation} {where}: {err}"
-                raise StoppedError(msg) from err
+                raise unsent(err, f"S3 {operation} {where}") from err
+            except RuntimeError as err:  # botocore: "refreshed credentials are still expired"
+                msg = f"S3 {operation} {where}: {err}; renew the credentials, then resume the run"
+                raise DeniedError(msg) from err
         raise AssertionError(operation)
+
+
+def unsent(err: Exception, what: str, *, otherwise: type[PipelineError] = StoppedError) -> PipelineError:
+    """Our error for a request that botocore could not send: `otherwise`, unless credentials are the reason."""
+    from botocore import exceptions as known
+
+    credentials = (
+        known.NoCredentialsError,
+        known.PartialCredentialsError,
+        known.CredentialRetrievalError,
+        known.TokenRetrievalError,
+        known.SSOError,
+        known.ProfileNotFound,
+    )
+    if isinstance(err, credentials):
+        return DeniedError(f"{what}: no usable AWS credentials: {err}; renew them, then run the same command again")
+    return otherwise(f"{what}: {err}")
 
 
 def bucket_clients(client: Callable[..., Any], *, bucket_owner: str | None = None) -> Callable[[str], Any]:
@@ -213,8 +233,7 @@ def bucket_region(client: Any, bucket: str, *, bucket_owner: str | None = None) 
             raise s3_error(err, operation="head_bucket", where=S3Uri(bucket, "")) from err
         return str(headers["x-amz-bucket-region"])
     except BotoCoreError as err:
-        msg = f"S3 cannot be reached for bucket {bucket!r}: {err}"
-        raise PreconditionError(msg) from err
+        raise unsent(err, f"S3 cannot be reached for bucket {bucket!r}", otherwise=PreconditionError) from err
     region: str | None = reply["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
     return region
 
