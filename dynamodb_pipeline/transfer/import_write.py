@@ -71,7 +71,7 @@ def write(
 
     consumed = pass_over(job.source.units(), at_once=engine.slots)
     consumed = consumed.plus(pass_over(winners(job, facts.collisions), at_once=1))
-    _check_totals(totals, facts, table=job.table.name)
+    check_totals(totals, facts, table=job.table.name)
     return Written(totals, consumed)
 
 
@@ -106,7 +106,7 @@ def _add(totals: dict[str, int], record: dict[str, Any]) -> None:
         totals[name] += int(record[name])
 
 
-def _check_totals(totals: dict[str, int], facts: Checked, *, table: str) -> None:
+def check_totals(totals: dict[str, int], facts: Checked, *, table: str) -> None:
     """Every item that the check counted must be accounted for."""
     accounted = totals["written"] + totals["skipped"] + totals["set_aside"] + facts.dropped
     if totals["items"] != facts.items or accounted != facts.items:

@@ -19,7 +19,7 @@ from dynamodb_pipeline.errors import StoppedError
 Self = TypeVar("Self", bound="Spill")
 
 PARTS = 256
-BUFFER_BYTES = 1 << 18  # of each part
+BUFFER_BYTES = 1 << 16  # of each part: 16 MiB in all
 
 
 class Spill:

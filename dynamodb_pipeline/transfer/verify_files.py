@@ -24,6 +24,7 @@ from dynamodb_pipeline.transfer.key_spill import BLOCK_BYTES, place_bytes
 from dynamodb_pipeline.transfer.worker_context import WorkerContext
 
 PROBLEMS_OF_A_FILE = 5
+PROBLEMS_KEPT = 10_000  # files with problems, and keys that stand twice; the rest is only counted
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ class FileFindings:
     digest: BucketDigest = field(default_factory=BucketDigest)
     problem_count: int = 0
     _problems: dict[int, list[str]] = field(default_factory=dict)
+    _of_no_file: list[str] = field(default_factory=list)
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Take one file's record."""
@@ -123,14 +125,16 @@ class FileFindings:
             self.dialects[record["dialect"]] += 1
         self.digest.merge(BucketDigest.from_json(record["digest"]))
         self.problem_count += record["problem_count"]
-        if record["problems"]:
+        if record["problems"] and len(self._problems) < PROBLEMS_KEPT:
             self._problems[record["number"]] = record["problems"]
 
     def add_problem(self, text: str) -> None:
         """Take a problem that is not of one file alone; it is named after those of files."""
         self.problem_count += 1
-        self._problems.setdefault(len(self._problems) + 1_000_000_000, []).append(text)
+        if len(self._of_no_file) < PROBLEMS_KEPT:
+            self._of_no_file.append(text)
 
     def problems(self, limit: int) -> list[str]:
         """The first few problems, in the manifest's order."""
-        return [text for _, texts in sorted(self._problems.items()) for text in texts][:limit]
+        of_files = [text for _, texts in sorted(self._problems.items()) for text in texts]
+        return [*of_files, *self._of_no_file][:limit]
