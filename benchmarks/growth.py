@@ -5,8 +5,10 @@ Does the cost grow with the work alone? CPU and memory over tables of growing si
 from __future__ import annotations
 
 import math
+import statistics
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.contenders import BUCKET, OWN, SLOTS, UNBOUND, export_options
@@ -17,24 +19,38 @@ from benchmarks.servers import PROJECT, PYTHON, Servers, serving
 
 MIB = 1 << 20
 START_ITEM_COUNT = 1000
-Point = tuple[int, Usage]
+START_RUNS = 3
 
 
 def growth_rows(*, item_counts: Sequence[int]) -> list[ResultRow]:
-    """Slope of CPU over items (start-up subtracted) and peak memory from the smallest size to ten times it."""
-    points: dict[str, list[Point]] = {"export": [], "import": []}
-    for item_count in (START_ITEM_COUNT, *item_counts):
-        with serving("--items", str(item_count), "--warm-segments", "8") as servers, \
-                tempfile.TemporaryDirectory(prefix="growth-") as folder:
-            for verb, command in _commands().items():
-                points[verb].append((item_count, _measured(verb, command, servers, Path(folder))))
-    return [row for verb, found in points.items() for row in rows_of(verb, found)]
+    """Slope of CPU over items (start-up subtracted) and peak memory from the smallest size to the largest."""
+    starts = [_point(START_ITEM_COUNT) for _ in range(START_RUNS)]
+    sizes = [_point(item_count) for item_count in item_counts]
+    rows: list[ResultRow] = []
+    for verb in _commands():
+        start_cpu_s = statistics.median(point.usages[verb].cpu_s for point in starts)
+        rows += rows_of(verb, [(point.item_count, point.usages[verb]) for point in sizes], start_cpu_s=start_cpu_s)
+    return rows
 
 
-def rows_of(verb: str, points: Sequence[Point]) -> list[ResultRow]:
-    """The first point is the start-up, the others are the sizes."""
-    (_, start), *sizes = points
-    net = [(items, usage.cpu_s - start.cpu_s) for items, usage in sizes]
+@dataclass(frozen=True)
+class Point:
+    """One size: what its export and its import cost."""
+
+    item_count: int
+    usages: dict[str, Usage]
+
+
+def _point(item_count: int) -> Point:
+    with serving("--items", str(item_count), "--warm-segments", "8") as servers, \
+            tempfile.TemporaryDirectory(prefix="growth-") as folder:
+        usages = {verb: _measured(verb, command, servers, Path(folder)) for verb, command in _commands().items()}
+    return Point(item_count, usages)
+
+
+def rows_of(verb: str, sizes: Sequence[tuple[int, Usage]], *, start_cpu_s: float) -> list[ResultRow]:
+    """Two rows for one verb; sizes grow."""
+    net = [(items, usage.cpu_s - start_cpu_s) for items, usage in sizes]
     text = ", ".join(f"{items:,} items {cpu_s:.2f} s" for items, cpu_s in net)
     slopes = [slope([one, other]) for one, other in zip(net, net[1:])]
     memory = [usage.peak_pss_bytes / MIB for _, usage in sizes]

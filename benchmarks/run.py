@@ -21,7 +21,7 @@ from benchmarks.rates import rate_cases, rate_rows
 SECTIONS = ("cpu", "rates", "growth")
 FULL_ITEMS, QUICK_ITEMS = 300_000, 20_000
 FULL_ROUNDS, QUICK_ROUNDS = 5, 1
-GROWTH, QUICK_GROWTH = (10_000, 100_000, 1_000_000), (5_000, 50_000)
+GROWTH, QUICK_GROWTH = (30_000, 100_000, 300_000, 1_000_000), (20_000, 100_000)
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
