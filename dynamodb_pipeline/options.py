@@ -137,6 +137,7 @@ class ImportSettings:
     max_deletions: tuple[int | None, float | None]
     dry_run: bool
     yes: bool
+    scheduled_time: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -304,6 +305,10 @@ def add_import(parser: argparse.ArgumentParser) -> None:
         help="stop before deleting more than this (default 10%% of the table)",
     )
     parser.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
+    parser.add_argument(
+        "--scheduled-time", metavar="TIME",
+        help="the schedule's moment, ISO 8601: a second run of the same import for it is refused (needs --logs)",
+    )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="do not ask on a terminal")
     add_rate(parser, absolute="--write-units", what="write")
     add_resume(parser)
@@ -483,6 +488,10 @@ def import_settings(args: argparse.Namespace) -> ImportSettings:
         not (args.mirror and args.set_aside),
         "--mirror and --set-aside exclude each other: an item that is bad in the export would be deleted in the table",
     )
+    moment = problems.attempt(lambda: parse_scheduled_time(args.scheduled_time)) if args.scheduled_time else None
+    problems.require(
+        not args.scheduled_time or bool(args.logs), "--scheduled-time of an import needs --logs, where runs are claimed"
+    )
     settings = ImportSettings(
         common=common_settings(args, problems, outputs=[args.input] if is_s3(args.input) else []),
         rate=rate_settings(args, problems, option="--write-units"),
@@ -499,6 +508,7 @@ def import_settings(args: argparse.Namespace) -> ImportSettings:
         max_deletions=deletions if isinstance(deletions, tuple) else (None, None),
         dry_run=args.dry_run,
         yes=args.yes,
+        scheduled_time=moment if isinstance(moment, datetime) else None,
     )
     problems.end()
     return settings

@@ -90,7 +90,9 @@ def _jobs_of(
         jobs = export_jobs(run, tables=tuple(args.tables), output=args.output, size_bytes=start.size_bytes)
         return jobs, (args.output,)
     if kind == "import":
-        words = ("--table", args.table, "--input", args.input)
+        scheduled = getattr(args, "scheduled_time", None)
+        moment = ("--scheduled-time", scheduled) if scheduled else ()
+        words = ("--table", args.table, "--input", args.input, *moment)
         return single_job(run, args.table, words), (args.input,)
     name = args.table or "export"
     return single_job(run, name, ("--table", args.table) if args.table else ()), (args.export,)

@@ -2,8 +2,8 @@
 The RunJobFlow request of a schedule: what EventBridge Scheduler sends each time, with its moment filled in.
 
 No launcher is there at night: the job itself resolves capacity, folder and checks. Scheduler delivers at least once;
-a second delivery carries the same scheduled time, so an export meets the first one's claim on the run folder and
-refuses.
+a second delivery carries the same scheduled time, so an export meets the first one's claim on the run folder, an import
+the one on that moment, and refuses.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def scheduled_request(settings: LaunchSettings, *, name: str, shipped: Scheduled
 
 
 def _scheduled_job(job: TableJob, verb: str) -> TableJob:
-    """The job without a run id (each delivery makes its own), an export's folder named by the scheduled time."""
+    """The job without a run id (each delivery makes its own); export and import claim the scheduled time."""
     words = without_options(job.job_arguments, {"--run-id", "--scheduled-time"})
-    moment = ("--scheduled-time", SCHEDULED_TIME) if verb == "export" else ()
+    moment = ("--scheduled-time", SCHEDULED_TIME) if verb != "verify" else ()
     return replace(job, job_arguments=(*words, *moment), run_id=job.table_name)
 
 

@@ -23,6 +23,7 @@ from dynamodb_pipeline.transfer.ledger import Ledger
 from dynamodb_pipeline.transfer.mirror_delete import delete_planned
 from dynamodb_pipeline.transfer.mirror_plan import DeletionPlan, plan_deletions
 from dynamodb_pipeline.transfer.rated_run import NOTHING_CONSUMED
+from dynamodb_pipeline.transfer.scheduled_import import claim_moment
 from dynamodb_pipeline.transfer.spill import Spill
 from dynamodb_pipeline.transfer.table import describe_again
 
@@ -41,6 +42,7 @@ def import_table(ctx: RunContext, settings: ImportSettings, engines: Engines) ->
     """
     started = time.monotonic()
     job = resolve(ctx, settings)
+    claim_moment(ctx, settings)
     _announce(ctx, job)
     result = _Import(ctx, job, engines.get()).run()
     return {**result, "seconds": round(time.monotonic() - started, 3)}

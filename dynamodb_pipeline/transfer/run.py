@@ -117,9 +117,10 @@ class Run:
 
     def _context(self, clients: AwsClients, lifetime: RunLifetime) -> RunContext:
         store = object_store(clients, put_options=self._put_options())
-        run_id = self._common.run_id or self._resumed(store) or new_run_id(datetime.now(timezone.utc))
+        known = self._common.run_id or self._resumed(store)
+        run_id = known or new_run_id(datetime.now(timezone.utc))
         folder = run_folder(self._common.logs, run_id) if self._common.logs else None
-        began = began_at(earlier_record(store, folder)) if folder else None
+        began = began_at(earlier_record(store, folder)) if folder and known else None
         return RunContext(clients, store, lifetime, self._reporter, run_id, folder, self._tool_version, now_text, began)
 
     def _resumed(self, store: ObjectStore) -> str | None:

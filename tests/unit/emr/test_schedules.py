@@ -61,9 +61,10 @@ def test_two_deliveries_do_not_share_a_run_id() -> None:
     assert all("--run-id" not in step["HadoopJarStep"]["Args"] for step in request()["Steps"])
 
 
-def test_import_takes_no_scheduled_time() -> None:
-    made = request(verb="import", jobs=(a_job(),))
-    assert SCHEDULED_TIME not in made["Steps"][0]["HadoopJarStep"]["Args"]
+@pytest.mark.parametrize(("verb", "claimed"), [("import", True), ("verify", False)])
+def test_import_claims_its_moment_and_a_verification_needs_none(verb: str, claimed: bool) -> None:
+    made = request(verb=verb, jobs=(a_job(),))
+    assert (SCHEDULED_TIME in made["Steps"][0]["HadoopJarStep"]["Args"]) is claimed
 
 
 def test_a_late_or_repeated_launch_is_not_tried() -> None:
