@@ -19,6 +19,7 @@ from dynamodb_pipeline.emr.settings_file import FILE_NAME, read_settings_file, w
 from dynamodb_pipeline.errors import ExitCode, PreconditionError, UsageError
 from dynamodb_pipeline.job_main import KINDS, guarded, run_settings
 from dynamodb_pipeline.options import Parser, refuse_secrets
+from dynamodb_pipeline.transfer.run_record import check_run_id
 
 DESCRIPTION = "Export DynamoDB tables to S3 and import them back, at a throughput percentage that holds."
 BUNDLE_PATH = "dist/dynamodb_pipeline.zip"
@@ -62,6 +63,7 @@ def build_parser() -> Parser:
         job.set_defaults(run=run_job, kind=kind, command=kind)
     add_verb_parsers(verbs, job_options={kind: add for kind, (add, _) in KINDS.items()}, parser_class=Parser)
     _add_inspect(verbs)
+    _add_report(verbs)
     _add_bundle(verbs)
     return parser
 
@@ -129,6 +131,15 @@ def _add_inspect(verbs: Any) -> None:
     inspect.add_argument("--region", metavar="REGION", help="of the first request; buckets' own regions are found")
     inspect.add_argument("--bucket-owner", metavar="ACCOUNT", help="12-digit account that must own every bucket used")
     inspect.set_defaults(run=run_inspect)
+
+
+def _add_report(verbs: Any) -> None:
+    report = verbs.add_parser("report", help="write one HTML page about a run", allow_abbrev=False)
+    report.add_argument("run_id", metavar="RUN", help="run id (with --logs), or the path of a local run.json")
+    report.add_argument("--logs", metavar="S3_FOLDER", help="log folder the run was given")
+    report.add_argument("--region", metavar="REGION", help="of the log folder")
+    report.add_argument("--to", metavar="FILE", help="where to write it (default RUN.html in this folder)")
+    report.set_defaults(run=run_report)
 
 
 def _add_bundle(verbs: Any) -> None:
@@ -232,6 +243,25 @@ def _inspect_progress(clock: Callable[[], float]) -> Callable[[Any], None]:
             write(f"{len(found.files)} of {len(found.source.files)} files, {found.schema.item_count:,} items\n")
 
     return progress
+
+
+def run_report(args: argparse.Namespace) -> ExitCode:
+    """Write a page about a run."""
+
+    def s3() -> Any:
+        from dynamodb_pipeline.aws_clients import AwsClients
+
+        return AwsClients(args.region).client("s3")
+
+    def work() -> dict[str, Any]:
+        from dynamodb_pipeline.report import command
+
+        query = command.ReportQuery(args.run_id, args.logs, args.to)
+        if not query.is_file:
+            check_run_id(args.run_id)
+        return command.run_report(query, s3=s3, write=write)
+
+    return guarded("report", work, write=write)
 
 
 def run_bundle(args: argparse.Namespace) -> ExitCode:

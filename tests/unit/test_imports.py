@@ -39,7 +39,7 @@ LAYERS: dict[str, set[str]] = {
     "options": {"errors", "transfer"},  # the checks of what options name: addresses, percent, run id
     "job_main": {"errors", "options", "runtime", "transfer"},
     "emr": {"errors", "formats", "runtime"},
-    "report": {"errors"},
+    "report": {"errors", "emr"},  # its S3 addresses, error codes and durations
 }
 # The part of `transfer` that options may know: pure checks of texts.
 CHECKS_OF_OPTIONS = {"capacity", "run_folder", "run_record", "s3_uri"}

@@ -1,0 +1,85 @@
+"""The `report` verb: records in, one HTML file out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.report.figures import RunFigures, run_figures
+from dynamodb_pipeline.report.page import page
+from dynamodb_pipeline.report.read import read_file, read_run
+from dynamodb_pipeline.report.resume import resume_of
+
+
+@dataclass(frozen=True)
+class ReportQuery:
+    """
+    What to report on, and where to.
+
+    Attributes:
+        run: a run id, or the path of a local `run.json` (whatever ends in .json).
+        logs: the run's log folder; needed for a run id.
+        to: the page's path; the run's or file's name with .html in this folder when None.
+    """
+
+    run: str
+    logs: str | None
+    to: str | None
+
+    @property
+    def is_file(self) -> bool:
+        return self.run.endswith(".json")
+
+    @property
+    def target(self) -> Path:
+        """Where the page goes."""
+        return Path(self.to or f"{Path(self.run).stem if self.is_file else self.run}.html")
+
+
+def run_report(query: ReportQuery, *, s3: Callable[[], Any], write: Callable[[str], None]) -> dict[str, Any]:
+    """
+    Write the page and return the result.
+
+    Args:
+        s3: makes the S3 client; not called for a local file.
+        write: takes text for people.
+
+    Raises:
+        UsageError: a run id without `--logs`; the page cannot be written there.
+        PipelineError: the record cannot be read, see read.py.
+    """
+    run = figures_of(query, s3=s3)
+    logs = None if query.is_file else query.logs
+    _store(query.target, page(run, resume=resume_of(run, logs=logs)))
+    write(f"{run.kind} {run.run_id}: {run.state}; page in {query.target}\n")
+    return {
+        "kind": "report",
+        "exit_code": 0,
+        "path": str(query.target),
+        "run_id": run.run_id,
+        "run_kind": run.kind,
+        "run_state": run.state,
+        "run_exit_code": run.exit_code,
+        "tables": [table.name for table in run.tables if table.name is not None],
+    }
+
+
+def figures_of(query: ReportQuery, *, s3: Callable[[], Any]) -> RunFigures:
+    """Read the run's records and return what they say."""
+    if query.is_file:
+        return run_figures(read_file(Path(query.run)))
+    if query.logs is None:
+        msg = f"run {query.run}: give --logs, the folder the run was given, or the path of its run.json"
+        raise UsageError(msg)
+    return run_figures(read_run(s3(), query.run, logs=query.logs), run=query.run)
+
+
+def _store(target: Path, text: str) -> None:
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as err:
+        msg = f"--to {target} cannot be written: {err.strerror}; name a file in a folder that can be"
+        raise UsageError(msg) from err

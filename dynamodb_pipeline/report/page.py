@@ -1,0 +1,116 @@
+"""The page about a run: one HTML text that needs nothing else, no network and no JavaScript. Pure."""
+
+from __future__ import annotations
+
+from importlib import resources
+from string import Template
+
+from dynamodb_pipeline.emr.clock import duration_text
+from dynamodb_pipeline.errors import MEANING, ExitCode
+from dynamodb_pipeline.report.figures import RunFigures
+from dynamodb_pipeline.report.markup import Html, element, escaped, joined
+from dynamodb_pipeline.report.resume import Resume
+from dynamodb_pipeline.report.table_figures import TableFigures
+from dynamodb_pipeline.report.units_bar import units_html, units_text
+
+PARTLY = {ExitCode.STOPPED, ExitCode.DEADLINE, ExitCode.SET_ASIDE, ExitCode.INTERRUPTED, ExitCode.TERMINATED}
+NO_WORD = "no exit code yet: it still runs, or was killed before it could say how it ended"
+OVERVIEW = (("items", "Items"), ("files", "Files"), ("throttles", "Throttles"))
+
+
+def page(run: RunFigures, *, resume: Resume | None) -> str:
+    """Return the whole page."""
+    parts = [_head(run), *([_resume(resume)] if resume else [])]
+    if len(run.tables) > 1:
+        parts.append(_overview(run))
+    parts += [_table(table, run) for table in run.tables]
+    parts.append(element("p", "from ", ", ".join(run.sources), class_="quiet"))
+    template = (resources.files(__package__) / "page.html").read_text(encoding="utf-8")
+    return Template(template).substitute(
+        title=escaped(_title(run)), body=joined(*(text for part in parts for text in (part, "\n")))
+    )
+
+
+def exit_text(code: int | None) -> str:
+    """`5, stopped part-way, resumable`; a code that is not ours by its number."""
+    if code is None:
+        return NO_WORD
+    return f"{code}, {MEANING[ExitCode(code)]}" if code in set(ExitCode) else str(code)
+
+
+def _title(run: RunFigures) -> str:
+    return f"{run.kind} {run.run_id}"
+
+
+def _head(run: RunFigures) -> Html:
+    rows = [
+        ("Run", run.run_id),
+        ("Kind", run.kind),
+        ("State", element("span", run.state, class_=f"badge {_colour(run.exit_code, run.state)}")),
+        ("Exit code", exit_text(run.exit_code)),
+        ("Started", run.started),
+        ("Ended", run.ended),
+        ("Duration", None if run.duration_s is None else duration_text(run.duration_s)),
+        ("Region", run.region),
+        ("Version", run.tool_version),
+    ]
+    shown = [(label, text) for label, text in rows if text is not None]
+    notes = [element("p", note, class_="quiet") for note in run.notes]
+    return element("section", element("h1", _title(run)), _listed(shown), *_message(run.error), *notes)
+
+
+def _resume(resume: Resume) -> Html:
+    note = [element("p", resume.note, class_="quiet")] if resume.note else []
+    return element("section", element("h2", "Go on with it"), element("pre", resume.command), *note)
+
+
+def _overview(run: RunFigures) -> Html:
+    labels = [*(label for _, label in OVERVIEW), "Units"]
+    head = [element("th", "Table"), element("th", "Exit code"), *(element("th", n, class_="number") for n in labels)]
+    rows = [element("tr", *_overview_cells(table)) for table in run.tables]
+    table = element("table", element("thead", element("tr", *head)), element("tbody", *rows))
+    return element("section", element("h2", f"{len(run.tables)} tables"), element("div", table, class_="scroll"))
+
+
+def _overview_cells(table: TableFigures) -> list[Html]:
+    figures = dict(table.figures)
+    numbers = [figures.get(label, "–") for _, label in OVERVIEW]
+    numbers.append(units_text(table.units) if table.units else "–")
+    code = 0 if table.exit_code is None and table.error is None and table.figures else table.exit_code
+    said = element("span", "–" if code is None else str(code), class_=_colour(code, ""))
+    return [element("td", _name(table)), element("td", said), *(element("td", n, class_="number") for n in numbers)]
+
+
+def _table(table: TableFigures, run: RunFigures) -> Html:
+    rows: list[tuple[str, str]] = list(table.figures)
+    if table.exit_code is not None and len(run.tables) > 1:
+        rows.insert(0, ("Exit code", exit_text(table.exit_code)))
+    if table.units is not None:
+        rows.append((table.units.noun.capitalize(), units_html(table.units)))
+    said = _listed(rows) if rows else element("p", "The run ended before it had figures of this table.", class_="quiet")
+    error = _message(table.error if table.error != run.error else None)
+    return element("section", element("h2", _name(table)), said, *error, *_problems(table))
+
+
+def _name(table: TableFigures) -> str:
+    return table.name or "Figures"
+
+
+def _problems(table: TableFigures) -> list[Html]:
+    return [element("ul", *(element("li", problem) for problem in table.problems))] if table.problems else []
+
+
+def _message(error: str | None) -> list[Html]:
+    return [element("p", error, class_="message")] if error else []
+
+
+def _listed(rows: list[tuple[str, str]]) -> Html:
+    return element("dl", *(joined(element("dt", label), element("dd", text)) for label, text in rows))
+
+
+def _colour(code: int | None, state: str) -> str:
+    if code is None:
+        return "busy" if state == "running" else "warn"
+    if code == ExitCode.DONE:
+        return "good"
+    return "warn" if code in PARTLY else "bad"

@@ -1,0 +1,117 @@
+"""
+Finds the records of a run: `<logs>/runs/<run>/run.json`, and `<logs>/runs/<run>.<table>/run.json` of several tables.
+
+Nothing is guessed: a record that is missing or is no JSON object is an error with its address.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dynamodb_pipeline.emr.api_errors import denied_error, error_code, is_denied
+from dynamodb_pipeline.emr.s3_location import S3Location, s3_location
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
+
+FILE_NAME = "run.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One `run.json`: where it lies and what it says."""
+
+    where: str
+    facts: dict[str, Any]
+
+
+def read_file(path: Path) -> tuple[Record, ...]:
+    """
+    Return the record in a local file.
+
+    Raises:
+        PreconditionError: the file cannot be read. IntegrityError: it is no run record.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as err:
+        msg = f"{path} cannot be read: {err.strerror}; give the path of a run.json, or a run id with --logs"
+        raise PreconditionError(msg) from err
+    return (parse_record(data, where=str(path)),)
+
+
+def read_run(s3: Any, run: str, *, logs: str) -> tuple[Record, ...]:
+    """
+    Return the records of the run, its own first, then those of its tables by name.
+
+    Args:
+        s3: client of the log folder's bucket.
+        run: run id.
+        logs: what the run was given as `--logs`.
+
+    Raises:
+        PreconditionError: no record there. DeniedError: not ours to read. IntegrityError: something else lies there.
+        StoppedError: S3 did not answer.
+    """
+    folder = s3_location(logs, what="--logs").child("runs")
+    found = [_get(s3, folder.child(f"{name}/{FILE_NAME}")) for name in _run_folders(s3, folder, run)]
+    records = tuple(record for record in found if record is not None)
+    if not records:
+        msg = f"no {FILE_NAME} in {folder.child(run).uri}; check the run id and --logs (`status RUN` finds clusters)"
+        raise PreconditionError(msg)
+    return records
+
+
+def parse_record(data: bytes, *, where: str) -> Record:
+    """
+    Raises:
+        IntegrityError: not a JSON object with a run id.
+    """
+    try:
+        facts = json.loads(data)
+    except (ValueError, RecursionError) as err:
+        msg = f"{where} is not JSON: {err}; it is not the record of a run"
+        raise IntegrityError(msg) from err
+    if not isinstance(facts, dict) or "run_id" not in facts:
+        msg = f"{where} names no run_id; it is not the record of a run"
+        raise IntegrityError(msg)
+    return Record(where, facts)
+
+
+def _run_folders(s3: Any, folder: S3Location, run: str) -> list[str]:
+    """Names of the run's folders; one request for each thousand, however much lies in them."""
+    prefix = folder.child(run).key
+    with _s3_errors(folder.child(run), call="s3:ListBucket"):
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=folder.bucket, Prefix=prefix, Delimiter="/")
+        listed = [found["Prefix"] for page in pages for found in page.get("CommonPrefixes", [])]
+    names = (key.rstrip("/").rpartition("/")[2] for key in listed)
+    return sorted(name for name in names if name == run or name.startswith(f"{run}."))
+
+
+def _get(s3: Any, place: S3Location) -> Record | None:
+    """The record, or None where a table's folder holds none yet."""
+    with _s3_errors(place, call="s3:GetObject"):
+        try:
+            data = s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            return None
+    return parse_record(data, where=place.uri)
+
+
+@contextmanager
+def _s3_errors(place: S3Location, *, call: str) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as err:
+        if is_denied(err):
+            raise denied_error(err, call=call) from err
+        if error_code(err) == "NoSuchBucket":
+            msg = f"--logs: bucket {place.bucket!r} does not exist; check the spelling"
+            raise PreconditionError(msg) from err
+        msg = f"{place.uri} could not be read: {err}; run the same command again"
+        raise StoppedError(msg) from err

@@ -1,0 +1,55 @@
+"""The command that goes on with a run that stopped part-way. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.report.figures import RunFigures
+
+RESUMABLE = (ExitCode.STOPPED, ExitCode.DEADLINE)
+OTHER_OPTIONS = "..."
+
+
+@dataclass(frozen=True)
+class Resume:
+    """A command line and what to know about it."""
+
+    command: str
+    note: str
+
+
+def resume_of(run: RunFigures, *, logs: str | None) -> Resume | None:
+    """
+    Return how to go on with the run: what it said itself, else what can be put together after exit 5 or 6, else None.
+
+    Args:
+        logs: the folder its record was found in; None when that is not known.
+    """
+    if run.resume is not None:
+        return Resume(run.resume, " ".join(_notes(run, whole=OTHER_OPTIONS not in run.resume)))
+    if run.exit_code not in RESUMABLE:
+        return None
+    words = ["dynamodb-pipeline", run.kind, OTHER_OPTIONS, *_table_words(run)]
+    words += ["--region", run.region] if run.region else []
+    words += ["--logs", logs] if logs else []
+    return Resume(shlex.join([*words, "--run-id", run.run_id]), " ".join(_notes(run, whole=False)))
+
+
+def _table_words(run: RunFigures) -> list[str]:
+    names = [table.name for table in run.tables]
+    if run.kind == "verify" or None in names:
+        return []
+    return [word for name in names for word in ("--table", str(name))]
+
+
+def _notes(run: RunFigures, *, whole: bool) -> list[str]:
+    notes = [] if whole else [f"{OTHER_OPTIONS} stands for the other options of the first command."]
+    if run.resume is not None and not run.resume.startswith("dynamodb-pipeline "):
+        notes.append("A run that was launched goes on with the first dynamodb-pipeline command and this --run-id.")
+    if run.exit_code == ExitCode.DEADLINE:
+        notes.append("Give a longer --timeout.")
+    if run.kind == "verify":
+        notes.append("A verification begins anew.")
+    return notes
