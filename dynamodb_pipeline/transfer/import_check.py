@@ -8,9 +8,7 @@ from typing import Any
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.transfer.check_pass import CheckWorker
 from dynamodb_pipeline.transfer.context import RunContext
-from dynamodb_pipeline.transfer.engine import Engine
-from dynamodb_pipeline.transfer.import_job import TableImport
-from dynamodb_pipeline.transfer.import_worker import ImportPlan
+from dynamodb_pipeline.transfer.import_job import ImportRun, TableImport
 from dynamodb_pipeline.transfer.key_spill import Collision, KeySpill
 from dynamodb_pipeline.transfer.rated_run import Rated, RatedRun
 from dynamodb_pipeline.transfer.set_aside import SetAsideLimit
@@ -32,14 +30,14 @@ class Checked:
         return sum(c.count - 1 for c in self.collisions)
 
 
-def check(ctx: RunContext, job: TableImport, plan: ImportPlan, engine: Engine, *, keys: KeySpill) -> Checked:
+def check(run: ImportRun, *, keys: KeySpill) -> Checked:
     """
     Read every file once before the first write; the hashes of all keys go to `keys` where somebody needs them.
 
     Raises:
         IntegrityError: a damaged file, a bad item without --set-aside, too many of them, or a key that stands twice.
     """
-    counts = {"items": 0, "bad": 0}
+    job, counts = run.job, {"items": 0, "bad": 0}
 
     def on_finished(_work_id: str, record: dict[str, Any]) -> None:
         for name in counts:
@@ -48,17 +46,14 @@ def check(ctx: RunContext, job: TableImport, plan: ImportPlan, engine: Engine, *
     collect = job.settings.mirror or not job.source.cannot_repeat_keys
     units = job.source.units()
     rated = Rated.files_only(f"check {job.source.folder}", items=job.source.item_count)
-    run = RatedRun(
-        ctx, engine, rated, units=units, on_finished=on_finished, on_kept=lambda _, block: keys.add_block(block)
+    reading = RatedRun(
+        run.ctx, run.engine, rated, units=units, on_finished=on_finished, on_kept=lambda _, block: keys.add_block(block)
     )
     if units:
-        run.run(
-            lambda connect: CheckWorker(job.worker, connect, plan, collect),
-            count=min(engine.slots, len(units)),
-            group=f"check-{job.table.name}",
-        )
+        count = min(run.engine.slots, len(units))
+        reading.run(lambda connect: CheckWorker(job.worker, connect, run.plan, collect), count=count, group="check")
     refuse_too_many_bad(job, counts["bad"], total=counts["items"], so="nothing was written")
-    return Checked(counts["items"], counts["bad"], _collisions(ctx, job, keys))
+    return Checked(counts["items"], counts["bad"], _collisions(run.ctx, job, keys))
 
 
 def refuse_too_many_bad(job: TableImport, bad: int, *, total: int, so: str) -> None:

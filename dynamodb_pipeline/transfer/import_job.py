@@ -8,6 +8,7 @@ from typing import Any
 from dynamodb_pipeline.options import ImportSettings
 from dynamodb_pipeline.transfer.capacity import AllowedRate, RateChoice, write_rate
 from dynamodb_pipeline.transfer.context import RunContext
+from dynamodb_pipeline.transfer.engine import Engine
 from dynamodb_pipeline.transfer.import_source import ImportSource, load_source
 from dynamodb_pipeline.transfer.import_worker import ImportPlan
 from dynamodb_pipeline.transfer.run_folder import choose_finished_run, join
@@ -38,6 +39,16 @@ class TableImport:
     def place(self, file: int, line: int) -> str:
         """Where a line stands, for messages."""
         return f"{self.source.files[file].uri} line {line}"
+
+
+@dataclass(frozen=True)
+class ImportRun:
+    """One import under way: the run, what is imported, what every worker must know, and where workers run."""
+
+    ctx: RunContext
+    job: TableImport
+    plan: ImportPlan
+    engine: Engine
 
 
 def resolve(ctx: RunContext, settings: ImportSettings) -> TableImport:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.options import ImportSettings
 from dynamodb_pipeline.transfer.context import RunContext
-from dynamodb_pipeline.transfer.engine import Engine
 from dynamodb_pipeline.transfer.import_check import Checked, check
-from dynamodb_pipeline.transfer.import_job import TableImport, import_plan, ledger_header, resolve
+from dynamodb_pipeline.transfer.import_job import ImportRun, TableImport, import_plan, ledger_header, resolve
 from dynamodb_pipeline.transfer.import_write import Written, write
 from dynamodb_pipeline.transfer.key_spill import KeySpill
 from dynamodb_pipeline.transfer.ledger import Ledger
@@ -44,52 +43,40 @@ def import_table(ctx: RunContext, settings: ImportSettings, engines: Engines) ->
     job = resolve(ctx, settings)
     claim_moment(ctx, settings)
     _announce(ctx, job)
-    result = _Import(ctx, job, engines.get()).run()
+    result = _Steps(ImportRun(ctx, job, import_plan(ctx, job), engines.get())).take()
     return {**result, "seconds": round(time.monotonic() - started, 3)}
 
 
-class _Import:
+class _Steps:
     """The steps of one import, which share its ledgers and the keys on this machine's disk."""
 
-    def __init__(self, ctx: RunContext, job: TableImport, engine: Engine):
-        self._ctx, self._job, self._engine = ctx, job, engine
-        self._plan = import_plan(ctx, job)
-        self._ledger = self._ledger_of("import")
-        self._mirror_ledger = self._ledger_of("mirror")
+    def __init__(self, run: ImportRun):
+        self._run = run
+        self._ledger, self._mirror_ledger = self._ledger_of("import"), self._ledger_of("mirror")
 
-    def run(self) -> dict[str, Any]:
-        ctx, job = self._ctx, self._job
+    def take(self) -> dict[str, Any]:
+        run, job = self._run, self._run.job
         done = self._ledger.open(ledger_header(job))
         with ExitStack() as stack:
             keys, doomed = stack.enter_context(KeySpill()), stack.enter_context(Spill())
-            facts = check(ctx, job, self._plan, self._engine, keys=keys)
-            deletions = self._planned_deletions(keys, doomed) if job.settings.mirror else None
+            facts = check(run, keys=keys)
+            deletions = None
+            if job.settings.mirror:
+                deletions = plan_deletions(run, export_keys=keys, doomed=doomed, ledger=self._mirror_ledger)
             if job.settings.dry_run:
                 return _result(job, facts, NOTHING_WRITTEN, deletions)
-            ctx.lifetime.check()
-            written = write(ctx, job, self._plan, self._engine, facts=facts, ledger=self._ledger, done=done)
+            run.ctx.lifetime.check()
+            written = write(run, facts=facts, ledger=self._ledger, done=done)
             self._refuse_changed()
             result = _result(job, facts, written, deletions)
             return result if deletions is None else {**result, **self._deleted(deletions, doomed)}
 
     def _ledger_of(self, step: str) -> Ledger:
-        return Ledger(self._ctx.store, self._ctx.subfolder(f"ledger/{step}/{self._job.table.name}"))
-
-    def _planned_deletions(self, keys: KeySpill, doomed: Spill) -> DeletionPlan:
-        return plan_deletions(
-            self._ctx, self._job, self._engine, export_keys=keys, doomed=doomed, ledger=self._mirror_ledger
-        )
+        ctx = self._run.ctx
+        return Ledger(ctx.store, ctx.subfolder(f"ledger/{step}/{self._run.job.table.name}"))
 
     def _deleted(self, deletions: DeletionPlan, doomed: Spill) -> dict[str, Any]:
-        deleted, consumed = delete_planned(
-            self._ctx,
-            self._job,
-            self._plan,
-            self._engine,
-            deletions=deletions,
-            doomed=doomed,
-            ledger=self._mirror_ledger,
-        )
+        deleted, consumed = delete_planned(self._run, deletions=deletions, doomed=doomed, ledger=self._mirror_ledger)
         self._refuse_changed()
         return {
             "items_deleted": deletions.deleted_before + deleted,
@@ -97,7 +84,7 @@ class _Import:
         }
 
     def _refuse_changed(self) -> None:
-        describe_again(self._ctx.clients.client("dynamodb"), self._job.table)
+        describe_again(self._run.ctx.clients.client("dynamodb"), self._run.job.table)
 
 
 def _announce(ctx: RunContext, job: TableImport) -> None:

@@ -8,10 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.transfer.context import RunContext
-from dynamodb_pipeline.transfer.engine import Engine
 from dynamodb_pipeline.transfer.import_check import Checked, refuse_too_many_bad
-from dynamodb_pipeline.transfer.import_job import TableImport
+from dynamodb_pipeline.transfer.import_job import ImportRun, TableImport
 from dynamodb_pipeline.transfer.import_worker import ImportPlan, ImportWorker
 from dynamodb_pipeline.transfer.key_spill import Collision
 from dynamodb_pipeline.transfer.ledger import Ledger
@@ -32,23 +30,14 @@ class Written:
     consumed: Consumed
 
 
-def write(
-    ctx: RunContext,
-    job: TableImport,
-    plan: ImportPlan,
-    engine: Engine,
-    *,
-    facts: Checked,
-    ledger: Ledger,
-    done: dict[str, dict[str, Any]],
-) -> Written:
+def write(run: ImportRun, *, facts: Checked, ledger: Ledger, done: dict[str, dict[str, Any]]) -> Written:
     """
     Write every file that the ledger does not have as done.
 
     Raises:
         PipelineError: see rated_run.py; what was written stays, and with --logs the run can be resumed.
     """
-    totals = {"items": 0, "written": 0, "skipped": 0, "set_aside": 0}
+    job, totals = run.job, {"items": 0, "written": 0, "skipped": 0, "set_aside": 0}
 
     def on_finished(work_id: str, record: dict[str, Any]) -> None:
         ledger.add(work_id, record)
@@ -57,7 +46,7 @@ def write(
 
     for record in done.values():
         _add(totals, record)
-    plan = planned_after_check(plan, facts, limit=SetAsideLimit(*job.settings.max_set_aside))
+    plan = planned_after_check(run.plan, facts, limit=SetAsideLimit(*job.settings.max_set_aside))
     allowed = job.rate.tightest
     rated = Rated(job.table, job.rate_of, Goal(f"import {job.table.name}", allowed, "write units", facts.items))
 
@@ -66,10 +55,10 @@ def write(
         if not left:
             return NOTHING_CONSUMED
         count = worker_count(allowed, slots=at_once, files=len(left))
-        run = RatedRun(ctx, engine, rated, units=left, on_finished=on_finished)
-        return run.run(lambda connect: ImportWorker(job.worker, connect, plan), count=count, group="import")
+        writing = RatedRun(run.ctx, run.engine, rated, units=left, on_finished=on_finished)
+        return writing.run(lambda connect: ImportWorker(job.worker, connect, plan), count=count, group="import")
 
-    consumed = pass_over(job.source.units(), at_once=engine.slots)
+    consumed = pass_over(job.source.units(), at_once=run.engine.slots)
     consumed = consumed.plus(pass_over(winners(job, facts.collisions), at_once=1))
     check_totals(totals, facts, table=job.table.name)
     return Written(totals, consumed)

@@ -17,11 +17,10 @@ from typing import Any
 from dynamodb_pipeline.formats.key_schema import KeySchema
 from dynamodb_pipeline.formats.key_values import key_item
 from dynamodb_pipeline.transfer.batches import Put, batches, units_of
-from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
-from dynamodb_pipeline.transfer.engine import Connect, Engine
+from dynamodb_pipeline.transfer.engine import Connect
 from dynamodb_pipeline.transfer.failures import reported
-from dynamodb_pipeline.transfer.import_job import TableImport
+from dynamodb_pipeline.transfer.import_job import ImportRun
 from dynamodb_pipeline.transfer.import_worker import ImportPlan
 from dynamodb_pipeline.transfer.import_write import worker_count
 from dynamodb_pipeline.transfer.key_rows import key_row, key_rows
@@ -82,16 +81,7 @@ def _deletions(rows: str, keys: KeySchema, item_units: int) -> Iterator[Put]:
         yield Put(body, item_units, key, 0)
 
 
-def delete_planned(
-    ctx: RunContext,
-    job: TableImport,
-    plan: ImportPlan,
-    engine: Engine,
-    *,
-    deletions: DeletionPlan,
-    doomed: Spill,
-    ledger: Ledger,
-) -> tuple[int, Consumed]:
+def delete_planned(run: ImportRun, *, deletions: DeletionPlan, doomed: Spill, ledger: Ledger) -> tuple[int, Consumed]:
     """
     Delete the items whose keys are in `doomed`; return how many, and what it consumed.
 
@@ -104,16 +94,17 @@ def delete_planned(
         ledger.add(work_id, record)
         deleted[0] += int(record["deleted"])
 
-    table, allowed = job.table, job.rate.tightest
+    job, table, allowed = run.job, run.job.table, run.job.rate.tightest
     goal = Goal(f"mirror {table.name}", allowed, "write units", deletions.planned)
     size = average_item_bytes(table_bytes=table.size_bytes, item_count=table.item_count)
     for units in rounds(doomed):
-        ctx.lifetime.check()
-        run = RatedRun(ctx, engine, Rated(table, job.rate_of, goal), units=units, on_finished=on_finished)
-        used = run.run(
-            lambda connect: DeleteWorker(job.worker, connect, plan, units_of(int(size))),
-            count=worker_count(allowed, slots=engine.slots, files=len(units)),
-            group=f"mirror-{table.name}",
+        run.ctx.lifetime.check()
+        rated = Rated(table, job.rate_of, goal)
+        deleting = RatedRun(run.ctx, run.engine, rated, units=units, on_finished=on_finished)
+        used = deleting.run(
+            lambda connect: DeleteWorker(job.worker, connect, run.plan, units_of(int(size))),
+            count=worker_count(allowed, slots=run.engine.slots, files=len(units)),
+            group="mirror",
         )
         consumed = consumed.plus(used)
     return deleted[0], consumed

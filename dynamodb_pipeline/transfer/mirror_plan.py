@@ -17,7 +17,7 @@ from dynamodb_pipeline.formats.key_schema import KeySchema
 from dynamodb_pipeline.transfer.capacity import RateChoice
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.engine import Engine
-from dynamodb_pipeline.transfer.import_job import TableImport
+from dynamodb_pipeline.transfer.import_job import ImportRun, TableImport
 from dynamodb_pipeline.transfer.key_rows import PAGE_UNITS, UNIT_BYTES, key_row, key_rows
 from dynamodb_pipeline.transfer.key_spill import KeySpill, key_hash
 from dynamodb_pipeline.transfer.ledger import Ledger
@@ -92,28 +92,27 @@ class KeySinkFactory:
         return KeySink(self.keys)
 
 
-def plan_deletions(
-    ctx: RunContext, job: TableImport, engine: Engine, *, export_keys: KeySpill, doomed: Spill, ledger: Ledger
-) -> DeletionPlan:
+def plan_deletions(run: ImportRun, *, export_keys: KeySpill, doomed: Spill, ledger: Ledger) -> DeletionPlan:
     """
     Scan the table's keys and put those to be deleted into `doomed`, as rows.
 
     Raises:
         PreconditionError: they are more than --max-deletions allows; nothing was written or deleted by this attempt.
     """
+    job, note = run.job, run.ctx.reporter.note
     entries = ledger.open({"kind": "mirror", "table": job.table.name, "table_id": job.table.table_id})
     before = sum(int(entry["deleted"]) for name, entry in entries.items() if name != PLAN_ENTRY)
     scan = _key_scan(job)
-    ctx.reporter.note(f"mirror: reading the keys of {job.table.name}: {scan.rate.derivation}")
+    note(f"mirror: reading the keys of {job.table.name}: {scan.rate.derivation}")
     with Spill() as table_keys:
-        found, consumed = _collect(ctx, scan, engine, table_keys)
+        found, consumed = _collect(run.ctx, scan, run.engine, table_keys)
         planned = subtract(table_keys, export_keys, doomed)
     first = entries.get(PLAN_ENTRY, {"table_items": found})
     if PLAN_ENTRY not in entries:
         ledger.add(PLAN_ENTRY, first)
     plan = DeletionPlan(int(first["table_items"]), planned, before, consumed, scan.rate.derivation)
     limit = SetAsideLimit(*job.settings.max_deletions)
-    ctx.reporter.note(plan_text(plan, limit, table=job.table.name))
+    note(plan_text(plan, limit, table=job.table.name))
     refuse_too_many(plan, limit, table=job.table.name)
     return plan
 

@@ -21,7 +21,7 @@ from dynamodb_pipeline.transfer.key_spill import KeySpill
 from dynamodb_pipeline.transfer.rated_run import Rated, RatedRun
 from dynamodb_pipeline.transfer.table import TableDescription, describe_again
 from dynamodb_pipeline.transfer.table_scan import TableScan
-from dynamodb_pipeline.transfer.verify_differences import RowFilter, look_again
+from dynamodb_pipeline.transfer.verify_differences import RowFilter, SecondReading
 from dynamodb_pipeline.transfer.verify_files import FileFindings, VerifyFilesWorker
 from dynamodb_pipeline.transfer.verify_job import Verification, resolve
 from dynamodb_pipeline.transfer.verify_result import (
@@ -103,8 +103,8 @@ def _against_table(
     if again.buckets:
         scan = replace(scan, label=f"look again at {table.name}", max_page_units=PAGE_UNITS)
         rows = RowFilter(table.key_schema, again.buckets)
-        units, limit = job.source.units(), job.settings.limit
-        found, more = look_again(ctx, engine, units=units, scan=scan, rows=rows, limit=limit)
+        reading = SecondReading(ctx, engine, job.source.units(), scan)
+        found, more = reading.compare(rows, limit=job.settings.limit)
         consumed = consumed.plus(more)
         differences = difference_facts(found, table.key_schema, complete=again.complete)
     describe_again(ctx.clients.client("dynamodb"), table)

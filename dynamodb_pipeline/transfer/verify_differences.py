@@ -162,27 +162,38 @@ def keep_rows(spill: Spill) -> Callable[[str], None]:
     return keep
 
 
-def look_again(
-    ctx: RunContext, engine: Engine, *, units: list[WorkUnit], scan: TableScan, rows: RowFilter, limit: int
-) -> tuple[Differences, Consumed]:
-    """
-    Read the files of `units` and the table once more and compare the buckets of `rows` key by key.
+@dataclass(frozen=True)
+class SecondReading:
+    """Both sides once more: the files of `units` and the table of `scan`."""
 
-    Raises:
-        PipelineError: see rated_run.py.
-    """
-    with Spill() as export, Spill() as table:
-        mine, theirs = keep_rows(export), keep_rows(table)
-        files = RatedRun(
-            ctx,
-            engine,
+    ctx: RunContext
+    engine: Engine
+    units: list[WorkUnit]
+    scan: TableScan
+
+    def compare(self, rows: RowFilter, *, limit: int) -> tuple[Differences, Consumed]:
+        """
+        Compare the buckets of `rows` key by key; `limit` bounds the keys that are named.
+
+        Raises:
+            PipelineError: see rated_run.py.
+        """
+        with Spill() as export, Spill() as table:
+            self._read_export(rows, keep_rows(export))
+            keep = keep_rows(table)
+            sink = RowSinkFactory(rows)
+            consumed = self.scan.run(self.ctx, self.engine, sink=sink, on_record=lambda record: keep(record["rows"]))
+            return compare(export, table, limit=limit), consumed
+
+    def _read_export(self, rows: RowFilter, keep: Callable[[str], None]) -> None:
+        run = RatedRun(
+            self.ctx,
+            self.engine,
             Rated.files_only("look again at the export"),
-            units=units,
-            on_finished=lambda _, record: mine(record["rows"]),
-            on_kept=lambda _, block: mine(block),
+            units=self.units,
+            on_finished=lambda _, record: keep(record["rows"]),
+            on_kept=lambda _, block: keep(block),
         )
-        if units:
-            count = min(engine.slots, len(units))
-            files.run(lambda connect: RowsWorker(scan.worker, connect, rows), count=count, group="verify-rows")
-        consumed = scan.run(ctx, engine, sink=RowSinkFactory(rows), on_record=lambda record: theirs(record["rows"]))
-        return compare(export, table, limit=limit), consumed
+        if self.units:
+            count = min(self.engine.slots, len(self.units))
+            run.run(lambda connect: RowsWorker(self.scan.worker, connect, rows), count=count, group="verify-rows")
