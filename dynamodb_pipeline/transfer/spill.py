@@ -65,7 +65,6 @@ class Spill:
     def _write(self, part: int, buffer: bytearray) -> None:
         try:
             file = self._file(part)
-            file.seek(0, 2)
             file.write(buffer)
             file.flush()
         except OSError as err:
@@ -79,5 +78,5 @@ class Spill:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="dynamodb-pipeline-")
         if part not in self._files:
-            self._files[part] = open(f"{self._folder.name}/{part:03d}", "w+b")  # noqa: SIM115 - closed at exit
+            self._files[part] = open(f"{self._folder.name}/{part:03d}", "a+b")  # noqa: SIM115 - closed at exit
         return self._files[part]
