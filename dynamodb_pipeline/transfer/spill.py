@@ -11,8 +11,9 @@ import errno
 import tempfile
 from collections import defaultdict
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
-from typing import IO, TypeVar
+from typing import TypeVar
 
 from dynamodb_pipeline.errors import StoppedError
 
@@ -23,11 +24,15 @@ BUFFER_BYTES = 1 << 16  # of each part: 16 MiB in all
 
 
 class Spill:
-    """256 growing byte strings; a context manager that removes what it wrote. Small ones never leave memory."""
+    """
+    256 growing byte strings; a context manager that removes what it wrote.
+
+    Small ones never leave memory, and no file stays open: a run has up to three of these, and a driver may often open
+    no more than 1,024 files.
+    """
 
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._files: dict[int, IO[bytes]] = {}
         self._buffers: dict[int, bytearray] = defaultdict(bytearray)
 
     def __enter__(self: Self) -> Self:
@@ -36,9 +41,6 @@ class Spill:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for file in self._files.values():
-            with suppress(OSError):  # on a full disk closing fails once more, and must not hide the first error
-                file.close()
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -56,17 +58,14 @@ class Spill:
 
     def part(self, part: int) -> bytes:
         """Everything that was appended to the part."""
-        written = b""
-        if part in self._files:
-            self._files[part].seek(0)
-            written = self._files[part].read()
+        path = self._path(part) if self._folder else None
+        written = path.read_bytes() if path and path.exists() else b""
         return written + bytes(self._buffers[part])
 
     def _write(self, part: int, buffer: bytearray) -> None:
         try:
-            file = self._file(part)
-            file.write(buffer)
-            file.flush()
+            with self._path(part).open("ab") as file:
+                file.write(buffer)
         except OSError as err:
             if err.errno != errno.ENOSPC:
                 raise
@@ -74,9 +73,7 @@ class Spill:
             raise StoppedError(msg) from err
         buffer.clear()
 
-    def _file(self, part: int) -> IO[bytes]:
+    def _path(self, part: int) -> Path:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="dynamodb-pipeline-")
-        if part not in self._files:
-            self._files[part] = open(f"{self._folder.name}/{part:03d}", "a+b")  # noqa: SIM115 - closed at exit
-        return self._files[part]
+        return Path(self._folder.name, f"{part:03d}")

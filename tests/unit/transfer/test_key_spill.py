@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import random
 from collections.abc import Iterable
 from pathlib import Path
@@ -72,6 +73,15 @@ def test_parts_keep_what_was_appended_also_between_reads() -> None:
             expected += data
             assert spill.part(7) == expected
         assert spill.part(8) == b""
+
+
+def test_many_parts_hold_no_file_open() -> None:
+    with Spill() as spill:
+        before = len(os.listdir("/proc/self/fd"))
+        for part in range(256):
+            spill.add(part, bytes(BUFFER_BYTES))
+        assert len(os.listdir("/proc/self/fd")) == before
+        assert {len(spill.part(part)) for part in range(256)} == {BUFFER_BYTES}
 
 
 def test_nothing_is_left_on_the_disk(tmp_path: Path, monkeypatch) -> None:
