@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import tempfile
 from collections import defaultdict
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
