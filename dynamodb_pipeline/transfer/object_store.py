@@ -160,17 +160,21 @@ class S3ObjectStore:
 
     def _call(self, operation: str, where: S3Uri, **arguments: Any) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError
+        from urllib3.exceptions import HTTPError  # botocore's own transport
 
         if operation != "list_objects_v2":
             arguments["Key"] = where.key
-        for attempt in range(RACE_ATTEMPTS):
+        for left in reversed(range(RACE_ATTEMPTS)):
             try:
                 method = getattr(self._client_for(where.bucket), operation)
                 return method(Bucket=where.bucket, **arguments, **self._owner)
             except ClientError as err:
-                if _code(err) in RACE_CODES and attempt + 1 < RACE_ATTEMPTS:
+                if _code(err) in RACE_CODES and left:
                     continue
                 raise s3_error(err, operation=operation, where=where) from err
+            except (HTTPError, ConnectionError) as err:  # botocore: the body of an error reply that broke off
+                if not left:
+                    raise unsent(err, f"S3 {operation} {where}") from err
             except BotoCoreError as err:
                 raise unsent(err, f"S3 {operation} {where}") from err
             except RuntimeError as err:  # botocore: "refreshed credentials are still expired"

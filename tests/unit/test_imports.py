@@ -24,7 +24,7 @@ PROJECT = Path(__file__).parents[2]
 PACKAGE = "dynamodb_pipeline"
 NOT_SHIPPED = {"sandbox", "benchmarks", "tests", "jobs"}
 NODE_PYTHON = (3, 9)
-NODE_PACKAGES = {"boto3", "botocore", "pyspark", "py4j"}
+NODE_PACKAGES = {"boto3", "botocore", "urllib3", "pyspark", "py4j"}  # urllib3 is botocore's own transport
 NEWER_STDLIB = {"tomllib"}  # in this Python, not in 3.9
 
 # The command line knows every part.
