@@ -69,6 +69,8 @@ class Storm:
         key = {"AWS_ACCESS_KEY_ID": f"AKID{self.scenario.seed}N{len(self.said)}"}
         if blow is None or attempt > 0:
             outcome = run_here(argv, {**self.env, **key})
+            if outcome.exit_code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+                raise KeyboardInterrupt  # the signal was for the storm; the job in this process took it
         else:
             outcome = self._struck(argv, {**self.env, **key}, blow)
         self.said.append(outcome.text)
