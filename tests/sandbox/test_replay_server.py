@@ -124,8 +124,8 @@ def test_client_that_does_not_read_holds_nobody_up():
         stuck.close()
 
 
-def test_server_costs_less_than_a_client_that_only_drops_bytes():
-    """Otherwise it would judge itself."""
+def test_server_costs_less_than_the_least_that_a_reader_does():
+    """Otherwise it would judge itself. Every contender reads the pages; this one does nothing else with them."""
     with serving("--items", "20000", "--warm-segments", "1") as server:
         connection = http.client.HTTPConnection("127.0.0.1", server["port"])
         before_s, own_s = _cpu_s(server["pid"]), time.process_time()
@@ -135,9 +135,9 @@ def test_server_costs_less_than_a_client_that_only_drops_bytes():
                                     "ReturnConsumedCapacity": "TOTAL",
                                     "ExclusiveStartKey": {"Id": {"S": key_of(number)}}})
                 connection.request("POST", "/", start, {"X-Amz-Target": "DynamoDB_20120810.Scan"})
-                assert connection.getresponse().read().endswith(b"}")
+                assert json.loads(connection.getresponse().read())["Count"] > 0
         connection.close()
-        assert _cpu_s(server["pid"]) - before_s < time.process_time() - own_s
+        assert _cpu_s(server["pid"]) - before_s < (time.process_time() - own_s) / 2
 
 
 def _cpu_s(pid: int) -> float:
