@@ -22,7 +22,7 @@ from sandbox.containers import container_processes, kill_containers
 from sandbox.jars import JarFolders
 from sandbox.processes import SandboxError, ServerProcess, stop_servers, wait_for_log
 from sandbox.stack import Sandbox
-from sandbox.yarn_conf import HOST, YarnPorts, configuration_files
+from sandbox.yarn_conf import HOST, SHORT_LIVED_JAVA, YarnPorts, configuration_files
 
 PACKAGE = "org.apache.hadoop.yarn.server"
 RESOURCE_MANAGER = f"{PACKAGE}.resourcemanager.ResourceManager"
@@ -96,6 +96,7 @@ class YarnCluster:
             "SPARK_CONF_DIR": conf,
             "SPARK_HOME": str(spark_home()),
             "SPARK_DIST_CLASSPATH": f"{self._jars.of('s3a')}/*",
+            "SPARK_LAUNCHER_OPTS": SHORT_LIVED_JAVA,
             "SPARK_LOCAL_IP": HOST,
             "PYSPARK_PYTHON": sys.executable,
         }
@@ -116,7 +117,7 @@ class YarnCluster:
         if main_class == NODE_MANAGER:
             folders.append(self._jars.of("s3a") / "*")  # it fetches what a step names by s3://
         classpath = os.pathsep.join(str(folder) for folder in folders)
-        flags = [HEAP, "-XX:-UsePerfData", "--add-opens", "java.base/java.lang=ALL-UNNAMED"]
+        flags = [HEAP, *SHORT_LIVED_JAVA.split(), "-XX:-UsePerfData", "--add-opens", "java.base/java.lang=ALL-UNNAMED"]
         command = [java(), *flags, f"-Djava.io.tmpdir={self.folder / 'tmp'}", "-cp", classpath, main_class]
         server = self._sandbox.launch(name, command, environment=self.process_env())
         self._servers.append(server)

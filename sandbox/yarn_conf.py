@@ -14,6 +14,10 @@ from xml.sax.saxutils import escape
 HOST = "127.0.0.1"
 MEMORY_MB = 12288  # what YARN may promise, not what is used
 CORES = 8
+NODE_HEARTBEAT_MS = 100  # 1,000 by default: each container waits for one or two
+REPORT_INTERVAL = "200ms"
+# Jobs here run for seconds: without the second compiler a cold spark-submit takes 40 % less CPU.
+SHORT_LIVED_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 # Containers get these from the NodeManager, as they get a role's credentials and region on a real node.
 AWS_VARIABLES = (
     "AWS_ENDPOINT_URL",
@@ -70,6 +74,7 @@ def yarn_site(folder: Path, *, ports: YarnPorts, spark_home: Path) -> dict[str, 
         "yarn.resourcemanager.resource-tracker.address": f"{HOST}:{ports.tracker}",
         "yarn.resourcemanager.admin.address": f"{HOST}:{ports.admin}",
         "yarn.resourcemanager.webapp.address": f"{HOST}:{ports.web}",
+        "yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": NODE_HEARTBEAT_MS,
         "yarn.nodemanager.hostname": HOST,
         "yarn.nodemanager.bind-host": HOST,
         "yarn.nodemanager.address": f"{HOST}:0",
@@ -111,10 +116,14 @@ def core_site(folder: Path, *, aws: Mapping[str, str]) -> dict[str, object]:
 
 
 def spark_defaults(folder: Path, *, spark_home: Path) -> dict[str, object]:
-    """Return spark-defaults.conf: Spark's jars stay where they are (not 300 MB uploaded per job)."""
+    """Return spark-defaults.conf: Spark's jars stay where they are (not 300 MB uploaded per job), short waits."""
     return {
         "spark.yarn.jars": f"local:{spark_home / 'jars' / '*'}",
         "spark.yarn.stagingDir": (folder / "staging").as_uri(),
+        "spark.yarn.report.interval": REPORT_INTERVAL,
+        "spark.driver.extraJavaOptions": SHORT_LIVED_JAVA,
+        "spark.yarn.am.extraJavaOptions": SHORT_LIVED_JAVA,
+        "spark.executor.extraJavaOptions": SHORT_LIVED_JAVA,
         "spark.driver.host": HOST,
         "spark.driver.bindAddress": HOST,
         "spark.ui.enabled": "false",
