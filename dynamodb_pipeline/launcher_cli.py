@@ -10,7 +10,7 @@ import argparse
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from dynamodb_pipeline.emr.launch_arguments import RunStart, launch_of, prices_o
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.transfer.capacity import AllowedRate, RateChoice, read_rate, write_rate
 from dynamodb_pipeline.transfer.export_tables import moment_of
+from dynamodb_pipeline.transfer.import_size import ImportSize, import_size
 from dynamodb_pipeline.transfer.resume import latest_unfinished
 from dynamodb_pipeline.transfer.run_record import new_run_id
 from dynamodb_pipeline.transfer.table import TableDescription, describe
@@ -65,7 +66,7 @@ def run_on_cluster(kind: str, args: argparse.Namespace, settings: Any, *, words:
         tables = described(settings, here.clients)
         start = run_start(kind, settings, here.clients, tables)
         launch = launch_of(kind, args, words=tuple(words), start=start)
-        facts = tuple(table_facts(kind, table, settings) for table in tables)
+        facts = tuple(run_facts(kind, settings, here.clients, tables))
         return command(launch, commands.LaunchInputs(facts, bundle, prices_of(args)), here.clients, here.console)
 
 
@@ -144,6 +145,22 @@ def _resumed(kind: str, settings: Any, clients: AwsClients, tables: Sequence[Tab
         msg = "--resume latest takes one --table on a cluster, where each table has a run of its own; give --run-id"
         raise UsageError(msg)
     return latest_unfinished(object_store(clients), settings.common.logs, kind=kind, tables=[tables[0].name])
+
+
+def run_facts(
+    kind: str, settings: Any, clients: AwsClients, tables: Sequence[TableDescription]
+) -> Iterator[TableFacts]:
+    """What the plan needs of each table; an import's size is that of its input, whatever the target holds."""
+    for table in tables:
+        facts = table_facts(kind, table, settings)
+        yield imported(facts, import_size(object_store(clients), settings)) if kind == "import" else facts
+
+
+def imported(facts: TableFacts, size: ImportSize) -> TableFacts:
+    """The facts of a target with the size of what comes into it."""
+    return replace(
+        facts, size_bytes=size.text_bytes, item_count=size.item_count, basis=size.basis, is_known=size.is_known
+    )
 
 
 def table_facts(kind: str, table: TableDescription, settings: Any) -> TableFacts:

@@ -28,12 +28,14 @@ class TableFacts:
     What an estimate needs to know of one table.
 
     Attributes:
-        size_bytes, item_count: as DescribeTable says, up to six hours old.
+        size_bytes, item_count: as DescribeTable says, up to six hours old; of an import, those of its input.
         units_per_s: the allowed rate, of the kind the verb uses.
         rate_text: how that rate was derived, for people.
         on_demand: units are paid by request, not by hour.
         written_copies: the table and every index a write touches; 1 without indexes.
         strong: strongly consistent reads.
+        basis: where size and count come from when not from DescribeTable; why they are not known.
+        is_known: False when an import's input could not be read; size and count are then 0.
     """
 
     table_name: str
@@ -44,6 +46,8 @@ class TableFacts:
     on_demand: bool
     written_copies: int = 1
     strong: bool = False
+    basis: str = ""
+    is_known: bool = True
 
 
 @dataclass(frozen=True)

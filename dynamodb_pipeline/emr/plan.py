@@ -12,7 +12,7 @@ from typing import Any
 
 from dynamodb_pipeline.emr.clock import duration_text
 from dynamodb_pipeline.emr.cost import Cost, run_cost
-from dynamodb_pipeline.emr.estimate import GIB, Estimate, TableFacts, estimate
+from dynamodb_pipeline.emr.estimate import GIB, MIB, WRITE_BYTES, Estimate, TableFacts, estimate
 from dynamodb_pipeline.emr.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.plan_advice import Fleet, plan_notes, plan_warnings
 from dynamodb_pipeline.emr.prices import Prices
@@ -100,31 +100,47 @@ def make_plan(
 def refuse_over_budget(plan: Plan, max_cost_usd: float | None) -> None:
     """
     Raises:
-        PreconditionError: the plan's total is above the limit; nothing was started.
+        PreconditionError: the plan's total is above the limit, or not known; nothing was started.
     """
-    if max_cost_usd is not None and plan.cost.total_usd > max_cost_usd:
+    if max_cost_usd is None:
+        return
+    unknown = next((facts for facts, _ in plan.tables if not facts.is_known), None)
+    if unknown is not None:
+        msg = f"--max-cost {max_cost_usd:.2f} cannot be kept to: the import's size is not known ({unknown.basis})"
+        raise PreconditionError(msg)
+    if plan.cost.total_usd > max_cost_usd:
         msg = f"the run would cost about ${plan.cost.total_usd:.2f}, over --max-cost {max_cost_usd:.2f}; not started"
         raise PreconditionError(msg)
 
 
 def _table_line(verb: str, facts: TableFacts, found: Estimate) -> str:
     kind = "write" if verb == "import" else "read"
-    size = f"{facts.size_bytes / GIB:,.2f} GiB, {facts.item_count:,} items"
+    if not facts.is_known:
+        return f"{facts.table_name}: size, units and time not known ({facts.basis}); rate {facts.rate_text}"
+    basis = f" ({facts.basis})" if facts.basis else ""
+    size = f"{size_text(facts.size_bytes)}, {facts.item_count:,} items{basis}"
     return (
         f"{facts.table_name}: {size}; {found.units:,} {kind} units; rate {facts.rate_text}; "
         f"about {duration_text(found.data_s)}"
     )
 
 
+def size_text(size_bytes: int) -> str:
+    """`1.50 GiB`, `3.20 MiB`, `0.40 KiB`: the largest unit of which there is one."""
+    units = ((GIB, "GiB"), (MIB, "MiB"), (WRITE_BYTES, "KiB"))
+    unit_bytes, name = next((unit for unit in units if size_bytes >= unit[0]), units[-1])
+    return f"{size_bytes / unit_bytes:,.2f} {name}"
+
+
 def _table_json(facts: TableFacts, found: Estimate) -> dict[str, Any]:
+    sizes = {"size_bytes": facts.size_bytes, "item_count": facts.item_count, "units": found.units}
     return {
         "table": facts.table_name,
-        "size_bytes": facts.size_bytes,
-        "item_count": facts.item_count,
-        "units": found.units,
+        **(sizes if facts.is_known else dict.fromkeys(sizes)),
+        "basis": facts.basis or "DescribeTable, up to six hours old",
         "units_per_s": facts.units_per_s,
         "rate": facts.rate_text,
-        "data_s": round(found.data_s),
+        "data_s": round(found.data_s) if facts.is_known else None,
         "bound_by": "nodes" if found.nodes_bound else "rate",
     }
 

@@ -42,11 +42,18 @@ def plan_warnings(
 ) -> list[str]:
     """What will probably go wrong: a timeout, a label without support, prices of another region."""
     warnings = [_timeout_warning(settings, facts, one) for facts, one in found]
+    warnings += [_unknown_warning(facts) for facts, _ in found]
     support = support_text(fleet.release_label, today=today)
     warnings.append(support if "PAST" in support else None)
     if prices.region != settings.region:
         warnings.append(f"prices are those of {prices.region}, not of {settings.region}; --prices FILE gives others")
     return [warning for warning in warnings if warning]
+
+
+def _unknown_warning(facts: TableFacts) -> str | None:
+    if facts.is_known:
+        return None
+    return f"time and cost are without the writes into {facts.table_name}: the size of what is imported is not known"
 
 
 def _timeout_warning(settings: LaunchSettings, facts: TableFacts, found: Estimate) -> str | None:
@@ -72,7 +79,7 @@ def plan_notes(
     notes = [support_text(fleet.release_label, today=today), f"timeout {duration_text(settings.limits.timeout_s)}"]
     if settings.verb == "export":
         notes += [_reader_note(fleet, found), _native_note(cost)]
-    if sum(facts.size_bytes for facts, _ in found) < SMALL_BYTES:
+    if all(facts.is_known for facts, _ in found) and sum(facts.size_bytes for facts, _ in found) < SMALL_BYTES:
         notes.append("below 1 GiB a cluster mostly starts and stops: --local does the same here")
     return notes
 

@@ -11,6 +11,7 @@ from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.engine import Engine
 from dynamodb_pipeline.transfer.import_source import ImportSource, load_source
 from dynamodb_pipeline.transfer.import_worker import ImportPlan
+from dynamodb_pipeline.transfer.object_store import ObjectStore
 from dynamodb_pipeline.transfer.run_folder import choose_finished_run, join
 from dynamodb_pipeline.transfer.set_aside import SetAside
 from dynamodb_pipeline.transfer.table import TableDescription, describe, refuse_unusable
@@ -61,16 +62,25 @@ def resolve(ctx: RunContext, settings: ImportSettings) -> TableImport:
     """
     table = describe(ctx.clients.client("dynamodb"), settings.table)
     refuse_unusable(table, purpose="import")
-    folder = settings.input
-    if not settings.without_manifest:
-        command = f"dynamodb-pipeline import --table {settings.table} --input"
-        folder = choose_finished_run(ctx.store, folder, latest=settings.latest, table=settings.table, command=command)
-    source = load_source(
-        ctx.store, folder, without_manifest=settings.without_manifest, allow_buckets=settings.allow_buckets
-    )
+    source = find_source(ctx.store, settings)
     refuse_other_keys(source.key_schema, table.key_schema, table=table.name)
     choice = RateChoice.of(settings.rate.percent, settings.rate.units)
     return TableImport(source, table, choice, settings, WorkerContext(ctx.clients.settings(), shared=ctx.clients))
+
+
+def find_source(store: ObjectStore, settings: ImportSettings) -> ImportSource:
+    """
+    Every file that these settings mean: of the folder itself, else of the finished export below it.
+
+    Raises:
+        PreconditionError: nothing to import, or several exports and none chosen.
+        IntegrityError: the export contradicts itself.
+    """
+    folder = settings.input
+    if not settings.without_manifest:
+        command = f"dynamodb-pipeline import --table {settings.table} --input"
+        folder = choose_finished_run(store, folder, latest=settings.latest, table=settings.table, command=command)
+    return load_source(store, folder, without_manifest=settings.without_manifest, allow_buckets=settings.allow_buckets)
 
 
 def import_plan(ctx: RunContext, job: TableImport) -> ImportPlan:

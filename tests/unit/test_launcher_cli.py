@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.launcher_cli import run_start
+from dynamodb_pipeline.emr.estimate import TableFacts
+from dynamodb_pipeline.launcher_cli import imported, run_start
 from dynamodb_pipeline.transfer.export_tables import moment_of
+from dynamodb_pipeline.transfer.import_size import ImportSize
 
 RUN_ID = "20261123T030000Z-7f3a91c2"
 TUESDAY = datetime(2026, 11, 24, 3, tzinfo=timezone.utc)
@@ -33,3 +35,10 @@ def test_a_resumed_run_names_the_folders_it_began_with(scheduled_time: datetime 
 def test_a_new_run_has_one_moment_in_id_and_folders() -> None:
     start = started()
     assert f"{moment_of(start.run_id):%Y-%m-%dT%H:%M:%SZ}" == start.moment
+
+
+def test_an_import_is_planned_by_its_input_not_by_the_empty_target() -> None:
+    target = TableFacts("Reply", 0, 0, 50.0, "50 write units", on_demand=False, written_copies=2)
+    facts = imported(target, ImportSize(text_bytes=90_000, item_count=900, basis="as its _export.json says"))
+    assert (facts.size_bytes, facts.item_count, facts.basis) == (90_000, 900, "as its _export.json says")
+    assert (facts.written_copies, facts.units_per_s) == (2, 50.0)

@@ -90,6 +90,29 @@ def test_import_pays_for_every_index_it_touches() -> None:
     assert three == pytest.approx(3 * one)
 
 
+def test_import_of_little_says_how_little_and_where_that_is_known_from() -> None:
+    small = facts(size_bytes=300_000, item_count=900, units_per_s=100.0, basis="as its _export.json says")
+    (line, *_) = plan(small, verb="import").lines()
+    assert line.startswith("Forum: 292.97 KiB, 900 items (as its _export.json says); 900 write units;")
+    assert line.endswith("about 9 s")
+
+
+def test_import_of_unknown_size_says_so_and_claims_no_time() -> None:
+    found = plan(facts(size_bytes=0, item_count=0, basis="s3://b/x has no manifest", is_known=False), verb="import")
+    (line, *_) = found.lines()
+    assert "not known (s3://b/x has no manifest)" in line
+    assert " 0 " not in line
+    assert "without the writes into Forum" in " ".join(found.warnings)
+    (table,) = found.to_json()["tables"]
+    assert (table["item_count"], table["units"], table["data_s"]) == (None, None, None)
+
+
+def test_max_cost_refuses_what_it_cannot_compare() -> None:
+    unknown = facts(size_bytes=0, item_count=0, basis="s3://b/x has no manifest", is_known=False)
+    with pytest.raises(PreconditionError, match=r"--max-cost 5\.00 cannot be kept to.*no manifest"):
+        plan(unknown, verb="import", limits=Limits(max_cost_usd=5.0))
+
+
 def test_standing_cluster_costs_nothing_more() -> None:
     fleet = Fleet(M5.groups, M5.release_label, billed=False)
     found = plan(facts(), fleet=fleet)

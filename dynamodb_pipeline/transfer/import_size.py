@@ -1,0 +1,74 @@
+"""
+How much an import will write, told before anything is started: for plans, which look and never refuse.
+
+Text is what is counted: the items as lines of JSON, a little more than what DynamoDB bills.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dynamodb_pipeline.errors import PipelineError
+from dynamodb_pipeline.formats.compression import open_plain
+from dynamodb_pipeline.options import ImportSettings
+from dynamodb_pipeline.transfer.file_reader import MAX_PLAIN_BYTES
+from dynamodb_pipeline.transfer.import_job import find_source
+from dynamodb_pipeline.transfer.import_source import ImportSource, InputFile
+from dynamodb_pipeline.transfer.object_store import ObjectStore
+
+# A larger file is not fetched for an estimate only.
+SAMPLE_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ImportSize:
+    """
+    What will be written: bytes of text and items, with where that is known from.
+
+    Without `is_known` both are 0 and `basis` says why.
+    """
+
+    text_bytes: int
+    item_count: int
+    basis: str
+    is_known: bool = True
+
+
+def import_size(store: ObjectStore, settings: ImportSettings) -> ImportSize:
+    """How much these settings will import; an input that cannot be read is a size that is not known."""
+    try:
+        source = find_source(store, settings)
+        return _recorded(source) or _estimated(store, source)
+    except PipelineError as err:
+        return _unknown(str(err).splitlines()[0])
+
+
+def _recorded(source: ImportSource) -> ImportSize | None:
+    if source.record is None:
+        return None
+    return ImportSize(source.record.plain_bytes, source.record.item_count, "as its _export.json says")
+
+
+def _estimated(store: ObjectStore, source: ImportSource) -> ImportSize:
+    """From the sizes of all files and the lines of the smallest; a native export's count of items is its own."""
+    if not source.files:
+        return ImportSize(0, source.item_count or 0, "as its manifest says")
+    smallest = min(source.files, key=lambda file: file.bytes)
+    if smallest.bytes > SAMPLE_BYTES:
+        return _unknown(f"{source.folder} has no _export.json and no file small enough for a sample")
+    lines, plain_bytes = _sample(store, smallest)
+    item_count = source.item_count
+    if item_count is None:
+        item_count = max(len(source.files), round(source.bytes / smallest.bytes * lines))
+    text_bytes = round(source.bytes / smallest.bytes * plain_bytes)
+    return ImportSize(text_bytes, item_count, f"estimated from the sizes of its files and the lines of {smallest.name}")
+
+
+def _sample(store: ObjectStore, file: InputFile) -> tuple[int, int]:
+    """Lines and bytes of text of one file."""
+    plain = open_plain(store.get(file.uri, etag=file.etag), name=file.uri, limit_bytes=MAX_PLAIN_BYTES)
+    return max(1, plain.count(b"\n")), len(plain)
+
+
+def _unknown(reason: str) -> ImportSize:
+    return ImportSize(0, 0, reason, is_known=False)
