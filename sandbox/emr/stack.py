@@ -27,7 +27,14 @@ from sandbox.stack import READY, Sandbox
 from sandbox.yarn import YarnCluster
 
 FAST_PACE = {"starting_s": 0.2, "terminating_s": 0.1, "log_push_s": 2.0}
-YARN_VARIABLES = ("HADOOP_CONF_DIR", "SPARK_HOME", "SPARK_DIST_CLASSPATH", "SPARK_LAUNCHER_OPTS", "SPARK_LOCAL_IP", "PYSPARK_PYTHON")
+YARN_VARIABLES = (
+    "HADOOP_CONF_DIR",
+    "SPARK_HOME",
+    "SPARK_DIST_CLASSPATH",
+    "SPARK_LAUNCHER_OPTS",
+    "SPARK_LOCAL_IP",
+    "PYSPARK_PYTHON",
+)
 
 
 class EmrSandbox(Sandbox):
