@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 MAX_ITEMS = 25
 MAX_BYTES = 15 * 1024 * 1024  # of 16 MB; the rest is for the request's frame
-UNIT_BYTES = 1024  # one write unit per started KiB
 
 
 class Put(NamedTuple):
@@ -23,11 +22,6 @@ class Put(NamedTuple):
     units: float
     key: bytes | None
     line: int
-
-
-def units_of(size_bytes: int) -> int:
-    """Write units of an item of that size."""
-    return max(1, -(-size_bytes // UNIT_BYTES))
 
 
 def batches(puts: Iterable[Put], *, max_units: float = math.inf) -> Iterator[list[Put]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.formats.attribute_values import check_item
+from dynamodb_pipeline.formats.attribute_values import check_item, write_units
 from dynamodb_pipeline.formats.compression import open_plain
 from dynamodb_pipeline.formats.dialects import Dialect, ItemLine, detect, read_lines
 from dynamodb_pipeline.formats.item_error import ItemError
@@ -24,7 +24,7 @@ from dynamodb_pipeline.formats.lines import BLOCK_BYTES, MAX_LINE_BYTES, Block, 
 from dynamodb_pipeline.formats.native_manifest import md5_base64
 from dynamodb_pipeline.formats.puts import checked_puts
 from dynamodb_pipeline.formats.retag import connector_block_to_puts
-from dynamodb_pipeline.transfer.batches import Put, units_of
+from dynamodb_pipeline.transfer.batches import Put
 from dynamodb_pipeline.transfer.import_source import InputFile
 from dynamodb_pipeline.transfer.object_store import ObjectStore
 
@@ -146,18 +146,18 @@ class FileReader:
             return None
         if self._is_known_good(data.file):
             bodies = connector_block_to_puts(block.text) or ()
-            return [Put(body, units_of(len(body)), None, line) for line, body in enumerate(bodies, block.first_line)]
+            return [Put(body, write_units(len(body)), None, line) for line, body in enumerate(bodies, block.first_line)]
         if self.keys is None:
             return None
         found = checked_puts(block.text, keys=self.keys, index_keys=self.index_keys) or ()
-        return [Put(p.json, units_of(p.size_bytes), p.key, line) for line, p in enumerate(found, block.first_line)]
+        return [Put(p.json, write_units(p.size_bytes), p.key, line) for line, p in enumerate(found, block.first_line)]
 
     def _parsed(self, data: DataFile, block: Block) -> Iterator[Put | BadLine]:
         for found in self._judged(data, PlainLines(block.text, name=data.file.uri, block=block)):
             if isinstance(found, BadLine):
                 yield found
             else:
-                yield Put(_encode(found.item).encode("utf-8"), units_of(found.size_bytes), found.key, found.line)
+                yield Put(_encode(found.item).encode("utf-8"), write_units(found.size_bytes), found.key, found.line)
 
     def _judged(self, data: DataFile, lines: PlainLines) -> Iterator[ParsedItem | BadLine]:
         name = data.file.uri

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from dynamodb_pipeline.formats.attribute_values import write_units
 from dynamodb_pipeline.formats.key_schema import KeySchema
 from dynamodb_pipeline.formats.key_values import key_item
-from dynamodb_pipeline.transfer.batches import Put, batches, units_of
+from dynamodb_pipeline.transfer.batches import Put, batches
 from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
 from dynamodb_pipeline.transfer.engine import Connect
 from dynamodb_pipeline.transfer.failures import reported
@@ -102,7 +103,7 @@ def delete_planned(run: ImportRun, *, deletions: DeletionPlan, doomed: Spill, le
         rated = Rated(table, job.rate_of, goal)
         deleting = RatedRun(run.ctx, run.engine, rated, units=units, on_finished=on_finished)
         used = deleting.run(
-            lambda connect: DeleteWorker(job.worker, connect, run.plan, units_of(int(size))),
+            lambda connect: DeleteWorker(job.worker, connect, run.plan, write_units(int(size))),
             count=worker_count(allowed, slots=run.engine.slots, files=len(units)),
             group="mirror",
         )

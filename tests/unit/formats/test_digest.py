@@ -63,6 +63,12 @@ def test_other_words_for_the_same_value_change_nothing(item, draw):
     assert canonical_item(shuffled(item, draw)) == canonical_item(item)
 
 
+@pytest.mark.parametrize("tag", ["SS", "NS", "BS"])
+def test_a_set_has_no_order(tag):
+    elements = ["AAAA", "BBBB", "CCCC"] if tag == "BS" else ["1", "10", "2"]
+    assert canonical_item({"a": {tag: elements}}) == canonical_item({"a": {tag: elements[::-1]}})
+
+
 @given(values, values)
 def test_values_share_a_form_only_when_they_are_equal(one, other):
     assert (canonical_item({"a": one}) == canonical_item({"a": other})) == (value_of(one) == value_of(other))

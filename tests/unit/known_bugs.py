@@ -1,0 +1,150 @@
+"""
+Bugs of this field, to be put back into a copy of the package: each must make the tests that guard against it fail.
+
+Every one of them is, or was, in a tool that people restore backups with, or is what a first version would do.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Bug(NamedTuple):
+    """
+    One change of one file.
+
+    Attributes:
+        harm: what it does to whoever has it.
+        file: below `dynamodb_pipeline/`.
+        right: the text that stands there, exactly once.
+        wrong: what the bug makes of it.
+        caught_by: `file::test` below `tests/unit/`; all of them must fail.
+    """
+
+    harm: str
+    file: str
+    right: str
+    wrong: str
+    caught_by: tuple[str, ...]
+
+
+BUGS = {
+    "empty list and map dropped": Bug(
+        "AWS's tools from 5.0 on, and the Go dumpers: the attribute is gone after a restore",
+        "formats/tag_conversion.py",
+        "            converted[name] = _value(value, spelling)\n",
+        "            new = _value(value, spelling)\n"
+        "            if next(iter(new.values())) not in ([], {}):\n"
+        "                converted[name] = new\n",
+        ("formats/test_tags.py::test_the_connectors_own_line_is_read_and_written_again",),
+    ),
+    "nULLValue not known": Bug(
+        "the tag of practically every Data Pipeline backup; AWS's tools from 5.0 on make an empty value of it",
+        "formats/tags.py",
+        'return "NULL" if upper == "NULLVALUE" else None',
+        "return None",
+        ("formats/test_tags.py::test_every_name_of_null_is_null",),
+    ),
+    "unknown tag becomes a value": Bug(
+        "what is not understood is restored as something else, without a word",
+        "formats/tag_conversion.py",
+        '            reason = "unknown type tag; DynamoDB has S, N, B, SS, NS, BS, BOOL, NULL, L and M"\n'
+        "            raise ItemError(reason)\n",
+        '            return "NULL", lambda _content, _spelling: True\n',
+        ("formats/test_tags.py::test_anything_else_is_no_tag",),
+    ),
+    "lines cut as a text library cuts them": Bug(
+        "U+0085, U+2028 or a lone CR inside a value tears the item apart (Hadoop's reader, str.splitlines)",
+        "formats/lines.py",
+        "self._plain, self._name, self._max_line_bytes = plain, name, max_line_bytes\n",
+        'plain = "\\n".join(plain.decode("utf-8", "replace").splitlines()).encode()\n'
+        "        self._plain, self._name, self._max_line_bytes = plain, name, max_line_bytes\n",
+        ("formats/test_lines.py::test_lines_keep_every_other_line_separator",),
+    ),
+    "number through a float": Bug(
+        "17 of up to 38 digits are left",
+        "formats/tag_conversion.py",
+        "        return str(content)\n",
+        "        return repr(float(content))\n",
+        ("formats/test_tags.py::test_bare_numbers_keep_their_literal_text",),
+    ),
+    "sets compared in order": Bug(
+        "DynamoDB gives a set back in another order: verify calls a perfect restore different",
+        "formats/canonical_form.py",
+        "    ordered = sorted(elements)\n",
+        "    ordered = list(elements)\n",
+        ("formats/test_digest.py::test_a_set_has_no_order",),
+    ),
+    "the last of two equal members wins": Bug(
+        "Python's json: a damaged item loses an attribute silently",
+        "formats/quick_lines.py",
+        "    if len(members) != len(pairs):\n        raise _IrregularError\n",
+        "",
+        ("formats/test_quick_lines.py::test_the_quick_way_declines_what_is_not_regular",),
+    ),
+    "truncated gzip taken for whole": Bug(
+        "an upload that broke off is restored as far as it goes (Spark's ignoreCorruptFiles)",
+        "formats/compression.py",
+        '                msg = f"{self._name}: {self._codec.value} data ends early; the object is truncated"\n'
+        "                raise IntegrityError(msg)\n",
+        "                return position\n",
+        ("formats/test_compression.py::test_open_plain_finds_a_cut_at_every_byte",),
+    ),
+    "manifest leads out of its folder": Bug(
+        "whoever can write a manifest chooses what is read (AWS's tools open any address)",
+        "formats/entry_location.py",
+        'if not {"", ".", ".."}.isdisjoint(text.split("/")):',
+        'if "" in text.split("/"):',
+        ("formats/test_entry_location.py::test_an_address_that_leads_elsewhere_is_refused",),
+    ),
+    "hash not compared": Bug(
+        "57 % of flipped bits leave valid JSON: wrong data in the table",
+        "transfer/file_reader.py",
+        "if file.sha256 is not None and hashlib.sha256(data).hexdigest() != file.sha256:",
+        "if file.sha256 is not None and len(file.sha256) != 64:",
+        ("transfer/test_file_reader.py::test_other_bytes_than_the_export_says_are_refused",),
+    ),
+    "object not pinned between check and read": Bug(
+        "what is written is not what was checked",
+        "transfer/file_reader.py",
+        "data = self.store.get(file.uri, etag=file.etag)",
+        "data = self.store.get(file.uri)",
+        ("transfer/test_import_worker.py::test_an_object_that_changed_after_the_check_is_not_written",),
+    ),
+    "composite key taken for its hash key": Bug(
+        "thousands of items become one",
+        "formats/key_schema.py",
+        "        parts = []\n        for attribute in self.attributes:\n",
+        "        parts = []\n        for attribute in self.attributes[:1]:\n",
+        ("formats/test_key_schema.py::test_key_of_refuses_what_cannot_be_a_key",),
+    ),
+    "unprocessed items forgotten": Bug(
+        "BatchWriteItem answers 200 and leaves some out: they are lost whenever the table throttles",
+        "transfer/table_writer.py",
+        "            left = {body: left[body] for body in unprocessed}\n",
+        "            left = {}\n",
+        ("transfer/test_table_writer.py::test_unprocessed_items_are_sent_again_until_none_is_left",),
+    ),
+    "attribute Item taken for a native export's wrapper": Bug(
+        "items with an attribute of that name are restored as what is inside it",
+        "formats/dialect_lines.py",
+        "    candidates = (Dialect.HIVE,) if NAME_SEPARATOR in line else _TOLD_APART\n",
+        "    if b'{\"Item\":{' in line:\n        return Dialect.NATIVE\n"
+        "    candidates = (Dialect.HIVE,) if NAME_SEPARATOR in line else _TOLD_APART\n",
+        ("formats/test_dialects.py::test_line_dialect_tells_item_apart",),
+    ),
+    "Hive text cut at every separator": Bug(
+        "a value that holds 0x02 is torn apart (AWS's tools replace the byte wherever it stands)",
+        "formats/hive_text.py",
+        "        value, end = scan_json(text, position)\n",
+        "        value, end = scan_json(text[:position] + text[position:].split(ATTRIBUTE_SEPARATOR)[0], position)\n",
+        ("formats/test_hive_text.py::test_separators_inside_a_string_are_text",),
+    ),
+    "bad line skipped": Bug(
+        "an import that says done has left items out (Spark's PERMISSIVE, the native import)",
+        "transfer/check_pass.py",
+        "if judge.first_bad is not None and plan.set_aside is None:",
+        "if judge.first_bad is not None and not judge.items:",
+        ("transfer/test_check_pass.py::test_the_first_bad_item_is_named_with_how_many_there_are",),
+    ),
+}
