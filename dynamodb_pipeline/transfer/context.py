@@ -10,6 +10,7 @@ from dynamodb_pipeline.transfer.lifetime import RunLifetime
 from dynamodb_pipeline.transfer.object_store import ObjectStore
 from dynamodb_pipeline.transfer.progress import Reporter
 from dynamodb_pipeline.transfer.run_folder import join
+from dynamodb_pipeline.transfer.worker_context import WorkerContext
 
 
 class Clients(Protocol):
@@ -43,6 +44,10 @@ class RunContext:
     tool_version: str
     now: Callable[[], str]
     began: datetime | None = None
+
+    def worker(self, *, put_options: tuple[tuple[str, str], ...] = ()) -> WorkerContext:
+        """What this run's workers build their clients from."""
+        return WorkerContext(self.clients.settings(), put_options, shared=self.clients, sleep=self.lifetime.sleep)
 
     def subfolder(self, name: str) -> str | None:
         return None if self.folder is None else join(self.folder, name)

@@ -78,7 +78,7 @@ def resolve(ctx: RunContext, settings: ExportSettings, name: str, *, folder: S3U
     refuse_unusable(table, purpose="export")
     choice = RateChoice.of(settings.rate.percent, settings.rate.units)
     options = (("ServerSideEncryption", "aws:kms"), ("SSEKMSKeyId", settings.sse_kms_key_id or ""))
-    worker = WorkerContext(ctx.clients.settings(), options if settings.sse_kms_key_id else (), ctx.clients)
+    worker = ctx.worker(put_options=options if settings.sse_kms_key_id else ())
     return TableExport(table, folder, choice, settings, worker)
 
 

@@ -65,7 +65,7 @@ def resolve(ctx: RunContext, settings: ImportSettings) -> TableImport:
     source = find_source(ctx.store, settings)
     refuse_other_keys(source.key_schema, table.key_schema, table=table.name)
     choice = RateChoice.of(settings.rate.percent, settings.rate.units)
-    return TableImport(source, table, choice, settings, WorkerContext(ctx.clients.settings(), shared=ctx.clients))
+    return TableImport(source, table, choice, settings, ctx.worker())
 
 
 def find_source(store: ObjectStore, settings: ImportSettings) -> ImportSource:

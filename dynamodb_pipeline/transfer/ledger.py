@@ -12,7 +12,7 @@ import json
 from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
-from dynamodb_pipeline.transfer.object_store import AlreadyExistsError, ObjectMissingError, ObjectStore, put_once
+from dynamodb_pipeline.transfer.object_store import ObjectMissingError, ObjectStore, put_once
 from dynamodb_pipeline.transfer.run_folder import join
 
 HEADER = "header.json"
@@ -44,12 +44,9 @@ class Ledger:
         """
         if self._folder is None:
             return {}
-        try:
-            self._store.put(join(self._folder, HEADER), _sealed(HEADER, header), if_absent=True)
-        except AlreadyExistsError:
+        if not put_once(self._store, join(self._folder, HEADER), _sealed(HEADER, header)):
             self._compare(self._load(HEADER), header)
-            return self._entries()
-        return {}
+        return self._entries()  # of a new run too: whether this PUT or an earlier one made the header cannot be told
 
     def header(self) -> dict[str, Any] | None:
         """The pinned header of an earlier attempt, None when there is none."""

@@ -93,6 +93,11 @@ class RunLifetime:
         self._changed.wait(seconds)
         return self.reason is not None
 
+    def sleep(self, seconds: float) -> None:
+        """Sleep, but raise the reason to stop as soon as there is one; for waits inside a longer piece of work."""
+        self.wait(seconds)
+        self.check()
+
     def run(self, work: Callable[[], Any]) -> Any:
         """
         Run `work` in a thread and return its result; when the run must stop, tell the listeners and wait for its end.

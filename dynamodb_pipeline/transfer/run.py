@@ -116,7 +116,7 @@ class Run:
         return result
 
     def _context(self, clients: AwsClients, lifetime: RunLifetime) -> RunContext:
-        store = object_store(clients, put_options=self._put_options())
+        store = object_store(clients, put_options=self._put_options(), sleep=lifetime.sleep)
         known = self._common.run_id or self._resumed(store)
         run_id = known or new_run_id(datetime.now(timezone.utc))
         folder = run_folder(self._common.logs, run_id) if self._common.logs else None

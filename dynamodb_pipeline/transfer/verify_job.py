@@ -43,4 +43,4 @@ def resolve(ctx: RunContext, settings: VerifySettings) -> Verification:
     if table is not None:
         refuse_other_keys(source.key_schema, table.key_schema, table=table.name)
     keys = source.key_schema or (table.key_schema if table else None)
-    return Verification(source, table, keys, settings, WorkerContext(ctx.clients.settings(), shared=ctx.clients))
+    return Verification(source, table, keys, settings, ctx.worker())

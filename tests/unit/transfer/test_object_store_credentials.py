@@ -9,9 +9,12 @@ import pytest
 from botocore.exceptions import CredentialRetrievalError, EndpointConnectionError, NoCredentialsError
 
 from dynamodb_pipeline.aws_clients import AwsClients
-from dynamodb_pipeline.errors import DeniedError, PipelineError, PreconditionError, StoppedError, UsageError
+from dynamodb_pipeline.errors import DeniedError, PipelineError, PreconditionError, UsageError
 from dynamodb_pipeline.transfer.credentials import Credentials
-from dynamodb_pipeline.transfer.object_store import S3ObjectStore, bucket_region
+from dynamodb_pipeline.transfer.retry import GaveUp
+from dynamodb_pipeline.transfer.s3_buckets import bucket_region
+from dynamodb_pipeline.transfer.s3_store import S3ObjectStore
+from tests.unit.transfer.s3_world import S3World
 
 EXPIRED = RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired.")
 UNREACHABLE = EndpointConnectionError(endpoint_url="https://s3")
@@ -30,13 +33,13 @@ def client(failure: Exception) -> Any:
         (NoCredentialsError(), DeniedError),
         (CredentialRetrievalError(provider="role", error_msg="no route"), DeniedError),
         (EXPIRED, DeniedError),
-        (UNREACHABLE, StoppedError),
+        (UNREACHABLE, GaveUp),
     ],
     ids=["none", "role", "expired", "network"],
 )
 def test_s3_call_that_is_not_sent(failure: Exception, kind: type[PipelineError]):
     with pytest.raises(kind):
-        S3ObjectStore(lambda _: client(failure)).get("s3://bucket/key")
+        S3ObjectStore(lambda _: client(failure), pacing=S3World().pacing).get("s3://bucket/key")
 
 
 @pytest.mark.parametrize(("failure", "kind"), [(NoCredentialsError(), DeniedError), (UNREACHABLE, PreconditionError)])

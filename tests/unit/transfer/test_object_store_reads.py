@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ResponseStreamingError
+from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from dynamodb_pipeline.errors import StoppedError
-from dynamodb_pipeline.transfer.object_store import RACE_ATTEMPTS, READ_ATTEMPTS, S3ObjectStore
+from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.transfer.retry import GaveUp
+from dynamodb_pipeline.transfer.s3_store import ATTEMPTS_MAX, S3ObjectStore
+from dynamodb_pipeline.transfer.wire_errors import ErrorKind
+from tests.unit.transfer.s3_world import S3World
 
 WHOLE = b"content"
 
@@ -32,9 +36,13 @@ class Client:
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, object]:
         outcome = self.outcomes.pop(0)
-        if isinstance(outcome, (ConnectionError, HTTPError)):
+        if isinstance(outcome, (ConnectionError, HTTPError, ResponseParserError)):
             raise outcome
         return {"Body": Body(outcome), "ContentLength": len(WHOLE)}
+
+
+def store_of(client: Client) -> S3ObjectStore:
+    return S3ObjectStore(lambda _: client, pacing=S3World().pacing)
 
 
 def broken() -> Exception:
@@ -43,25 +51,29 @@ def broken() -> Exception:
 
 @pytest.mark.parametrize("first", [broken(), b"cont", b""], ids=["reset", "short", "empty"])
 def test_broken_body_is_read_again(first):
-    client = Client(first, WHOLE)
-    assert S3ObjectStore(lambda _: client).get("s3://bucket/key") == WHOLE
+    assert store_of(Client(first, WHOLE)).get("s3://bucket/key") == WHOLE
 
 
-def test_body_that_stays_broken_stops_the_run():
-    client = Client(*[broken()] * READ_ATTEMPTS)
-    with pytest.raises(StoppedError, match=r"s3://bucket/key: .*connection reset.* 4 times"):
-        S3ObjectStore(lambda _: client).get("s3://bucket/key")
+def test_body_that_stays_short_stops_the_run():
+    client = Client(*[b"cont"] * ATTEMPTS_MAX[ErrorKind.BAD_REPLY])
+    with pytest.raises(GaveUp, match=r"8 attempts.*s3://bucket/key: got 4 of 7 bytes") as caught:
+        store_of(client).get("s3://bucket/key")
     assert client.outcomes == []
+    assert caught.value.exit_code is ExitCode.STOPPED
 
 
-@pytest.mark.parametrize("error", [ProtocolError("broken"), ConnectionResetError(104, "reset")], ids=["urllib3", "OS"])
+@pytest.mark.parametrize(
+    "error",
+    [ProtocolError("broken"), ConnectionResetError(104, "reset"), ResponseParserError("no XML")],
+    ids=["urllib3", "OS", "parser"],
+)
 def test_error_reply_that_breaks_off_is_asked_for_again(error):
     """botocore reads the body of a streaming operation's error outside its own try."""
-    client = Client(error, WHOLE)
-    assert S3ObjectStore(lambda _: client).get("s3://bucket/key") == WHOLE
+    assert store_of(Client(error, WHOLE)).get("s3://bucket/key") == WHOLE
 
 
 def test_error_replies_that_always_break_off_stop_the_run():
-    client = Client(*[ProtocolError("broken")] * RACE_ATTEMPTS)
-    with pytest.raises(StoppedError, match="S3 get_object s3://bucket/key: broken"):
-        S3ObjectStore(lambda _: client).get("s3://bucket/key")
+    client = Client(*[ProtocolError("broken")] * ATTEMPTS_MAX[ErrorKind.TRANSIENT])
+    with pytest.raises(GaveUp, match="S3 get_object s3://bucket/key: broken") as caught:
+        store_of(client).get("s3://bucket/key")
+    assert caught.value.exit_code is ExitCode.STOPPED
