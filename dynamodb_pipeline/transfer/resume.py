@@ -11,9 +11,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
+from dynamodb_pipeline.transfer.heartbeat import Here, refuse_living
 from dynamodb_pipeline.transfer.object_store import ObjectMissingError, ObjectStore
 from dynamodb_pipeline.transfer.run_folder import join
-from dynamodb_pipeline.transfer.run_record import FILE_NAME
+from dynamodb_pipeline.transfer.run_record import FILE_NAME, run_folder
 
 RESUMABLE = frozenset(
     {
@@ -46,21 +47,25 @@ def began_at(record: Mapping[str, Any] | None) -> datetime | None:
         return None
 
 
-def latest_unfinished(store: ObjectStore, logs: str, *, kind: str, tables: Sequence[str]) -> str:
+def latest_unfinished(
+    store: ObjectStore, logs: str, *, kind: str, tables: Sequence[str], here: Here | None = None
+) -> str:
     """
     The id of the run of this kind and these tables that began last, of those that can be resumed.
 
-    A run that was killed still says that it is running, so those count too: give `--resume` only when it is dead.
+    A run that was killed still says that it is running; whether it lives is told by its heartbeat.
 
     Raises:
-        PreconditionError: there is none.
+        PreconditionError: there is none, or the newest is still at work.
     """
     found = [r for r in _records(store, logs) if r.get("kind") == kind and r.get("table_names") == sorted(tables)]
     open_runs = [r for r in found if _is_resumable(r)]
     if not open_runs:
         msg = f"{logs} holds no unfinished {kind} of {', '.join(sorted(tables))}; leave out --resume to start a new run"
         raise PreconditionError(msg)
-    return str(max(open_runs, key=lambda r: str(r.get("started")))["run_id"])
+    run_id = str(max(open_runs, key=lambda r: str(r.get("started")))["run_id"])
+    refuse_living(lambda: earlier_record(store, run_folder(logs, run_id)), here or Here())
+    return run_id
 
 
 def _records(store: ObjectStore, logs: str) -> Iterator[dict[str, Any]]:

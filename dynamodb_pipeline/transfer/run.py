@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timezone
 from typing import Any, Callable
 
@@ -17,6 +17,7 @@ from dynamodb_pipeline.options import CommonSettings, ExportSettings, ImportSett
 from dynamodb_pipeline.runtime import SPARK_GATEWAY
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.engine import Engine, ProcessEngine, SparkEngine
+from dynamodb_pipeline.transfer.heartbeat import Heartbeat, Here, own_facts, refuse_living
 from dynamodb_pipeline.transfer.lifetime import RunLifetime, stop_on_signals
 from dynamodb_pipeline.transfer.object_store import ObjectStore
 from dynamodb_pipeline.transfer.progress import Reporter
@@ -108,7 +109,8 @@ class Run:
         with stop_on_signals(lifetime), self._closing():
             try:
                 record.save()
-                result: dict[str, Any] = lifetime.run(lambda: self._attempts(ctx, record))
+                with self._heartbeat(ctx, record):
+                    result: dict[str, Any] = lifetime.run(lambda: self._attempts(ctx, record))
                 record.save(state="done", ended=now_text(), **result)
             except BaseException as err:
                 self._record_failure(record, err)
@@ -120,8 +122,16 @@ class Run:
         known = self._common.run_id or self._resumed(store)
         run_id = known or new_run_id(datetime.now(timezone.utc))
         folder = run_folder(self._common.logs, run_id) if self._common.logs else None
-        began = began_at(earlier_record(store, folder)) if folder and known else None
+        began = self._began(store, folder) if folder and known else None
         return RunContext(clients, store, lifetime, self._reporter, run_id, folder, self._tool_version, now_text, began)
+
+    def _began(self, store: ObjectStore, folder: str) -> datetime | None:
+        """When the run that is gone on with began, None when there was none; a living one is refused."""
+        refuse_living(lambda: earlier_record(store, folder), Here())
+        return began_at(earlier_record(store, folder))
+
+    def _heartbeat(self, ctx: RunContext, record: RunRecord) -> AbstractContextManager[object]:
+        return Heartbeat(record.save, note=ctx.reporter.note) if ctx.folder else nullcontext()
 
     def _resumed(self, store: ObjectStore) -> str | None:
         if not self._common.resume or self._common.logs is None:
@@ -148,7 +158,7 @@ class Run:
             "table_names": self._tables,
         }
         first = {"first_started": f"{ctx.began:%Y-%m-%dT%H:%M:%SZ}"} if ctx.began else {}
-        return {**facts, **first, "pid": os.getpid()}
+        return {**facts, **first, **own_facts()}
 
     @contextmanager
     def _closing(self) -> Iterator[None]:

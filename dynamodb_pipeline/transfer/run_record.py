@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import threading
 from datetime import datetime, timezone
 from typing import Any
 
@@ -49,7 +50,7 @@ def now_text() -> str:
 
 class RunRecord:
     """
-    Collects what `run.json` says and stores it; without a logs folder it stores nothing.
+    Collects what `run.json` says and stores it; without a logs folder it stores nothing. Safe for several threads.
 
     Args:
         store: where the record goes.
@@ -58,15 +59,16 @@ class RunRecord:
     """
 
     def __init__(self, store: ObjectStore, folder: str | None, facts: dict[str, Any]):
-        self._store, self._folder = store, folder
+        self._store, self._folder, self._lock = store, folder, threading.Lock()
         started = now_text()
         self.facts: dict[str, Any] = {"first_started": started, **facts, "started": started, "state": "running"}
 
     def save(self, **changes: Any) -> None:
-        """Merge `changes` and store the record (one PUT, replaces the older one)."""
-        self.facts.update(changes)
-        if self._folder is not None:
-            self._store.put(join(self._folder, FILE_NAME), self.to_bytes())
+        """Merge `changes` and store the record (one PUT, replaces the older one), which is a sign of life as well."""
+        with self._lock:  # held until S3 has it: no older record may come after a newer one
+            self.facts.update(changes, heartbeat=now_text())
+            if self._folder is not None:
+                self._store.put(join(self._folder, FILE_NAME), self.to_bytes())
 
     def to_bytes(self) -> bytes:
         return (json.dumps(self.facts, indent=1, sort_keys=True) + "\n").encode()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
+from dynamodb_pipeline.transfer.heartbeat import Here
 from dynamodb_pipeline.transfer.resume import began_at, latest_unfinished, resume_command
 from tests.unit.transfer.memory_store import MemoryStore
 
@@ -47,6 +48,15 @@ def test_newest_run_that_can_go_on_is_taken(other):
 def test_killed_run_counts_as_unfinished():
     killed = record("20260303T000000Z-cc", state="running")
     assert latest_unfinished(store_of(NEW, killed), LOGS, kind="export", tables=["Forum"]) == killed["run_id"]
+
+
+def test_newest_run_that_is_still_at_work_is_refused_and_no_older_one_taken():
+    beat = datetime(2026, 3, 3, tzinfo=timezone.utc)
+    living = record("20260303T000000Z-cc", state="running", host="there", pid=7, heartbeat="2026-03-03T00:00:00Z")
+    with pytest.raises(PreconditionError, match=r"run 20260303T000000Z-cc is at work: process 7 on there"):
+        latest_unfinished(
+            store_of(NEW, living), LOGS, kind="export", tables=["Forum"], here=Here(host="here", now=lambda: beat)
+        )
 
 
 def test_nothing_to_resume_is_refused():
