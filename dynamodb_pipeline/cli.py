@@ -19,6 +19,7 @@ from dynamodb_pipeline.emr.settings_file import FILE_NAME, read_settings_file, w
 from dynamodb_pipeline.errors import ExitCode, PreconditionError, UsageError
 from dynamodb_pipeline.job_main import KINDS, guarded, run_settings
 from dynamodb_pipeline.options import Parser, refuse_secrets
+from dynamodb_pipeline.transfer.run_folder import check_log_folder
 from dynamodb_pipeline.transfer.run_record import check_run_id
 
 DESCRIPTION = "Export DynamoDB tables to S3 and import them back, at a throughput percentage that holds."
@@ -64,6 +65,7 @@ def build_parser() -> Parser:
     add_verb_parsers(verbs, job_options={kind: add for kind, (add, _) in KINDS.items()}, parser_class=Parser)
     _add_inspect(verbs)
     _add_report(verbs)
+    _add_clean(verbs)
     _add_bundle(verbs)
     return parser
 
@@ -140,6 +142,16 @@ def _add_report(verbs: Any) -> None:
     report.add_argument("--region", metavar="REGION", help="of the log folder")
     report.add_argument("--to", metavar="FILE", help="where to write it (default RUN.html in this folder)")
     report.set_defaults(run=run_report)
+
+
+def _add_clean(verbs: Any) -> None:
+    clean = verbs.add_parser("clean", help="delete what dead runs left in export folders", allow_abbrev=False)
+    clean.add_argument("folder", metavar="FOLDER", help="folder of one run's export, or a folder above several")
+    clean.add_argument("--logs", metavar="S3_FOLDER", required=True, help="log folder the runs were given")
+    clean.add_argument("--yes", action="store_true", help="delete; without it everything is only listed")
+    clean.add_argument("--region", metavar="REGION", help="of the first request; buckets' own regions are found")
+    clean.add_argument("--bucket-owner", metavar="ACCOUNT", help="12-digit account that must own every bucket used")
+    clean.set_defaults(run=run_clean)
 
 
 def _add_bundle(verbs: Any) -> None:
@@ -225,8 +237,10 @@ def _store_for(args: argparse.Namespace) -> Any:
     from dynamodb_pipeline.transfer.local_store import LocalObjectStore
     from dynamodb_pipeline.transfer.s3_uri import is_s3
 
-    if not is_s3(args.path):
-        return LocalObjectStore()
+    return _s3_store(args) if is_s3(args.path) else LocalObjectStore()
+
+
+def _s3_store(args: argparse.Namespace) -> Any:
     from dynamodb_pipeline.aws_clients import AwsClients
     from dynamodb_pipeline.transfer.worker_context import object_store
 
@@ -262,6 +276,19 @@ def run_report(args: argparse.Namespace) -> ExitCode:
         return command.run_report(query, s3=s3, write=write)
 
     return guarded("report", work, write=write)
+
+
+def run_clean(args: argparse.Namespace) -> ExitCode:
+    """List or delete what dead runs left."""
+
+    def work() -> dict[str, Any]:
+        from dynamodb_pipeline.transfer.clean import CleanRequest, clean
+
+        check_log_folder(args.logs, outputs=())
+        request = CleanRequest(args.folder.rstrip("/"), args.logs.rstrip("/"), args.yes)
+        return clean(_s3_store(args), request, write=write)
+
+    return guarded("clean", work, write=write)
 
 
 def run_bundle(args: argparse.Namespace) -> ExitCode:
