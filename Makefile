@@ -58,7 +58,7 @@ test: setup lint test-unit ## Everything the CI runs: checks, unit tests, then S
 
 .PHONY: test-unit
 test-unit: .build/package ## Tests without Java, servers or waiting
-	$(RUN) -m pytest tests/unit
+	$(RUN) -m pytest tests/unit -n 2 --dist worksteal
 
 .PHONY: test-slow
 test-slow: setup ## The tests the CI leaves out: real connector behind the relay, steps killed on the sandbox EMR
