@@ -58,6 +58,7 @@ def put_job(sandbox: Sandbox) -> None:
     )
 
 
+@pytest.mark.slow  # test_yarn_round_trip.py runs the bundle itself the same way in the CI
 def test_a_step_from_s3_runs_on_two_executors_that_reach_dynamodb_and_s3(
     sandbox: Sandbox, yarn: YarnCluster, tmp_path: Path
 ) -> None:
