@@ -28,7 +28,7 @@ from dynamodb_pipeline.transfer.export_tables import moment_of
 from dynamodb_pipeline.transfer.import_size import ImportSize, import_size
 from dynamodb_pipeline.transfer.resume import latest_unfinished
 from dynamodb_pipeline.transfer.run_record import new_run_id
-from dynamodb_pipeline.transfer.table import TableDescription, describe
+from dynamodb_pipeline.transfer.table import TableDescription, TableMissingError, describe
 from dynamodb_pipeline.transfer.worker_context import object_store
 
 Write = Callable[[str], None]
@@ -63,7 +63,7 @@ def run_on_cluster(kind: str, args: argparse.Namespace, settings: Any, *, words:
     command = {"plan": commands.run_plan, "preflight": commands.run_preflight}.get(args.command, commands.run_launch)
     owner = settings.common.bucket_owner
     with launcher(args.region, bucket_owner=owner, write=write) as here, built_bundle() as bundle:
-        tables = described(settings, here.clients)
+        tables = described(settings, here.clients, skip_missing=command is commands.run_preflight)
         start = run_start(kind, settings, here.clients, tables)
         launch = launch_of(kind, args, words=tuple(words), start=start)
         facts = tuple(run_facts(kind, settings, here.clients, tables))
@@ -116,15 +116,28 @@ def built_bundle() -> Iterator[Path]:
         yield build_bundle(Path(folder) / "dynamodb_pipeline.zip").path
 
 
-def described(settings: Any, clients: AwsClients) -> list[TableDescription]:
+def described(settings: Any, clients: AwsClients, *, skip_missing: bool = False) -> list[TableDescription]:
     """
     The tables of a job, as they are now.
+
+    Args:
+        skip_missing: leave out tables that do not exist; a preflight has a check that says so, and others to make.
 
     Raises:
         PreconditionError, DeniedError: see `table.describe`.
     """
     names = getattr(settings, "tables", None) or tuple(n for n in (settings.table,) if n)
-    return [describe(clients.client("dynamodb"), name) for name in names]
+    found = (_described(clients, name, skip_missing=skip_missing) for name in names)
+    return [table for table in found if table is not None]
+
+
+def _described(clients: AwsClients, name: str, *, skip_missing: bool) -> TableDescription | None:
+    try:
+        return describe(clients.client("dynamodb"), name)
+    except TableMissingError:
+        if skip_missing:
+            return None
+        raise
 
 
 def run_start(kind: str, settings: Any, clients: AwsClients, tables: Sequence[TableDescription]) -> RunStart:

@@ -21,6 +21,7 @@ from sandbox.demo_check import differences, items_by_key, scan_items, sdk_item
 from sandbox.demo_data import DemoTable, Item, demo_tables
 from sandbox.deploy_roles import deploy_roles
 from sandbox.emr.stack import EmrSandbox
+from sandbox.private_bucket import make_private_bucket
 
 SOURCE_REGION = "us-east-1"
 TARGET_REGION = "eu-west-1"
@@ -99,7 +100,7 @@ class Demo:
     def _prepare(self) -> None:
         names = ", ".join(f"{t.name} ({len(t.items)})" for t in self._tables)
         say(f"Creating tables {names} in {SOURCE_REGION}, empty ones in {TARGET_REGION}, roles and a bucket ...")
-        self._sandbox.client("s3").create_bucket(Bucket=BUCKET)
+        make_private_bucket(self._sandbox.client("s3"), BUCKET)
         for table in self._tables:
             self._source.create_table(**table.request())
             self._target.create_table(**table.request())

@@ -11,6 +11,7 @@ from dynamodb_pipeline.emr.api_errors import denied_error, error_code, is_denied
 from dynamodb_pipeline.errors import DeniedError, ExitCode
 
 MAX_DETAIL = 200
+RETRY_ADVICE = "Further retries may succeed"  # botocore's, followed by the reply itself
 
 
 class Verdict(Enum):
@@ -31,6 +32,11 @@ class CheckResult:
     detail: str
     remedy: str = ""
     exit_code: ExitCode = ExitCode.PRECONDITION
+
+    def __post_init__(self) -> None:
+        """What was seen and the remedy are one line each, whoever worded them."""
+        for name in ("detail", "remedy"):
+            object.__setattr__(self, name, " ".join(getattr(self, name).split()))
 
     def to_json(self) -> dict[str, Any]:
         return {"name": self.name, "verdict": self.verdict.value, "detail": self.detail, "remedy": self.remedy}
@@ -67,10 +73,16 @@ def guarded(name: str, check: Callable[[], CheckResult]) -> CheckResult:
         if is_denied(err):
             denied = denied_error(err, call=f"the check {name}")
             return unknown(name, str(denied), remedy="allow this read-only action, or skip the check knowingly")
-        detail = f"{error_code(err)}: {err}".splitlines()[0][:MAX_DETAIL]
-        return unknown(name, detail, remedy="the run may still work; try preflight again")
+        return unknown(name, error_text(err), remedy="the run may still work; try preflight again")
     except DeniedError as err:
         return unknown(name, str(err), remedy="allow this read-only action, or skip the check knowingly")
+
+
+def error_text(err: Exception) -> str:
+    """An error's code and the first line of its text, without botocore's advice and what follows it."""
+    first = next(iter(str(err).splitlines()), "").partition(RETRY_ADVICE)[0].rstrip(" .:,")
+    text = f"{error_code(err)}: {first}"
+    return text if len(text) <= MAX_DETAIL else f"{text[:MAX_DETAIL].rpartition(' ')[0]} ..."
 
 
 def overall(results: Iterable[CheckResult]) -> ExitCode:

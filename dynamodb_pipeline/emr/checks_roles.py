@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dynamodb_pipeline.emr.check_result import CheckResult, failed, ok, unknown
-from dynamodb_pipeline.emr.launch_settings import PIPELINE_TAG
+from dynamodb_pipeline.emr.check_result import CheckResult, error_text, failed, ok
 from dynamodb_pipeline.errors import ExitCode
 
 DEPLOY = "deploy policies/roles.json, or name your own with --service-role and --node-role"
@@ -21,12 +20,17 @@ class Caller:
     arn: str
 
     @property
+    def partition(self) -> str:
+        """`aws`, `aws-cn` or `aws-us-gov`."""
+        return self.arn.split(":")[1]
+
+    @property
     def policy_source_arn(self) -> str:
         """The IAM principal: `assumed-role/R/session` acts by the policies of role R."""
         if ":assumed-role/" not in self.arn:
             return self.arn
         role = self.arn.split("/")[1]
-        return f"arn:{self.arn.split(':')[1]}:iam::{self.account}:role/{role}"
+        return f"arn:{self.partition}:iam::{self.account}:role/{role}"
 
 
 def check_credentials(sts: Any) -> tuple[CheckResult, Caller | None]:
@@ -37,7 +41,7 @@ def check_credentials(sts: Any) -> tuple[CheckResult, Caller | None]:
         found = sts.get_caller_identity()
     except (BotoCoreError, ClientError) as err:
         remedy = "renew them, or set a profile, environment or role"
-        result = failed("credentials", f"not usable: {err}", remedy=remedy, exit_code=ExitCode.DENIED)
+        result = failed("credentials", f"not usable: {error_text(err)}", remedy=remedy, exit_code=ExitCode.DENIED)
         return result, None
     caller = Caller(account=found["Account"], arn=found["Arn"])
     return ok("credentials", caller.arn), caller
@@ -68,32 +72,18 @@ def check_node_role(iam: Any, profile_name: str) -> CheckResult:
     return ok("node-role", profile_name)
 
 
-def check_launch_permissions(iam: Any, caller: Caller, *, role_names: tuple[str, ...]) -> CheckResult:
-    """The caller may launch a tagged cluster and pass both roles, as IAM's policy simulator judges."""
-    launch = iam.simulate_principal_policy(
-        PolicySourceArn=caller.policy_source_arn,
-        ActionNames=["elasticmapreduce:RunJobFlow"],
-        ContextEntries=[_entry(f"elasticmapreduce:RequestTag/{PIPELINE_TAG}", "true")],
-    )
-    partition = caller.arn.split(":")[1]
-    passing = iam.simulate_principal_policy(
-        PolicySourceArn=caller.policy_source_arn,
-        ActionNames=["iam:PassRole"],
-        ResourceArns=[f"arn:{partition}:iam::{caller.account}:role/{name}" for name in role_names],
-    )
-    results = [*launch["EvaluationResults"], *passing["EvaluationResults"]]
-    denied = [f"{r['EvalActionName']} on {r.get('EvalResourceName', '*')}" for r in results if not _allowed(r)]
-    if not denied:
-        return ok("permissions", "RunJobFlow with the tag, and PassRole on both roles")
-    if all(text.startswith("iam:PassRole") for text in denied):
-        # The simulator is not told iam:PassedToService, so a condition on it looks like a refusal.
-        return unknown("permissions", f"not clear: {', '.join(denied)}", remedy=POLICY)
-    return failed("permissions", f"not allowed: {', '.join(denied)}", remedy=POLICY, exit_code=ExitCode.DENIED)
+def role_of_profile(iam: Any, profile_name: str) -> str | None:
+    """ARN of the role inside an instance profile, None when there is none (a check of its own says so)."""
+    try:
+        roles = iam.get_instance_profile(InstanceProfileName=profile_name)["InstanceProfile"]["Roles"]
+    except iam.exceptions.NoSuchEntityException:
+        return None
+    return str(roles[0]["Arn"]) if roles else None
 
 
-def _entry(key: str, value: str) -> dict[str, Any]:
-    return {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
-
-
-def _allowed(result: dict[str, Any]) -> bool:
-    return bool(result.get("EvalDecision") == "allowed")
+def role_arn(iam: Any, role_name: str) -> str | None:
+    """ARN of a role, None when there is none."""
+    try:
+        return str(iam.get_role(RoleName=role_name)["Role"]["Arn"])
+    except iam.exceptions.NoSuchEntityException:
+        return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from dynamodb_pipeline.emr.s3_location import S3Location, log_folder_problem, s3_location
 from dynamodb_pipeline.emr.secret_patterns import refuse_secrets
-from dynamodb_pipeline.emr.steps import CONNECTOR_JAR, JOB_SCRIPTS, TableJob
+from dynamodb_pipeline.emr.steps import CONNECTOR_JAR, JOB_SCRIPTS, TableJob, option_value
 from dynamodb_pipeline.errors import UsageError
 
 PIPELINE_TAG = "dynamodbdatapipeline"
@@ -90,6 +90,11 @@ class LaunchSettings:
     def cluster_name(self) -> str:
         """`dynamodb-pipeline-export-<run id>`: the one thing ListClusters can be searched by."""
         return f"{self.name_prefix}-{self.verb}-{self.run_id}"
+
+    @property
+    def table_names(self) -> tuple[str, ...]:
+        """The tables that the run touches: a verification of an export alone touches none."""
+        return tuple(job.table_name for job in self.jobs if option_value(job.job_arguments, "--table"))
 
     @property
     def logs(self) -> S3Location:

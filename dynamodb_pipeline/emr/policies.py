@@ -34,6 +34,7 @@ def launcher_policy(scope: PolicyScope) -> Policy:
             st.look_up_statement(),
             *st.pass_roles_statements(scope),
             st.read_roles_statement(scope),
+            st.simulate_statement(scope),
             st.table_statement(scope, ["DescribeTable"]),
             *st.list_statement(scope, places),
             _bucket_settings(scope, places),

@@ -96,6 +96,12 @@ def read_roles_statement(scope: PolicyScope) -> Statement:
     return allow("ReadRoles", ["iam:GetInstanceProfile", "iam:GetRole"], [*roles, *profiles])
 
 
+def simulate_statement(scope: PolicyScope) -> Statement:
+    """Ask IAM what the caller, whose name no policy can know, and the nodes may do; read-only."""
+    principals = [f"arn:{scope.partition}:iam::{scope.account}:{kind}/*" for kind in ("role", "user")]
+    return allow("AskPermissions", ["iam:SimulatePrincipalPolicy"], principals)
+
+
 def table_statement(scope: PolicyScope, names: Iterable[str]) -> Statement:
     """These DynamoDB actions on the tables."""
     return allow("Tables", [f"dynamodb:{name}" for name in names], scope.table_arns)

@@ -10,7 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dynamodb_pipeline.emr import checks_buckets, checks_cluster, checks_network, checks_roles, checks_tables
+from dynamodb_pipeline.emr import (
+    checks_buckets,
+    checks_cluster,
+    checks_network,
+    checks_permissions,
+    checks_roles,
+    checks_tables,
+)
 from dynamodb_pipeline.emr.check_result import CheckResult, Verdict, guarded
 from dynamodb_pipeline.emr.cluster_config import ClusterConfig
 from dynamodb_pipeline.emr.command_context import Clients
@@ -42,10 +49,10 @@ def preflight(scope: PreflightScope, clients: Clients) -> list[CheckResult]:
 
 def _table_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResult]:
     settings, dynamodb = scope.settings, clients.client("dynamodb")
-    for job in settings.jobs:
+    for table_name in settings.table_names:
         yield guarded(
-            f"table {job.table_name}",
-            lambda name=job.table_name: checks_tables.check_table(  # type: ignore[misc]
+            f"table {table_name}",
+            lambda name=table_name: checks_tables.check_table(  # type: ignore[misc]
                 dynamodb, name, verb=settings.verb, region=settings.region
             ),
         )
@@ -98,13 +105,35 @@ def _cluster_checks(scope: PreflightScope, clients: Clients, caller: checks_role
     yield checks_cluster.check_tag(request)
     yield guarded("service-role", lambda: checks_roles.check_service_role(iam, service))
     yield guarded("node-role", lambda: checks_roles.check_node_role(iam, nodes))
-    yield guarded(
-        "permissions", lambda: checks_roles.check_launch_permissions(iam, caller, role_names=(service, nodes))
-    )
+    yield from _permission_checks(scope.settings, iam, caller, service=service, profile=nodes)
     yield guarded("security-config", lambda: checks_cluster.check_security_configuration(emr, security))
     yield guarded("instance-type", lambda: checks_cluster.check_label_offers_types(emr, config))
     yield from _place_checks(ec2, config, request, region=scope.settings.region)
     yield guarded("quota", lambda: checks_cluster.check_quota(clients.client("service-quotas"), config))
+
+
+def _permission_checks(
+    settings: LaunchSettings, iam: Any, caller: checks_roles.Caller, *, service: str, profile: str
+) -> Iterator[CheckResult]:
+    def launcher() -> CheckResult:
+        passed = {
+            "elasticmapreduce.amazonaws.com": checks_roles.role_arn(iam, service),
+            "ec2.amazonaws.com": checks_roles.role_of_profile(iam, profile),
+        }
+        return checks_permissions.check_launch_permissions(iam, caller, region=settings.region, passed=passed)
+
+    def nodes() -> CheckResult:
+        return checks_permissions.check_node_permissions(
+            iam,
+            caller,
+            role_arn=checks_roles.role_of_profile(iam, profile),
+            verb=settings.verb,
+            region=settings.region,
+            tables=settings.table_names,
+        )
+
+    yield guarded("permissions", launcher)
+    yield guarded("node-permissions", nodes)
 
 
 def _place_checks(ec2: Any, config: ClusterConfig, request: dict[str, Any], *, region: str) -> Iterator[CheckResult]:

@@ -17,7 +17,7 @@ StartResponse = Callable[..., Any]
 CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 XML_SERVICES = frozenset({"s3"})
 QUERY_SERVICES = frozenset({"iam", "sts", "ec2", "cloudformation", "sns"})
-BODY_SERVICES = frozenset({"elasticmapreduce", "dynamodb", *QUERY_SERVICES})
+BODY_SERVICES = frozenset({"elasticmapreduce", "dynamodb", "servicequotas", *QUERY_SERVICES})
 
 
 class ServiceError(Exception):
@@ -99,7 +99,13 @@ def reply_json(
     start_response: StartResponse, document: Any, *, status: int = 200, content_type: str = "application/json"
 ) -> Iterable[bytes]:
     """Send a JSON document."""
-    body = json.dumps(document).encode()
+    return reply_bytes(start_response, json.dumps(document).encode(), status=status, content_type=content_type)
+
+
+def reply_bytes(
+    start_response: StartResponse, body: bytes, *, status: int = 200, content_type: str
+) -> Iterable[bytes]:
+    """Send a reply that is worded already."""
     start_response(f"{status} {'OK' if status < 300 else 'Error'}", _headers(content_type, body))
     return [body]
 

@@ -20,11 +20,12 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.server import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from sandbox.emr import access, reaper, settings
+from sandbox.emr import access, quotas, reaper, settings, simulator
 from sandbox.emr.access import SECRET_KEY, Principals
 from sandbox.emr.api import Service
 from sandbox.emr.control import Control, Dial
@@ -34,6 +35,7 @@ from sandbox.emr.gateway import Gateway
 from sandbox.emr.iam_actions import ACCOUNT_ID
 from sandbox.emr.ledger import Ledger
 from sandbox.emr.performer import Performer, Surroundings
+from sandbox.emr.policy_judge import Policy
 
 HOST = "127.0.0.1"
 
@@ -60,6 +62,12 @@ class EmrServer:
             principals=principals,
             control=Control(fleet, ledger, faults, dial, principals, self.client),
             moto=DomainDispatcherApplication(create_backend_app),
+            own={
+                "iam:SimulatePrincipalPolicy": lambda request: simulator.answer(request, _policies_of),
+                "servicequotas:GetServiceQuota": lambda request: quotas.answer(
+                    request, vcpu_quota=dial().vcpu_quota
+                ),
+            },
         )
 
     @property
@@ -89,6 +97,11 @@ class EmrServer:
             return str(ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["AvailabilityZone"])
         except ClientError:
             return None
+
+
+def _policies_of(arn: str) -> list[Policy] | None:
+    """Look into moto's IAM itself: asking it over HTTP would be recorded as somebody's action."""
+    return simulator.policies_in(iam_backends[ACCOUNT_ID]["aws"], arn)
 
 
 @lru_cache(maxsize=64)

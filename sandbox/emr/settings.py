@@ -61,12 +61,14 @@ class Settings:
     Args:
         require_tag: "key=value" that RunJobFlow must carry, as the shipped policies demand; None: no policy.
         dynamodb_url: where DynamoDB requests that come to this address go; None: moto's own DynamoDB.
+        vcpu_quota: EC2's quota of running on-demand standard instances, in vCPUs.
     """
 
     pace: Pace = Pace()
     node: NodeSettings = NodeSettings()
     require_tag: str | None = None
     dynamodb_url: str | None = None
+    vcpu_quota: float = 256.0
 
 
 def load(path: Path | None) -> Settings:

@@ -60,6 +60,8 @@ class Account:
         self.console = Console(say=self.said.append, clock=clock, attention=clock)
         self.s3 = self.clients.client("s3")
         self.denied_actions: set[str] = set()
+        self.missing_keys: list[str] = []
+        self.simulated: list[dict[str, Any]] = []
         # moto does not have the policy simulator
         self.clients.client("iam").simulate_principal_policy = self._simulate
         # nor EC2's quotas
@@ -94,6 +96,7 @@ class Account:
         return self
 
     def _simulate(self, **request: Any) -> dict[str, Any]:
+        self.simulated.append(request)
         names = [(action, arn) for action in request["ActionNames"] for arn in request.get("ResourceArns", ["*"])]
         return {
             "EvaluationResults": [
@@ -101,6 +104,7 @@ class Account:
                     "EvalActionName": action,
                     "EvalResourceName": arn,
                     "EvalDecision": "implicitDeny" if action in self.denied_actions else "allowed",
+                    "MissingContextValues": self.missing_keys,
                 }
                 for action, arn in names
             ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.parsers import ResponseParserError
 
 from dynamodb_pipeline.emr.check_result import CheckResult, Verdict, guarded, overall, table_lines
 from dynamodb_pipeline.emr.checks_buckets import check_log_folder
@@ -15,12 +16,13 @@ from dynamodb_pipeline.emr.checks_roles import Caller
 from dynamodb_pipeline.emr.cluster_config import load_cluster_config
 from dynamodb_pipeline.emr.launch_settings import ClusterSettings, LaunchSettings
 from dynamodb_pipeline.emr.preflight import PreflightScope, preflight
+from dynamodb_pipeline.emr.steps import TableJob
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.formats.export_record import NAME as EXPORT_RECORD
 from dynamodb_pipeline.formats.export_record import ExportRecord
 from dynamodb_pipeline.formats.key_schema import KeyAttribute, KeySchema
 from tests.unit.emr.aws import DATA, EMR_TRUST, LOGS, LOGS_URI, NODE_TRUST, OUTPUT, REGION, Account, account
-from tests.unit.emr.builders import a_job, a_request, settings
+from tests.unit.emr.builders import RUN, a_job, a_request, settings
 from tests.unit.emr.fakes import client_error
 
 
@@ -158,9 +160,53 @@ def test_launch_that_is_not_allowed(made: Account) -> None:
     assert "policy launcher" in found.remedy
 
 
-def test_pass_role_that_depends_on_the_service_is_not_called_denied(made: Account) -> None:
-    made.denied_actions = {"iam:PassRole"}
-    assert checks(made)["permissions"].verdict is Verdict.UNKNOWN
+@pytest.mark.parametrize(
+    "action",
+    ["elasticmapreduce:AddTags", "elasticmapreduce:TerminateJobFlows", "elasticmapreduce:ListClusters", "iam:PassRole"],
+)
+def test_one_missing_right_of_the_launcher_is_named(made: Account, action: str) -> None:
+    """Also those that are needed only once a cluster runs."""
+    made.denied_actions = {action}
+    found = checks(made)["permissions"]
+    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.DENIED)
+    assert f"{action} on " in found.detail
+
+
+def test_pass_role_is_asked_for_the_role_inside_the_profile_and_its_service(made: Account) -> None:
+    checks(made)
+    (asked,) = [
+        request
+        for request in made.simulated
+        if request["ActionNames"] == ["iam:PassRole"] and "pipeline-export" in request["ResourceArns"][0]
+    ]
+    (entry,) = asked["ContextEntries"]
+    assert (entry["ContextKeyName"], entry["ContextKeyValues"]) == ("iam:PassedToService", ["ec2.amazonaws.com"])
+
+
+def test_right_that_depends_on_what_the_simulator_does_not_know_is_not_called_missing(made: Account) -> None:
+    made.denied_actions, made.missing_keys = {"iam:PassRole"}, ["s3:prefix", "aws:MultiFactorAuthPresent"]
+    found = checks(made)["permissions"]
+    assert found.verdict is Verdict.UNKNOWN
+    assert found.detail.endswith("depends on aws:MultiFactorAuthPresent")
+
+
+@pytest.mark.parametrize(
+    ("verb", "action"), [("export", "dynamodb:Scan"), ("import", "dynamodb:BatchWriteItem")], ids=["export", "import"]
+)
+def test_node_role_that_may_not_use_the_table_is_named(made: Account, verb: str, action: str) -> None:
+    """A warning: the table's own policy may allow it, which the simulator does not see."""
+    made.denied_actions = {action}
+    found = checks(made, verb=verb)["node-permissions"]
+    assert found.verdict is Verdict.WARNING
+    assert f"{action} on arn:aws:dynamodb:{REGION}:123456789012:table/Forum" in found.detail
+    assert f"policy nodes-{verb}" in found.remedy
+
+
+def test_verification_of_an_export_alone_asks_for_no_table(made: Account) -> None:
+    job = TableJob("export", ("s3://data/exports", "--logs", LOGS_URI), run_id=RUN)
+    found = checks(made, verb="verify", jobs=(job,))
+    assert not [name for name in found if name.startswith("table")]
+    assert found["node-permissions"].verdict is Verdict.OK
 
 
 def test_assumed_role_is_judged_by_its_role() -> None:
@@ -318,6 +364,22 @@ def test_check_that_may_not_look_is_unknown_and_stops_nothing() -> None:
     assert found.verdict is Verdict.UNKNOWN
     assert "ec2:DescribeSubnets" in found.detail
     assert overall([found]) == ExitCode.DONE
+
+
+def test_error_of_a_check_is_one_line_without_advice_to_retry() -> None:
+    def garble() -> CheckResult:
+        text = "Unable to parse response (no element found), invalid XML received. Further retries may succeed:\nb'x'"
+        raise ResponseParserError(text)
+
+    found = guarded("permissions", garble)
+    assert found.detail == "ResponseParserError: Unable to parse response (no element found), invalid XML received"
+
+
+def test_long_error_of_a_check_is_cut_between_words() -> None:
+    def refuse() -> CheckResult:
+        raise client_error("InvalidInput", message="word " * 100)
+
+    assert guarded("subnet", refuse).detail.endswith("word ...")
 
 
 def test_table_for_people_has_a_line_for_each_check_and_remedy() -> None:
