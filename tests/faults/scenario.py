@@ -6,12 +6,34 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from enum import Enum
 
 from sandbox.faults.kinds import Service
 from sandbox.faults.plan import FaultPlan
 
 KILL_SHARE = 0.15
 STOP_SHARE = 0.05
+
+
+class Mode(str, Enum):
+    """How the export is brought into the target, and what the target must then hold."""
+
+    OWN = "own"  # our export with its hashes: its items over the old ones
+    FOREIGN = "foreign"  # the same files as another tool's: manifest, no record
+    SKIP = "skip-existing"  # old items stay as they are
+    MIRROR = "mirror"  # old items that the export does not have are deleted
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The options of the import."""
+        return {
+            Mode.SKIP: ("--skip-existing",),
+            Mode.MIRROR: ("--mirror", "--yes", "--max-deletions", "100%"),
+        }.get(self, ())
+
+
+MODES = (Mode.OWN, Mode.OWN, Mode.FOREIGN, Mode.SKIP, Mode.MIRROR)
+VERIFIED_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -42,6 +64,8 @@ class Scenario:
     s3: FaultPlan
     export_blow: Blow | None
     import_blow: Blow | None
+    mode: Mode = Mode.OWN
+    verified: bool = False  # against the target, under the same faults
 
     @property
     def lasting(self) -> bool:
@@ -55,13 +79,14 @@ class Scenario:
     def __str__(self) -> str:
         data = (f"{self.item_count} items over {self.old_item_count} old ones, {self.segments} segments, "
                 f"{self.tasks} tasks, {self.compression}, {self.percent}%{', capacity enforced' * self.enforced}")
-        return "\n".join((f"seed {self.seed}: {data}", f"export: {self.export_blow}", f"import: {self.import_blow}",
+        return "\n".join((f"seed {self.seed}: {data}", f"export: {self.export_blow}", 
+                          f"import ({self.mode.value}{', then verified' * self.verified}): {self.import_blow}",
                           str(self.dynamodb), str(self.s3)))
 
     @staticmethod
     def from_seed(seed: int) -> Scenario:
         """Always the same scenario for the same seed."""
-        rng = random.Random(f"scenario {seed}")
+        rng, then = random.Random(f"scenario {seed}"), random.Random(f"mode {seed}")
         return Scenario(
             seed=seed,
             item_count=rng.choice((0, 1, 5, 40, 40, 120, 120, 300)),
@@ -75,6 +100,8 @@ class Scenario:
             s3=FaultPlan.from_seed(seed, Service.S3),
             export_blow=_blow(rng),
             import_blow=_blow(rng),
+            mode=then.choice(MODES),
+            verified=then.random() < VERIFIED_SHARE,
         )
 
 

@@ -2,7 +2,8 @@
 One seed from end to end: export and import through faults and blows, each rerun until it is done, then the truth.
 
 The oracle is a dict of items. At every moment the export has no manifest, or one whose files hold exactly the model;
-the table holds, for every key, its old item or the model's. In the end export and table equal the model.
+the table holds, for every key, its old item or the model's. In the end export and table equal the model, as far as the
+mode of the import says so, and a verification says of them what the dict says.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from sandbox.faults.s3_proxy import S3Faults, s3_proxy
 from sandbox.stack import Sandbox
 from tests.faults.job import Outcome, Striking, Victim, run_apart, run_here
 from tests.faults.model import CANARY, Content, content, make_items
-from tests.faults.scenario import Blow, Scenario
+from tests.faults.scenario import Blow, Mode, Scenario
 from tests.faults.world import BUCKET, CAPACITY, World
 
 FAULTY_ATTEMPTS = 2  # with the same run id; then the faults end
@@ -108,7 +109,11 @@ def run_scenario(scenario: Scenario, sandbox: Sandbox) -> Story:
     try:
         with _storm(scenario, world, sandbox, tables=(source, target)) as storm:
             finished = export(storm, source, folder=folder, model=model)
+            if scenario.mode is Mode.FOREIGN:
+                finished = world.without_record(finished)
             load(storm, target, finished, model=model, before=before)
+            if scenario.verified:
+                verify(storm, target, finished, model=model)
             _check_silence(storm)
             return storm.story
     finally:
@@ -138,14 +143,14 @@ def export(storm: Storm, table: str, *, folder: str, model: Content) -> str:
 
 def load(storm: Storm, table: str, source: str, *, model: Content, before: Content) -> None:
     """Import until it is done."""
-    scenario, wanted = storm.scenario, {**before, **model}
+    scenario, wanted = storm.scenario, after_import(storm.scenario.mode, model=model, before=before)
 
     def check(outcome: Outcome, _place: str) -> None:
         found = storm.world.table(table)
         if outcome.exit_code == 0 and found != wanted:
             raise Broken(f"import says done and the table is wrong: {difference(found, wanted)}")
-        strange = [key for key, item in found.items() if item not in (before.get(key), model.get(key))]
-        lost = before.keys() - found.keys()
+        strange = [key for key, item in found.items() if item not in (before.get(key), wanted.get(key))]
+        lost = (before.keys() & wanted.keys()) - found.keys()
         if strange or lost:
             raise Broken(f"the table has {len(strange)} items from nowhere and lost {len(lost)}")
         if outcome.exit_code in REFUSED and len(storm.story.attempts) == first and found != before:
@@ -153,10 +158,36 @@ def load(storm: Storm, table: str, source: str, *, model: Content, before: Conte
 
     def argv(place: str) -> list[str]:
         return ["import", "--table", table, "--input", f"s3://{BUCKET}/{source}", "--throughput-percent",
-                str(scenario.percent), *common(storm, f"{source.replace('/', '-')}-{place}", source.split("/")[0])]
+                str(scenario.percent), *scenario.mode.words,
+                *common(storm, f"{source.replace('/', '-')}-{place}", source.split("/")[0])]
 
     first = len(storm.story.attempts) + 1
     _until_done(storm, argv, check=check, folder=source, blow=scenario.import_blow)
+
+
+def after_import(mode: Mode, *, model: Content, before: Content) -> Content:
+    """What the target holds in the end."""
+    if mode is Mode.MIRROR:
+        return model
+    return {**model, **before} if mode is Mode.SKIP else {**before, **model}
+
+
+def verify(storm: Storm, table: str, source: str, *, model: Content) -> None:
+    """Compare export and table, first under the faults that are left: equal is never said of what differs."""
+    equal = storm.world.table(table) == model
+
+    def attempt(number: int) -> bool:
+        words = ["verify", f"s3://{BUCKET}/{source}", "--table", table, "--throughput-percent", "100",
+                 *common(storm, f"{source.replace('/', '-')}-verify-{number}", source.split("/")[0])]
+        code = storm.job(words, attempt=1, blow=None).exit_code
+        if code == 0 and not equal:
+            raise Broken("verify says that export and table are equal, and they differ")
+        return code == (0 if equal else ExitCode.INTEGRITY)
+
+    if not attempt(0):
+        storm.heal()
+        if not attempt(1):
+            raise Broken(f"without faults verify says {storm.story.attempts[-1]} of what is {equal=}")
 
 
 def common(storm: Storm, run_id: str, folder: str) -> list[str]:

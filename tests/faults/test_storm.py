@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sandbox.faults.kinds import KINDS
 from sandbox.stack import Sandbox
-from tests.faults.scenario import Scenario
+from tests.faults.scenario import Mode, Scenario
 from tests.faults.storm import main, report, results, seeds_of
-from tests.faults.storm_run import run_seed
+from tests.faults.storm_run import run_scenario, run_seed
 
 SHORT = range(2000, 2024)  # none of `make faults`' own, so that CI adds to them
 REGRESSIONS = {
@@ -41,7 +43,8 @@ def test_short_storm(storm_sandbox: Sandbox, seed: int) -> None:
 @pytest.mark.sandbox
 @pytest.mark.parametrize("seed", REGRESSIONS, ids=REGRESSIONS.get)
 def test_seed_that_failed_once(storm_sandbox: Sandbox, seed: int) -> None:
-    run_seed(seed, storm_sandbox)
+    """As it was when it failed: seeds below a thousand had one mode of import."""
+    run_scenario(replace(Scenario.from_seed(seed), mode=Mode.OWN, verified=False), storm_sandbox)
 
 
 @pytest.mark.sandbox
@@ -60,6 +63,8 @@ def test_short_storm_kills_and_spoils_for_good() -> None:
     assert len(kinds) >= 40
     assert sum(one.killed for one in scenarios) >= 4
     assert sum(one.lasting for one in scenarios) >= 3
+    assert {one.mode for one in scenarios} == set(Mode)
+    assert sum(one.verified for one in scenarios) >= 4
 
 
 def test_thousand_seeds_hold_every_kind_and_hundreds_of_kills() -> None:
@@ -67,6 +72,8 @@ def test_thousand_seeds_hold_every_kind_and_hundreds_of_kills() -> None:
     kinds = {rule.kind for one in scenarios for plan in (one.dynamodb, one.s3) for rule in plan.rules}
     assert kinds == KINDS.keys()
     assert sum(one.killed for one in scenarios) >= 100
+    assert min(Counter(one.mode for one in scenarios).values()) >= 150
+    assert sum(one.verified for one in scenarios) >= 300
 
 
 def test_scenario_is_a_function_of_its_seed() -> None:

@@ -12,25 +12,37 @@ from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.transfer import export_direct, file_reader, segment_scan, wire, wire_operations
+from dynamodb_pipeline.transfer import (
+    export_direct,
+    file_reader,
+    import_table,
+    segment_scan,
+    verify,
+    wire,
+    wire_operations,
+)
+from dynamodb_pipeline.transfer.rated_run import NOTHING_CONSUMED
 from sandbox.faults.kinds import Service
 from sandbox.faults.plan import FaultPlan, FaultRule
 from sandbox.stack import Sandbox
 from tests.faults.model import CANARY
-from tests.faults.scenario import Blow, Scenario
+from tests.faults.scenario import Blow, Mode, Scenario
 from tests.faults.storm_run import Broken, run_scenario
 
 pytestmark = pytest.mark.sandbox
 
 Patch = Callable[[pytest.MonkeyPatch], None]
+SMALL = {"item_count": 5, "old_item_count": 10, "segments": 1}
 TRIES = 6  # a flipped bit may hit a brace and be found by accident; not six times
 
 
-def scenario(seed: int, *rules: FaultRule, s3: tuple[FaultRule, ...] = (), blow: Blow | None = None) -> Scenario:
+def scenario(seed: int, *rules: FaultRule, s3: tuple[FaultRule, ...] = (), blow: Blow | None = None,
+             **other: Any) -> Scenario:
     """A calm scenario but for these faults."""
-    return Scenario(seed=seed, item_count=120, old_item_count=10, compression="none", segments=7, tasks=1, percent=100,
+    return Scenario(seed=seed, compression="none", tasks=1, percent=100,
                     enforced=False, dynamodb=FaultPlan(seed, Service.DYNAMODB, rules),
-                    s3=FaultPlan(seed, Service.S3, s3), export_blow=blow, import_blow=None)
+                    s3=FaultPlan(seed, Service.S3, s3), export_blow=blow, import_blow=None,
+                    **{"item_count": 120, "old_item_count": 10, "segments": 7, **other})
 
 
 def crc_not_checked(patch: pytest.MonkeyPatch) -> None:
@@ -69,6 +81,14 @@ def resume_starts_over_and_keeps_what_it_had(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(export_direct, "remaining_units", lambda segments, _entries: remaining(segments, []))
 
 
+def mirror_deletes_nothing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(import_table, "delete_planned", lambda *_, **__: (0, NOTHING_CONSUMED))
+
+
+def verify_never_finds_a_difference(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(verify, "_against_table", lambda *_: {})
+
+
 BUGS: dict[str, tuple[Patch, Callable[[int], Scenario]]] = {
     "crc not checked": (
         crc_not_checked, lambda seed: scenario(seed, FaultRule("bit_flip", repeats=1))),
@@ -81,6 +101,10 @@ BUGS: dict[str, tuple[Patch, Callable[[int], Scenario]]] = {
     "resume starts over and keeps what it had": (
         resume_starts_over_and_keeps_what_it_had,
         lambda seed: scenario(seed, blow=Blow("KILL", at_request=18 + seed % TRIES, answered=True))),
+    "mirror deletes nothing": (
+        mirror_deletes_nothing, lambda seed: scenario(seed, mode=Mode.MIRROR, **SMALL)),
+    "verify never finds a difference": (
+        verify_never_finds_a_difference, lambda seed: scenario(seed, verified=True, **SMALL)),
 }
 
 

@@ -76,6 +76,15 @@ class World:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{folder}/")
         return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
+    def without_record(self, folder: str) -> str:
+        """Copy the finished export as another tool would have left it, manifest and data files; returns the folder."""
+        copy = f"{folder}-foreign"
+        for key in self.keys(folder):
+            name = key.rpartition("/")[2]
+            if not name.startswith("_"):
+                self.s3.put_object(Bucket=BUCKET, Key=f"{copy}/{name}", Body=self._get(key))
+        return copy
+
     def uploads(self) -> list[Any]:
         """Multipart uploads that nobody finished."""
         found: list[Any] = self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
