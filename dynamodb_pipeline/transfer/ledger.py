@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
@@ -17,6 +18,7 @@ from dynamodb_pipeline.transfer.run_folder import join
 
 HEADER = "header.json"
 READ_ATTEMPTS = 2  # damage on the way heals by itself
+READS_AT_ONCE = 8  # botocore keeps 10 connections to an endpoint
 
 
 class Ledger:
@@ -73,9 +75,12 @@ class Ledger:
             raise StoppedError(msg)
 
     def _entries(self) -> dict[str, dict[str, Any]]:
+        """Every entry by its id; a run of thousands of files would spend minutes on one read after the other."""
         assert self._folder is not None
-        names = (o.uri.rpartition("/")[2] for o in self._store.list(self._folder))
-        return {name[: -len(".json")]: self._load(name) for name in names if name != HEADER}
+        names = [o.uri.rpartition("/")[2] for o in self._store.list(self._folder)]
+        entries = [name for name in names if name != HEADER]
+        with ThreadPoolExecutor(max_workers=READS_AT_ONCE, thread_name_prefix="ledger") as pool:
+            return {name[: -len(".json")]: record for name, record in zip(entries, pool.map(self._load, entries))}
 
     def _load(self, name: str) -> dict[str, Any]:
         assert self._folder is not None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
-from dynamodb_pipeline.transfer.ledger import Ledger
+from dynamodb_pipeline.transfer.ledger import READS_AT_ONCE, Ledger
 from dynamodb_pipeline.transfer.object_store import AlreadyExistsError, ObjectInfo, ObjectMissingError
 
 FOLDER = "s3://logs/runs/one/ledger/export/items"
@@ -55,6 +56,29 @@ def test_entries_come_back_by_their_id(ledger, objects):
     again = Ledger(objects, FOLDER)
     assert again.open(HEADER) == {"segment-0": {"pages": 1}, "segment-1": {"pages": 3}}
     assert again.header() == HEADER
+
+
+class Meeting(Objects):
+    """Answers reads of entries only when several are asked at once."""
+
+    def __init__(self, readers: int) -> None:
+        super().__init__()
+        self.meeting = threading.Barrier(readers, timeout=10)
+
+    def get(self, uri: str, *, etag: str | None = None) -> bytes:
+        if "segment" in uri:
+            self.meeting.wait()
+        return super().get(uri, etag=etag)
+
+
+def test_entries_are_read_several_at_once():
+    objects = Meeting(READS_AT_ONCE)
+    first = Ledger(objects, FOLDER)
+    first.open(HEADER)
+    for segment in range(3 * READS_AT_ONCE):
+        first.add(f"segment-{segment}", {"pages": segment})
+    found = Ledger(objects, FOLDER).open(HEADER)
+    assert found == {f"segment-{n}": {"pages": n} for n in range(3 * READS_AT_ONCE)}
 
 
 def test_second_driver_of_the_same_run_stops(ledger, objects):
