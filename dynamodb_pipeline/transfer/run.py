@@ -18,7 +18,7 @@ from dynamodb_pipeline.runtime import SPARK_GATEWAY
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.engine import Engine, ProcessEngine, SparkEngine
 from dynamodb_pipeline.transfer.heartbeat import Heartbeat, Here, own_facts, refuse_living
-from dynamodb_pipeline.transfer.lifetime import RunLifetime, stop_on_signals
+from dynamodb_pipeline.transfer.lifetime import RunLifetime, duration_text, stop_on_signals
 from dynamodb_pipeline.transfer.object_store import ObjectStore
 from dynamodb_pipeline.transfer.progress import Reporter
 from dynamodb_pipeline.transfer.resume import RESUMABLE, began_at, earlier_record, latest_unfinished, resume_command
@@ -106,6 +106,7 @@ class Run:
         lifetime = RunLifetime(deadline_s=self._common.timeout_s, watch_parent=SPARK_GATEWAY in os.environ)
         ctx = self._context(clients, lifetime)
         record = RunRecord(ctx.store, ctx.folder, self._facts(ctx))
+        self._announce(ctx)
         with stop_on_signals(lifetime), self._closing():
             try:
                 record.save()
@@ -124,6 +125,12 @@ class Run:
         folder = run_folder(self._common.logs, run_id) if self._common.logs else None
         began = self._began(store, folder) if folder and known else None
         return RunContext(clients, store, lifetime, self._reporter, run_id, folder, self._tool_version, now_text, began)
+
+    def _announce(self, ctx: RunContext) -> None:
+        limit = self._common.timeout_s
+        ends = f"ends itself after {duration_text(limit)} (--timeout)" if limit else "has no deadline"
+        no_state = self._kind == "export" and not ctx.folder
+        ctx.reporter.note(f"run {ctx.run_id} {ends}{'; without --logs it cannot be resumed' * no_state}")
 
     def _began(self, store: ObjectStore, folder: str) -> datetime | None:
         """When the run that is gone on with began, None when there was none; a living one is refused."""

@@ -65,6 +65,7 @@ def test_hard_cases_survive_both_ways(sandbox: Sandbox, bucket: str, compression
     source.put(HARD.items)
     out = export(sandbox, source, output=f"s3://{bucket}/x", more=("--compression", compression))
     assert out.code == ExitCode.DONE, out.text
+    assert "ends itself after 12 h (--timeout); without --logs it cannot be resumed" in out.text
 
     target = make_table(sandbox, HARD.keys, write_units=8000)
     done = import_into(sandbox, target, out.result["export_uri"])
