@@ -17,9 +17,10 @@ from dynamodb_pipeline.transfer.batches import Put
 from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
 from dynamodb_pipeline.transfer.engine import Connect
 from dynamodb_pipeline.transfer.failures import reported
-from dynamodb_pipeline.transfer.file_reader import BadLine, FileReader
+from dynamodb_pipeline.transfer.file_reader import FileReader, plain_sha256
 from dynamodb_pipeline.transfer.import_source import InputFile
 from dynamodb_pipeline.transfer.import_worker import ImportPlan
+from dynamodb_pipeline.transfer.item_judge import BadLine, ParsedItem
 from dynamodb_pipeline.transfer.key_spill import BLOCK_BYTES, place_bytes
 from dynamodb_pipeline.transfer.set_aside import REMEDY
 from dynamodb_pipeline.transfer.worker_context import WorkerContext
@@ -67,11 +68,13 @@ def check_file(
         grants.finished(unit["work_id"], {"items": file.item_count, "bad": 0})
         return
     judge = _Judge(lambda block: grants.keep(unit["work_id"], block), int(unit["number"]), collect_keys)
-    judge.read(reader.puts(data))
+    puts = reader.puts(data)
+    judge.read(puts.judged())
     if judge.first_bad is not None and plan.set_aside is None:
         raise IntegrityError(_refusal(judge))
     grants.progress(items=judge.items)
-    grants.finished(unit["work_id"], {"items": judge.items, "bad": judge.bad})
+    checked = {"checked_sha256": plain_sha256(data.plain)} if puts.regular else {}
+    grants.finished(unit["work_id"], {"items": judge.items, "bad": judge.bad, **checked})
 
 
 def _refusal(judge: _Judge) -> str:
@@ -89,14 +92,14 @@ class _Judge:
         self.items = self.bad = 0
         self.first_bad: BadLine | None = None
 
-    def read(self, found: Iterable[Put | BadLine]) -> None:
-        for put in found:
+    def read(self, found: Iterable[Put | ParsedItem | BadLine]) -> None:
+        for item in found:
             self.items += 1
-            if isinstance(put, BadLine):
+            if isinstance(item, BadLine):
                 self.bad += 1
-                self.first_bad = self.first_bad or put
-            elif self._collect_keys and put.key is not None:
-                self._keys += place_bytes(put.key, file=self._number, line=put.line)
+                self.first_bad = self.first_bad or item
+            elif self._collect_keys and item.key is not None:
+                self._keys += place_bytes(item.key, file=self._number, line=item.line)
                 if len(self._keys) >= BLOCK_BYTES:
                     self._send()
         self._send()

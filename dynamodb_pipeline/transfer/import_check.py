@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.transfer.check_pass import CheckWorker
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.import_job import ImportRun, TableImport
+from dynamodb_pipeline.transfer.import_source import ImportSource
 from dynamodb_pipeline.transfer.key_spill import Collision, KeySpill
 from dynamodb_pipeline.transfer.rated_run import Rated, RatedRun
 from dynamodb_pipeline.transfer.set_aside import SetAsideLimit
+from dynamodb_pipeline.transfer.work_queue import WorkUnit
 
 MAX_COLLISIONS = 100_000  # more are no accident; keeps the memory of the driver and of every worker bounded
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What the pass before the first write found."""
+    """
+    What the pass before the first write found.
+
+    `checked` has, by work id, the SHA-256 of texts whose items need not be judged again (`InputFile.checked_sha256`).
+    """
 
     items: int
     bad: int
     collisions: tuple[Collision, ...] = ()
+    checked: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dropped(self) -> int:
         """Items that are not written because the same key stands again further on."""
         return sum(c.count - 1 for c in self.collisions)
+
+    def units(self, source: ImportSource) -> list[WorkUnit]:
+        """The files to write. Where keys collide every item's key is needed, so every file is parsed again."""
+        return source.units(checked={} if self.collisions else self.checked)
 
 
 def check(run: ImportRun, *, keys: KeySpill) -> Checked:
@@ -38,10 +50,13 @@ def check(run: ImportRun, *, keys: KeySpill) -> Checked:
         IntegrityError: a damaged file, a bad item without --set-aside, too many of them, or a key that stands twice.
     """
     job, counts = run.job, {"items": 0, "bad": 0}
+    checked: dict[str, str] = {}
 
-    def on_finished(_work_id: str, record: dict[str, Any]) -> None:
+    def on_finished(work_id: str, record: dict[str, Any]) -> None:
         for name in counts:
             counts[name] += record[name]
+        if "checked_sha256" in record:
+            checked[work_id] = record["checked_sha256"]
 
     collect = job.settings.mirror or not job.source.cannot_repeat_keys
     units = job.source.units()
@@ -53,7 +68,7 @@ def check(run: ImportRun, *, keys: KeySpill) -> Checked:
         count = min(run.engine.slots, len(units))
         reading.run(lambda connect: CheckWorker(job.worker, connect, run.plan, collect), count=count, group="check")
     refuse_too_many_bad(job, counts["bad"], total=counts["items"], so="nothing was written")
-    return Checked(counts["items"], counts["bad"], _collisions(run.ctx, job, keys))
+    return Checked(counts["items"], counts["bad"], _collisions(run.ctx, job, keys), checked)
 
 
 def refuse_too_many_bad(job: TableImport, bad: int, *, total: int, so: str) -> None:

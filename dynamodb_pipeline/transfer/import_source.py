@@ -8,8 +8,9 @@ DynamoDB (`manifest-summary.json`), and, only when asked for, a folder without a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
@@ -38,7 +39,8 @@ class InputFile:
     One data file to read.
 
     `sha256` (hex) and `plain_bytes` are known for our own exports, `md5` (base64) for native ones, `item_count` for
-    both; `etag` pins the object between the check and the read.
+    both; `etag` pins the object between the check and the read. `checked_sha256` is of the text, once every item of it
+    was judged and none needed a look of its own: that text is written without being judged again.
     """
 
     uri: str
@@ -48,6 +50,7 @@ class InputFile:
     md5: str | None = None
     item_count: int | None = None
     plain_bytes: int | None = None
+    checked_sha256: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -86,12 +89,14 @@ class ImportSource:
         counts = [f.item_count for f in self.files if f.item_count is not None]
         return sum(counts) if len(counts) == len(self.files) else None
 
-    def units(self) -> list[WorkUnit]:
-        """One unit of work a file, numbered in the manifest's order."""
-        return [
-            WorkUnit(f"file-{number:07d}", {"file": file.to_json(), "number": number})
-            for number, file in enumerate(self.files)
-        ]
+    def units(self, *, checked: Mapping[str, str] = MappingProxyType({})) -> list[WorkUnit]:
+        """One unit of work a file, numbered in the manifest's order; `checked`: work id -> `checked_sha256`."""
+        units = []
+        for number, file in enumerate(self.files):
+            work_id = f"file-{number:07d}"
+            known = replace(file, checked_sha256=checked.get(work_id))
+            units.append(WorkUnit(work_id, {"file": known.to_json(), "number": number}))
+        return units
 
     @property
     def cannot_repeat_keys(self) -> bool:

@@ -9,7 +9,7 @@ write (check_pass.py); it is judged again on its way into a request, because the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,10 @@ from dynamodb_pipeline.transfer.batches import Put, batches
 from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
 from dynamodb_pipeline.transfer.engine import Connect
 from dynamodb_pipeline.transfer.failures import reported
-from dynamodb_pipeline.transfer.file_reader import BadLine, DataFile, FileReader
+from dynamodb_pipeline.transfer.file_puts import DataFile
+from dynamodb_pipeline.transfer.file_reader import FileReader
 from dynamodb_pipeline.transfer.import_source import InputFile
+from dynamodb_pipeline.transfer.item_judge import BadLine
 from dynamodb_pipeline.transfer.key_spill import key_hash
 from dynamodb_pipeline.transfer.object_store import ObjectStore
 from dynamodb_pipeline.transfer.set_aside import SetAside, check_aside, keep_aside
@@ -87,7 +89,7 @@ class _OpenFile:
         self.bad: list[BadLine] = []
         self.items = self.written = self.skipped = 0
 
-    def wanted(self, found: Iterator[Put | BadLine]) -> Iterator[Put]:
+    def wanted(self, found: Iterable[Put | BadLine]) -> Iterator[Put]:
         """What this unit of work is to write of all that stands in the file."""
         if "lines" in self.unit:
             lines = frozenset(self.unit["lines"])
@@ -104,7 +106,7 @@ class _OpenFile:
             "set_aside": len(self.bad),
         }
 
-    def _all_but_colliding(self, found: Iterator[Put | BadLine]) -> Iterator[Put]:
+    def _all_but_colliding(self, found: Iterable[Put | BadLine]) -> Iterator[Put]:
         colliding = self._plan.colliding
         for put in found:
             self.items += 1

@@ -58,7 +58,7 @@ def write(run: ImportRun, *, facts: Checked, ledger: Ledger, done: dict[str, dic
         writing = RatedRun(run.ctx, run.engine, rated, units=left, on_finished=on_finished)
         return writing.run(lambda connect: ImportWorker(job.worker, connect, plan), count=count, group="import")
 
-    consumed = pass_over(job.source.units(), at_once=run.engine.slots)
+    consumed = pass_over(facts.units(job.source), at_once=run.engine.slots)
     consumed = consumed.plus(pass_over(winners(job, facts.collisions), at_once=1))
     check_totals(totals, facts, table=job.table.name)
     return Written(totals, consumed)

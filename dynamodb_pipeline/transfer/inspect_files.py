@@ -14,18 +14,12 @@ from typing import Any, Callable
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats.compression import codec_of
 from dynamodb_pipeline.formats.lines import open_plain
-from dynamodb_pipeline.transfer.file_reader import (
-    MAX_PLAIN_BYTES,
-    BadLine,
-    DataFile,
-    FileReader,
-    ParsedItem,
-    check_stored,
-    dialect_of,
-)
+from dynamodb_pipeline.transfer.file_puts import DataFile
+from dynamodb_pipeline.transfer.file_reader import MAX_PLAIN_BYTES, FileReader, check_stored, dialect_of
 from dynamodb_pipeline.transfer.import_source import ImportSource, InputFile, data_names, load_source
 from dynamodb_pipeline.transfer.inspect_sample import redacted
 from dynamodb_pipeline.transfer.inspect_schema import SchemaTally
+from dynamodb_pipeline.transfer.item_judge import BadLine, ParsedItem
 from dynamodb_pipeline.transfer.object_store import ObjectStore
 from dynamodb_pipeline.transfer.run_folder import finished_runs, is_finished
 

@@ -18,7 +18,7 @@ from dynamodb_pipeline.transfer.object_store import ObjectStore
 from dynamodb_pipeline.transfer.run_folder import join
 
 if TYPE_CHECKING:
-    from dynamodb_pipeline.transfer.file_reader import BadLine
+    from dynamodb_pipeline.transfer.item_judge import BadLine
 
 REMEDY = "--set-aside s3://... keeps bad items and goes on"
 

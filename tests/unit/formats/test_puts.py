@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamodb_pipeline.formats.attribute_values import ItemError, check_item
+from dynamodb_pipeline.formats.dialects import Dialect
 from dynamodb_pipeline.formats.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.formats.key_schema import IndexKeys, KeyAttribute, KeySchema
-from dynamodb_pipeline.formats.puts import Put, checked_puts
+from dynamodb_pipeline.formats.puts import Put, checked_puts, known_puts
 from dynamodb_pipeline.formats.tags import item_to_connector_line, to_dynamodb
 from tests.unit.formats.strategies import items, texts
 from tests.unit.formats.test_retag import damaged
@@ -97,6 +98,8 @@ BROKEN = [
     b'{"Id":{"s":"x"},"a":{"m":{"b":{"s":""},"b":{"s":""}}}}',
     b'{"Id":{"s":"x"},"a":{"l":[{"m":{"b":{"s":""},"b":{"s":""}}}]}}',
     b'{"Id":{"s":"x"},"a":{"S":"1","S" :"2"}}',
+    b'{"Id":{"s":"x"},"a":{"s":":"},"a"  :{"s":"2"}}',
+    b'{"Id":{"s":"x"},"a":{"s":":"},"a":{"s":":"}}',
     b'{"Id":{"s":"x"},"m":{"s":""},"M":{"s":""}}',
     b'{"m":{"m":{"Id":{"s":""}}},"Id":{"s":"x"}}',
     b'{"Id":{"s":"' + b"x" * 409_600 + b'"}}',
@@ -134,6 +137,55 @@ def test_an_item_cannot_span_lines(block):
     assert checked_puts(block, keys=KEYS) is None
     with pytest.raises((ItemError, JsonTextError)):
         carefully(block)
+
+
+WRITERS = {
+    Dialect.DYNAMODB_JSON: lambda item: json.dumps(item).encode(),
+    Dialect.NATIVE: lambda item: json.dumps({"Item": item}, ensure_ascii=False, separators=(",", ":")).encode(),
+}
+
+
+@settings(max_examples=60)
+@pytest.mark.parametrize("dialect", WRITERS)
+@given(st.lists(keyed_items, max_size=4))
+def test_other_dialects_are_judged_as_the_careful_way_judges_them(dialect, found):
+    block = b"".join(WRITERS[dialect](item) + b"\n" for item in found)
+    puts = checked_puts(block, dialect=dialect, keys=KEYS)
+    if puts is None:
+        assert b"\\ud" in block or any(has_attribute_named(item, {"M"}) for item in found)
+    else:
+        facts = [check_item(item, keys=KEYS) for item in found]
+        assert [(json.loads(p.json), p.key, p.size_bytes) for p in puts] == [
+            (item, fact.key, fact.size_bytes) for item, fact in zip(found, facts)
+        ]
+        assert known_puts(block, dialect) == [put.json for put in puts]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"Item":{"Id":{"S":"x"}}',
+        b'{"Item":{"Id":{"S":"x"}},"b":1}',
+        b'{"Item":{"Id":{"S":"x"}},"Item":{"Id":{"S":"y"}}}',
+        b'{"Item":{"Id":{"S":"x"}},{"Id":{"S":"y"}}}',
+        b'{"Item":{"Id":{"S":"x"}}],[{"Id":{"S":"y"}}}',
+        b'{"Item":{"Id":{"s":"x"}}}',
+        b'{"Item":{"Id":{"S":"x","S":"x"}}}',
+        b'{"Id":{"S":"x"}}',
+        b'{"Item":}',
+        b"",
+    ],
+    ids=bytes.decode,
+)
+def test_a_line_that_is_no_wrapped_item_is_declined(line):
+    good = b'{"Item":{"Id":{"S":"x"}}}\n'
+    assert checked_puts(good * 2, dialect=Dialect.NATIVE, keys=KEYS) is not None
+    assert checked_puts(good + line + b"\n" + good, dialect=Dialect.NATIVE, keys=KEYS) is None
+
+
+def test_a_dialect_without_a_quick_way_is_declined():
+    assert checked_puts(GOOD, dialect=Dialect.LOWER_CASE, keys=KEYS) is None
+    assert known_puts(GOOD, Dialect.HIVE) is None
 
 
 def test_indexed_attributes_are_checked():

@@ -40,6 +40,25 @@ def test_counts_and_places_of_keys_are_reported() -> None:
     assert places(work) == [(key_hash(key_of("a")), 7, 1), (key_hash(key_of("b")), 7, 3)]
 
 
+@pytest.mark.parametrize(
+    ("data", "regular"),
+    [
+        (lines("ab"), True),
+        (b'{"id":{"S":"a"}}\n{"id":{"S":"b"}}\n', True),
+        (b'{"Item":{"id":{"S":"a"}}}\n{"Item":{"id":{"S":"b"}}}', True),
+        (lines("a") + b"\n" + lines("b"), False),
+        (lines("a") + b'{"id":{"s":"b"},"n":{"n":5}}\n', False),
+        (b'{"id":{"S":"a"},"n":{"N":5}}\n{"id":{"S":"b"}}\n', False),
+        (b'id\x03{"s":"a"}\nid\x03{"s":"b"}\n', False),
+        (lines("ab").replace(b"\n", b"\r\n"), False),
+    ],
+    ids=["connector", "DynamoDB", "native", "blank line", "bare number", "bare number, DynamoDB", "Hive", "CRLF"],
+)
+def test_a_text_is_vouched_for_when_no_line_of_it_needs_a_look_of_its_own(data: bytes, regular: bool) -> None:
+    expected = {"checked_sha256": hashlib.sha256(data).hexdigest()} if regular else {}
+    assert check(data).records == {"file-0": {"items": 2, "bad": 0, **expected}}
+
+
 def test_keys_stay_where_nobody_asks_for_them() -> None:
     assert check(lines("ab"), collect=False).kept == {}
 

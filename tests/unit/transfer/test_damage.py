@@ -11,8 +11,9 @@ import pytest
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats.export_record import ExportRecord, FileRecord
-from dynamodb_pipeline.transfer.file_reader import BadLine, FileReader
+from dynamodb_pipeline.transfer.file_reader import FileReader
 from dynamodb_pipeline.transfer.import_source import load_source
+from dynamodb_pipeline.transfer.item_judge import BadLine
 from tests.unit.transfer.item_lines import KEYS, lines
 from tests.unit.transfer.memory_store import MemoryStore
 from tests.unit.transfer.test_import_source import FOLDER, manifest

@@ -13,7 +13,8 @@ import pytest
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.lines import BLOCK_BYTES
 from dynamodb_pipeline.transfer.batches import Put
-from dynamodb_pipeline.transfer.file_reader import BadLine, FileReader
+from dynamodb_pipeline.transfer.file_reader import FileReader
+from dynamodb_pipeline.transfer.item_judge import BadLine
 from tests.unit.transfer.item_lines import KEYS, key_of, line, lines, put_body
 from tests.unit.transfer.memory_store import MemoryStore
 
@@ -75,6 +76,26 @@ def test_a_known_good_file_is_parsed_where_the_quick_way_declines(store: MemoryS
     data = line("a") + odd
     found = puts_of(store, data, fast=True, sha256=sha256(data), item_count=2)
     assert [json.loads(put.body)["id"] for put in found] == [{"S": "a"}, {"S": "spaces"}]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        lines("abc"),
+        b'{"id":{"S":"a"},"t":{"S":"\\"\\\\"}}\n{"id":{"S":"b"}}',
+        b'{"Item":{"id":{"S":"a"}}}\n{"Item": {"id": {"S":"b"}}}\n',
+    ],
+    ids=["connector", "DynamoDB", "native"],
+)
+def test_a_checked_text_gives_the_same_puts_without_a_judgement(store: MemoryStore, data: bytes) -> None:
+    known, judged = puts_of(store, data, checked_sha256=sha256(data)), puts_of(store, data)
+    assert [(put.body, put.line) for put in known] == [(put.body, put.line) for put in judged]  # type: ignore[union-attr]
+    assert {put.key for put in known} == {None}  # type: ignore[union-attr]
+
+
+def test_a_text_that_is_not_the_checked_one_is_refused(store: MemoryStore) -> None:
+    with pytest.raises(IntegrityError, match="not the one that was checked"):
+        puts_of(store, gzip.compress(lines("abd")), checked_sha256=sha256(lines("abc")))
 
 
 @pytest.mark.parametrize("fast", [True, False])

@@ -9,6 +9,7 @@ import pytest
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.transfer.import_check import Checked, refuse_too_many_bad
+from dynamodb_pipeline.transfer.import_source import ImportSource, InputFile
 from dynamodb_pipeline.transfer.import_worker import ImportPlan
 from dynamodb_pipeline.transfer.import_write import check_totals, planned_after_check, winners, worker_count
 from dynamodb_pipeline.transfer.key_spill import Collision
@@ -49,6 +50,15 @@ def test_workers_learn_what_only_the_check_could_tell() -> None:
     assert facts.dropped == 2
     nothing = planned_after_check(ImportPlan("t", KEYS, (), ("table",)), Checked(1, 0), limit=SetAsideLimit(0, None))
     assert (nothing.set_aside, nothing.colliding) == (None, frozenset())
+
+
+def test_checked_texts_are_written_as_they_are_unless_keys_collide() -> None:
+    source = ImportSource("s3://b", "folder", (InputFile("s3://b/x", 1, "e"), InputFile("s3://b/y", 1, "e")))
+    checked = {"file-0000001": "hash"}
+    found = Checked(2, 0, (), checked).units(source)
+    assert [unit.body["file"]["checked_sha256"] for unit in found] == [None, "hash"]
+    found = Checked(2, 0, (collision(b"k", (0, 1), (1, 1)),), checked).units(source)
+    assert [unit.body["file"]["checked_sha256"] for unit in found] == [None, None]
 
 
 @pytest.mark.parametrize(("bad", "refused"), [(0, False), (2, False), (3, True)])

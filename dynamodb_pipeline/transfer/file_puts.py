@@ -1,0 +1,105 @@
+"""
+What to write of one data file, worked out in blocks: what Python makes of an item takes several times the room of its
+line.
+
+A block goes the quick way (puts.py) where that is certain to be right, and line by line otherwise; both give the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.attribute_values import write_units
+from dynamodb_pipeline.formats.dialects import Dialect
+from dynamodb_pipeline.formats.lines import BLOCK_BYTES, MAX_LINE_BYTES, Block, LineError, PlainLines, blocks
+from dynamodb_pipeline.formats.puts import checked_puts, known_puts
+from dynamodb_pipeline.transfer.batches import Put
+from dynamodb_pipeline.transfer.import_source import InputFile
+from dynamodb_pipeline.transfer.item_judge import BadLine, ItemJudge, ParsedItem
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file whose stored bytes are proven; its items are still to be judged."""
+
+    file: InputFile
+    plain: bytes
+    dialect: Dialect
+
+
+class FilePuts:
+    """
+    Every line of a file as a put or a bad line; the caller decides about bad lines.
+
+    Args:
+        data: the file.
+        judge: what an item must be.
+        known: its items are known to be good: none is judged where its line needs no parse.
+        careful: parse every line all the same, to find out what DynamoDB refused.
+
+    Attributes:
+        regular: after an iteration, whether no line needed a look of its own. Then the same text gives the same puts
+            without any judgement.
+    """
+
+    def __init__(self, data: DataFile, judge: ItemJudge, *, known: bool = False, careful: bool = False):
+        self._data, self._judge, self._known, self._careful = data, judge, known, careful
+        self.regular = True
+
+    def __iter__(self) -> Iterator[Put | BadLine]:
+        """Raises as `judged`."""
+        return (_put(found) if isinstance(found, ParsedItem) else found for found in self.judged())
+
+    def judged(self) -> Iterator[Put | ParsedItem | BadLine]:
+        """
+        The same for whoever needs keys and lines only: items that had to be parsed are not encoded.
+
+        Raises:
+            IntegrityError: a line longer than any item; another count of items than the export says, at the end.
+        """
+        count, self.regular = 0, True
+        try:
+            for block in blocks(self._data.plain):
+                for found in self._quick(block) or self._parsed(block):
+                    count += 1
+                    yield found
+        except LineError as err:
+            raise IntegrityError(str(err)) from err
+        check_count(self._data.file, count)
+
+    def _quick(self, block: Block) -> list[Put] | None:
+        """The block's puts without looking at each line, None or nothing when that is not certain to be right."""
+        if self._careful or len(block.text) > BLOCK_BYTES + MAX_LINE_BYTES:
+            return None
+        if self._known:
+            bodies = known_puts(block.text, self._data.dialect) or ()
+            return [Put(body, write_units(len(body)), None, line) for line, body in enumerate(bodies, block.first_line)]
+        judge = self._judge
+        if judge.keys is None:
+            return None
+        found = checked_puts(block.text, dialect=self._data.dialect, keys=judge.keys, index_keys=judge.index_keys)
+        return [Put(p.json, write_units(p.size_bytes), p.key, n) for n, p in enumerate(found or (), block.first_line)]
+
+    def _parsed(self, block: Block) -> Iterator[ParsedItem | BadLine]:
+        self.regular = False
+        name, dialect = self._data.file.uri, self._data.dialect
+        return self._judge.lines(PlainLines(block.text, name=name, block=block), name=name, dialect=dialect)
+
+
+def check_count(file: InputFile, count: int) -> None:
+    """
+    Raises:
+        IntegrityError: the file holds another number of items than the export says.
+    """
+    if file.item_count is not None and count != file.item_count:
+        msg = f"{file.uri} holds {count} items, the export says {file.item_count}"
+        raise IntegrityError(msg)
+
+
+def _put(parsed: ParsedItem) -> Put:
+    return Put(_encode(parsed.item).encode("utf-8"), write_units(parsed.size_bytes), parsed.key, parsed.line)
