@@ -18,7 +18,8 @@ from dynamodb_pipeline.emr.arguments import add_launcher_options, add_verb_parse
 from dynamodb_pipeline.emr.settings_file import FILE_NAME, read_settings_file, words_with_settings
 from dynamodb_pipeline.errors import ExitCode, PreconditionError, UsageError
 from dynamodb_pipeline.job_main import KINDS, guarded, run_settings
-from dynamodb_pipeline.options import Parser, refuse_secrets
+from dynamodb_pipeline.option_checks import refuse_secrets
+from dynamodb_pipeline.options import Parser
 from dynamodb_pipeline.transfer.run_folder import check_log_folder
 from dynamodb_pipeline.transfer.run_record import check_run_id
 

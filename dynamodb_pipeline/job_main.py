@@ -19,16 +19,8 @@ from typing import Any, Callable
 
 from dynamodb_pipeline import __version__
 from dynamodb_pipeline.errors import MEANING, ExitCode, PipelineError
-from dynamodb_pipeline.options import (
-    Parser,
-    add_export,
-    add_import,
-    add_verify,
-    export_settings,
-    import_settings,
-    refuse_secrets,
-    verify_settings,
-)
+from dynamodb_pipeline.option_checks import export_settings, import_settings, refuse_secrets, verify_settings
+from dynamodb_pipeline.options import Parser, add_export, add_import, add_verify
 from dynamodb_pipeline.runtime import SPARK_GATEWAY, ensure_boto3
 
 KINDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Any]]] = {

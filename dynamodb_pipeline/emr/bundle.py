@@ -24,6 +24,8 @@ SERVICES = frozenset({"dynamodb", "s3", "sts", "sso", "sso-oidc"})
 NODE_PARTS = (
     "__init__.py",
     "errors.py",
+    "job_settings.py",
+    "option_checks.py",
     "options.py",
     "runtime.py",
     "aws_clients.py",

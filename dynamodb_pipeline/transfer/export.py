@@ -15,7 +15,7 @@ from typing import Any
 from dynamodb_pipeline.errors import IntegrityError, UsageError
 from dynamodb_pipeline.formats.entry_location import check_entry_url
 from dynamodb_pipeline.formats.export_record import ExportRecord, FileRecord
-from dynamodb_pipeline.options import ExportSettings
+from dynamodb_pipeline.job_settings import ExportSettings
 from dynamodb_pipeline.transfer.capacity import AllowedRate, RateChoice, read_rate
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.engine import Engine, SparkEngine

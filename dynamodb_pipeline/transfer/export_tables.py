@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.errors import ExitCode, PipelineError
-from dynamodb_pipeline.options import ExportSettings
+from dynamodb_pipeline.job_settings import ExportSettings
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.export import TableExport, export_table, resolve
 from dynamodb_pipeline.transfer.run_folder import output_folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dynamodb_pipeline.options import ImportSettings
+from dynamodb_pipeline.job_settings import ImportSettings
 from dynamodb_pipeline.transfer.capacity import AllowedRate, RateChoice, write_rate
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.engine import Engine

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from dynamodb_pipeline.errors import PipelineError
 from dynamodb_pipeline.formats.compression import open_plain
-from dynamodb_pipeline.options import ImportSettings
+from dynamodb_pipeline.job_settings import ImportSettings
 from dynamodb_pipeline.transfer.file_reader import MAX_PLAIN_BYTES
 from dynamodb_pipeline.transfer.import_job import find_source
 from dynamodb_pipeline.transfer.import_source import ImportSource, InputFile

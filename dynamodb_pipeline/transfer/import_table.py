@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.errors import ExitCode
-from dynamodb_pipeline.options import ImportSettings
+from dynamodb_pipeline.job_settings import ImportSettings
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.import_check import Checked, check
 from dynamodb_pipeline.transfer.import_job import ImportRun, TableImport, import_plan, ledger_header, resolve

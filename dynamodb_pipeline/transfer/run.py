@@ -13,7 +13,7 @@ from typing import Any, Callable
 
 from dynamodb_pipeline.aws_clients import AwsClients
 from dynamodb_pipeline.errors import ExitCode, PipelineError
-from dynamodb_pipeline.options import CommonSettings, ExportSettings, ImportSettings, VerifySettings
+from dynamodb_pipeline.job_settings import CommonSettings, ExportSettings, ImportSettings, VerifySettings
 from dynamodb_pipeline.runtime import SPARK_GATEWAY
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.engine import Engine, ProcessEngine, SparkEngine

@@ -11,7 +11,7 @@ import hashlib
 import json
 
 from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.options import ImportSettings
+from dynamodb_pipeline.job_settings import ImportSettings
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.object_store import put_once
 from dynamodb_pipeline.transfer.run_folder import join, stamp

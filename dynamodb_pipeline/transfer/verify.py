@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.options import VerifySettings
+from dynamodb_pipeline.job_settings import VerifySettings
 from dynamodb_pipeline.transfer.capacity import RateChoice
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.engine import Engine

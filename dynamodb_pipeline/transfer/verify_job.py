@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dynamodb_pipeline.formats.key_schema import KeySchema
-from dynamodb_pipeline.options import VerifySettings
+from dynamodb_pipeline.job_settings import VerifySettings
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.import_source import ImportSource, load_source
 from dynamodb_pipeline.transfer.run_folder import choose_finished_run

@@ -9,7 +9,9 @@ import json
 import pytest
 
 from dynamodb_pipeline.formats.export_record import ExportRecord, FileRecord
-from dynamodb_pipeline.options import ImportSettings, Parser, add_import, import_settings
+from dynamodb_pipeline.job_settings import ImportSettings
+from dynamodb_pipeline.option_checks import import_settings
+from dynamodb_pipeline.options import Parser, add_import
 from dynamodb_pipeline.transfer.import_size import SAMPLE_BYTES, import_size
 from tests.unit.transfer.item_lines import KEYS, lines
 from tests.unit.transfer.memory_store import MemoryStore

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.errors import PreconditionError, UsageError
-from dynamodb_pipeline.options import ImportSettings, Parser, add_import, import_settings
+from dynamodb_pipeline.job_settings import ImportSettings
+from dynamodb_pipeline.option_checks import import_settings
+from dynamodb_pipeline.options import Parser, add_import
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.scheduled_import import claim_moment
 from tests.unit.transfer.memory_store import MemoryStore

@@ -8,7 +8,7 @@ import pytest
 
 from dynamodb_pipeline.errors import IntegrityError, UsageError
 from dynamodb_pipeline.formats.lines import LineError
-from dynamodb_pipeline.options import parse_max_set_aside
+from dynamodb_pipeline.option_checks import parse_max_set_aside
 from dynamodb_pipeline.transfer.item_judge import BadLine
 from dynamodb_pipeline.transfer.run_folder import check_set_aside
 from dynamodb_pipeline.transfer.set_aside import SetAside, SetAsideLimit, check_aside, keep_aside
