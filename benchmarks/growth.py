@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import statistics
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Point:
 def _point(item_count: int) -> Point:
     with serving("--items", str(item_count), "--warm-segments", "8") as servers, \
             tempfile.TemporaryDirectory(prefix="growth-") as folder:
-        usages = {verb: _measured(verb, command, servers, Path(folder)) for verb, command in _commands().items()}
+        usages = {verb: measured(verb, command, servers, Path(folder)) for verb, command in _commands().items()}
     return Point(item_count, usages)
 
 
@@ -81,9 +81,11 @@ def _commands() -> dict[str, tuple[str, ...]]:
     }
 
 
-def _measured(verb: str, command: tuple[str, ...], servers: Servers, folder: Path) -> Usage:
+def measured(verb: str, command: tuple[str, ...], servers: Servers, folder: Path, *,
+             env: Mapping[str, str] | None = None) -> Usage:
+    """Run one command against the servers. Raises RuntimeError with its last words when it fails."""
     log = folder / f"{verb}.log"
-    usage = run_measured(Command(command, log, env=servers.env, cwd=PROJECT))
+    usage = run_measured(Command(command, log, env={**servers.env, **(env or {})}, cwd=PROJECT))
     if usage.exit_code != 0:
         raise RuntimeError(f"{verb}: exit {usage.exit_code}: {log.read_text()[-2000:]}")
     return usage

@@ -1,7 +1,7 @@
 """
 All benchmarks, one results file.
 
-    python -m benchmarks [--quick] [--only cpu,rates,growth] [--rounds 5] [--items 300000]
+    python -m benchmarks [--quick] [--only cpu,rates,growth,memory] [--rounds 5] [--items 300000]
 
 Writes benchmarks/results/<name>.md and .json, and prints the table. Quick runs show that everything works; their
 figures are not worth keeping and go to a file of their own.
@@ -17,10 +17,12 @@ from benchmarks.growth import growth_rows
 from benchmarks.measure.machine import machine_note
 from benchmarks.measure.results import ResultRow, Results, write_results
 from benchmarks.rates import rate_cases, rate_rows
+from benchmarks.spark_memory import spark_memory_rows
 
-SECTIONS = ("cpu", "rates", "growth")
+SECTIONS = ("cpu", "rates", "growth", "memory")
 FULL_ITEMS, QUICK_ITEMS = 300_000, 20_000
 FULL_ROUNDS, QUICK_ROUNDS = 5, 1
+MEMORY, QUICK_MEMORY = (10_000, 200_000), (2_000, 20_000)
 GROWTH, QUICK_GROWTH = (30_000, 100_000, 300_000, 1_000_000), (20_000, 100_000)
 
 
@@ -57,6 +59,8 @@ def run(options: argparse.Namespace) -> Results:
         remarks.append("rates: from the server's ledger, windows slide from the first request on")
     if "growth" in options.only:
         rows += growth_rows(item_counts=QUICK_GROWTH if options.quick else GROWTH)
+    if "memory" in options.only:
+        rows += spark_memory_rows(item_counts=QUICK_MEMORY if options.quick else MEMORY)
     command = "python -m benchmarks " + " ".join(options.argv)
     return Results(f"Benchmarks, {options.name}", command.strip(), machine_note(), tuple(rows), tuple(remarks))
 

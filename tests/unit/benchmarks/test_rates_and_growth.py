@@ -8,6 +8,7 @@ from benchmarks.growth import rows_of as growth_rows_of
 from benchmarks.growth import slope
 from benchmarks.measure.usage import Usage
 from benchmarks.rates import RateCase, rate_cases, rows_of
+from benchmarks.spark_memory import row_of as memory_row_of
 from sandbox.faults.ledger import LedgerRow
 
 
@@ -71,3 +72,11 @@ def test_growth_subtracts_the_start():
     slope_row, memory_row = growth_rows_of("export", sizes, start_cpu_s=2.0)
     assert slope_row.spread.median == pytest.approx(1.0)
     assert memory_row.spread.median == pytest.approx(1.1)
+
+
+def test_memory_on_spark_is_that_of_the_largest_process_of_a_kind():
+    peaks = [{"java": 400 << 20, "python3": 90 << 20, "python": small << 20} for small in (100, 110)]
+    sizes = [(items, Usage(0, 1.0, 1.0, 0, peak, 0)) for items, peak in zip((10_000, 200_000), peaks, strict=True)]
+    row = memory_row_of("import", "python", sizes)
+    assert row.spread.median == pytest.approx(1.1)
+    assert row.figure == "memory on Spark: import: python, 20x items"
