@@ -28,7 +28,7 @@ NODE_PACKAGES = {"boto3", "botocore", "urllib3", "pyspark", "py4j"}  # urllib3 i
 NEWER_STDLIB = {"tomllib"}  # in this Python, not in 3.9
 
 # The command line knows every part.
-UNBOUND = {"", "cli", "launcher_cli"}
+UNBOUND = {"", "cli", "launcher_cli", "local_verbs"}
 # What each other part may import of the package, itself apart.
 LAYERS: dict[str, set[str]] = {
     "errors": set(),
