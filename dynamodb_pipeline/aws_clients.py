@@ -8,6 +8,7 @@ with the driver's keys only where every endpoint is a loopback address (the sand
 
 from __future__ import annotations
 
+import io
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
 ATTEMPTS = 4
+SMALL_BYTES = 65_536  # of a body that goes out with its head
 SERVICES_WITH_OWN_ENDPOINT = ("dynamodb", "s3")
 
 
@@ -101,6 +103,8 @@ class AwsClients:
         endpoint = self._settings.endpoint(service) if self._settings else None
         client = self.session.client(service, region_name=region, config=config, endpoint_url=endpoint)
         refuse_plain_http(client.meta.endpoint_url)
+        if service == "s3":
+            client.meta.events.register_last("before-call.s3", send_at_once)
         return client
 
     def settings(self) -> AwsSettings:
@@ -126,6 +130,18 @@ class AwsClients:
             msg = "no AWS credentials found; configure a profile, environment variables or a role"
             raise DeniedError(msg)
         return found
+
+
+def send_at_once(params: dict[str, Any], **_: Any) -> None:
+    """
+    Take `Expect: 100-continue` from a small PutObject; a handler of botocore's event `before-call`.
+
+    It would cost a round trip for each ledger entry; and after a reply that is not 100 on a connection which stays
+    open, botocore takes the head of the next such reply for its body and waits for more until the read times out.
+    """
+    body = params["body"]
+    if isinstance(body, io.BytesIO) and body.getbuffer().nbytes <= SMALL_BYTES:
+        params["headers"].pop("Expect", None)
 
 
 def refuse_plain_http(url: str) -> None:
