@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 INTERVAL_S = 10.0
+LONG_RUN_S = 600.0  # from here on a line a minute: a night's run must not fill the log
+LONG_INTERVAL_S = 60.0
 BAR_INTERVAL_S = 0.5
 BAR_WIDTH = 24
 
@@ -52,6 +54,11 @@ def _rate(goal: Goal, recent_units_s: float | None) -> str:
     return f", {rate} of {goal.allowed_units_s:,.1f} {goal.unit}/s allowed"
 
 
+def interval_s(elapsed_s: float) -> float:
+    """Seconds until the next line of a run that has gone on for `elapsed_s`."""
+    return INTERVAL_S if elapsed_s < LONG_RUN_S else LONG_INTERVAL_S
+
+
 def bar(share: float) -> str:
     """A bar of `BAR_WIDTH` characters."""
     full = int(share * BAR_WIDTH)
@@ -79,7 +86,7 @@ class Reporter:
         self._write(f"\r\x1b[K{text}\n" if self._terminal else f"{text}\n")
 
     def watch(self, goal: Goal, snapshot: Snapshot) -> _Watch:
-        """Return a context manager during which progress is printed every `INTERVAL_S` seconds."""
+        """Return a context manager during which progress is printed (`interval_s`)."""
         return _Watch(self._write, goal, snapshot, terminal=self._terminal)
 
 
@@ -101,9 +108,8 @@ class _Watch:
             self._write("\r\x1b[K")
 
     def _loop(self) -> None:
-        interval = BAR_INTERVAL_S if self._terminal else INTERVAL_S
         units, then = 0.0, self._started
-        while not self._end.wait(interval):
+        while not self._end.wait(BAR_INTERVAL_S if self._terminal else interval_s(then - self._started)):
             now, counts = time.monotonic(), self._snapshot()
             recent = (counts.units - units) / (now - then)
             units, then = counts.units, now
