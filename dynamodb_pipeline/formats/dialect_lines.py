@@ -1,7 +1,8 @@
 """
 The known ways of writing an item as a line, and one line of a given one.
 
-The tags' first letter tells DynamoDB's own JSON (`S`) from the connector's (`s`), 0x03 tells Hive text, and the
+The tags' first letter tells DynamoDB's own JSON (`S`) from the connector's (`s`, once is enough: some writers took
+`NULL` or `BOOL` from elsewhere), 0x03 tells Hive text, and the
 members tell a native export's `{"Item": {...}}` from an item whose only attribute is called Item: the reading in which
 every value has one tag and content of that tag's type. No line is whole in both, because only the content of `M` is
 an object, and below an `M` the two readings ask for different things.
@@ -33,6 +34,7 @@ class Dialect(str, Enum):
 
     CONNECTOR = "connector-json"  # Data Pipeline and the connector's tools: s, sS, bOOL, nULL or nULLValue
     LOWER_CASE = "lower-case-json"  # tools around Data Pipeline: s, ss, bool, null; read as CONNECTOR
+    MIXED_CASE = "mixed-case-json"  # tags of all of these and DynamoDB's own side by side; compared without case
     HIVE = "hive-text"  # name 0x03 {"s":"x"} 0x02 ...
     DYNAMODB_JSON = "dynamodb-json"  # S, SS, BOOL, NULL
     NATIVE = "native-export"  # {"Item": {"a": {"S": "x"}}}
@@ -40,6 +42,7 @@ class Dialect(str, Enum):
 
 
 UPPER_CASE = frozenset({Dialect.DYNAMODB_JSON, Dialect.NATIVE})
+_ANY_CASE = frozenset({Dialect.MIXED_CASE, Dialect.HIVE})
 _TOLD_APART = (Dialect.CONNECTOR, Dialect.DYNAMODB_JSON, Dialect.NATIVE)
 
 
@@ -72,7 +75,7 @@ def line_dialect(line: bytes) -> Dialect | None:
     """
     The dialect in which `line` is a whole item that is not empty, None when there is none; there are never two.
 
-    LOWER_CASE is not told from CONNECTOR here: most lines fit both.
+    LOWER_CASE and MIXED_CASE are not told from CONNECTOR here: most lines fit all three.
     """
     candidates = (Dialect.HIVE,) if NAME_SEPARATOR in line else _TOLD_APART
     return next((dialect for dialect in candidates if _fits(line, dialect)), None)
@@ -104,12 +107,15 @@ def _fits(line: bytes, dialect: Dialect) -> bool:
 
 
 def _check_case(attributes: dict[str, Any], dialect: Dialect) -> None:
-    upper = dialect in UPPER_CASE
-    for name, value in attributes.items():
-        for tag in value:
-            if (tag < "a") is not upper:
-                reason = f"tag {tag} is not of {dialect.value}"
-                raise ItemError(reason, (name,))
+    """Refuse a line of DynamoDB's own tags among the connector's, and any other tag among DynamoDB's own."""
+    if dialect in _ANY_CASE:
+        return
+    upper = {name: tag for name, value in attributes.items() for tag in value if tag < "a"}
+    wrong = attributes.keys() - upper.keys() if dialect in UPPER_CASE else upper.keys()
+    if wrong and (dialect in UPPER_CASE or len(upper) == len(attributes)):
+        name = next(name for name in attributes if name in wrong)
+        reason = f"tag {next(iter(attributes[name]))} is not of {dialect.value}"
+        raise ItemError(reason, (name,))
 
 
 def _case_of_tags(tree: Any) -> Dialect | None:
@@ -131,6 +137,7 @@ def _unwrapped(line: bytes) -> Any:
 _ATTRIBUTES: dict[Dialect, Callable[[bytes], Any]] = {
     Dialect.CONNECTOR: parse_json,
     Dialect.LOWER_CASE: parse_json,
+    Dialect.MIXED_CASE: parse_json,
     Dialect.DYNAMODB_JSON: parse_json,
     Dialect.NATIVE: _unwrapped,
     Dialect.HIVE: parse_hive_line,
@@ -138,6 +145,7 @@ _ATTRIBUTES: dict[Dialect, Callable[[bytes], Any]] = {
 _QUICK: dict[Dialect, tuple[Callable[[bytes, Tags], dict[str, Any] | None], Tags]] = {
     Dialect.CONNECTOR: (quick_json_item, LOWER_FIRST_TAGS),
     Dialect.LOWER_CASE: (quick_json_item, LOWER_FIRST_TAGS),
+    Dialect.MIXED_CASE: (quick_json_item, {**UPPER_CASE_TAGS, **LOWER_FIRST_TAGS}),
     Dialect.DYNAMODB_JSON: (quick_json_item, UPPER_CASE_TAGS),
     Dialect.NATIVE: (quick_native_item, UPPER_CASE_TAGS),
     Dialect.HIVE: (quick_hive_item, LOWER_FIRST_TAGS),

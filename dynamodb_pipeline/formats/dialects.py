@@ -38,7 +38,12 @@ __all__ = ["Dialect", "FormatError", "ItemLine", "detect", "parse_line", "read_i
 SAMPLE_LINES = 25
 # Inside a JSON string each quote has a backslash before it, so these stand for members, not for text.
 _LOWER_CASE_TAG = re.compile(rb'"(?:ss|ns|bs)"\s*:\s*\[|"bool"\s*:\s*[tf]|"null"\s*:\s*t')
+_UPPER_CASE_TAG = re.compile(rb'\{\s*"(?:[SNB]"\s*:\s*["\d-]|(?:[SNB]S|L)"\s*:\s*\[|BOOL"\s*:\s*[tf]|NULL"\s*:\s*t)')
 _CONNECTOR_TAG = re.compile(rb'"(?:sS|nS|bS)"\s*:\s*\[|"bOOL"\s*:\s*[tf]|"nULL(?:Value)?"\s*:\s*t')
+_ANY_CASE: dict[Dialect | None, Dialect] = {
+    Dialect.CONNECTOR: Dialect.MIXED_CASE,
+    Dialect.DYNAMODB_JSON: Dialect.MIXED_CASE,
+}
 
 _Line = tuple[int, int, bytes]
 
@@ -94,7 +99,10 @@ def detect(plain: bytes, *, name: str = "data") -> Dialect:
     lines = list(islice(PlainLines(plain, name=name), SAMPLE_LINES))
     if not lines:
         return Dialect.EMPTY
-    found = _agreed([(number, line_dialect(line)) for number, _, line in lines], name)
+    dialects = [(number, line_dialect(line)) for number, _, line in lines]
+    if any(found is Dialect.CONNECTOR and _UPPER_CASE_TAG.search(line[2]) for (_, found), line in zip(dialects, lines)):
+        dialects = [(number, _ANY_CASE.get(found, found)) for number, found in dialects]
+    found = _agreed(dialects, name)
     if found is None:
         found = _likely(plain, lines, name)
     return _precise(found, lines)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from operator import eq
 from typing import Any, Callable, NamedTuple
 
 from dynamodb_pipeline.formats.attribute_values import check_item
@@ -84,6 +85,12 @@ def _put_lines(block: bytes, dialect: Dialect) -> Sequence[bytes] | None:
     return None if text is None or to_lines is None else to_lines(text)
 
 
+def _renamed(text: bytes) -> list[bytes] | None:
+    """Lines with upper-case tags; None when one had no others: a line of DynamoDB's own JSON has no place here."""
+    lines = upper_case_tags(text).splitlines()
+    return None if any(map(eq, lines, text.splitlines())) else lines
+
+
 def _unwrapped(text: bytes) -> list[bytes] | None:
     """What is inside `{"Item":...}`; that it is one item and no more is for the parse to find."""
     lines = text.splitlines()
@@ -93,7 +100,7 @@ def _unwrapped(text: bytes) -> list[bytes] | None:
 
 
 _TO_LINES: dict[Dialect, Callable[[bytes], list[bytes] | None]] = {
-    Dialect.CONNECTOR: lambda text: upper_case_tags(text).splitlines(),
+    Dialect.CONNECTOR: _renamed,
     Dialect.DYNAMODB_JSON: bytes.splitlines,
     Dialect.NATIVE: _unwrapped,
 }

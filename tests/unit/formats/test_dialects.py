@@ -128,11 +128,36 @@ def test_detect_calls_a_file_without_items_empty(plain):
     assert list(read_items(plain, name="f")) == []
 
 
-@pytest.mark.parametrize("null", ["nULL", "nULLValue", "null"])
-def test_every_null_tag_of_the_connectors_is_read_in_one_file(null):
-    plain = b'{"a":{"sS":["x"]}}\n{"a":{"%s":true}}\n' % null.encode()
+MIXED = b'{"a":{"s":"x"},"b":{"SS":["y"]},"c":{"ns":["1"]},"d":{"Bool":true},"e":{"nullvalue":true}}'
+MIXED_ITEM = {"a": {"S": "x"}, "b": {"SS": ["y"]}, "c": {"NS": ["1"]}, "d": {"BOOL": True}, "e": {"NULL": True}}
+
+
+def test_tags_in_any_case_may_stand_side_by_side():
+    """A file that does so in one line may hold lines of DynamoDB's own tags, too."""
+    plain = b'{"a":{"S":"1"}}\n' + MIXED + b'\n{"a":{"s":"2"}}\n'
+    assert detect(plain) is Dialect.MIXED_CASE
+    assert [line.item for line in read_items(plain, name="f")] == [{"a": {"S": "1"}}, MIXED_ITEM, {"a": {"S": "2"}}]
+
+
+def test_a_tag_in_upper_case_may_turn_up_late_in_a_connectors_file():
+    plain = b'{"a":{"s":"1"}}\n' * 30 + MIXED
     assert detect(plain) is Dialect.CONNECTOR
-    assert [line.item for line in read_items(plain, name="f")] == [{"a": {"SS": ["x"]}}, {"a": {"NULL": True}}]
+    assert [line.item for line in read_items(plain, name="f")][-1] == MIXED_ITEM
+
+
+@pytest.mark.parametrize("text", [r"{\"S\":\"x\"}", "{'S':'x'}"])
+def test_what_only_looks_like_a_tag_in_upper_case_mixes_nothing(text):
+    assert detect(b'{"S":{"s":"%s"},"M":{"m":{"S":{"s":"x"}}}}' % text.encode()) is Dialect.CONNECTOR
+
+
+@pytest.mark.parametrize("null", ["nULL", "nULLValue", "null", "NULL"])
+def test_every_null_tag_of_the_connectors_is_read_in_one_file(null):
+    plain = b'{"a":{"sS":["x"]},"b":{"s":""}}\n{"a":{"%s":true},"b":{"s":""}}\n' % null.encode()
+    assert detect(plain) is (Dialect.MIXED_CASE if null == "NULL" else Dialect.CONNECTOR)
+    assert [line.item for line in read_items(plain, name="f")] == [
+        {"a": {"SS": ["x"]}, "b": {"S": ""}},
+        {"a": {"NULL": True}, "b": {"S": ""}},
+    ]
 
 
 @pytest.mark.parametrize("first", DISTINCT)
@@ -178,7 +203,6 @@ def test_read_items_goes_on_after_a_bad_line_and_says_where_it_is(dialect):
     [
         (b'{"a":{"s":"x"},"b":{"l":[{"n":"1"},{"q":"x"}]}}', "b[1]", "unknown type tag"),
         (b'{"a":{"s":"x"},"b":{"m":{"c d":{"s":5}}}}', 'b."c d"', "text expected"),
-        (b'{"a":{"s":"x"},"b":{"S":"y"}}', "b", "tag S is not of connector-json"),
         (b'{"a":{"s":"x"},"b":{"s":"y","n":"1"}}', "b", "exactly one type tag"),
         (b'{"a":{"s":"x"},"b":{}}', "b", "exactly one type tag"),
         (b'{"a":{"s":"x"},"b":"y"}', "b", "one type tag"),
