@@ -40,12 +40,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.words = words
         code = getattr(args, "run", run_launcher)(args)
     except UsageError as err:
-        write(f"ERROR 2 (usage or configuration): {err}\n")
-        return int(ExitCode.USAGE)
+        return int(refused(words, err))
     except KeyboardInterrupt:
         write("interrupted\n")
         return int(ExitCode.INTERRUPTED)
     return int(code)
+
+
+def refused(words: Sequence[str], err: UsageError) -> ExitCode:
+    """Tell a wrong command line as every other failure: a line for people, one JSON result, the exit code."""
+
+    def work() -> dict[str, Any]:
+        raise err
+
+    verb = next((word for word in words if not word.startswith("-")), "dynamodb-pipeline")
+    return guarded(verb, work, write=write)
 
 
 def build_parser() -> Parser:

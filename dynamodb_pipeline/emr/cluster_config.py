@@ -116,8 +116,23 @@ def _ownership_problems(request: dict[str, Any]) -> list[str]:
     for name, reason in REFUSED_INSTANCE_MEMBERS.items():
         if request["Instances"].get(name):
             problems.append(f"Instances.{name} is refused: {reason}")
-    secret = secret_problem(json.dumps(request), where="the config")
-    return [*problems, secret] if secret else problems
+    return [*problems, *secret_problems(request, where="the config")]
+
+
+def secret_problems(value: Any, *, where: str) -> list[str]:
+    """
+    Every text in the config that looks like a credential, by its own form or by the name it is set under.
+
+    Anybody who may describe the cluster reads `Configurations`, whatever they configure.
+    """
+    if isinstance(value, list):
+        return [problem for member in value for problem in secret_problems(member, where=where)]
+    if not isinstance(value, dict):
+        found = secret_problem(str(value), where=where)
+        return [found] if found else []
+    named = (secret_problem(f"{key}={text}", where=where) for key, text in value.items() if isinstance(text, str))
+    deeper = (secret_problems(member, where=where) for member in value.values() if not isinstance(member, str))
+    return [problem for problem in named if problem] + [problem for problems in deeper for problem in problems]
 
 
 def _label_problems(request: dict[str, Any]) -> list[str]:

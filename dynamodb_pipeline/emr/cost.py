@@ -63,6 +63,15 @@ def run_cost(
     )
 
 
+def prices_used(verb: str, groups: tuple[NodeGroup, ...]) -> list[str]:
+    """Names of the prices in a run's total, as `Prices.unconfirmed` writes them."""
+    kind = "write" if verb == "import" else "read"
+    types = dict.fromkeys(group.type_name for group in groups)
+    nodes = [f"{fee}.{type_name}" for type_name in types for fee in ("ec2_per_hour", "emr_per_hour")]
+    stored = ["s3_put_per_thousand", "s3_gib_month", "native_export_per_gib"] if verb == "export" else []
+    return [*nodes, f"{kind}_request_units_per_million", f"{kind}_unit_hour", *stored]
+
+
 def _nodes_usd(groups: tuple[NodeGroup, ...], *, wall_s: float, prices: Prices) -> tuple[float, float]:
     hours = max(wall_s, 60.0) / HOUR_S  # EMR bills by the second, one minute at least
     ec2 = sum(group.count * prices.node_hour(group.type_name)[0] for group in groups)

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from dynamodb_pipeline.emr.clock import duration_text
-from dynamodb_pipeline.emr.cost import Cost, run_cost
+from dynamodb_pipeline.emr.cost import Cost, prices_used, run_cost
 from dynamodb_pipeline.emr.estimate import GIB, MIB, WRITE_BYTES, Estimate, TableFacts, estimate
 from dynamodb_pipeline.emr.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.plan_advice import Fleet, plan_notes, plan_warnings
@@ -38,6 +38,11 @@ class Plan:
         """From launch to the last step's end: tables run one after another."""
         return self.fleet.start_s + sum(found.data_s for _, found in self.tables)
 
+    @property
+    def unconfirmed_prices(self) -> list[str]:
+        """Prices in the cost that were not read from their source."""
+        return self.prices.doubtful(prices_used(self.verb, self.fleet.groups if self.fleet.billed else ()))
+
     def lines(self) -> list[str]:
         """For people."""
         nodes = ", ".join(f"{group.count} x {group.type_name} {group.role}" for group in self.fleet.groups)
@@ -57,7 +62,11 @@ class Plan:
             "tasks_at_once": self.layout.slots,
             "wall_s": round(self.wall_s),
             "cost": self.cost.to_json(),
-            "prices": {"date": self.prices.date, "region": self.prices.region},
+            "prices": {
+                "date": self.prices.date,
+                "region": self.prices.region,
+                "unconfirmed": self.unconfirmed_prices,
+            },
             "warnings": list(self.warnings),
             "notes": list(self.notes),
         }
@@ -150,6 +159,8 @@ def _cost_lines(plan: Plan) -> list[str]:
     parts = f"units ${cost.units_usd:.2f}, EC2 ${cost.ec2_usd:.2f}, EMR ${cost.emr_usd:.2f}, S3 ${cost.s3_usd:.2f}"
     priced = f"list prices of {plan.prices.date}, {plan.prices.region}"
     lines = [f"cost: about ${cost.total_usd:.2f} ({parts}; {priced})"]
+    if plan.unconfirmed_prices:
+        lines.append(f"prices not confirmed at their source: {', '.join(plan.unconfirmed_prices)}")
     if cost.capacity_usd >= 0.005:
         lines.append(f"capacity used: ${cost.capacity_usd:.2f} worth of provisioned units that are paid anyway")
     return lines

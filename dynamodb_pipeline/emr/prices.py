@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,23 @@ NUMBERS = (
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices in US dollars, as of `date`, of `region`; node prices are by instance type and hour."""
+    """
+    Prices in US dollars, as of `date`, of `region`; node prices are by instance type and hour.
+
+    Attributes:
+        unconfirmed: patterns of names (`emr_per_hour.m3.*`, `s3_gib_month`) of prices not read from their source.
+    """
 
     date: str
     region: str
     ec2_per_hour: dict[str, float]
     emr_per_hour: dict[str, float]
     numbers: dict[str, float]
+    unconfirmed: tuple[str, ...] = ()
+
+    def doubtful(self, names: Iterable[str]) -> list[str]:
+        """Those of these prices that are not confirmed."""
+        return [name for name in names if any(fnmatchcase(name, pattern) for pattern in self.unconfirmed)]
 
     def node_hour(self, type_name: str) -> tuple[float, float]:
         """
@@ -65,6 +77,7 @@ def load_prices(path: Path | None = None) -> Prices:
         ec2_per_hour=dict(table["ec2_per_hour"]),
         emr_per_hour=dict(table["emr_per_hour"]),
         numbers={name: float(table[name]) for name in NUMBERS},
+        unconfirmed=tuple(map(str, table.get("unconfirmed", ()))),
     )
 
 

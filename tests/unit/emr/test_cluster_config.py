@@ -58,6 +58,14 @@ def test_m5_is_accepted_where_m3_is_not() -> None:
         ("Instances.InstanceGroups.CORE.InstanceRole=MASTER", "exactly one MASTER and one CORE"),
         ("Nonsense=1", "Unknown parameter"),
         ('Configurations=[{"Classification":"x","Properties":{"k":"AKIAABCDEFGHIJKLMNOP"}}]', "access key id"),
+        (
+            'Configurations=[{"Classification":"core-site","Properties":{"fs.s3a.secret.key":"wJalrXUtnFEMI"}}]',
+            "sets a credential (fs.s3a.secret.key)",
+        ),
+        (
+            'Configurations=[{"Classification":"x","Configurations":[{"Properties":{"AWS_SECRET_ACCESS_KEY":"w"}}]}]',
+            "sets a credential (AWS_SECRET_ACCESS_KEY)",
+        ),
     ],
 )
 def test_unusable_config_is_refused_with_the_reason(override: str, reason: str) -> None:

@@ -162,6 +162,15 @@ def test_lines_say_rate_cost_and_the_native_alternative() -> None:
         assert part in text
 
 
+def test_prices_that_are_not_confirmed_are_named_where_they_count() -> None:
+    m3 = Fleet((NodeGroup("MASTER", "m3.xlarge", 1), NodeGroup("CORE", "m3.xlarge", 1)), "emr-7.13.0")
+    (line,) = [line for line in plan(facts(), fleet=m3).lines() if "not confirmed" in line]
+    assert "emr_per_hour.m3.xlarge" in line
+    assert "ec2_per_hour.m3.xlarge" not in line
+    assert "s3_gib_month" in line
+    assert plan(facts(), verb="import").to_json()["prices"]["unconfirmed"] == []
+
+
 def test_plan_is_json() -> None:
     assert json.loads(json.dumps(plan(facts()).to_json()))["tables"][0]["bound_by"] == "rate"
 
