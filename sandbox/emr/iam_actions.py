@@ -2,7 +2,7 @@
 Which IAM actions a request needs, on what, in what context: what a policy is compared with.
 
 Sources: Service Authorization Reference of each service; for RunJobFlow also Management Guide, "Fine-grained cluster
-access" (AddTags) and IAM User Guide, "Granting permissions to pass a role".
+access" (AddTags) and "Using an auto-termination policy", and IAM User Guide, "Granting permissions to pass a role".
 """
 
 from __future__ import annotations
@@ -39,14 +39,16 @@ def actions_of(request: Request) -> tuple[Action, ...]:
         return dynamodb(request)
     if request.service == "scheduler":
         return (scheduler(request),)
+    if request.service == "iam":
+        return (iam(request),)
     return (_plain(request),) if request.service else ()
 
 
 def s3(request: Request) -> tuple[Action, ...]:
     """Return the actions of an S3 request, the source's of a copy included."""
     name, resource = s3_actions.action_of(request.method, request.path, request.query)
-    prefix = request.query.get("prefix", [""])[0]
-    context = {"s3:prefix": prefix} if name == "s3:ListBucket" else {}
+    prefix = request.query.get("prefix")  # HeadBucket and a listing of everything carry none
+    context = {"s3:prefix": prefix[0]} if name == "s3:ListBucket" and prefix else {}
     source = request.headers.get("x-amz-copy-source")
     copied = (Action("s3:GetObject", f"arn:aws:s3:::{source.lstrip('/')}"),) if source else ()
     return (Action(name, resource, context), *copied)
@@ -71,8 +73,10 @@ def _run_job_flow(name: str, params: Mapping[str, Any], region: str) -> tuple[Ac
         for member, service in PASSED_TO.items()
         if params.get(member)
     )
-    tagging = (Action("elasticmapreduce:AddTags", _cluster_arn("*", region), tags),) if tags else ()
-    return (Action(name, "*", tags), *tagging, *passed)
+    cluster = _cluster_arn("*", region)
+    tagging = (Action("elasticmapreduce:AddTags", cluster, tags),) if tags else ()
+    idle = (Action("elasticmapreduce:PutAutoTerminationPolicy", cluster),)
+    return (Action(name, "*", tags), *tagging, *(idle if params.get("AutoTerminationPolicy") else ()), *passed)
 
 
 def _request_tags(params: Mapping[str, Any]) -> dict[str, str]:
@@ -109,6 +113,17 @@ def scheduler(request: Request) -> Action:
     group = request.query.get("groupName", ["default"])[0]
     arn = f"arn:aws:scheduler:{request.region}:{ACCOUNT_ID}:schedule/{group}/{name[0]}"
     return Action(f"scheduler:{SCHEDULER_OPERATIONS[request.method]}{kind}", arn)
+
+
+def iam(request: Request) -> Action:
+    """Return the action of an IAM request on the one role, profile or principal it names."""
+    form, account = request.form, f"arn:aws:iam::{ACCOUNT_ID}"
+    named = [
+        form.get("PolicySourceArn", ""),
+        f"{account}:instance-profile/{form['InstanceProfileName']}" if "InstanceProfileName" in form else "",
+        f"{account}:role/{form['RoleName']}" if "RoleName" in form else "",
+    ]
+    return Action(f"iam:{form.get('Action', '')}", next(filter(None, named), "*"))
 
 
 def _plain(request: Request) -> Action:

@@ -65,6 +65,26 @@ def test_a_listing_tells_its_prefix_for_policies_on_it() -> None:
     assert action.context == {"s3:prefix": "logs/"}
 
 
+@pytest.mark.parametrize("method", ["HEAD", "GET"], ids=["HeadBucket", "listing of everything"])
+def test_a_request_without_prefix_has_none_for_policies_either(method: str) -> None:
+    [action] = actions_of(request("s3", method=method, path="/b"))
+    assert (action.name, action.context) == ("s3:ListBucket", {})
+
+
+@pytest.mark.parametrize(
+    ("body", "resource"),
+    [
+        (b"Action=GetRole&RoleName=r", "arn:aws:iam::123456789012:role/r"),
+        (b"Action=GetInstanceProfile&InstanceProfileName=p", "arn:aws:iam::123456789012:instance-profile/p"),
+        (b"Action=SimulatePrincipalPolicy&PolicySourceArn=arn%3Aaws%3Aiam%3A%3A1%3Auser%2Fu", "arn:aws:iam::1:user/u"),
+        (b"Action=ListRoles", "*"),
+    ],
+    ids=["role", "profile", "principal", "none"],
+)
+def test_an_iam_request_names_what_it_is_about(body: bytes, resource: str) -> None:
+    assert [action.resource for action in actions_of(request("iam", body=body))] == [resource]
+
+
 def test_run_job_flow_needs_tagging_and_both_roles_too() -> None:
     params = {
         "Name": "n",
@@ -79,6 +99,12 @@ def test_run_job_flow_needs_tagging_and_both_roles_too() -> None:
         Action("iam:PassRole", params["ServiceRole"], {"iam:PassedToService": "elasticmapreduce.amazonaws.com"}),
         Action("iam:PassRole", "arn:aws:iam::123456789012:role/nodes", {"iam:PassedToService": "ec2.amazonaws.com"}),
     )
+
+
+def test_run_job_flow_with_an_idle_guard_needs_the_right_to_set_one() -> None:
+    params = {"Name": "n", "AutoTerminationPolicy": {"IdleTimeout": 3600}}
+    names = [action.name for action in actions_of(request("elasticmapreduce", target="RunJobFlow", params=params))]
+    assert names == ["elasticmapreduce:RunJobFlow", "elasticmapreduce:PutAutoTerminationPolicy"]
 
 
 @pytest.mark.parametrize(
