@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import bz2
 import zlib
+from collections.abc import Generator, Iterable, Iterator
 from enum import Enum
 from typing import Callable, Protocol
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.foreign import FormatError, foreign_codec
+from dynamodb_pipeline.formats.text import Text
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 16
 _GZIP_MAGIC = b"\x1f\x8b"
 # "BZh", level, then the magic of the first block or of the end of an empty stream.
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
@@ -47,7 +49,14 @@ _MEMBERS: dict[Codec, Callable[[], _Decompressor]] = {
 }
 
 
-def open_plain(data: bytes, *, name: str, limit_bytes: int, expected_bytes: int | None = None) -> bytes:
+def open_plain(
+    data: Text,
+    *,
+    name: str,
+    limit_bytes: int,
+    expected_bytes: int | None = None,
+    collect: Callable[[Iterable[bytes]], Text] = b"".join,
+) -> Text:
     """
     The plain content of a stored object: none, gzip and bzip2 with any number of members, deflate.
 
@@ -56,6 +65,7 @@ def open_plain(data: bytes, *, name: str, limit_bytes: int, expected_bytes: int 
         name: the object's address, for messages.
         limit_bytes: most plain bytes to produce; reached before memory is (a gzip bomb stops here).
         expected_bytes: the plain size when it is known (export record).
+        collect: makes one text of what is unpacked, piece by piece.
 
     Raises:
         FormatError: a compression that cannot be read here.
@@ -65,7 +75,7 @@ def open_plain(data: bytes, *, name: str, limit_bytes: int, expected_bytes: int 
     codec = codec_of(data, name=name)
     plain = data
     if codec is not Codec.NONE:
-        plain = _Unpacking(codec, name=name, limit_bytes=limit_bytes).unpack(data)
+        plain = collect(_Unpacking(codec, name=name, limit_bytes=limit_bytes).pieces(data))
     if len(plain) > limit_bytes:
         raise IntegrityError(_over_limit(name, limit_bytes))
     if expected_bytes is not None and len(plain) != expected_bytes:
@@ -74,20 +84,21 @@ def open_plain(data: bytes, *, name: str, limit_bytes: int, expected_bytes: int 
     return plain
 
 
-def codec_of(data: bytes, *, name: str) -> Codec:
+def codec_of(data: Text, *, name: str) -> Codec:
     """
     The compression of a stored object, from its first bytes.
 
     Raises:
         FormatError: one that cannot be read here, with its name and the remedy.
     """
-    if data.startswith(_GZIP_MAGIC):
+    start = data[:_ZLIB_PROBE_BYTES]
+    if start.startswith(_GZIP_MAGIC):
         return Codec.GZIP
-    if data[:3] == b"BZh" and data[4:10] in _BZIP2_BLOCKS:
+    if start[:3] == b"BZh" and start[4:10] in _BZIP2_BLOCKS:
         return Codec.BZIP2
-    if _is_zlib(data):
+    if _is_zlib(start):
         return Codec.DEFLATE
-    foreign = foreign_codec(data)
+    foreign = foreign_codec(start)
     if foreign is not None:
         msg = f"{name} is {foreign}"
         raise FormatError(msg)
@@ -112,25 +123,23 @@ class _Unpacking:
 
     def __init__(self, codec: Codec, *, name: str, limit_bytes: int) -> None:
         self._codec, self._name, self._limit_bytes = codec, name, limit_bytes
-        self._pieces: list[bytes] = []
         self._plain_bytes = 0
 
-    def unpack(self, data: bytes) -> bytes:
-        position = self._member(data, 0)
+    def pieces(self, data: Text) -> Iterator[bytes]:
+        position = yield from self._member(data, 0)
         while position < len(data):
             self._check_another_member(data, position)
-            position = self._member(data, position)
-        return b"".join(self._pieces)
+            position = yield from self._member(data, position)
 
-    def _member(self, data: bytes, position: int) -> int:
-        """Unpack the member that starts at `position`; the position after it."""
+    def _member(self, data: Text, position: int) -> Generator[bytes, None, int]:
+        """Unpack the member that starts at `position`; returns the position after it."""
         member = _MEMBERS[self._codec]()
         while not member.eof:
             if position == len(data):
                 msg = f"{self._name}: {self._codec.value} data ends early; the object is truncated"
                 raise IntegrityError(msg)
             chunk = data[position : position + _CHUNK_BYTES]
-            self._keep(self._decompress(member, chunk))
+            yield self._counted(self._decompress(member, chunk))
             position += len(chunk) - len(member.unused_data)
         return position
 
@@ -142,15 +151,16 @@ class _Unpacking:
             msg = f"{self._name}: damaged {self._codec.value} data ({err})"
             raise IntegrityError(msg) from err
 
-    def _keep(self, piece: bytes) -> None:
+    def _counted(self, piece: bytes) -> bytes:
         self._plain_bytes += len(piece)
         if self._plain_bytes > self._limit_bytes:
             raise IntegrityError(_over_limit(self._name, self._limit_bytes))
-        self._pieces.append(piece)
+        return piece
 
-    def _check_another_member(self, data: bytes, position: int) -> None:
+    def _check_another_member(self, data: Text, position: int) -> None:
         start = {Codec.GZIP: _GZIP_MAGIC, Codec.BZIP2: b"BZh"}.get(self._codec)
-        if start is None or not data.startswith(start[: len(data) - position], position):
+        found = data[position : position + len(start or b"")]
+        if start is None or not start.startswith(found):
             msg = f"{self._name}: other bytes follow the {self._codec.value} data from byte {position} on"
             raise IntegrityError(msg)
 

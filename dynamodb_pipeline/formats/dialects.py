@@ -32,6 +32,7 @@ from dynamodb_pipeline.formats.foreign import (
 from dynamodb_pipeline.formats.item_error import ItemError
 from dynamodb_pipeline.formats.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.formats.lines import MAX_LINE_BYTES, LineError, PlainLines
+from dynamodb_pipeline.formats.text import Text
 
 __all__ = ["Dialect", "FormatError", "ItemLine", "detect", "parse_line", "read_items", "read_lines"]
 
@@ -86,7 +87,7 @@ def read_lines(lines: PlainLines, *, name: str, dialect: Dialect) -> Iterator[It
             yield ItemLine(number, offset_bytes, line, None, error)
 
 
-def detect(plain: bytes, *, name: str = "data") -> Dialect:
+def detect(plain: Text, *, name: str = "data") -> Dialect:
     """
     The dialect of a plain data file, from its first lines.
 
@@ -122,7 +123,7 @@ def _agreed(found: Sequence[tuple[int, Dialect | None]], name: str) -> Dialect |
     return first[1]
 
 
-def _likely(plain: bytes, lines: Sequence[_Line], name: str) -> Dialect:
+def _likely(plain: Text, lines: Sequence[_Line], name: str) -> Dialect:
     foreign = _foreign(plain, lines[0][2], name)
     likely = next(filter(None, (likely_dialect(line) for _, _, line in lines)), None)
     if foreign is not None:
@@ -139,7 +140,7 @@ def _precise(found: Dialect, lines: Sequence[_Line]) -> Dialect:
     return Dialect.LOWER_CASE if any(_LOWER_CASE_TAG.search(line) for _, _, line in lines) else found
 
 
-def _foreign(plain: bytes, first_line: bytes, name: str) -> Foreign | None:
+def _foreign(plain: Text, first_line: bytes, name: str) -> Foreign | None:
     if codec_of(plain, name=name) is not Codec.NONE:
         return Foreign("data compressed twice", "decompress it once more")
     container = foreign_container(plain)
@@ -151,9 +152,9 @@ def _foreign(plain: bytes, first_line: bytes, name: str) -> Foreign | None:
         return PRETTY_JSON if _is_one_json(plain) else None
 
 
-def _is_one_json(plain: bytes) -> bool:
+def _is_one_json(plain: Text) -> bool:
     try:
-        return len(plain) <= MAX_LINE_BYTES and isinstance(parse_json(plain), dict)
+        return len(plain) <= MAX_LINE_BYTES and isinstance(parse_json(plain[:]), dict)
     except JsonTextError:
         return False
 

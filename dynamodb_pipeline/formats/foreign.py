@@ -15,6 +15,7 @@ from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.tags import dynamodb_tag
+from dynamodb_pipeline.formats.text import Text
 
 
 class FormatError(IntegrityError):
@@ -128,7 +129,7 @@ def foreign_codec(data: bytes) -> Foreign | None:
     return _first_match(CODECS, data)
 
 
-def foreign_container(plain: bytes) -> Foreign | None:
+def foreign_container(plain: Text) -> Foreign | None:
     """The format of decompressed content that holds no item lines, by its first bytes."""
     return _first_match(CONTAINERS, plain)
 
@@ -149,7 +150,7 @@ def _is_tagged(value: Any) -> bool:
     return isinstance(value, dict) and len(value) == 1 and dynamodb_tag(next(iter(value))) is not None
 
 
-def _first_match(table: Iterable[_Magic], data: bytes) -> Foreign | None:
+def _first_match(table: Iterable[_Magic], data: Text) -> Foreign | None:
     return next((magic for magic in table if magic.pattern.match(data)), None)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dynamodb_pipeline.formats.compression import open_plain
+from dynamodb_pipeline.formats.text import Text
 
 __all__ = ["MAX_LINE_BYTES", "Block", "LineError", "PlainLines", "blocks", "iter_lines", "open_plain"]
 
@@ -64,7 +65,7 @@ class Block(NamedTuple):
     offset_bytes: int
 
 
-def blocks(plain: bytes, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+def blocks(plain: Text, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
     """Cut a plain file into blocks of about `block_bytes`, for work that needs a multiple of what it looks at."""
     start, line = 0, 1
     while start < len(plain):
@@ -88,7 +89,7 @@ class PlainLines:
     """
 
     def __init__(
-        self, plain: bytes, *, name: str = "", max_line_bytes: int = MAX_LINE_BYTES, block: Block | None = None
+        self, plain: Text, *, name: str = "", max_line_bytes: int = MAX_LINE_BYTES, block: Block | None = None
     ) -> None:
         self._plain, self._name, self._max_line_bytes = plain, name, max_line_bytes
         self._lines_before = block.first_line - 1 if block else 0
@@ -103,7 +104,7 @@ class PlainLines:
             LineError: a line longer than the bound, found before it is copied.
         """
         plain = self._plain
-        marked = plain.startswith(BOM) and not self._bytes_before
+        marked = plain[: len(BOM)] == BOM and not self._bytes_before
         start, number, self.blank_count = len(BOM) if marked else 0, self._lines_before, 0
         while start < len(plain):
             number += 1

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.text import sha256_hex
 from dynamodb_pipeline.transfer.batches import Put
 from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
 from dynamodb_pipeline.transfer.engine import Connect
 from dynamodb_pipeline.transfer.failures import reported
-from dynamodb_pipeline.transfer.file_reader import FileReader, plain_sha256
+from dynamodb_pipeline.transfer.file_reader import FileReader
 from dynamodb_pipeline.transfer.import_source import InputFile
 from dynamodb_pipeline.transfer.import_worker import ImportPlan
 from dynamodb_pipeline.transfer.item_judge import BadLine, ParsedItem
@@ -73,7 +74,7 @@ def check_file(
     if judge.first_bad is not None and plan.set_aside is None:
         raise IntegrityError(_refusal(judge))
     grants.progress(items=judge.items)
-    checked = {"checked_sha256": plain_sha256(data.plain)} if puts.regular else {}
+    checked = {"checked_sha256": sha256_hex(data.plain)} if puts.regular else {}
     grants.finished(unit["work_id"], {"items": judge.items, "bad": judge.bad, **checked})
 
 

@@ -7,20 +7,19 @@ Nothing here decides that an export is finished. A writer may store a file for i
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import re
 import tempfile
 import uuid
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, Callable
 
-from dynamodb_pipeline.errors import StoppedError, UsageError
+from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.formats.export_record import FileRecord
 from dynamodb_pipeline.transfer.object_store import ObjectStore
 from dynamodb_pipeline.transfer.s3_uri import S3Uri
+from dynamodb_pipeline.transfer.spool import room_on_disk
 
 MAX_ITEMS = 100_000  # ExportMapper.MAX_ITEM_COUNT_PER_FILE of the connector's export tool
 MAX_PLAIN_BYTES = 128 * 1024 * 1024
@@ -122,14 +121,14 @@ class _OpenFile:
     def _keep(self, data: bytes) -> None:
         self._sha256.update(data)
         self.bytes += len(data)
-        with _room_on_disk():
+        with room_on_disk():
             self._spool.write(data)
 
     def store(self, store: ObjectStore, folder: S3Uri, name: str) -> FileRecord:
         self._keep(self._codec.end())
         digest = self._sha256.hexdigest()
         try:
-            with _room_on_disk():
+            with room_on_disk():
                 self._spool.seek(0)  # writes what is still buffered
             store.put(str(folder.child(name)), self._spool, sha256_hex=digest)
         finally:
@@ -141,14 +140,3 @@ class _OpenFile:
     def close(self) -> None:
         with suppress(OSError):  # a full disk: closing writes once more, and that must not hide the first error
             self._spool.close()
-
-
-@contextmanager
-def _room_on_disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as err:
-        if err.errno != errno.ENOSPC:
-            raise
-        msg = f"no space left in {tempfile.gettempdir()} for a data file of up to 128 MiB; free some or set TMPDIR"
-        raise StoppedError(msg) from err

@@ -16,6 +16,7 @@ from dynamodb_pipeline.formats.attribute_values import write_units
 from dynamodb_pipeline.formats.dialects import Dialect
 from dynamodb_pipeline.formats.lines import BLOCK_BYTES, MAX_LINE_BYTES, Block, LineError, PlainLines, blocks
 from dynamodb_pipeline.formats.puts import checked_puts, known_puts
+from dynamodb_pipeline.formats.text import Text
 from dynamodb_pipeline.transfer.batches import Put
 from dynamodb_pipeline.transfer.import_source import InputFile
 from dynamodb_pipeline.transfer.item_judge import BadLine, ItemJudge, ParsedItem
@@ -28,7 +29,7 @@ class DataFile:
     """A file whose stored bytes are proven; its items are still to be judged."""
 
     file: InputFile
-    plain: bytes
+    plain: Text
     dialect: Dialect
 
 

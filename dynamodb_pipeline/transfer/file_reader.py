@@ -7,7 +7,6 @@ dialect and DynamoDB's rules (file_puts.py).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,12 +14,13 @@ from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.compression import open_plain
 from dynamodb_pipeline.formats.dialects import Dialect, detect
 from dynamodb_pipeline.formats.key_schema import IndexKeys, KeySchema
-from dynamodb_pipeline.formats.lines import LineError, PlainLines
-from dynamodb_pipeline.formats.native_manifest import md5_base64
+from dynamodb_pipeline.formats.lines import LineError, PlainLines, blocks
+from dynamodb_pipeline.formats.text import Text, line_count, md5_base64, sha256_hex
 from dynamodb_pipeline.transfer.file_puts import DataFile, FilePuts, check_count
 from dynamodb_pipeline.transfer.import_source import InputFile
 from dynamodb_pipeline.transfer.item_judge import BadLine, ItemJudge, ParsedItem
 from dynamodb_pipeline.transfer.object_store import ObjectStore
+from dynamodb_pipeline.transfer.spool import collected
 
 # A data file of ours is at most 128 MiB of text and one call's worth more; others may be larger, so that a foreign
 # file of this size is still read while a compression bomb is not.
@@ -52,12 +52,12 @@ class FileReader:
             IntegrityError: size, hash, compression, plain size or dialect is not what it must be; of a file of ours
                 that needs no parse, the count of lines too.
         """
-        data = self.store.get(file.uri, etag=file.etag)
+        data = self.store.fetch(file.uri, etag=file.etag)
         check_stored(file, data)
-        plain = open_plain(data, name=file.uri, limit_bytes=MAX_PLAIN_BYTES, expected_bytes=file.plain_bytes)
+        plain = text_of(file, data, expected_bytes=file.plain_bytes)
         check_unchanged(file, plain)
         if self._vouched_for(file):
-            check_count(file, plain.count(b"\n"))
+            check_count(file, line_count(plain))
             return DataFile(file, plain, Dialect.CONNECTOR)
         return DataFile(file, plain, dialect_of(plain, name=file.uri))
 
@@ -70,9 +70,11 @@ class FileReader:
         """Every line as a judged item or a bad line, for whoever needs items and not puts; raises as `FilePuts`."""
         count, name = 0, data.file.uri
         try:
-            for found in self._judge.lines(PlainLines(data.plain, name=name), name=name, dialect=data.dialect):
-                count += 1
-                yield found
+            for block in blocks(data.plain):
+                lines = PlainLines(block.text, name=name, block=block)
+                for found in self._judge.lines(lines, name=name, dialect=data.dialect):
+                    count += 1
+                    yield found
         except LineError as err:
             raise IntegrityError(str(err)) from err
         check_count(data.file, count)
@@ -85,12 +87,14 @@ class FileReader:
         return self.fast and file.sha256 is not None
 
 
-def plain_sha256(plain: bytes) -> str:
-    """Hex digest of a file's text, for `InputFile.checked_sha256`."""
-    return hashlib.sha256(plain).hexdigest()
+def text_of(file: InputFile, stored: Text, *, expected_bytes: int | None = None) -> Text:
+    """The file's text, on local disk when it is large; raises as `open_plain`, StoppedError when the disk is full."""
+    return open_plain(
+        stored, name=file.uri, limit_bytes=MAX_PLAIN_BYTES, expected_bytes=expected_bytes, collect=collected
+    )
 
 
-def dialect_of(plain: bytes, *, name: str) -> Dialect:
+def dialect_of(plain: Text, *, name: str) -> Dialect:
     """
     Raises:
         IntegrityError: a foreign format, two dialects, or a line longer than any item.
@@ -101,7 +105,7 @@ def dialect_of(plain: bytes, *, name: str) -> Dialect:
         raise IntegrityError(str(err)) from err
 
 
-def check_stored(file: InputFile, data: bytes) -> None:
+def check_stored(file: InputFile, data: Text) -> None:
     """
     Raises:
         IntegrityError: the stored bytes have another size or hash than the export says.
@@ -109,7 +113,7 @@ def check_stored(file: InputFile, data: bytes) -> None:
     if len(data) != file.bytes:
         msg = f"{file.uri} has {len(data)} of {file.bytes} bytes"
         raise IntegrityError(msg)
-    if file.sha256 is not None and hashlib.sha256(data).hexdigest() != file.sha256:
+    if file.sha256 is not None and sha256_hex(data) != file.sha256:
         msg = f"{file.uri} was changed after the export: its SHA-256 is not the one in _export.json"
         raise IntegrityError(msg)
     if file.md5 is not None and md5_base64(data) != file.md5:
@@ -117,11 +121,11 @@ def check_stored(file: InputFile, data: bytes) -> None:
         raise IntegrityError(msg)
 
 
-def check_unchanged(file: InputFile, plain: bytes) -> None:
+def check_unchanged(file: InputFile, plain: Text) -> None:
     """
     Raises:
         IntegrityError: the text is not the one whose items were judged in the pass before the first write.
     """
-    if file.checked_sha256 is not None and plain_sha256(plain) != file.checked_sha256:
+    if file.checked_sha256 is not None and sha256_hex(plain) != file.checked_sha256:
         msg = f"{file.uri} was changed while the import ran: its text is not the one that was checked"
         raise IntegrityError(msg)

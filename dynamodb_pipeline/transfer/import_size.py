@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dynamodb_pipeline.errors import PipelineError
-from dynamodb_pipeline.formats.compression import open_plain
+from dynamodb_pipeline.formats.text import line_count
 from dynamodb_pipeline.job_settings import ImportSettings
-from dynamodb_pipeline.transfer.file_reader import MAX_PLAIN_BYTES
+from dynamodb_pipeline.transfer.file_reader import text_of
 from dynamodb_pipeline.transfer.import_job import find_source
 from dynamodb_pipeline.transfer.import_source import ImportSource, InputFile
 from dynamodb_pipeline.transfer.object_store import ObjectStore
@@ -66,8 +66,8 @@ def _estimated(store: ObjectStore, source: ImportSource) -> ImportSize:
 
 def _sample(store: ObjectStore, file: InputFile) -> tuple[int, int]:
     """Lines and bytes of text of one file."""
-    plain = open_plain(store.get(file.uri, etag=file.etag), name=file.uri, limit_bytes=MAX_PLAIN_BYTES)
-    return max(1, plain.count(b"\n")), len(plain)
+    plain = text_of(file, store.fetch(file.uri, etag=file.etag))
+    return max(1, line_count(plain)), len(plain)
 
 
 def _unknown(reason: str) -> ImportSize:

@@ -13,9 +13,9 @@ from typing import Any, Callable
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats.compression import codec_of
-from dynamodb_pipeline.formats.lines import open_plain
+from dynamodb_pipeline.formats.text import Text
 from dynamodb_pipeline.transfer.file_puts import DataFile
-from dynamodb_pipeline.transfer.file_reader import MAX_PLAIN_BYTES, FileReader, check_stored, dialect_of
+from dynamodb_pipeline.transfer.file_reader import FileReader, check_stored, dialect_of, text_of
 from dynamodb_pipeline.transfer.import_source import ImportSource, InputFile, data_names, load_source
 from dynamodb_pipeline.transfer.inspect_sample import redacted
 from dynamodb_pipeline.transfer.inspect_schema import SchemaTally
@@ -150,16 +150,16 @@ class _Look:
 
     def _opened(self) -> DataFile:
         file, facts = self._file, self._facts
-        stored = self._reader.store.get(file.uri, etag=file.etag)
+        stored = self._reader.store.fetch(file.uri, etag=file.etag)
         self._check(stored)
         facts.compression = codec_of(stored, name=file.uri).value
-        plain = open_plain(stored, name=file.uri, limit_bytes=MAX_PLAIN_BYTES)
+        plain = text_of(file, stored)
         facts.plain_bytes = len(plain)
         dialect = dialect_of(plain, name=file.uri)
         facts.dialect = dialect.value
         return DataFile(file, plain, dialect)
 
-    def _check(self, stored: bytes) -> None:
+    def _check(self, stored: Text) -> None:
         """Other bytes than the export's are a problem, but may still be looked at."""
         try:
             check_stored(self._file, stored)

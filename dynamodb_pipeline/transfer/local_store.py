@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.formats.text import Text
 from dynamodb_pipeline.transfer.object_store import (
     AlreadyExistsError,
     Body,
@@ -18,15 +19,25 @@ from dynamodb_pipeline.transfer.object_store import (
     ObjectStore,
 )
 from dynamodb_pipeline.transfer.s3_uri import is_s3
+from dynamodb_pipeline.transfer.spool import collected
+
+PIECE_BYTES = 1 << 20
 
 
 class LocalObjectStore:
     """Objects are files, addresses are paths as given; a file's ETag is its inode, size and time of change."""
 
     def get(self, uri: str, *, etag: str | None = None) -> bytes:
+        return b"".join(self._pieces(uri, etag))
+
+    def fetch(self, uri: str, *, etag: str | None = None) -> Text:
+        return collected(self._pieces(uri, etag))
+
+    def _pieces(self, uri: str, etag: str | None) -> Iterator[bytes]:
         path = Path(uri)
         try:
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                yield from iter(lambda: file.read(PIECE_BYTES), b"")
             found = _etag(path)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as err:
             msg = f"{uri} does not exist"
@@ -37,7 +48,6 @@ class LocalObjectStore:
         if etag is not None and found != etag:
             msg = f"{uri} was replaced since it was checked; start again"
             raise ObjectChangedError(msg)
-        return data
 
     def head(self, uri: str) -> ObjectInfo | None:
         path = Path(uri)
@@ -77,6 +87,9 @@ class AnyObjectStore:
 
     def get(self, uri: str, *, etag: str | None = None) -> bytes:
         return self._of(uri).get(uri, etag=etag)
+
+    def fetch(self, uri: str, *, etag: str | None = None) -> Text:
+        return self._of(uri).fetch(uri, etag=etag)
 
     def head(self, uri: str) -> ObjectInfo | None:
         return self._of(uri).head(uri)

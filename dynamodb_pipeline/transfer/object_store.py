@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import IO, Protocol, Union
 
 from dynamodb_pipeline.errors import IntegrityError, PipelineError
+from dynamodb_pipeline.formats.text import Text
 
 Body = Union[bytes, IO[bytes]]
 
@@ -43,6 +44,9 @@ class ObjectStore(Protocol):
 
     def get(self, uri: str, *, etag: str | None = None) -> bytes:
         """Return the object's bytes; ObjectMissingError, or ObjectChangedError when `etag` no longer matches."""
+
+    def fetch(self, uri: str, *, etag: str | None = None) -> Text:
+        """The same for data files: a large one is kept on local disk. Raises StoppedError when that is full."""
 
     def head(self, uri: str) -> ObjectInfo | None:
         """Return what is known of the object, None when there is none."""

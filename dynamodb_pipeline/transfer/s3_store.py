@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Callable, TypeVar
 
+from dynamodb_pipeline.formats.text import Text
 from dynamodb_pipeline.transfer.object_store import Body, ObjectInfo, ObjectMissingError
 from dynamodb_pipeline.transfer.retry import Pacing, RetryPolicy, call_with_retry
 from dynamodb_pipeline.transfer.s3_errors import AlteredOnTheWay, s3_errors
 from dynamodb_pipeline.transfer.s3_uri import S3Uri
+from dynamodb_pipeline.transfer.spool import collected
 from dynamodb_pipeline.transfer.wire_errors import ErrorKind
 
 T = TypeVar("T")
@@ -31,6 +33,7 @@ ATTEMPTS_MAX: Mapping[ErrorKind, int] = MappingProxyType(
 # One call is one piece of work, so its time and its time without progress are the same.
 S3_POLICY = RetryPolicy(base_s=0.1, cap_s=20.0, no_progress_s=600.0, total_s=600.0, attempts_max=ATTEMPTS_MAX)
 S3_PACING = Pacing(S3_POLICY)
+PIECE_BYTES = 1 << 20
 
 
 class S3ObjectStore:
@@ -60,7 +63,12 @@ class S3ObjectStore:
     def get(self, uri: str, *, etag: str | None = None) -> bytes:
         where = S3Uri.parse(uri)
         pinned = {"IfMatch": f'"{etag}"'} if etag else {}
-        return self._patiently(lambda: self._read(where, pinned))
+        return self._patiently(lambda: b"".join(self._read(where, pinned)))
+
+    def fetch(self, uri: str, *, etag: str | None = None) -> Text:
+        where = S3Uri.parse(uri)
+        pinned = {"IfMatch": f'"{etag}"'} if etag else {}
+        return self._patiently(lambda: collected(self._read(where, pinned)))
 
     def head(self, uri: str) -> ObjectInfo | None:
         where = S3Uri.parse(uri)
@@ -103,15 +111,17 @@ class S3ObjectStore:
     def _page(self, where: S3Uri, token: dict[str, str]) -> Any:
         return self._patiently(lambda: self._send("list_objects_v2", where, Prefix=where.key, **token))
 
-    def _read(self, where: S3Uri, pinned: dict[str, str]) -> bytes:
+    def _read(self, where: S3Uri, pinned: dict[str, str]) -> Iterator[bytes]:
         reply = self._send("get_object", where, Key=where.key, **pinned)
+        got = 0
         with s3_errors("get_object", where):
-            data = bytes(reply["Body"].read())
+            for piece in iter(lambda: reply["Body"].read(PIECE_BYTES), b""):
+                got += len(piece)
+                yield piece
         wanted = reply["ContentLength"]
-        if len(data) != wanted:
-            msg = f"S3 get_object {where}: got {len(data)} of {wanted} bytes"
+        if got != wanted:
+            msg = f"S3 get_object {where}: got {got} of {wanted} bytes"
             raise AlteredOnTheWay(msg)
-        return data
 
     def _send(self, operation: str, where: S3Uri, **arguments: Any) -> Any:
         with s3_errors(operation, where):

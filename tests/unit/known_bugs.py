@@ -100,15 +100,15 @@ BUGS = {
     "hash not compared": Bug(
         "57 % of flipped bits leave valid JSON: wrong data in the table",
         "transfer/file_reader.py",
-        "if file.sha256 is not None and hashlib.sha256(data).hexdigest() != file.sha256:",
+        "if file.sha256 is not None and sha256_hex(data) != file.sha256:",
         "if file.sha256 is not None and len(file.sha256) != 64:",
         ("transfer/test_file_reader.py::test_other_bytes_than_the_export_says_are_refused",),
     ),
     "object not pinned between check and read": Bug(
         "what is written is not what was checked",
         "transfer/file_reader.py",
-        "data = self.store.get(file.uri, etag=file.etag)",
-        "data = self.store.get(file.uri)",
+        "data = self.store.fetch(file.uri, etag=file.etag)",
+        "data = self.store.fetch(file.uri)",
         ("transfer/test_import_worker.py::test_an_object_that_changed_after_the_check_is_not_written",),
     ),
     "composite key taken for its hash key": Bug(

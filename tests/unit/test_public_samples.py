@@ -12,6 +12,7 @@ from dynamodb_pipeline.formats.attribute_values import canonical_number
 from dynamodb_pipeline.formats.dialects import Dialect, detect, read_items
 from dynamodb_pipeline.formats.foreign import FormatError
 from dynamodb_pipeline.formats.lines import open_plain
+from dynamodb_pipeline.formats.text import md5_base64
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "public-samples"
 CASES = sorted(SAMPLES.glob("*/case.json"))
@@ -124,4 +125,4 @@ def test_a_real_native_export_is_checked_by_counts_and_md5(sample):
     }
     assert len(found) == len(stored)
     for uri, file in found.items():
-        assert native_manifest.md5_base64(stored[uri]) == file.md5
+        assert md5_base64(stored[uri]) == file.md5

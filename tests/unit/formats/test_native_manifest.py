@@ -14,11 +14,11 @@ from dynamodb_pipeline.formats.lines import MAX_LINE_BYTES
 from dynamodb_pipeline.formats.native_manifest import (
     NativeFile,
     check_totals,
-    md5_base64,
     parse_files,
     parse_summary,
     resolve,
 )
+from dynamodb_pipeline.formats.text import md5_base64
 
 EXPORT = "AWSDynamoDB/01234567890123-a1b2c3d4"
 # The developer guide's example of the summary ("DynamoDB table export output format"), ids shortened.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 
+from dynamodb_pipeline.formats.text import Text
 from dynamodb_pipeline.transfer.import_source import InputFile
 from dynamodb_pipeline.transfer.object_store import (
     AlreadyExistsError,
@@ -13,6 +14,7 @@ from dynamodb_pipeline.transfer.object_store import (
     ObjectInfo,
     ObjectMissingError,
 )
+from dynamodb_pipeline.transfer.spool import collected
 
 
 class MemoryStore:
@@ -27,6 +29,9 @@ class MemoryStore:
         if etag is not None and etag != _etag(self.objects[uri]):
             raise ObjectChangedError(f"{uri} was replaced since it was checked")
         return self.objects[uri]
+
+    def fetch(self, uri: str, *, etag: str | None = None) -> Text:
+        return collected([self.get(uri, etag=etag)])
 
     def head(self, uri: str) -> ObjectInfo | None:
         data = self.objects.get(uri)

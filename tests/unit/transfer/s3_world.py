@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -96,7 +97,7 @@ def lost(error: Exception) -> _Lost:
 
 class _Stream:
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        self._data = io.BytesIO(data)
 
-    def read(self) -> bytes:
-        return self._data
+    def read(self, size: int) -> bytes:
+        return self._data.read(size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from botocore.exceptions import ResponseStreamingError
 from botocore.parsers import ResponseParserError
@@ -21,11 +23,13 @@ class Body:
 
     def __init__(self, outcome: bytes | Exception) -> None:
         self.outcome = outcome
+        self.data = io.BytesIO(outcome if isinstance(outcome, bytes) else b"con")
 
-    def read(self) -> bytes:
-        if isinstance(self.outcome, Exception):
+    def read(self, size: int) -> bytes:
+        piece = self.data.read(min(size, 3))
+        if not piece and isinstance(self.outcome, Exception):
             raise self.outcome
-        return self.outcome
+        return piece
 
 
 class Client:
@@ -49,9 +53,10 @@ def broken() -> Exception:
     return ResponseStreamingError(error="connection reset")
 
 
+@pytest.mark.parametrize("how", [S3ObjectStore.get, S3ObjectStore.fetch])
 @pytest.mark.parametrize("first", [broken(), b"cont", b""], ids=["reset", "short", "empty"])
-def test_broken_body_is_read_again(first):
-    assert store_of(Client(first, WHOLE)).get("s3://bucket/key") == WHOLE
+def test_broken_body_is_read_again(first, how):
+    assert how(store_of(Client(first, WHOLE)), "s3://bucket/key") == WHOLE
 
 
 def test_body_that_stays_short_stops_the_run():
