@@ -15,7 +15,8 @@ from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError, UsageError
 from dynamodb_pipeline.formats.entry_location import Resolved, check_entry_url, resolve, s3_scheme
-from dynamodb_pipeline.formats.json_text import JsonTextError, integer, parse_json
+from dynamodb_pipeline.formats.json_text import integer
+from dynamodb_pipeline.formats.manifest_json import manifest_object
 
 __all__ = ["VERSION", "Manifest", "ManifestEntry", "Resolved", "parse", "render", "resolve"]
 
@@ -78,7 +79,7 @@ def parse(data: bytes, *, where: str) -> Manifest:
         IntegrityError: truncated, no JSON, another version, a member of the wrong type, unknown or twice,
             the same file twice, or an address no data file can have.
     """
-    members = _json_object(data, where)
+    members = manifest_object(data, where=f"manifest {where}")
     _check_header(members, where)
     entries = members.get("entries")
     if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
@@ -109,17 +110,6 @@ def _percent(character: re.Match[str]) -> str:
 
 def _reversed_name(address: str) -> bytes:
     return address.rpartition("/")[2][::-1].encode("utf-8", "surrogatepass")
-
-
-def _json_object(data: bytes, where: str) -> dict[str, Any]:
-    try:
-        members = parse_json(data)
-    except JsonTextError as err:
-        msg = f"manifest {where} is not complete JSON ({err}); the export is damaged or not finished"
-        raise IntegrityError(msg) from err
-    if not isinstance(members, dict):
-        raise IntegrityError(_wrong(where, "the whole", "a JSON object"))
-    return members
 
 
 def _check_header(members: dict[str, Any], where: str) -> None:

@@ -19,8 +19,9 @@ from typing import Any
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.entry_location import check_entry_url
 from dynamodb_pipeline.formats.foreign import FormatError
-from dynamodb_pipeline.formats.json_text import JsonTextError, integer, parse_json
+from dynamodb_pipeline.formats.json_text import integer
 from dynamodb_pipeline.formats.lines import LineError, iter_lines
+from dynamodb_pipeline.formats.manifest_json import manifest_object
 
 SUMMARY_NAME = "manifest-summary.json"
 FILES_NAME = "manifest-files.json"
@@ -64,7 +65,7 @@ def parse_summary(data: bytes, *, where: str) -> NativeSummary:
         FormatError: an incremental export, or Amazon Ion output.
         IntegrityError: no JSON, or a member that is needed is missing or of the wrong type.
     """
-    members = _object(data, where)
+    members = manifest_object(data, where=where)
     _refuse_other_exports(members, where)
     return NativeSummary(
         table_arn=_text_or_none(members, "tableArn", where),
@@ -100,6 +101,23 @@ def check_totals(summary: NativeSummary, files: Iterable[NativeFile], *, where: 
         raise IntegrityError(msg)
 
 
+def check_md5(data: bytes, stated: bytes, *, where: str) -> None:
+    """
+    Raise IntegrityError unless `stated`, the object that lies beside a manifest (`md5_name`), is the MD5 of `data`.
+
+    DynamoDB writes it as base64; hex digits, which other tools write into such files, are taken too.
+    """
+    text = stated.decode("ascii", "replace").strip()
+    if text not in (md5_base64(data), _md5(data).hex()):
+        msg = f"{where} is damaged: its MD5 is not the one in {md5_name(where.rpartition('/')[2])}"
+        raise IntegrityError(msg)
+
+
+def md5_name(manifest_name: str) -> str:
+    """`manifest-files.json` -> `manifest-files.md5`."""
+    return manifest_name.removesuffix(".json") + ".md5"
+
+
 def resolve(data_file_key: str, *, folder: str) -> str:
     """
     Where a data file lies now, given the folder where the manifests lie now.
@@ -113,7 +131,11 @@ def resolve(data_file_key: str, *, folder: str) -> str:
 
 def md5_base64(data: bytes) -> str:
     """The MD5 of a stored object, spelled as `NativeFile.md5`."""
-    return b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+    return b64encode(_md5(data)).decode()
+
+
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
 
 
 def _refuse_other_exports(members: dict[str, Any], where: str) -> None:
@@ -127,7 +149,7 @@ def _refuse_other_exports(members: dict[str, Any], where: str) -> None:
 
 
 def _file(line: bytes, where: str) -> NativeFile:
-    members = _object(line, where)
+    members = manifest_object(line, where=where)
     file = NativeFile(
         data_file_key=_text(members, "dataFileS3Key", where),
         item_count=_count(members, "itemCount", where),
@@ -141,17 +163,6 @@ def _file(line: bytes, where: str) -> NativeFile:
     except ValueError as err:
         raise IntegrityError(_wrong(where, "dataFileS3Key", "the key of a file")) from err
     return file
-
-
-def _object(data: bytes, where: str) -> dict[str, Any]:
-    try:
-        members = parse_json(data)
-    except JsonTextError as err:
-        msg = f"{where} is not complete JSON ({err}); the export is damaged or not finished"
-        raise IntegrityError(msg) from err
-    if not isinstance(members, dict):
-        raise IntegrityError(_wrong(where, "the whole", "a JSON object"))
-    return members
 
 
 def _text(members: dict[str, Any], field: str, where: str) -> str:

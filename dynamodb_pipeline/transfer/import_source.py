@@ -212,14 +212,23 @@ def _with_record(found: list[ObjectInfo], record: ExportRecord, folder: str) -> 
 
 def _from_native(store: ObjectStore, folder: str, data: bytes) -> ImportSource:
     where, files_uri = join(folder, NATIVE_SUMMARY), join(folder, native.FILES_NAME)
+    listing, files_data = {o.uri: o for o in store.list(folder)}, store.get(files_uri)
+    _check_sidecars(store, listing, {where: data, files_uri: files_data})
     summary = native.parse_summary(data, where=where)
-    listed = native.parse_files(store.get(files_uri), where=files_uri)
+    listed = native.parse_files(files_data, where=files_uri)
     native.check_totals(summary, listed, where=where)
-    listing = {o.uri: o for o in store.list(folder)}
     uris = [native.resolve(f.data_file_key, folder=folder) for f in listed]
     _refuse_missing(files_uri, [uri for uri in uris if uri not in listing])
     files = tuple(_native_file(f, listing[uri]) for f, uri in zip(listed, uris))
     return ImportSource(folder, "native", files, None, (), _orphans(listing.values(), {f.uri for f in files}))
+
+
+def _check_sidecars(store: ObjectStore, listing: Mapping[str, ObjectInfo], manifests: Mapping[str, bytes]) -> None:
+    """Compare native manifests with the MD5s that lie beside them; old copies of exports may lack those."""
+    for uri, data in manifests.items():
+        md5_uri = native.md5_name(uri)
+        if md5_uri in listing:
+            native.check_md5(data, store.get(md5_uri), where=uri)
 
 
 def _native_file(listed: native.NativeFile, info: ObjectInfo) -> InputFile:

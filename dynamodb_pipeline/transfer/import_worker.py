@@ -164,20 +164,30 @@ class FileWriter:
         return opened
 
     def _write(self, current: _OpenFile, request: list[Put]) -> None:
-        if self._plan.skip_existing:
-            put = sum(self._writer.put_new(p) for p in request)
-            current.skipped += len(request) - put
-        else:
-            put = self._put(current, request)
+        put = self._put(current, request)
+        current.skipped += len(request) - put
         current.written += put
         self._grants.progress(items=put, bytes=sum(len(p.body) for p in request))
 
     def _put(self, current: _OpenFile, request: list[Put]) -> int:
+        """Write a request; how many of its items were put, and not skipped."""
+        if self._plan.skip_existing:
+            return sum(self._put_new(current, put) for put in request)
         try:
             self._writer.put(request)
         except Rejected as err:
             raise self._explained(current.data, err) from err
         return len(request)
+
+    def _put_new(self, current: _OpenFile, put: Put) -> bool:
+        try:
+            return self._writer.put_new(put)
+        except Rejected as err:
+            explained = self._explained(current.data, err)
+            if explained is not err:
+                raise explained from err
+            msg = f"{current.data.file.uri}: line {put.line}: {err}"
+            raise IntegrityError(msg) from err
 
     def _explained(self, data: DataFile, err: Rejected) -> Exception:
         """The item that DynamoDB refused, found by a full parse where the fast path left that out."""

@@ -96,6 +96,11 @@ def test_parse_gives_every_rendered_file(files):
     assert json.loads(data)["entries"] == [{"url": entry.url, "mandatory": True} for entry in manifest.entries]
 
 
+def test_parse_takes_a_manifest_that_went_through_an_editor():
+    data = render(["s3://b/x"]).replace(b"\n", b"\r\n") + b"\r\n"
+    assert parse(b"\xef\xbb\xbf" + data, where="m") == parse(render(["s3://b/x"]), where="m")
+
+
 def test_parse_refuses_every_truncation():
     for length in range(len(TWO_FILES)):
         with pytest.raises(IntegrityError):

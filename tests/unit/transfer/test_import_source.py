@@ -138,6 +138,18 @@ def test_a_native_export_tells_md5_and_counts() -> None:
     assert file.md5 == b64encode(hashlib.md5(DATA, usedforsecurity=False).digest()).decode()
 
 
+@pytest.mark.parametrize("name", ["manifest-summary", "manifest-files"])
+def test_a_native_manifest_must_have_the_md5_that_lies_beside_it(name: str) -> None:
+    store = native()
+    digest = hashlib.md5(store.objects[f"{FOLDER}/{name}.json"], usedforsecurity=False)
+    for stated in (b64encode(digest.digest()), b64encode(digest.digest()) + b"\n", digest.hexdigest().encode()):
+        store.objects[f"{FOLDER}/{name}.md5"] = stated
+        assert len(load_source(store, FOLDER).files) == 1
+    store.objects[f"{FOLDER}/{name}.json"] += b" "
+    with pytest.raises(IntegrityError, match=rf"{name}\.json is damaged: its MD5 is not the one in {name}\.md5"):
+        load_source(store, FOLDER)
+
+
 def test_a_native_export_whose_counts_do_not_add_up_is_refused() -> None:
     with pytest.raises(IntegrityError, match="says 4 items"):
         load_source(native(itemCount=4), FOLDER)

@@ -41,6 +41,8 @@ class FakeWriter:
 
     def put_new(self, put: Put) -> bool:
         key = json.loads(put.body)["id"]["S"]
+        if key in self._refused:
+            raise Rejected("One or more parameter values were invalid", code="ValidationException")
         if key in self._existing:
             return False
         self.requests.append([key])
@@ -150,6 +152,12 @@ def test_a_refusal_of_dynamodb_names_the_item_that_the_fast_path_did_not_look_at
     work = FakeWork([unit(store.file("s3://b/a", data, **known))])
     with pytest.raises(IntegrityError, match=r"s3://b/a: line 2 \(byte 31\): n: "):
         run(store, work, FakeWriter(refused=["b"]), fast=True)
+
+
+def test_a_refused_item_is_named_by_its_line_when_items_are_put_one_by_one(store: MemoryStore) -> None:
+    work = FakeWork([unit(store.file("s3://b/a", lines("ab")))])
+    with pytest.raises(IntegrityError, match=r"s3://b/a: line 2: One or more parameter values"):
+        run(store, work, FakeWriter(refused=["b"]), skip_existing=True)
 
 
 def test_a_refusal_that_nothing_explains_stays_as_it_is(store: MemoryStore) -> None:
