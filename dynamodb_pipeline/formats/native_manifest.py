@@ -9,9 +9,8 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Ou
 
 from __future__ import annotations
 
-import hashlib
 import re
-from base64 import b64encode
+from base64 import b64decode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from dynamodb_pipeline.formats.foreign import FormatError
 from dynamodb_pipeline.formats.json_text import integer
 from dynamodb_pipeline.formats.lines import LineError, iter_lines
 from dynamodb_pipeline.formats.manifest_json import manifest_object
+from dynamodb_pipeline.formats.text import md5_base64
 
 SUMMARY_NAME = "manifest-summary.json"
 FILES_NAME = "manifest-files.json"
@@ -108,7 +108,7 @@ def check_md5(data: bytes, stated: bytes, *, where: str) -> None:
     DynamoDB writes it as base64; hex digits, which other tools write into such files, are taken too.
     """
     text = stated.decode("ascii", "replace").strip()
-    if text not in (md5_base64(data), _md5(data).hex()):
+    if text not in (md5_base64(data), b64decode(md5_base64(data)).hex()):
         msg = f"{where} is damaged: its MD5 is not the one in {md5_name(where.rpartition('/')[2])}"
         raise IntegrityError(msg)
 
@@ -127,15 +127,6 @@ def resolve(data_file_key: str, *, folder: str) -> str:
     """
     below = _EXPORT_FOLDER.sub("", data_file_key)
     return f"{folder.rstrip('/')}/{below if below != data_file_key else 'data/' + data_file_key.rpartition('/')[2]}"
-
-
-def md5_base64(data: bytes) -> str:
-    """The MD5 of a stored object, spelled as `NativeFile.md5`."""
-    return b64encode(_md5(data)).decode()
-
-
-def _md5(data: bytes) -> bytes:
-    return hashlib.md5(data, usedforsecurity=False).digest()
 
 
 def _refuse_other_exports(members: dict[str, Any], where: str) -> None:
