@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,12 @@ BAD = b'{"id":{"s":"z"},"n":{"x":"secret"}}\n'
 def look(files: dict[str, bytes], *, path: str = FOLDER, **options: Any) -> dict[str, Any]:
     store = MemoryStore({f"{FOLDER}/{name}": data for name, data in files.items()})
     return inspection_facts(inspect_path(store, path, InspectOptions(**options), progress=lambda _: None))
+
+
+def test_every_member_of_the_result_is_documented() -> None:
+    section = (Path(__file__).parents[3] / "docs/formats.md").read_text("utf-8").partition("## 12. ")[2]
+    documented = set(re.findall(r"`([a-z_]+)`", section.partition("## 13. ")[0]))
+    assert look({"a": BAD, "manifest": manifest("a")}).keys() - documented == set()
 
 
 def tally(*items: dict[str, Any], **options: int) -> SchemaTally:

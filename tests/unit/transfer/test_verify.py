@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from dynamodb_pipeline.formats.digest import BucketDigest, bucket_of
 from dynamodb_pipeline.formats.key_schema import KeySchema
 from dynamodb_pipeline.transfer.coordinator_messages import LINE_BYTES_MAX
 from dynamodb_pipeline.transfer.file_reader import FileReader
+from dynamodb_pipeline.transfer.import_source import ImportSource
 from dynamodb_pipeline.transfer.key_rows import key_rows
 from dynamodb_pipeline.transfer.key_spill import PLACE
 from dynamodb_pipeline.transfer.scan_reply import ScanPage
@@ -30,7 +34,7 @@ from dynamodb_pipeline.transfer.verify_differences import (
     send_rows,
 )
 from dynamodb_pipeline.transfer.verify_files import PROBLEMS_OF_A_FILE, FileFindings, verify_file
-from dynamodb_pipeline.transfer.verify_result import difference_facts, difference_text
+from dynamodb_pipeline.transfer.verify_result import NO_DIFFERENCES, difference_facts, difference_text, export_facts
 from dynamodb_pipeline.transfer.verify_table import PAGES_OF_A_UNIT, DigestSink, page_items, second_look
 from tests.unit.transfer.fake_work import FakeWork, unit
 from tests.unit.transfer.item_lines import KEYS, key_of, line, lines, put_body
@@ -228,3 +232,12 @@ def test_the_message_counts_and_names_one_key() -> None:
 def test_a_difference_that_is_gone_at_the_second_look_is_still_a_doubt() -> None:
     text = text_of({"a": 1}, {"a": 1})
     assert "a second look found no difference; the table is being written to, verify again" in text
+
+
+def test_every_member_of_the_result_is_documented() -> None:
+    section = (Path(__file__).parents[3] / "docs/formats.md").read_text("utf-8").partition("## 13. ")[2]
+    job: Any = SimpleNamespace(
+        source=ImportSource("s3://b", "folder", ()), keys=KEYS, settings=SimpleNamespace(limit=5)
+    )
+    members = export_facts(job, FileFindings()).keys() | NO_DIFFERENCES.keys()
+    assert members - set(re.findall(r"`([a-z_]+)`", section)) == set()
