@@ -9,6 +9,7 @@ import pytest
 
 from dynamodb_pipeline.aws_clients import AwsSettings
 from dynamodb_pipeline.transfer.progress import Counts, Goal, progress_line
+from dynamodb_pipeline.transfer.lifetime import RunLifetime
 from dynamodb_pipeline.transfer.rated_run import NOTHING_CONSUMED, Consumed, Rated
 from dynamodb_pipeline.transfer.scan_size import MAX_SEGMENTS, segment_count, worker_count
 from dynamodb_pipeline.transfer.wire_operations import ScanRequest
@@ -63,9 +64,9 @@ def test_what_was_consumed_adds_up() -> None:
     assert NOTHING_CONSUMED.plus(first) == first
 
 
-def test_the_drivers_clients_do_not_travel() -> None:
+def test_the_drivers_clients_and_its_stop_flag_do_not_travel() -> None:
     shared = object()
-    context = WorkerContext(AwsSettings("eu-west-1"), (("SSEKMSKeyId", "k"),), shared)
+    context = WorkerContext(AwsSettings("eu-west-1"), (("SSEKMSKeyId", "k"),), shared, RunLifetime().sleep)
     assert context.clients() is shared
     elsewhere = pickle.loads(pickle.dumps(context))
-    assert (elsewhere, elsewhere.shared) == (context, None)
+    assert (elsewhere, elsewhere.shared, elsewhere.sleep) == (context, None, None)
