@@ -8,8 +8,8 @@ import pickle
 import pytest
 
 from dynamodb_pipeline.aws_clients import AwsSettings
-from dynamodb_pipeline.transfer.progress import Counts, Goal, progress_line
 from dynamodb_pipeline.transfer.lifetime import RunLifetime
+from dynamodb_pipeline.transfer.progress import Counts, Goal, progress_line
 from dynamodb_pipeline.transfer.rated_run import NOTHING_CONSUMED, Consumed, Rated
 from dynamodb_pipeline.transfer.scan_size import MAX_SEGMENTS, segment_count, worker_count
 from dynamodb_pipeline.transfer.wire_operations import ScanRequest
