@@ -22,7 +22,7 @@ from benchmarks.spark_memory import spark_memory_rows
 SECTIONS = ("cpu", "rates", "growth", "memory")
 FULL_ITEMS, QUICK_ITEMS = 300_000, 20_000
 FULL_ROUNDS, QUICK_ROUNDS = 5, 1
-MEMORY, QUICK_MEMORY = (10_000, 200_000), (2_000, 20_000)
+MEMORY, QUICK_MEMORY = (10_000, 300_000, 1_000_000), (2_000, 20_000)
 GROWTH, QUICK_GROWTH = (30_000, 100_000, 300_000, 1_000_000), (20_000, 100_000)
 
 

@@ -1,5 +1,8 @@
 """
 Does a job on Spark need more memory for a larger table? Peaks of the largest Python process and of the JVM.
+
+The rate does not bind here, so the connector fills its buffer, 600 pages of 200 KB a task as Java objects: between two
+tables that both fill it nothing may grow; a small table shows what a job at its rate needs.
 """
 
 from __future__ import annotations

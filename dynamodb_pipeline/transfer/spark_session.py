@@ -26,6 +26,9 @@ LOCAL_CONF = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",
 }
+# Heap of a local run: Spark's own, and of each task the 600 pages of 200 KB that the connector holds when its reader is
+# slower than the table (PSCAN_MULTIPLEXER_CAPACITY; as Java objects they take four times the room of their text).
+LOCAL_HEAP_MB, LOCAL_HEAP_MB_PER_TASK = 512, 640
 CLUSTER_JAR = "/usr/share/aws/emr/ddb/lib/emr-ddb-hadoop.jar"
 
 
@@ -50,6 +53,7 @@ def start_session(app_name: str, *, jar: str | None = None, local: bool = False,
     if local:
         builder = builder.master(f"local[{tasks or '*'}]")
         conf.update(LOCAL_CONF)
+        conf["spark.driver.memory"] = f"{LOCAL_HEAP_MB + LOCAL_HEAP_MB_PER_TASK * (tasks or os.cpu_count() or 1)}m"
         if jar:
             conf["spark.jars"] = jar
     for key, value in conf.items():
