@@ -20,7 +20,7 @@ __all__ = ["MAX_LINE_BYTES", "Block", "LineError", "PlainLines", "blocks", "iter
 # text is 141 characters, `{"n":"0.` + 129 zeros + `1"},`. 409,600 / 3 * 141 = 19.3 million, so 20 MiB holds
 # every item. (A string of control characters grows 6 times, a list of empty strings or of nulls 9 times.)
 MAX_LINE_BYTES = 20 * 1024 * 1024
-BLOCK_BYTES = 1 << 18  # of items parsed at once; beyond it they leave the processor's cache
+BLOCK_BYTES = 1 << 17  # of items parsed at once; beyond it they leave the processor's cache
 BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r"
 

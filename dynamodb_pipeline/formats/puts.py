@@ -45,7 +45,7 @@ def checked_puts(
     """
     The puts of a block of lines, one for each, every rule of `check_item` kept.
 
-    None when a line breaks a rule, is empty, or is not as `dialect`'s usual writer writes it. A block of some 200 KB
+    None when a line breaks a rule, is empty, or is not as `dialect`'s usual writer writes it. A block of some 100 KB
     is best: it is parsed as a whole, and declined as a whole.
 
     The connector's tags are renamed on bytes first, so there is one parse, no conversion and no encoding. The parse of
