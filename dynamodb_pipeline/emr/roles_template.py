@@ -98,7 +98,7 @@ def _launcher_policy(scope: PolicyScope) -> dict[str, Any]:
     return {
         "Type": "AWS::IAM::ManagedPolicy",
         "Properties": {
-            "ManagedPolicyName": "dynamodb-pipeline-launcher",
+            "ManagedPolicyName": "dynamodb-pipeline-launcher-${AWS::Region}",
             "Description": "Launch and watch dynamodb-pipeline runs; attach it to people and CI",
             "PolicyDocument": launcher_policy(scope),
         },
