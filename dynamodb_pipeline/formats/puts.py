@@ -10,7 +10,6 @@ means: go line by line, to know which line and why.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from operator import eq
 from typing import Any, Callable, NamedTuple
@@ -19,12 +18,11 @@ from dynamodb_pipeline.formats.attribute_values import check_item
 from dynamodb_pipeline.formats.dialect_lines import Dialect
 from dynamodb_pipeline.formats.item_error import ItemError
 from dynamodb_pipeline.formats.item_grammar import loud, quiet
-from dynamodb_pipeline.formats.json_text import parse_json
 from dynamodb_pipeline.formats.key_schema import IndexKeys, KeySchema
 from dynamodb_pipeline.formats.retag import connector_block_to_puts, upper_case_tags
 
 _WRAPPER = b'{"Item":'
-_SPACE_BEFORE_COLON = re.compile(rb'" +:')
+_UPPER_CASE_KEYS = (b'{"S":', b'{"N":', b'{"B":')
 
 
 class Put(NamedTuple):
@@ -50,7 +48,7 @@ def checked_puts(
 
     The connector's tags are renamed on bytes first, so there is one parse, no conversion and no encoding. The parse of
     the result proves the renaming: it must be an item of upper-case tags without an attribute `M` (which may have
-    been `m`), and no name may stand there twice.
+    been `m`), and account for every quote of the text (or a name stood there twice).
     """
     lines = _put_lines(block, dialect)
     if lines is None:
@@ -59,11 +57,10 @@ def checked_puts(
     try:
         items = _items(puts)
         facts = [check_item(item, keys=keys, index_keys=index_keys) for item in items]
-        for line, put, item in zip(lines, puts, items):
-            _refuse_repeated_names(line, put, member_count=_members_in_map(item))
+        string_counts = [_strings_in_map(item) for item in items]
     except (ValueError, RecursionError):
         return None
-    if len(items) != len(lines):
+    if string_counts != [line.count(b'"') / 2 for line in lines]:
         return None
     return [Put(json_text, fact.key, fact.size_bytes) for json_text, fact in zip(puts, facts)]
 
@@ -88,7 +85,8 @@ def _put_lines(block: bytes, dialect: Dialect) -> Sequence[bytes] | None:
 def _renamed(text: bytes) -> list[bytes] | None:
     """Lines with upper-case tags; None when one had no others: a line of DynamoDB's own JSON has no place here."""
     lines = upper_case_tags(text).splitlines()
-    return None if any(map(eq, lines, text.splitlines())) else lines
+    doubtful = any(tag in text for tag in _UPPER_CASE_KEYS)
+    return None if doubtful and any(map(eq, lines, text.splitlines())) else lines
 
 
 def _unwrapped(text: bytes) -> list[bytes] | None:
@@ -115,32 +113,26 @@ def _items(puts: Sequence[bytes]) -> list[Any]:
     return [item for (item,) in json.loads(b"[[" + b"],[".join(puts) + b"]]")] if puts else []
 
 
-def _refuse_repeated_names(line: bytes, put: bytes, *, member_count: int) -> None:
-    """
-    Raise JsonTextError when a name stands twice in the line's item, of which a parse has found `member_count`.
-
-    In quiet text `":` ends a name, or begins a string with a colon; only a space can keep a name from it. So equal
-    counts mean that no member was lost, and others that a strict parse has to tell.
-    """
-    if line.count(b'":') != member_count or (b'" ' in line and _SPACE_BEFORE_COLON.search(line)):
-        parse_json(put)
-
-
-def _members_in_map(members: Mapping[str, Any]) -> int:
-    """JSON members in the text of a valid item or map: names and tags."""
+def _strings_in_map(members: Mapping[str, Any]) -> int:
+    """JSON strings in the text of a valid item or map: names, tags and contents."""
     if "M" in members:
         reason = "an attribute with the name of a tag"
         raise ItemError(reason)
-    return len(members) + _members_in_values(members.values())
+    return len(members) + _strings_in_values(members.values())
 
 
-def _members_in_values(values: Iterable[Mapping[str, Any]]) -> int:
-    """JSON members in the text of valid values; only lists and maps have more than a tag."""
+def _strings_in_values(values: Iterable[Mapping[str, Any]]) -> int:
+    """JSON strings in the text of valid values: tags and contents. One loop, for it sees every value."""
     count = 0
     for value in values:
-        count += 1
-        if "M" in value:
-            count += _members_in_map(value["M"])
-        elif "L" in value:
-            count += _members_in_values(value["L"])
+        for tag, content in value.items():  # one
+            count += 1
+            if content.__class__ is str:
+                count += 1
+            elif content.__class__ is dict:
+                count += _strings_in_map(content)
+            elif tag == "L":
+                count += _strings_in_values(content)
+            elif content.__class__ is list:
+                count += len(content)
     return count
