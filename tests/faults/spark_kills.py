@@ -270,6 +270,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--kills", default="0..99", type=seeds_of)
     parser.add_argument("--state", type=Path, default=STATE)
     options = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the sandbox and the job end with this process
     known = results(options.state)
     left = [seed for seed in options.kills if not known.get(seed, {"ok": False})["ok"]]
     if left:
