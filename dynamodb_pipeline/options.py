@@ -133,20 +133,7 @@ def add_import(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="folder of an export, or a parent of exactly one finished export",
     )
-    parser.add_argument(
-        "--latest", action="store_true", help="of several finished exports below --input take the newest"
-    )
-    parser.add_argument(
-        "--without-manifest", action="store_true", help="read every data file of a folder that has no manifest"
-    )
-    parser.add_argument(
-        "--allow-bucket",
-        metavar="BUCKET",
-        action="append",
-        default=[],
-        dest="allow_buckets",
-        help="a manifest may name files in this other bucket",
-    )
+    _add_source(parser, folder="--input")
     parser.add_argument(
         "--set-aside", metavar="S3_FOLDER", help="put bad items there and go on (default: stop at the first)"
     )
@@ -184,13 +171,23 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
     """Options of the verify job."""
     parser.add_argument("export", metavar="EXPORT", help="folder of a finished export")
     parser.add_argument("--table", metavar="TABLE", help="also compare with this table, item by item")
+    _add_source(parser, folder="EXPORT")
+    parser.add_argument("--limit", metavar="N", type=int, default=20, help="differing keys to list (default 20)")
     parser.add_argument(
-        "--latest", action="store_true", help="of several finished exports below EXPORT take the newest"
+        "--consistent-read", action="store_true", help="read the table with strong consistency, at twice the units"
+    )
+    add_rate(parser, absolute="--read-units", what="read")
+    add_common(parser)
+
+
+def _add_source(parser: argparse.ArgumentParser, *, folder: str) -> None:
+    """Which files are read; `folder` is what the help calls the place they lie in."""
+    parser.add_argument(
+        "--latest", action="store_true", help=f"of several finished exports below {folder} take the newest"
     )
     parser.add_argument(
         "--without-manifest", action="store_true", help="read every data file of a folder that has no manifest"
     )
-    parser.add_argument("--limit", metavar="N", type=int, default=20, help="differing keys to list (default 20)")
     parser.add_argument(
         "--allow-bucket",
         metavar="BUCKET",
@@ -199,8 +196,3 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
         dest="allow_buckets",
         help="a manifest may name files in this other bucket",
     )
-    parser.add_argument(
-        "--consistent-read", action="store_true", help="read the table with strong consistency, at twice the units"
-    )
-    add_rate(parser, absolute="--read-units", what="read")
-    add_common(parser)

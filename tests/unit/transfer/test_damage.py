@@ -10,11 +10,12 @@ from hashlib import sha256
 import pytest
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
-from dynamodb_pipeline.formats.export_record import ExportRecord, FileRecord
+from dynamodb_pipeline.formats.export_record import FileRecord
 from dynamodb_pipeline.transfer.file_reader import FileReader
 from dynamodb_pipeline.transfer.import_source import load_source
 from dynamodb_pipeline.transfer.item_judge import BadLine
-from tests.unit.transfer.item_lines import KEYS, lines
+from tests.unit.transfer.export_records import export_record
+from tests.unit.transfer.item_lines import lines
 from tests.unit.transfer.memory_store import MemoryStore
 from tests.unit.transfer.test_import_source import FOLDER, manifest
 
@@ -28,24 +29,8 @@ def export(files: dict[str, bytes]) -> dict[str, bytes]:
         for name, data in files.items()
         for plain in [gzip.decompress(data)]
     )
-    record = ExportRecord(
-        tool_version="1",
-        connector_version=None,
-        run_id="run-1",
-        table_name="orders",
-        table_arn="arn:aws:dynamodb:eu-west-1:123456789012:table/orders",
-        table_id="id",
-        region="eu-west-1",
-        key_schema=KEYS,
-        reader="direct",
-        scan_started="2026-11-23T03:00:00Z",
-        scan_ended="2026-11-23T03:00:01Z",
-        consistency="eventual",
-        compression="gzip",
-        null_tag="nULL",
-        files=records,
-    )
-    everything = {**files, "manifest": manifest(*files), "_export.json": record.to_bytes()}
+    record = export_record(*records, compression="gzip")
+    everything = {**files, "manifest": manifest(*files), "_export.json": record}
     return {f"{FOLDER}/{name}": data for name, data in everything.items()}
 
 

@@ -8,12 +8,13 @@ import json
 
 import pytest
 
-from dynamodb_pipeline.formats.export_record import ExportRecord, FileRecord
+from dynamodb_pipeline.formats.export_record import FileRecord
 from dynamodb_pipeline.job_settings import ImportSettings
 from dynamodb_pipeline.option_checks import import_settings
 from dynamodb_pipeline.options import Parser, add_import
 from dynamodb_pipeline.transfer.import_size import SAMPLE_BYTES, import_size
-from tests.unit.transfer.item_lines import KEYS, lines
+from tests.unit.transfer.export_records import export_record
+from tests.unit.transfer.item_lines import lines
 from tests.unit.transfer.memory_store import MemoryStore
 
 FOLDER = "s3://b/exports/2026-11-23-03-00-00"
@@ -32,32 +33,12 @@ def export(**files: bytes) -> MemoryStore:
     return MemoryStore({f"{FOLDER}/manifest": manifest, **{f"{FOLDER}/{n}": data for n, data in files.items()}})
 
 
-def recorded(*, files: tuple[FileRecord, ...]) -> bytes:
-    return ExportRecord(
-        tool_version="1",
-        connector_version=None,
-        run_id="run-1",
-        table_name="Forum",
-        table_arn="arn:aws:dynamodb:eu-west-1:123456789012:table/Forum",
-        table_id="id",
-        region="eu-west-1",
-        key_schema=KEYS,
-        reader="direct",
-        scan_started="2026-11-23T03:00:00Z",
-        scan_ended="2026-11-23T03:00:01Z",
-        consistency="eventual",
-        compression="gzip",
-        null_tag="nULL",
-        files=files,
-    ).to_bytes()
-
-
 def test_an_export_of_ours_knows_its_items_and_its_text_before_compression() -> None:
     plain = lines("abcdefgh" * 50)
     stored = gzip.compress(plain)
     store = export(**{"x.gz": stored})
     record = FileRecord("x.gz", len(stored), len(plain), 400, hashlib.sha256(stored).hexdigest())
-    store.objects[f"{FOLDER}/_export.json"] = recorded(files=(record,))
+    store.objects[f"{FOLDER}/_export.json"] = export_record(record, compression="gzip")
     found = import_size(store, settings())
     assert (found.item_count, found.text_bytes, found.is_known) == (400, len(plain), True)
     assert "_export.json" in found.basis

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
-from dynamodb_pipeline.formats.export_record import ExportRecord, FileRecord
+from dynamodb_pipeline.formats.export_record import FileRecord
 from dynamodb_pipeline.transfer.import_source import NO_HASHES, load_source
+from tests.unit.transfer.export_records import export_record
 from tests.unit.transfer.item_lines import KEYS, lines
 from tests.unit.transfer.memory_store import MemoryStore
 
@@ -33,23 +34,7 @@ def backup(*names: str, **extra: bytes) -> MemoryStore:
 
 def record(*names: str) -> bytes:
     files = tuple(FileRecord(name, len(DATA), len(DATA), 3, hashlib.sha256(DATA).hexdigest()) for name in names)
-    return ExportRecord(
-        tool_version="1",
-        connector_version=None,
-        run_id="run-1",
-        table_name="orders",
-        table_arn="arn:aws:dynamodb:eu-west-1:123456789012:table/orders",
-        table_id="id",
-        region="eu-west-1",
-        key_schema=KEYS,
-        reader="direct",
-        scan_started="2026-11-23T03:00:00Z",
-        scan_ended="2026-11-23T03:00:01Z",
-        consistency="eventual",
-        compression="none",
-        null_tag="nULL",
-        files=files,
-    ).to_bytes()
+    return export_record(*files)
 
 
 def test_files_come_in_the_manifests_order_as_numbered_units() -> None:
