@@ -7,8 +7,9 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from typing import TypeVar
 
+from dynamodb_pipeline.durations import duration_s
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.job_settings import (
     CommonSettings,
@@ -28,9 +29,9 @@ from dynamodb_pipeline.transfer.run_folder import (
 from dynamodb_pipeline.transfer.run_record import check_run_id
 from dynamodb_pipeline.transfer.s3_uri import S3Uri, is_s3
 
+T = TypeVar("T")
+
 MAX_TASKS = 4096
-DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(s|m|h|d)?$")
-SECONDS_IN = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 ACCESS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")
 
 
@@ -40,7 +41,8 @@ class Problems:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def attempt(self, check: Callable[[], object]) -> object | None:
+    def attempt(self, check: Callable[[], T]) -> T | None:
+        """What the check returns, None when it finds a problem."""
         try:
             return check()
         except UsageError as err:
@@ -58,21 +60,6 @@ class Problems:
         """
         if self.texts:
             raise UsageError("\n".join(self.texts))
-
-
-def parse_duration(text: str, *, option: str) -> float:
-    """
-    Seconds of `90`, `90s`, `15m`, `12h` or `2d`.
-
-    Raises:
-        UsageError: another form, or zero.
-    """
-    match = DURATION.match(text.strip())
-    seconds = float(match[1]) * SECONDS_IN[match[2]] if match else 0.0
-    if seconds <= 0:
-        msg = f"{option} {text!r} is not a duration; write 90s, 15m, 12h or 2d"
-        raise UsageError(msg)
-    return seconds
 
 
 def parse_max_set_aside(text: str) -> tuple[int | None, float | None]:
@@ -111,7 +98,7 @@ def common_settings(args: argparse.Namespace, problems: Problems, *, outputs: Se
         problems.attempt(lambda: check_log_folder(args.logs, outputs=outputs))
     if args.run_id is not None:
         problems.attempt(lambda: check_run_id(args.run_id))
-    timeout = problems.attempt(lambda: parse_duration(args.timeout, option="--timeout"))
+    timeout = problems.attempt(lambda: duration_s(args.timeout, option="--timeout"))
     problems.require(
         args.tasks is None or 1 <= args.tasks <= MAX_TASKS, f"--tasks {args.tasks} must be 1 to {MAX_TASKS}"
     )
@@ -128,7 +115,7 @@ def common_settings(args: argparse.Namespace, problems: Problems, *, outputs: Se
         region=args.region,
         logs=args.logs.rstrip("/") if args.logs else None,
         run_id=args.run_id,
-        timeout_s=timeout if isinstance(timeout, float) else None,
+        timeout_s=timeout,
         tasks=args.tasks,
         bucket_owner=owner,
         attempts=args.attempts,
@@ -145,7 +132,7 @@ def rate_settings(args: argparse.Namespace, problems: Problems, *, option: str) 
         problems.attempt(lambda: parse_percent(text))
         return RateSettings(text, None)
     units = problems.attempt(lambda: _units(args.units, option=option))
-    return RateSettings(None, units if isinstance(units, float) else None)
+    return RateSettings(None, units)
 
 
 def _units(text: str, *, option: str) -> float:
@@ -190,7 +177,7 @@ def export_settings(args: argparse.Namespace) -> ExportSettings:
         null_tag=args.null_tag,
         consistent_read=args.consistent_read,
         segments=args.segments,
-        scheduled_time=moment if isinstance(moment, datetime) else None,
+        scheduled_time=moment,
         sse_kms_key_id=args.sse_kms_key_id,
     )
     problems.end()
@@ -227,14 +214,14 @@ def import_settings(args: argparse.Namespace) -> ImportSettings:
         without_manifest=args.without_manifest,
         allow_buckets=tuple(args.allow_buckets),
         set_aside=args.set_aside,
-        max_set_aside=limit if isinstance(limit, tuple) else (None, None),
+        max_set_aside=limit or (None, None),
         duplicates=args.duplicates,
         skip_existing=args.skip_existing,
         mirror=args.mirror,
-        max_deletions=deletions if isinstance(deletions, tuple) else (None, None),
+        max_deletions=deletions or (None, None),
         dry_run=args.dry_run,
         yes=args.yes,
-        scheduled_time=moment if isinstance(moment, datetime) else None,
+        scheduled_time=moment,
     )
     problems.end()
     return settings

@@ -23,6 +23,7 @@ VENDORED = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-da
 SERVICES = frozenset({"dynamodb", "s3", "sts", "sso", "sso-oidc"})
 NODE_PARTS = (
     "__init__.py",
+    "durations.py",
     "errors.py",
     "job_settings.py",
     "option_checks.py",

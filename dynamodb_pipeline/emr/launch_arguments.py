@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, TypeVar
 
+from dynamodb_pipeline.durations import duration_s
 from dynamodb_pipeline.emr.arguments import LAUNCHER_OPTIONS, SCHEDULE_OPTIONS
-from dynamodb_pipeline.emr.durations import duration_s
 from dynamodb_pipeline.emr.job_words import RunWords, export_jobs, single_job, without_options
 from dynamodb_pipeline.emr.launch_settings import ClusterSettings, LaunchSettings, Limits
 from dynamodb_pipeline.emr.prices import Prices, load_prices

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from dynamodb_pipeline.durations import duration_s
 from dynamodb_pipeline.emr.attention import Attention
 from dynamodb_pipeline.emr.clock import duration_text
 from dynamodb_pipeline.emr.cluster_state import fate_line
 from dynamodb_pipeline.emr.command_context import CommandResult
 from dynamodb_pipeline.emr.diagnosis import Diagnosis
-from dynamodb_pipeline.emr.durations import duration_s
 from dynamodb_pipeline.emr.launch_settings import Limits
 from dynamodb_pipeline.emr.lifecycle import Ending, Outcome, RunTarget
 from dynamodb_pipeline.emr.run_records import JobResult, worst

@@ -8,8 +8,9 @@ A block goes the quick way (puts.py) where that is certain to be right, and line
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Callable, TypeVar
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.attribute_values import write_units
@@ -21,6 +22,7 @@ from dynamodb_pipeline.transfer.batches import Put
 from dynamodb_pipeline.transfer.import_source import InputFile
 from dynamodb_pipeline.transfer.item_judge import BadLine, ItemJudge, ParsedItem
 
+T = TypeVar("T")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
@@ -63,10 +65,18 @@ class FilePuts:
         Raises:
             IntegrityError: a line longer than any item; another count of items than the export says, at the end.
         """
+        return self._counted(lambda block: self._quick(block) or self._parsed(block))
+
+    def items(self) -> Iterator[ParsedItem | BadLine]:
+        """Every line parsed and judged; raises as `judged`."""
+        return self._counted(self._parsed)
+
+    def _counted(self, read: Callable[[Block], Iterable[T]]) -> Iterator[T]:
+        """What is read of block after block, its number checked at the end."""
         count, self.regular = 0, True
         try:
             for block in blocks(self._data.plain):
-                for found in self._quick(block) or self._parsed(block):
+                for found in read(block):
                     count += 1
                     yield found
         except LineError as err:

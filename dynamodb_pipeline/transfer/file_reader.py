@@ -14,7 +14,7 @@ from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.compression import open_plain
 from dynamodb_pipeline.formats.dialects import Dialect, detect
 from dynamodb_pipeline.formats.key_schema import IndexKeys, KeySchema
-from dynamodb_pipeline.formats.lines import LineError, PlainLines, blocks
+from dynamodb_pipeline.formats.lines import LineError
 from dynamodb_pipeline.formats.text import Text, line_count, md5_base64, sha256_hex
 from dynamodb_pipeline.transfer.file_puts import DataFile, FilePuts, check_count
 from dynamodb_pipeline.transfer.import_source import InputFile
@@ -68,16 +68,7 @@ class FileReader:
 
     def items(self, data: DataFile) -> Iterator[ParsedItem | BadLine]:
         """Every line as a judged item or a bad line, for whoever needs items and not puts; raises as `FilePuts`."""
-        count, name = 0, data.file.uri
-        try:
-            for block in blocks(data.plain):
-                lines = PlainLines(block.text, name=name, block=block)
-                for found in self._judge.lines(lines, name=name, dialect=data.dialect):
-                    count += 1
-                    yield found
-        except LineError as err:
-            raise IntegrityError(str(err)) from err
-        check_count(data.file, count)
+        return self.puts(data).items()
 
     @property
     def _judge(self) -> ItemJudge:

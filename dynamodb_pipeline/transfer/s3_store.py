@@ -61,14 +61,10 @@ class S3ObjectStore:
         self._pacing = pacing
 
     def get(self, uri: str, *, etag: str | None = None) -> bytes:
-        where = S3Uri.parse(uri)
-        pinned = {"IfMatch": f'"{etag}"'} if etag else {}
-        return self._patiently(lambda: b"".join(self._read(where, pinned)))
+        return self._patiently(lambda: b"".join(self._pieces(uri, etag)))
 
     def fetch(self, uri: str, *, etag: str | None = None) -> Text:
-        where = S3Uri.parse(uri)
-        pinned = {"IfMatch": f'"{etag}"'} if etag else {}
-        return self._patiently(lambda: collected(self._read(where, pinned)))
+        return self._patiently(lambda: collected(self._pieces(uri, etag)))
 
     def head(self, uri: str) -> ObjectInfo | None:
         where = S3Uri.parse(uri)
@@ -111,7 +107,9 @@ class S3ObjectStore:
     def _page(self, where: S3Uri, token: dict[str, str]) -> Any:
         return self._patiently(lambda: self._send("list_objects_v2", where, Prefix=where.key, **token))
 
-    def _read(self, where: S3Uri, pinned: dict[str, str]) -> Iterator[bytes]:
+    def _pieces(self, uri: str, etag: str | None) -> Iterator[bytes]:
+        where = S3Uri.parse(uri)
+        pinned = {"IfMatch": f'"{etag}"'} if etag else {}
         reply = self._send("get_object", where, Key=where.key, **pinned)
         got = 0
         with s3_errors("get_object", where):

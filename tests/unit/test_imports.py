@@ -35,13 +35,14 @@ LAYERS: dict[str, set[str]] = {
     "formats": {"errors"},
     "runtime": {"errors"},
     "aws_clients": {"errors"},
+    "durations": {"errors"},
     "job_settings": set(),
     "transfer": {"errors", "formats", "runtime", "aws_clients", "job_settings"},
     "options": {"errors"},
     # the checks of what options name: addresses, percent, run id
-    "option_checks": {"errors", "job_settings", "options", "transfer"},
+    "option_checks": {"durations", "errors", "job_settings", "options", "transfer"},
     "job_main": {"errors", "job_settings", "option_checks", "options", "runtime", "transfer"},
-    "emr": {"errors", "formats", "runtime"},
+    "emr": {"durations", "errors", "formats", "runtime"},
     "report": {"errors", "emr"},  # its S3 addresses, error codes and durations
 }
 # The part of `transfer` that the options' checks may know: pure checks of texts.

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from dynamodb_pipeline.durations import duration_s
 from dynamodb_pipeline.emr.arguments import add_launcher_options, add_verb_parsers
 from dynamodb_pipeline.emr.document_arguments import policy_query, schedule_of
-from dynamodb_pipeline.emr.durations import duration_s
 from dynamodb_pipeline.emr.job_words import MAX_RUN_ID, table_run_id
 from dynamodb_pipeline.emr.launch_arguments import (
     RunStart,

@@ -12,7 +12,7 @@ SECONDS_IN = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 def duration_s(text: str, *, option: str) -> float:
     """
-    Seconds of a duration; a bare number is seconds, as in the jobs' own options.
+    Seconds of a duration; a bare number is seconds.
 
     Raises:
         UsageError: another form, or zero.
