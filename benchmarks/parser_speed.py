@@ -1,9 +1,10 @@
 """
 What the ways from bytes to bytes cost: CPU microseconds an item, and as a multiple of plain `json`.
 
-    python -m benchmarks.parser_speed [--items 4000] [--rounds 7]
+    python -m benchmarks.parser_speed [--items 4000] [--rounds 7] [--shapes one|many]
 
-Items are the replay server's, about 1 KB, 10 attributes of 7 types. The measure is `json.loads` and `json.dumps` of
+Items are the replay server's, about 1 KB, 10 attributes of 7 types; with `--shapes many` each leaves out attributes
+by chance, so that the ways by shape find none. The measure is `json.loads` and `json.dumps` of
 the same lines, so figures of different machines can be compared by their ratio. Rounds are interleaved and the
 lowest counts: other work on the machine can only add.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import time
 from collections.abc import Callable, Iterable
 
@@ -27,17 +29,29 @@ from dynamodb_pipeline.formats.tags import item_to_connector_line
 KEYS = KeySchema((KeyAttribute(KEY_NAME, "HASH", "S"),))
 ITEMS_PER_PAGE = 1000  # a Scan reply of 1 MiB
 ITEMS_PER_BLOCK = 100
+LEFT_OUT = {"one": 0.0, "many": 0.3}
 MEASURE = "json.loads + json.dumps of each line"
 
 Work = Callable[[], object]
 
 
 class Input:
-    """The same items in every form a measured way begins with."""
+    """
+    The same items in every form a measured way begins with.
 
-    def __init__(self, item_count: int) -> None:
-        self.items_json = [kilobyte_item(number).json for number in range(item_count)]
-        self.items = [json.loads(text) for text in self.items_json]
+    Args:
+        item_count: how many.
+        left_out: the chance of each attribute but the key not to be there.
+    """
+
+    def __init__(self, item_count: int, *, left_out: float = 0.0) -> None:
+        chance = random.Random(1)
+        whole = (json.loads(kilobyte_item(number).json) for number in range(item_count))
+        self.items = [
+            {name: value for name, value in item.items() if name == KEY_NAME or chance.random() >= left_out}
+            for item in whole
+        ]
+        self.items_json = [json.dumps(item, separators=(",", ":")).encode() for item in self.items]
         self.lines = [item_to_connector_line(item) for item in self.items]
         self.keys = [KEYS.key_of(item) for item in self.items]
         self.blocks = list(_joined(self.lines, ITEMS_PER_BLOCK, b""))
@@ -52,9 +66,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=4000)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--shapes", choices=list(LEFT_OUT), default="one")
     options = parser.parse_args()
-    best_s = lowest(ways(Input(options.items)), rounds=options.rounds)
-    print(f"{'us/item':>8} {'ratio':>6}  CPU, lowest of {options.rounds} rounds, {options.items} items of 1 KB")
+    data = Input(options.items, left_out=LEFT_OUT[options.shapes])
+    best_s = lowest(ways(data), rounds=options.rounds)
+    lines = f"{options.items} lines of {sum(map(len, data.lines)) / options.items:.0f} B"
+    print(f"{'us/item':>8} {'ratio':>6}  CPU, lowest of {options.rounds} rounds, {lines}")
     for name, seconds in best_s.items():
         print(f"{seconds / options.items * 1e6:8.2f} {seconds / best_s[MEASURE]:6.2f}  {name}")
 

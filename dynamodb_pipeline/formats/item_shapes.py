@@ -8,14 +8,16 @@ guessed: a shape is made of an item the grammar has matched, so whatever matches
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from dynamodb_pipeline.formats.item_grammar import STRING
+from dynamodb_pipeline.formats.item_grammar import STRING, loud
 
 MAX_SHAPES = 16  # of a table with more, the rest go by the grammar: compiling costs as much as a page saves
 
+_OWN_LEVEL = 2  # inside the item and inside a value
 _TOKEN = re.compile(rb'"[^"]*":?|\["[^"]*"(?:,"[^"]*")*\]|true|false|[{}\[\],]')
 
 
@@ -24,11 +26,20 @@ class Shape(NamedTuple):
     A pattern and what to make of its groups.
 
     Groups: the item's first bracket, its contents, an item of another shape, and what is no item. `template`
-    takes them all; the last two are empty when the first is not.
+    takes them all; the last two are empty when the first is not. `example` is an item of this shape, renamed.
     """
 
     pattern: re.Pattern[bytes]
     template: bytes
+    example: bytes
+
+
+class Content(NamedTuple):
+    """One of the contents of an item: the attribute whose whole value it is, its tag, its text in quiet JSON."""
+
+    attribute: str | None
+    tag: str
+    text: bytes
 
 
 class Shapes:
@@ -62,7 +73,22 @@ class Shapes:
 
     def _learn(self, source: bytes, item: bytes) -> Shape:
         pattern = re.compile(source + self._separator + b"|" + self._items.pattern)
-        return Shape(pattern, _template(self._rename(item)) + b"\n%b%b")
+        example = self._rename(item)
+        return Shape(pattern, _template(example) + b"\n%b%b", example)
+
+
+def contents(item: bytes) -> tuple[Content, ...]:
+    """The contents of an item of quiet text the grammar has matched, as the groups of its shape have them."""
+    found = []
+    level, attribute = 0, b""
+    tokens = _TOKEN.findall(item)
+    for before, token in zip(tokens, tokens[1:]):
+        level += {b"{": 1, b"[": 1, b"}": -1, b"]": -1}.get(before, 0)
+        if level == 1 and token.endswith(b":"):
+            attribute = token[:-1]
+        elif _is_content(token, before):
+            found.append(Content(_text(attribute) if level == _OWN_LEVEL else None, _text(before[:-1]), token))
+    return tuple(found)
 
 
 def _pattern(item: bytes) -> bytes:
@@ -89,3 +115,7 @@ def _is_content(token: bytes, before: bytes) -> bool:
     if token.endswith(b":") or len(token) == 1:
         return False
     return not (token == b"true" and before.startswith((b'"NULL', b'"nULL')))
+
+
+def _text(token: bytes) -> str:
+    return str(json.loads(loud(token)))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from dynamodb_pipeline.formats import item_grammar
 from dynamodb_pipeline.formats.item_shapes import Shape, Shapes
@@ -22,6 +23,14 @@ from dynamodb_pipeline.formats.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.formats.tags import CONNECTOR_TAGS, NULL_TAG_OPTIONS
 
 _ITEMS_START = b'"Items":['
+
+
+class Shaped(NamedTuple):
+    """Items as the groups of their shape, and the text that follows them."""
+
+    shape: Shape
+    rows: list[tuple[bytes, ...]]
+    rest: bytes
 
 
 class Retagger:
@@ -45,6 +54,7 @@ class Retagger:
             f'{{"{old}":{follow}'.encode(): f'{{"{new}":{follow}'.encode()
             for old, new in spellings.items()
             for follow in ('"', "[", "{", "t", "f")
+            if old != new
         }
         # Most tags are these two: replacing them at once leaves few to be renamed one by one.
         self._frequent = [token for token in self._renamed if token.upper() in (b'{"S":"', b'{"N":"')]
@@ -54,7 +64,14 @@ class Retagger:
         self._shapes_from_bytes = shapes_from_bytes
 
     def rename(self, text: bytes) -> bytes:
-        """`text` with every tag renamed; exact where it matches the grammar."""
+        """
+        `text` with every tag renamed; exact where it matches the grammar.
+
+        Elsewhere an attribute named like the map tag that stands first in its map is renamed too, and tags with white
+        space around them stay.
+        """
+        if not self._renamed:
+            return text
         for token in self._frequent:
             text = text.replace(token, self._renamed[token])
         parts = self._tag.split(text)
@@ -63,29 +80,25 @@ class Retagger:
 
     def lines(self, text: bytes) -> tuple[bytes, int, bytes]:
         """The items at the start of `text` as lines, their count, and the text that follows them."""
-        shape = self._shape(text)
-        if shape is not None:
-            return self._lines_of_shape(text, shape)
+        found = self.shaped(text)
+        if found is not None:
+            return b"".join(self.shaped_lines(found)), len(found.rows), found.rest
         *rows, (item, rest) = self._items.findall(text) or [(b"", b"")]
         items = [found for found, _ in rows] + ([item] if item else [])
         return self.rename(b"".join([b"%b\n" % found for found in items])), len(items), rest
 
-    def all_tags(self, text: bytes) -> bytes:
-        """`text` with every tag renamed, whether or not it is items to its end."""
-        shape = self._shape(text)
+    def shaped(self, text: bytes) -> Shaped | None:
+        """The items at the start of `text` by the shape of the first of them; None for a short text, or many shapes."""
+        shape = self._shapes.of(text) if len(text) >= self._shapes_from_bytes else None
         if shape is None:
-            return self.rename(text)
-        lines, _, rest = self._lines_of_shape(text, shape)
-        return lines + self.rename(rest)
-
-    def _shape(self, text: bytes) -> Shape | None:
-        return self._shapes.of(text) if len(text) >= self._shapes_from_bytes else None
-
-    def _lines_of_shape(self, text: bytes, shape: Shape) -> tuple[bytes, int, bytes]:
+            return None
         rows = shape.pattern.findall(text)
-        rest = rows.pop()[-1] if rows[-1][-1] else b""
-        lines = [shape.template % row if row[0] else self.rename(row[-2]) + b"\n" for row in rows]
-        return b"".join(lines), len(rows), rest
+        return Shaped(shape, rows, rows.pop()[-1] if rows[-1][-1] else b"")
+
+    def shaped_lines(self, found: Shaped) -> list[bytes]:
+        """Each item as a line."""
+        template = found.shape.template
+        return [template % row if row[0] else self.rename(row[-2]) + b"\n" for row in found.rows]
 
 
 BETWEEN_ITEMS_OF_A_PAGE = rb"(?:,(?=\{)|(?=\]))"
@@ -94,7 +107,7 @@ _TO_CONNECTOR = {
     for null_tag in NULL_TAG_OPTIONS
 }
 UPPER_CASE = {**{tag: upper for upper, tag in CONNECTOR_TAGS.items()}, **dict.fromkeys(NULL_TAG_OPTIONS, "NULL")}
-_TO_DYNAMODB = Retagger(item_grammar.CONNECTOR, UPPER_CASE, separator=rb"\n")
+TO_DYNAMODB = Retagger(item_grammar.CONNECTOR, UPPER_CASE, separator=rb"\n")
 
 
 def scan_page_lines(body: bytes, *, null_tag: str) -> tuple[bytes, int] | None:
@@ -129,20 +142,10 @@ def connector_block_to_puts(block: bytes) -> list[bytes] | None:
     text = item_grammar.quiet(block if block.endswith(b"\n") or not block else block + b"\n")
     if text is None:
         return None
-    lines, count, rest = _TO_DYNAMODB.lines(text)
+    lines, count, rest = TO_DYNAMODB.lines(text)
     if rest or count != text.count(b"\n"):
         return None
     return item_grammar.loud(lines).split(b"\n")[:-1]
-
-
-def upper_case_tags(text: bytes) -> bytes:
-    """
-    Quiet text of connector items with upper-case tags.
-
-    Without a look at the grammar: an attribute named `m` that stands first in its map becomes `M`, and tags
-    with white space around them stay.
-    """
-    return _TO_DYNAMODB.all_tags(text)
 
 
 def _is_reply(head: bytes, tail: bytes) -> bool:

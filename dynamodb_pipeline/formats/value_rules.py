@@ -57,6 +57,16 @@ def members_size_bytes(members: Mapping[str, Any], *, level: int = 1) -> int:
     return size
 
 
+def flat_size(tag: str, content: Any) -> int:
+    """
+    Bytes of a value that is no list or map.
+
+    Raises:
+        ItemError: `content` is nothing DynamoDB would take under `tag`.
+    """
+    return _FLAT[tag](content)
+
+
 def _nested_size(tag: str, content: Any, level: int) -> int:
     if tag not in _NESTING:
         reason = "unknown type tag; DynamoDB has S, N, B, SS, NS, BS, BOOL, NULL, L and M"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dynamodb_pipeline.formats import item_grammar
 from dynamodb_pipeline.formats.attribute_values import ItemError, check_item
 from dynamodb_pipeline.formats.dialects import Dialect
 from dynamodb_pipeline.formats.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.formats.key_schema import IndexKeys, KeyAttribute, KeySchema
-from dynamodb_pipeline.formats.puts import Put, checked_puts, known_puts
+from dynamodb_pipeline.formats.puts import BlockJudge, Put, checked_puts, known_puts
+from dynamodb_pipeline.formats.retag import UPPER_CASE, Retagger
 from dynamodb_pipeline.formats.tags import item_to_connector_line, to_dynamodb
 from tests.unit.formats.strategies import items, texts
 from tests.unit.formats.test_retag import damaged
@@ -117,12 +121,18 @@ BROKEN = [
 ]
 
 
+# A large block goes by the shape of its items, a small one is parsed.
+SIZES = pytest.mark.parametrize("count", [1, 1200], ids=["parsed", "by shape"])
+
+
+@SIZES
 @pytest.mark.parametrize("line", BROKEN, ids=lambda line: line[:60].decode())
-def test_declines_a_block_with_a_line_that_needs_a_careful_look(line):
-    assert checked_puts(GOOD, keys=KEYS) is not None
-    assert checked_puts(GOOD + line + b"\n" + GOOD, keys=KEYS) is None
+def test_declines_a_block_with_a_line_that_needs_a_careful_look(line, count):
+    assert len(checked_puts(GOOD * count, keys=KEYS) or []) == count
+    assert checked_puts(GOOD * count + line + b"\n" + GOOD, keys=KEYS) is None
 
 
+@SIZES
 @pytest.mark.parametrize(
     "block",
     [
@@ -134,8 +144,8 @@ def test_declines_a_block_with_a_line_that_needs_a_careful_look(line):
         b'{"Id":{"s":"x\ny"}}\n',
     ],
 )
-def test_an_item_cannot_span_lines(block):
-    assert checked_puts(block, keys=KEYS) is None
+def test_an_item_cannot_span_lines(block, count):
+    assert checked_puts(GOOD * (count - 1) + block, keys=KEYS) is None
     with pytest.raises((ItemError, JsonTextError)):
         carefully(block)
 
@@ -189,6 +199,161 @@ def test_a_dialect_without_a_quick_way_is_declined():
     assert known_puts(GOOD, Dialect.HIVE) is None
 
 
-def test_indexed_attributes_are_checked():
-    index = IndexKeys("by-a", (KeyAttribute("a", "HASH", "S"),))
-    assert checked_puts(GOOD, keys=KEYS, index_keys=(index,)) is None
+@SIZES
+@pytest.mark.parametrize(("name", "accepted"), [("a", False), ("Id", True), ("absent", True)])
+def test_indexed_attributes_are_checked(name, accepted, count):
+    index = IndexKeys("by-name", (KeyAttribute(name, "HASH", "S"),))
+    assert (checked_puts(GOOD * count, keys=KEYS, index_keys=(index,)) is not None) is accepted
+
+
+# ---- items of one shape
+
+
+def judge(keys: KeySchema = KEYS) -> BlockJudge:
+    """One that goes by shape whatever the size of the block."""
+    retagger = Retagger(item_grammar.CONNECTOR, UPPER_CASE, separator=rb"\n", shapes_from_bytes=0)
+    return BlockJudge(retagger, keys)
+
+
+WORDS = ["", "x", '"', "\\", "%b", "{", '"}},{"', "é", "日", "\n", "\U0001f600", "],["]
+NUMBERS = ["0", "1", "-1", "1.50", "1E5", ".5", "123456789012345678901234567890", "-0.0", "7700"]
+
+
+def alike(value: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    """Another valid value of the same shape."""
+    ((tag, content),) = value.items()
+    if tag == "S":
+        content = chance.choice(WORDS)
+    elif tag == "N":
+        content = chance.choice(NUMBERS)
+    elif tag == "B":
+        content = chance.choice(["", "AA==", "AAA=", "AAAA"])
+    elif tag == "BOOL":
+        content = not content
+    elif tag == "SS":
+        content = chance.sample(WORDS, chance.randint(1, 3))
+    elif tag == "L":
+        content = [alike(element, chance) for element in content]
+    elif tag == "M":
+        content = {name: alike(inner, chance) for name, inner in content.items()}
+    return {tag: content}
+
+
+@st.composite
+def blocks_of_a_shape(draw: st.DrawFn) -> bytes:
+    """Keyed lines alike, perhaps a few others among them, perhaps one of them with an invalid number."""
+    item, chance = draw(items), draw(st.randoms(use_true_random=False))
+    page = [{n: alike(value, chance) for n, value in item.items()} for _ in range(4)]
+    page[3:3] = draw(st.lists(items, max_size=2))
+    keyed = [
+        {**entry, "Id": {"S": f"é{number}"}, "n": {"N": chance.choice(NUMBERS)}} for number, entry in enumerate(page)
+    ]
+    if draw(st.integers(0, 4)) == 0:
+        keyed[-1]["n"] = {"N": chance.choice(["", "one", "1e999", "1" * 39])}
+    return b"".join(map(item_to_connector_line, keyed))
+
+
+@settings(max_examples=100)
+@given(blocks_of_a_shape())
+def test_items_of_a_shape_are_judged_as_the_careful_way_judges_them(block):
+    text = item_grammar.quiet(block)
+    if text is None:
+        return
+    try:
+        puts = judge().by_shape(text)
+    except ItemError:
+        named_m = any(has_attribute_named(to_dynamodb(parse_json(line)), {"M", "m"}) for line in block.splitlines())
+        if not named_m:
+            with pytest.raises(ItemError):
+                carefully(block)
+        return
+    if puts is not None:
+        assert [(json.loads(put.json), put.key, put.size_bytes) for put in puts] == carefully(block)
+
+
+ALIKE = b'{"Id":{"s":"k"},"n":{"n":"1"},"b":{"b":"AA=="},"t":{"sS":["x"]},"l":{"l":[{"m":{"i":{"n":"2"}}}]}}\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"k"', b'""'),
+        (b'"k"', b'"' + b"k" * 2049 + b'"'),
+        (b'"1"', b'"one"'),
+        (b'"1"', b'"' + b"1" * 39 + b'"'),
+        (b'"AA=="', b'"AB=="'),
+        (b'"AA=="', b'"A"'),
+        (b'["x"]', b'["x","x"]'),
+        (b'["x"]', b'["x","\\u0078"]'),
+        (b'"2"', b'""'),
+        (b'"2"', b'"two"'),
+    ],
+)
+def test_a_content_that_breaks_a_rule_is_found_by_shape(old, new):
+    text = ALIKE * 3 + ALIKE.replace(old, new, 1) + ALIKE
+    assert text != ALIKE * 5
+    quiet_text = item_grammar.quiet(text)
+    assert quiet_text is not None
+    with pytest.raises(ItemError):
+        judge().by_shape(quiet_text)
+    with pytest.raises(ItemError):
+        carefully(text)
+
+
+@pytest.mark.parametrize(
+    ("content", "size_bytes"),
+    [(b"kk", 2), (rb"\"", 1), (rb"\\\\", 2), (rb"\u00e9", 2), ("é".encode(), 2), ("日".encode(), 3), (rb"a\/b\n", 4)],
+)
+def test_sizes_by_shape_are_those_of_the_text(content, size_bytes):
+    """In UTF-8 and without escapes, in the key too."""
+    text = item_grammar.quiet(b'{"Id":{"s":"k"}}\n{"Id":{"s":"%b"}}\n' % content)
+    assert text is not None
+    _, put = judge().by_shape(text) or []
+    assert (put.size_bytes, put.key) == (
+        2 + size_bytes,
+        size_bytes.to_bytes(4, "big") + json.loads(b'"%b"' % content).encode(),
+    )
+
+
+def test_the_size_limit_holds_by_shape():
+    """4 bytes beside the text: `Id`, a key of one, `a`."""
+    text = b'{"Id":{"s":"1"},"a":{"s":"y"}}\n{"Id":{"s":"2"},"a":{"s":"%b"}}\n'
+    puts = judge().by_shape(text % (b"x" * (409_600 - 4))) or []
+    assert [put.size_bytes for put in puts] == [5, 409_600]
+    with pytest.raises(ItemError):
+        judge().by_shape(text % (b"x" * (409_600 - 3)))
+
+
+def test_a_number_key_by_shape_is_canonical():
+    keys = KeySchema((KeyAttribute("Id", "HASH", "S"), KeyAttribute("n", "RANGE", "N")))
+    one, same = judge(keys).by_shape(b'{"n":{"n":"1"},"Id":{"s":"k"}}\n{"n":{"n":"1.0"},"Id":{"s":"k"}}\n') or []
+    assert one.key == same.key
+    assert one.json != same.json
+
+
+@pytest.mark.parametrize("key", [b'{"n":"1"}', b'{"l":[{"s":"k"}]}', b'{"nULL":true}'])
+def test_a_key_of_another_type_is_found_by_shape(key):
+    with pytest.raises(ItemError):
+        judge().by_shape(b'{"Id":%b,"a":{"s":"k"}}\n' % key * 2)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"Id":{"s":"k"},"a":{"s":"1"},"a":{"s":"2"}}\n',
+        b'{"Id":{"s":"k"},"a":{"m":{"b":{"s":""},"\\u0062":{"s":""}}}}\n',
+        b'{"Id":{"nULL":true}}\n',
+    ],
+)
+def test_a_shape_that_breaks_a_rule_is_not_gone_by(line):
+    """Every line of it is left to the parse, which refuses it."""
+    assert judge().by_shape(line * 2) is None
+    with pytest.raises(ItemError):
+        judge().by_parsing(line * 2)
+
+
+def test_items_of_other_shapes_keep_their_place():
+    lines = [b'{"Id":{"s":"%d"}}\n' % n if n % 3 else b'{"Id":{"s":"%d"},"a":{"l":[]}}\n' % n for n in range(1, 9)]
+    puts = judge().by_shape(b"".join(lines)) or []
+    assert [json.loads(put.json)["Id"]["S"] for put in puts] == [str(n) for n in range(1, 9)]
+    assert [put.size_bytes for put in puts] == [3 if n % 3 else 7 for n in range(1, 9)]
