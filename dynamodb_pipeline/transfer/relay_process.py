@@ -3,8 +3,10 @@ The relay as a process of its own, one on each node that runs the connector.
 
 `ensure_relay` is called on the node, by any number of tasks: the port decides who comes first, everybody else finds the
 relay that is there and makes it prove that it belongs to this run. The process outlives the task that started it and
-ends with the run: when the driver's coordinator says stop or is gone. Settings with their keys go through the standard
-input, never through arguments or the environment, which other users of the node could read.
+ends with the run: when the driver's coordinator says stop or is gone. Its parent holds the port too and starts it anew
+when it is killed: without a relay the connector would ask in vain for ten minutes, and again in each of a task's
+attempts. Settings with their keys go through the standard input, never through arguments or the environment, which
+other users of the node could read.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from dynamodb_pipeline.transfer.worker_context import WorkerContext
 START_TIMEOUT_S = 60.0
 PROOF_TIMEOUT_S = 5.0
 POLL_S = 5.0
+REVIVAL_PAUSE_S = 1.0
 LINGER_S = 30.0  # after the run's end: tells clients that it is over, else they would retry for ten minutes
 
 logger = logging.getLogger(__name__)
@@ -132,25 +135,42 @@ def main() -> int:
         return int.from_bytes(os.read(result_in, 1) or b"\x01", "big")  # nothing: it died
     os.close(result_in)
     os.setsid()
+    report = _Report(result_out)
     try:
-        serve(settings, on_ready=lambda: _report(result_out, ExitCode.DONE))
+        listener = _claim(settings)
+        if listener is not None:
+            revive_when_killed(report.let_go)
+            serve(settings, listener, on_ready=lambda: report.send(ExitCode.DONE))
+        report.send(ExitCode.DONE)
     except PipelineError as err:
+        logger.warning("no relay: %s", err)
         print(err, flush=True)
-        _report(result_out, err.exit_code)
+        report.send(err.exit_code)
     return int(ExitCode.DONE)
 
 
-def serve(settings: RelaySettings, *, on_ready: Callable[[], None]) -> None:
+def revive_when_killed(let_go: Callable[[], None], *, pause_s: float = REVIVAL_PAUSE_S) -> None:
     """
-    Serve until the run is over and a little longer; return at once when another relay of the run is there.
+    Fork, and return in the child; again in another child whenever one was killed. The parent exits with the last.
+
+    To be called before there are threads. `let_go` is called in the parent, and so before a second child.
+    """
+    while (child := os.fork()) > 0:
+        let_go()
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSIGNALED(status):
+            os._exit(os.waitstatus_to_exitcode(status))
+        logger.warning("the relay was killed by signal %d and is started again", os.WTERMSIG(status))
+        time.sleep(pause_s)
+
+
+def serve(settings: RelaySettings, listener: socket.socket, *, on_ready: Callable[[], None]) -> None:
+    """
+    Serve until the run is over and a little longer.
 
     Raises:
-        PipelineError: no credentials, no coordinator, or a port that is taken.
+        PipelineError: no credentials, or no coordinator.
     """
-    listener = _claim(settings)
-    if listener is None:
-        on_ready()
-        return
     worker = WorkerContext(settings.aws)
     wire = worker.wire(worker.clients())
     desk = RelayDesk(wire, RelayPlan(settings.table, settings.keys, settings.item_bytes))
@@ -201,14 +221,27 @@ def _is_ours(settings: RelaySettings) -> bool:
     return reply is not None and reply.body == proof_answer(settings.keys).body
 
 
-def _report(result_out: int, code: ExitCode) -> None:
-    """Tell who waits for the start, and let go of its standard output; stderr stays, for the node's logs."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
-    os.close(nothing)
-    os.write(result_out, bytes([code]))
-    os.close(result_out)
+class _Report:
+    """Tells who waits for the start how it ended, once."""
+
+    def __init__(self, result_out: int) -> None:
+        self._result_out: int | None = result_out
+
+    def send(self, code: ExitCode) -> None:
+        if self._result_out is not None:
+            os.write(self._result_out, bytes([code]))
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Close all that the one who waits may be reading; stderr stays, for the node's logs."""
+        if self._result_out is None:
+            return
+        os.close(self._result_out)
+        self._result_out = None
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        os.dup2(nothing, 1)
+        os.close(nothing)
 
 
 if __name__ == "__main__":

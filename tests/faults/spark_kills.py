@@ -20,7 +20,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,11 +102,12 @@ class Rig:
             *("--conf", "spark.executor.memory=512m", "--jars", find_jar(None), "--py-files", str(self.bundle)),
             *(str(PROJECT / "jobs" / f"{words[0]}_table.py"), *words[1:]),
         ]
+        before = victims(kill.victim, 0, yarn_folder=self.yarn.folder) if kill else []
         with log.open("wb") as said, subprocess.Popen(
             command, env=self.yarn.process_env(), stdout=said, stderr=said, start_new_session=True
         ) as process:
             try:
-                struck = strike(process, kill, yarn_folder=self.yarn.folder) if kill else 0
+                struck = strike(process, kill, yarn_folder=self.yarn.folder, spared=before) if kill else 0
                 code = process.wait(timeout=TIMEOUT_S)
             finally:
                 with suppress(ProcessLookupError):
@@ -114,11 +115,15 @@ class Rig:
         return code, log.read_text(errors="replace"), struck
 
 
-def strike(process: subprocess.Popen[bytes], kill: Kill, *, yarn_folder: Path) -> int:
-    """Wait for the victim's time and kill it; returns how many processes were killed (0: the job was quicker)."""
+def strike(process: subprocess.Popen[bytes], kill: Kill, *, yarn_folder: Path, spared: Collection[int] = ()) -> int:
+    """
+    Wait for the victim's time and kill it; returns how many processes were killed (0: the job was quicker).
+
+    `spared` are those left over from the job before, whose relay tells its clients for a while that it is over.
+    """
     due_s = None
     while process.poll() is None:
-        found = victims(kill.victim, process.pid, yarn_folder=yarn_folder)
+        found = [pid for pid in victims(kill.victim, process.pid, yarn_folder=yarn_folder) if pid not in spared]
         if found and due_s is None:
             due_s = time.monotonic() + kill.after_s
         if found and due_s is not None and time.monotonic() >= due_s:

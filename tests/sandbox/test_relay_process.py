@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import socket
 import threading
 import time
@@ -98,6 +99,25 @@ def relay_pids(relay: RelaySettings) -> set[int]:
     return found
 
 
+def serving_pid(relay: RelaySettings) -> int:
+    """The relay itself: of the two that hold its port it is the other's child."""
+    pids = relay_pids(relay)
+    (child,) = [pid for pid in pids if parent_of(pid) in pids]
+    assert len(pids) == 2
+    return child
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def wait_for_the_end(relay: RelaySettings) -> None:
+    deadline = time.monotonic() + ENDS_WITHIN_S
+    while relay_pids(relay):
+        assert time.monotonic() < deadline, "the relay is still there"
+        time.sleep(0.1)
+
+
 def test_relay_serves_pages_under_grants_of_the_coordinator(aws: AwsSettings) -> None:
     with coordinator(units_per_s=1000.0) as driver:
         relay = settings(aws, driver.address)
@@ -119,7 +139,7 @@ def test_relay_is_started_once_however_many_tasks_ask(aws: AwsSettings) -> None:
         relay = settings(aws, driver.address)
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(ensure_relay, [relay] * 3))
-        assert len(relay_pids(relay)) == 1
+        assert serving_pid(relay)
         assert scan(relay)["Count"] == 10
 
 
@@ -127,7 +147,7 @@ def test_keys_are_neither_in_arguments_nor_in_the_environment(aws: AwsSettings) 
     with coordinator(units_per_s=1000.0) as driver:
         relay = settings(aws, driver.address)
         ensure_relay(relay)
-        (pid,) = relay_pids(relay)
+        pid = serving_pid(relay)
         shown = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
     for secret in (relay.keys.secret_key, driver.address.key_hex, "sandbox-secret"):
         assert secret.encode() not in shown
@@ -177,9 +197,29 @@ def test_relay_outlives_its_starter_and_ends_with_the_run(aws: AwsSettings) -> N
     with coordinator(units_per_s=1000.0) as driver:
         relay = replace(settings(aws, driver.address), linger_s=0.1)
         ensure_relay(relay)
-        (pid,) = relay_pids(relay)
-        assert os.getsid(pid) != os.getsid(0)
-    deadline = time.monotonic() + ENDS_WITHIN_S
-    while Path(f"/proc/{pid}").exists():
-        assert time.monotonic() < deadline, "the relay is still there"
-        time.sleep(0.1)
+        assert os.getsid(serving_pid(relay)) != os.getsid(0)
+    wait_for_the_end(relay)
+
+
+def test_a_killed_relay_is_started_again(aws: AwsSettings) -> None:
+    """Who asks meanwhile waits for it: the port stays open."""
+    with coordinator(units_per_s=1000.0) as driver:
+        relay = replace(settings(aws, driver.address), linger_s=0.1)
+        ensure_relay(relay)
+        killed = []
+        for _ in range(2):
+            killed.append(serving_pid(relay))
+            os.kill(killed[-1], signal.SIGKILL)
+            assert scan(relay)["Count"] == 10
+        assert serving_pid(relay) not in killed
+    wait_for_the_end(relay)
+
+
+def test_relay_serves_on_when_the_one_that_watches_it_is_killed(aws: AwsSettings) -> None:
+    with coordinator(units_per_s=1000.0) as driver:
+        relay = replace(settings(aws, driver.address), linger_s=0.1)
+        ensure_relay(relay)
+        os.kill(parent_of(serving_pid(relay)), signal.SIGKILL)
+        assert scan(relay)["Count"] == 10
+        ensure_relay(relay)
+    wait_for_the_end(relay)
