@@ -57,9 +57,15 @@ class Shapes:
         self._separator = separator
         self._rename = rename
         self._known: dict[bytes, Shape] = {}
+        self._last: Shape | None = None
 
     def of(self, text: bytes) -> Shape | None:
         """The shape of the first two items of quiet `text`; None when they differ, or too many shapes are known."""
+        if self._last is None or not _begins_with_two(text, self._last):
+            self._last = self._found(text)
+        return self._last
+
+    def _found(self, text: bytes) -> Shape | None:
         first = self._items.match(text)
         second = first and self._items.match(text, first.end())
         if not first or not second or not second[1]:
@@ -89,6 +95,12 @@ def contents(item: bytes) -> tuple[Content, ...]:
         elif _is_content(token, before):
             found.append(Content(_text(attribute) if level == _OWN_LEVEL else None, _text(before[:-1]), token))
     return tuple(found)
+
+
+def _begins_with_two(text: bytes, shape: Shape) -> bool:
+    first = shape.pattern.match(text)
+    second = first and shape.pattern.match(text, first.end())
+    return bool(first and first[1] and second and second[1])
 
 
 def _pattern(item: bytes) -> bytes:

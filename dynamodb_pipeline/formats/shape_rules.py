@@ -57,18 +57,12 @@ class ShapeRules:
             ItemError: one of them breaks a rule.
         """
         columns = list(zip(*rows))
-        sizes = [self._sizes(content.tag, column, escapes=escapes) for content, column in zip(self._contents, columns)]
-        totals = [self._shared_bytes + sum(row) for row in zip(*sizes)]
+        sizes = [_sizes(content.tag, column, escapes=escapes) for content, column in zip(self._contents, columns)]
+        totals = [sum(row, self._shared_bytes) for row in zip(*sizes)]
         if max(totals, default=0) > MAX_ITEM_BYTES:
             reason = f"an item has more than the {MAX_ITEM_BYTES} bytes DynamoDB takes"
             raise ItemError(reason)
         return zip(self._keys(columns, len(totals), keys, index_keys), totals)
-
-    def _sizes(self, tag: str, column: Sequence[bytes], *, escapes: bool) -> Iterable[int]:
-        if tag == "S" and not escapes:
-            return [len(text) - 2 for text in column]
-        size_of = {text: flat_size(tag, _value(text)) for text in set(column)}
-        return map(size_of.__getitem__, column)
 
     def _keys(
         self, columns: Sequence[Sequence[bytes]], count: int, keys: KeySchema, index_keys: tuple[IndexKeys, ...]
@@ -85,6 +79,13 @@ class ShapeRules:
             for index in index_keys:
                 index.check(item)
             yield keys.key_of(item)
+
+
+def _sizes(tag: str, column: Sequence[bytes], *, escapes: bool) -> Iterable[int]:
+    if tag == "S" and not escapes:
+        return [len(text) - 2 for text in column]
+    size_of = {text: flat_size(tag, _value(text)) for text in set(column)}
+    return map(size_of.__getitem__, column)
 
 
 def _value(text: bytes) -> Any:
