@@ -63,7 +63,8 @@ def _careful_item(line: bytes, dialect: Dialect) -> dict[str, Any]:
         attributes = _ATTRIBUTES[dialect](line)
         item = to_dynamodb(attributes)
     except JsonTextError as err:
-        raise ItemError(str(err)) from err
+        members = err.steps[1:] if dialect is Dialect.NATIVE else err.steps  # there, Item comes first
+        raise ItemError(str(err), members[::2]) from err  # every other one is a tag
     except RecursionError:
         reason = "nested too deep"
         raise ItemError(reason) from None

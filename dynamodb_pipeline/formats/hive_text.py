@@ -64,7 +64,7 @@ def _value_at(text: str, position: int, name: str) -> tuple[Any, int]:
     try:
         value, end = scan_json(text, position)
     except JsonTextError as err:
-        raise ItemError(str(err), (name,)) from err
+        raise ItemError(str(err), (name, *err.steps[1::2])) from err  # every other one is a tag
     if text[end : end + 1] not in {"", ATTRIBUTE_SEPARATOR}:
         reason = "other text between the value and the next attribute (0x02)"
         raise ItemError(reason, (name,))

@@ -20,7 +20,21 @@ _SHOWN_CHARS = 64
 
 
 class JsonTextError(ValueError):
-    """The text is no strict JSON; the message names the rule and the place, never a value."""
+    """
+    The text is no strict JSON; the message names the rule and the place, never a value.
+
+    Attributes:
+        steps: the members and positions that lead to the object that is meant, from the outermost value inwards; empty
+            where that itself is meant, or nothing more is known.
+    """
+
+    def __init__(self, message: str, steps: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.steps = steps
+
+
+class _RepeatedMemberError(JsonTextError):
+    """A member twice in one object; where that is, the parser does not tell."""
 
 
 def parse_json(data: bytes) -> Any:
@@ -55,6 +69,8 @@ def scan_json(text: str, position: int, *, decoder: JSONDecoder | None = None) -
     except JSONDecodeError as err:
         msg = f"malformed JSON: {_shape_of(err.msg)} (byte {_byte_position(text, err.pos)})"
         raise JsonTextError(msg) from err
+    except _RepeatedMemberError as err:
+        raise JsonTextError(str(err), _steps_to_repeated(text[_skip_space(text, position) :])) from None
     except RecursionError:
         msg = "nested too deep"
         raise JsonTextError(msg) from None
@@ -101,7 +117,31 @@ def _refuse_duplicate(names: list[str]) -> NoReturn:
     seen: set[str] = set()
     twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
     msg = f"member {json.dumps(twice[:_SHOWN_CHARS])} stands there twice"
-    raise JsonTextError(msg)
+    raise _RepeatedMemberError(msg)
+
+
+class _Repeated:
+    """Stands for an object with a member twice."""
+
+
+def _marked(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Repeated:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else _Repeated()
+
+
+def _steps_to_repeated(text: str) -> tuple[str | int, ...]:
+    """Where `text`, read once more, has an object with a member twice; nothing where what follows is malformed."""
+    try:
+        value, _ = JSONDecoder(strict=False, object_pairs_hook=_marked).raw_decode(text)
+    except (ValueError, RecursionError):
+        return ()
+    places: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    for steps, found in places:  # grows meanwhile
+        if isinstance(found, _Repeated):
+            return steps
+        inner = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+        places += [((*steps, step), each) for step, each in inner]
+    return ()
 
 
 def _refuse_constant(word: str) -> NoReturn:

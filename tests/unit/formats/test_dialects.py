@@ -207,6 +207,9 @@ def test_read_items_goes_on_after_a_bad_line_and_says_where_it_is(dialect):
         (b'{"a":{"s":"x"},"b":{}}', "b", "exactly one type tag"),
         (b'{"a":{"s":"x"},"b":"y"}', "b", "one type tag"),
         (b'{"a":{"s":"x"},"a":{"s":"y"}}', "", 'member "a" stands there twice'),
+        (b'{"a":{"s":"x","s":"y"}}', "a", 'member "s" stands there twice'),
+        (b'{"a":{"s":"x"},"b":{"m":{"q":{"s":"x"},"q":{"s":"y"}}}}', "b", 'member "q" stands there twice'),
+        (b'{"a":{"l":[{"s":"x"},{"m":{"b":{"n":"1","n":"1"}}}]}}', "a[1].b", 'member "n" stands there twice'),
         (b'{"a":{"s":"x"}', "", "malformed JSON"),
         (b'["a"]', "", "object"),
         (b'{"a":{"l":[' * 50_000, "", "nested too deep"),
@@ -219,6 +222,14 @@ def test_read_items_names_the_place_inside_the_item(line, path, reason):
     assert last.error is not None
     assert last.error.path == path
     assert reason in last.error.reason
+
+
+def test_a_repeated_member_of_a_native_export_is_named_by_its_place_in_the_item():
+    *_, last = read_items(
+        b'{"Item":{"Id":{"S":"x"}}}\n{"Item":{"Id":{"S":"x"},"a":{"M":{"b":{"S":"","S":""}}}}}', name="f"
+    )
+    assert last.error is not None
+    assert last.error.path == "a.b"
 
 
 def test_detect_takes_a_file_whose_only_item_is_invalid_for_what_it_was_meant_to_be():

@@ -46,6 +46,7 @@ def test_separators_inside_a_string_are_text(text):
         (b'\x03{"s":"x"}', "without a name", ""),
         (b'a\x03{"s":"x"}\x02a\x03{"s":"y"}', "twice", "a"),
         (b'a\x03{"s":"x","s":"y"}', "twice", "a"),
+        (b'a\x03{"m":{"b":{"l":[{"n":"1","n":"1"}]}}}', "twice", "a.b[0]"),
         (b"a\x03", "malformed JSON", "a"),
         (b'a\x03{"s":"x"', "malformed JSON", "a"),
         (b'a\x03{"s":"x"}{"s":"y"}', "between the value and the next attribute", "a"),

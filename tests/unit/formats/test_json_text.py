@@ -75,6 +75,21 @@ def test_parse_json_refuses_what_is_not_strict(text, reason):
     assert reason in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        (b'{"a":1,"a":2}', ()),
+        (b' {"x":[{},{"y":{"a":1,"a":2}}]}', ("x", 1, "y")),
+        (b'{"x":{"a":1,"a":2}},,', ("x",)),
+        (b'{"x":{"a":1,"a":2},,', ()),
+    ],
+)
+def test_a_repeated_member_is_found_where_the_text_can_be_read_once_more(text, steps):
+    with pytest.raises(JsonTextError, match='"a" stands there twice') as caught:
+        parse_json(text)
+    assert caught.value.steps == steps
+
+
 def test_parse_json_takes_a_whole_surrogate_pair():
     assert parse_json(b'"\\ud83d\\ude00"') == "\U0001f600"
     assert parse_json(b'"\\\\ud800"') == "\\ud800"
