@@ -10,6 +10,7 @@ figures are not worth keeping and go to a file of their own.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from benchmarks.cpu import cpu_rows
@@ -67,6 +68,7 @@ def run(options: argparse.Namespace) -> Results:
 
 def main(argv: list[str]) -> int:
     """Measure, write and print."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and contenders end with this process
     options = arguments(argv)
     options.argv = argv
     results = run(options)

@@ -19,7 +19,8 @@ from typing import Any, Callable
 
 from dynamodb_pipeline import __version__
 from dynamodb_pipeline.errors import MEANING, ExitCode, PipelineError
-from dynamodb_pipeline.option_checks import export_settings, import_settings, refuse_secrets, verify_settings
+from dynamodb_pipeline.option_checks import refuse_secrets
+from dynamodb_pipeline.option_settings import export_settings, import_settings, verify_settings
 from dynamodb_pipeline.options import Parser, add_export, add_import, add_verify
 from dynamodb_pipeline.runtime import SPARK_GATEWAY, ensure_boto3
 

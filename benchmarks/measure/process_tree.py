@@ -5,6 +5,7 @@ What /proc tells of a process and everything below it (Linux only).
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,16 @@ def pss_bytes(pid: int, *, proc: Path = PROC) -> int:
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return 0
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def ignores_children(pid: int, *, proc: Path = PROC) -> bool:
+    """Whether it ignores SIGCHLD, so that nobody waits for its children; False when it is gone."""
+    try:
+        status = (proc / str(pid) / "status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    ignored = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigIgn:"))
+    return bool(ignored >> (signal.SIGCHLD - 1) & 1)
 
 
 def _all(proc: Path) -> list[ProcessInfo]:

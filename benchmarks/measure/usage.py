@@ -2,7 +2,8 @@
 Run a command and tell what its whole process tree cost.
 
 The kernel adds a child's CPU time to its parent only when the parent waits for it. A JVM that ends before its Python
-workers leaves orphans nobody waits for, so this process declares itself their reaper and collects them as well.
+workers leaves orphans nobody waits for, so this process declares itself their reaper and collects them as well. What a
+parent that ignores SIGCHLD leaves unsaid is taken from /proc while it runs, short of the last half second.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.measure.memory import PeakMemory
 from benchmarks.measure.process_tree import children
+from benchmarks.measure.tree_watch import TreeWatch
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 ORPHAN_TIMEOUT_S = 20.0
@@ -53,12 +54,18 @@ def run_measured(command: Command) -> Usage:
     with command.output.open("wb") as output:
         process = subprocess.Popen(command.argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                                    env={**os.environ, **command.env}, cwd=command.cwd)
-    with PeakMemory(process.pid) as memory:
-        _, status, spent = os.wait4(process.pid, 0)
+    try:
+        with TreeWatch(process.pid) as watch:
+            _, status, spent = os.wait4(process.pid, 0)
+    except BaseException:  # this process is to end
+        process.terminate()
+        raise
     wall_s = time.monotonic() - started_s
     process.returncode = os.waitstatus_to_exitcode(status)
-    cpu_s = spent.ru_utime + spent.ru_stime + _reap_orphans(strangers)
-    return Usage(process.returncode, wall_s, cpu_s, memory.peak_bytes, memory.peak_by_name,
+    orphans = _reap_orphans(strangers)
+    unwaited = (cpu_s for pid, cpu_s in watch.unwaited_cpu_s.items() if pid not in orphans)
+    cpu_s = spent.ru_utime + spent.ru_stime + sum(orphans.values()) + sum(unwaited)
+    return Usage(process.returncode, wall_s, cpu_s, watch.peak_bytes, watch.peak_by_name,
                  command.output.stat().st_size)
 
 
@@ -69,16 +76,16 @@ def become_reaper() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed; CPU of orphans would be lost")
 
 
-def _reap_orphans(strangers: set[int]) -> float:
-    """CPU seconds of every child that is not one of `strangers`, waiting for each to end."""
-    cpu_s = 0.0
+def _reap_orphans(strangers: set[int]) -> dict[int, float]:
+    """CPU seconds, by process id, of every child that is not one of `strangers`, waiting for each to end."""
+    cpu_s: dict[int, float] = {}
     deadline_s = time.monotonic() + ORPHAN_TIMEOUT_S
     while orphans := children(os.getpid()) - strangers:
         late = time.monotonic() > deadline_s
         for pid in orphans:
             if late:
                 os.kill(pid, signal.SIGKILL)  # not waited for yet, so the id is still this child's
-            cpu_s += _reap(pid)
+            cpu_s[pid] = _reap(pid)
         time.sleep(_POLL_S)
     return cpu_s
 

@@ -27,6 +27,7 @@ NODE_PARTS = (
     "errors.py",
     "job_settings.py",
     "option_checks.py",
+    "option_settings.py",
     "options.py",
     "runtime.py",
     "aws_clients.py",

@@ -99,7 +99,7 @@ class BlockJudge:
             index_keys=self._index_keys,
             escapes=b"\\" in text or b"\x01" in text,
         )
-        others = self._parsed([line for line, row in zip(lines, found.rows) if not row[0]])
+        others = self._parsed([line[:-1] for line, row in zip(lines, found.rows) if not row[0]])
         facts_of_each, other_puts = iter(facts), iter(others)
         return [
             Put(loud(line[:-1]), *next(facts_of_each)) if row[0] else next(other_puts)
@@ -108,7 +108,7 @@ class BlockJudge:
 
     def by_parsing(self, text: bytes) -> list[Put]:
         """
-        There is one parse, no conversion and no encoding: tags are renamed on bytes first, and the parse proves the
+        With one parse and neither conversion nor encoding: tags are renamed on bytes first, and the parse proves the
         renaming.
 
         Raises:

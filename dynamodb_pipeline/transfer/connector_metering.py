@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.transfer.connector import RELAY_RATE, ConnectorRead
 from dynamodb_pipeline.transfer.coordinator import Coordinator
-from dynamodb_pipeline.transfer.relay_process import RelayKeys, RelaySettings
+from dynamodb_pipeline.transfer.relay_settings import RelayKeys, RelaySettings
 
 if TYPE_CHECKING:
     from dynamodb_pipeline.transfer.export import TableExport

@@ -19,7 +19,7 @@ from dynamodb_pipeline.formats.lines import BLOCK_BYTES, MAX_LINE_BYTES, Block, 
 from dynamodb_pipeline.formats.puts import checked_puts, known_puts
 from dynamodb_pipeline.formats.text import Text
 from dynamodb_pipeline.transfer.batches import Put
-from dynamodb_pipeline.transfer.import_source import InputFile
+from dynamodb_pipeline.transfer.input_files import InputFile
 from dynamodb_pipeline.transfer.item_judge import BadLine, ItemJudge, ParsedItem
 
 T = TypeVar("T")
@@ -63,7 +63,8 @@ class FilePuts:
         The same for whoever needs keys and lines only: items that had to be parsed are not encoded.
 
         Raises:
-            IntegrityError: a line longer than any item; another count of items than the export says, at the end.
+            IntegrityError: a line longer than any item; at the end, no item at all in a text that is not empty, or
+                another count than the export says.
         """
         return self._counted(lambda block: self._quick(block) or self._parsed(block))
 
@@ -82,6 +83,9 @@ class FilePuts:
         except LineError as err:
             raise IntegrityError(str(err)) from err
         check_count(self._data.file, count)
+        if count == 0 and len(self._data.plain) > 0:
+            msg = f"{self._data.file.uri} holds blank lines and no item; its items are lost, or it is no data file"
+            raise IntegrityError(msg)
 
     def _quick(self, block: Block) -> list[Put] | None:
         """The block's puts without looking at each line, None or nothing when that is not certain to be right."""

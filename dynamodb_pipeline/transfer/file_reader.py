@@ -17,7 +17,7 @@ from dynamodb_pipeline.formats.key_schema import IndexKeys, KeySchema
 from dynamodb_pipeline.formats.lines import LineError
 from dynamodb_pipeline.formats.text import Text, line_count, md5_base64, sha256_hex
 from dynamodb_pipeline.transfer.file_puts import DataFile, FilePuts, check_count
-from dynamodb_pipeline.transfer.import_source import InputFile
+from dynamodb_pipeline.transfer.input_files import InputFile
 from dynamodb_pipeline.transfer.item_judge import BadLine, ItemJudge, ParsedItem
 from dynamodb_pipeline.transfer.object_store import ObjectStore
 from dynamodb_pipeline.transfer.spool import collected

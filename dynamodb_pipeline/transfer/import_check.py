@@ -10,7 +10,7 @@ from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.transfer.check_pass import CheckWorker
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.import_job import ImportRun, TableImport
-from dynamodb_pipeline.transfer.import_source import ImportSource
+from dynamodb_pipeline.transfer.input_files import ImportSource
 from dynamodb_pipeline.transfer.key_spill import Collision, KeySpill
 from dynamodb_pipeline.transfer.rated_run import Rated, RatedRun
 from dynamodb_pipeline.transfer.set_aside import SetAsideLimit

@@ -9,10 +9,12 @@ from dynamodb_pipeline.job_settings import ImportSettings
 from dynamodb_pipeline.transfer.capacity import AllowedRate, RateChoice, write_rate
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.engine import Engine
-from dynamodb_pipeline.transfer.import_source import ImportSource, load_source
+from dynamodb_pipeline.transfer.finished_runs import choose_finished_run
+from dynamodb_pipeline.transfer.import_source import load_source
 from dynamodb_pipeline.transfer.import_worker import ImportPlan
+from dynamodb_pipeline.transfer.input_files import ImportSource
 from dynamodb_pipeline.transfer.object_store import ObjectStore
-from dynamodb_pipeline.transfer.run_folder import choose_finished_run, join
+from dynamodb_pipeline.transfer.run_folder import join
 from dynamodb_pipeline.transfer.set_aside import SetAside
 from dynamodb_pipeline.transfer.table import TableDescription, describe, refuse_unusable
 from dynamodb_pipeline.transfer.target_check import may_skip_parsing, refuse_other_keys

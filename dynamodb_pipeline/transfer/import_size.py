@@ -13,7 +13,7 @@ from dynamodb_pipeline.formats.text import line_count
 from dynamodb_pipeline.job_settings import ImportSettings
 from dynamodb_pipeline.transfer.file_reader import text_of
 from dynamodb_pipeline.transfer.import_job import find_source
-from dynamodb_pipeline.transfer.import_source import ImportSource, InputFile
+from dynamodb_pipeline.transfer.input_files import ImportSource, InputFile
 from dynamodb_pipeline.transfer.object_store import ObjectStore
 
 # A larger file is not fetched for an estimate only.

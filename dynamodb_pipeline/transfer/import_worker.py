@@ -21,7 +21,7 @@ from dynamodb_pipeline.transfer.engine import Connect
 from dynamodb_pipeline.transfer.failures import reported
 from dynamodb_pipeline.transfer.file_puts import DataFile
 from dynamodb_pipeline.transfer.file_reader import FileReader
-from dynamodb_pipeline.transfer.import_source import InputFile
+from dynamodb_pipeline.transfer.input_files import InputFile
 from dynamodb_pipeline.transfer.item_judge import BadLine
 from dynamodb_pipeline.transfer.key_spill import key_hash
 from dynamodb_pipeline.transfer.object_store import ObjectStore

@@ -16,12 +16,13 @@ from dynamodb_pipeline.formats.compression import codec_of
 from dynamodb_pipeline.formats.text import Text
 from dynamodb_pipeline.transfer.file_puts import DataFile
 from dynamodb_pipeline.transfer.file_reader import FileReader, check_stored, dialect_of, text_of
-from dynamodb_pipeline.transfer.import_source import ImportSource, InputFile, data_names, load_source
+from dynamodb_pipeline.transfer.finished_runs import finished_runs, is_finished
+from dynamodb_pipeline.transfer.import_source import data_names, load_source
+from dynamodb_pipeline.transfer.input_files import ImportSource, InputFile
 from dynamodb_pipeline.transfer.inspect_sample import redacted
 from dynamodb_pipeline.transfer.inspect_schema import SchemaTally
 from dynamodb_pipeline.transfer.item_judge import BadLine, ParsedItem
 from dynamodb_pipeline.transfer.object_store import ObjectStore
-from dynamodb_pipeline.transfer.run_folder import finished_runs, is_finished
 
 PROBLEMS_KEPT = 100
 

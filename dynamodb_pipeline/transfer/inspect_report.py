@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from dynamodb_pipeline.errors import ExitCode
-from dynamodb_pipeline.transfer.import_source import ImportSource
+from dynamodb_pipeline.transfer.input_files import ImportSource
 from dynamodb_pipeline.transfer.inspect_files import Inspection
 from dynamodb_pipeline.transfer.inspect_sample import counted
 from dynamodb_pipeline.transfer.inspect_schema import SchemaTally

@@ -12,81 +12,31 @@ other users of the node could read.
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
-import secrets
 import socket
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, field
-from typing import Callable, NamedTuple
+from typing import Callable
 
-from dynamodb_pipeline.aws_clients import AwsSettings
 from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
-from dynamodb_pipeline.transfer.coordination import CoordinatorAddress, CoordinatorClient
+from dynamodb_pipeline.transfer.coordination import CoordinatorClient
 from dynamodb_pipeline.transfer.coordinator_client import TcpCoordinatorClient
 from dynamodb_pipeline.transfer.failures import WorkerFailure
 from dynamodb_pipeline.transfer.http1 import MessageError, read_message, render_message
 from dynamodb_pipeline.transfer.relay import HOST, Relay, listen
 from dynamodb_pipeline.transfer.relay_desk import RelayDesk, RelayPlan
 from dynamodb_pipeline.transfer.relay_messages import PROOF_REQUEST, proof_answer
+from dynamodb_pipeline.transfer.relay_settings import RelaySettings
 from dynamodb_pipeline.transfer.worker_context import WorkerContext
 
 START_TIMEOUT_S = 60.0
 PROOF_TIMEOUT_S = 5.0
 POLL_S = 5.0
 REVIVAL_PAUSE_S = 1.0
-LINGER_S = 30.0  # after the run's end: tells clients that it is over, else they would retry for ten minutes
 
 logger = logging.getLogger(__name__)
-
-
-class RelayKeys(NamedTuple):
-    """A key pair made for one run; means nothing to AWS."""
-
-    access_key: str
-    secret_key: str
-    token: str | None = None
-
-    @classmethod
-    def new(cls) -> RelayKeys:
-        return cls("RELAY" + secrets.token_hex(8).upper(), secrets.token_urlsafe(30))
-
-
-@dataclass(frozen=True)
-class RelaySettings:
-    """Everything a relay process needs; picklable, for Spark closures; never printed whole."""
-
-    port: int
-    table: str
-    keys: RelayKeys = field(repr=False)
-    coordinator: CoordinatorAddress
-    aws: AwsSettings
-    item_bytes: float = 0.0
-    linger_s: float = LINGER_S
-
-    @property
-    def endpoint(self) -> str:
-        """For the connector: `dynamodb.endpoint`."""
-        return f"http://{HOST}:{self.port}"
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> RelaySettings:
-        data = json.loads(text)
-        aws = data["aws"]
-        endpoints = tuple((service, url) for service, url in aws["endpoints"])
-        keys = tuple(aws["loopback_keys"]) if aws["loopback_keys"] else None
-        own = {
-            "keys": RelayKeys(*data["keys"]),
-            "coordinator": CoordinatorAddress(**data["coordinator"]),
-            "aws": AwsSettings(**{**aws, "endpoints": endpoints, "loopback_keys": keys}),
-        }
-        return cls(**{**data, **own})
 
 
 def ensure_relay(settings: RelaySettings) -> None:

@@ -1,5 +1,5 @@
 """
-Where an export goes and where an import finds it: folders, stamps, claims.
+Where an export goes: folders, stamps, claims.
 
 Layout (as AWS Data Pipeline's template made it): one table `OUTPUT/<stamp>/`, several `OUTPUT/<table>/<stamp>/`,
 stamp `yyyy-MM-dd-HH-mm-ss` in UTC; a bucket alone means `s3://bucket/<region>/<table>/<stamp>/`.
@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from shlex import quote
 
 from dynamodb_pipeline.errors import PreconditionError, UsageError
 from dynamodb_pipeline.transfer.object_store import ObjectMissingError, ObjectStore, put_once
@@ -139,67 +138,9 @@ def _is_marker(uri: str, folder: S3Uri) -> bool:
     return uri == str(folder) or uri.endswith(MARKER_SUFFIX)
 
 
-def choose_finished_run(store: ObjectStore, source: str, *, latest: bool, table: str, command: str) -> str:
-    """
-    The folder to import: `source` itself when it holds a manifest, else the only finished run below it.
-
-    Args:
-        latest: take the newest stamp when there are several.
-        table: the target's name; narrows a folder of several tables' exports.
-        command: what the user would type before the folder, for messages.
-
-    Raises:
-        PreconditionError: nothing there, or several runs (all listed) and not `latest`.
-    """
-    if is_finished(store, source):
-        return source
-    runs = finished_runs(store, source)
-    mine = [r for r in runs if _table_folder(r) == table]
-    runs = mine or runs
-    if not runs:
-        msg = no_manifest_message(store, source, command=command)
-        raise PreconditionError(msg)
-    if len(runs) > 1 and (not latest or len({_table_folder(r) for r in runs}) > 1):
-        listed = "\n  ".join(runs)
-        msg = f"{source} holds {len(runs)} finished exports; give one, or the table's folder with --latest:\n  {listed}"
-        raise PreconditionError(msg)
-    return runs[-1]
-
-
-def is_finished(store: ObjectStore, folder: str) -> bool:
-    """True when the folder itself holds a Data Pipeline manifest or a native export's summary."""
-    return any(store.head(join(folder, name)) is not None for name in (MANIFEST, NATIVE_SUMMARY))
-
-
-def finished_runs(store: ObjectStore, source: str) -> list[str]:
-    """Folders at most two levels below `source` that hold a manifest, oldest stamp first."""
-    prefix = source.rstrip("/") + "/"
-    found = (o.uri for o in store.list(source) if o.uri.rpartition("/")[2] in (MANIFEST, NATIVE_SUMMARY))
-    folders = (uri.rpartition("/")[0] + "/" for uri in found)
-    return sorted((f for f in folders if f[len(prefix) :].count("/") in (1, 2)), key=lambda f: (_stamp_of(f), f))
-
-
-def no_manifest_message(store: ObjectStore, source: str, *, command: str) -> str:
-    """Why a folder without a manifest is refused, with the command that reads it all the same."""
-    if store.head(source) is None and next(iter(store.list(source)), None) is None:
-        return f"{source} holds nothing; check its spelling"
-    return (
-        f"{source} has no manifest: not a finished export. To read every data file in it all the same, at the risk "
-        f"of leftovers of failed attempts, run: {command} {quote(source)} --without-manifest"
-    )
-
-
 def join(folder: str, name: str) -> str:
     """`folder/name` for an s3:// address or a local path."""
     return f"{folder.rstrip('/')}/{name}"
-
-
-def _stamp_of(folder: str) -> str:
-    return folder.rstrip("/").rpartition("/")[2]
-
-
-def _table_folder(folder: str) -> str:
-    return folder.rstrip("/").rpartition("/")[0].rpartition("/")[2]
 
 
 def check_log_folder(logs: str, *, outputs: Iterable[str]) -> S3Uri:

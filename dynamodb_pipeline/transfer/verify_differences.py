@@ -20,7 +20,7 @@ from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
 from dynamodb_pipeline.transfer.engine import Connect, Engine
 from dynamodb_pipeline.transfer.failures import reported
 from dynamodb_pipeline.transfer.file_reader import FileReader
-from dynamodb_pipeline.transfer.import_source import InputFile
+from dynamodb_pipeline.transfer.input_files import InputFile
 from dynamodb_pipeline.transfer.item_judge import BadLine, ParsedItem
 from dynamodb_pipeline.transfer.key_rows import UNIT_BYTES, key_row, key_rows
 from dynamodb_pipeline.transfer.key_spill import key_hash

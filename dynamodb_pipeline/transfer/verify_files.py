@@ -19,7 +19,7 @@ from dynamodb_pipeline.transfer.coordinator_client import CoordinatorClient
 from dynamodb_pipeline.transfer.engine import Connect
 from dynamodb_pipeline.transfer.failures import reported
 from dynamodb_pipeline.transfer.file_reader import FileReader
-from dynamodb_pipeline.transfer.import_source import InputFile
+from dynamodb_pipeline.transfer.input_files import InputFile
 from dynamodb_pipeline.transfer.item_judge import BadLine, ParsedItem
 from dynamodb_pipeline.transfer.key_spill import BLOCK_BYTES, place_bytes
 from dynamodb_pipeline.transfer.worker_context import WorkerContext

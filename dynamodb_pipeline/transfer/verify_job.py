@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from dynamodb_pipeline.formats.key_schema import KeySchema
 from dynamodb_pipeline.job_settings import VerifySettings
 from dynamodb_pipeline.transfer.context import RunContext
-from dynamodb_pipeline.transfer.import_source import ImportSource, load_source
-from dynamodb_pipeline.transfer.run_folder import choose_finished_run
+from dynamodb_pipeline.transfer.finished_runs import choose_finished_run
+from dynamodb_pipeline.transfer.import_source import load_source
+from dynamodb_pipeline.transfer.input_files import ImportSource
 from dynamodb_pipeline.transfer.table import TableDescription, describe, refuse_unusable
 from dynamodb_pipeline.transfer.target_check import refuse_other_keys
 from dynamodb_pipeline.transfer.worker_context import WorkerContext

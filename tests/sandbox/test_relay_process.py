@@ -26,7 +26,8 @@ from dynamodb_pipeline.transfer.coordinator import Coordinator
 from dynamodb_pipeline.transfer.credentials import Credentials
 from dynamodb_pipeline.transfer.failures import WorkerFailure
 from dynamodb_pipeline.transfer.relay import HOST
-from dynamodb_pipeline.transfer.relay_process import RelayKeys, RelaySettings, ensure_relay
+from dynamodb_pipeline.transfer.relay_process import ensure_relay
+from dynamodb_pipeline.transfer.relay_settings import RelayKeys, RelaySettings
 from dynamodb_pipeline.transfer.wire import DynamoDbWire
 from dynamodb_pipeline.transfer.wire_errors import Rejected
 from sandbox.stack import Sandbox

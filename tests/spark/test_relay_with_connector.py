@@ -29,7 +29,7 @@ from dynamodb_pipeline.transfer.coordination import Grant, RunStopped
 from dynamodb_pipeline.transfer.credentials import credentials_of
 from dynamodb_pipeline.transfer.relay import Relay, listen
 from dynamodb_pipeline.transfer.relay_desk import RelayDesk, RelayPlan
-from dynamodb_pipeline.transfer.relay_process import RelayKeys
+from dynamodb_pipeline.transfer.relay_settings import RelayKeys
 from dynamodb_pipeline.transfer.spark_session import start_session
 from dynamodb_pipeline.transfer.wire import DynamoDbWire, Endpoint
 

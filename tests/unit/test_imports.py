@@ -39,9 +39,10 @@ LAYERS: dict[str, set[str]] = {
     "job_settings": set(),
     "transfer": {"errors", "formats", "runtime", "aws_clients", "job_settings"},
     "options": {"errors"},
+    "option_checks": {"errors"},
     # the checks of what options name: addresses, percent, run id
-    "option_checks": {"durations", "errors", "job_settings", "options", "transfer"},
-    "job_main": {"errors", "job_settings", "option_checks", "options", "runtime", "transfer"},
+    "option_settings": {"durations", "job_settings", "option_checks", "options", "transfer"},
+    "job_main": {"errors", "job_settings", "option_checks", "option_settings", "options", "runtime", "transfer"},
     "emr": {"durations", "errors", "formats", "runtime"},
     "report": {"errors", "emr"},  # its S3 addresses, error codes and durations
 }
@@ -188,7 +189,7 @@ def test_control_plane_never_imports_spark() -> None:
 
 
 def test_checks_of_options_know_only_the_checks_of_the_data_plane() -> None:
-    (checks,) = parts("option_checks")
+    (checks,) = parts("option_settings")
     used = {name.split(".")[2] for name in checks.imported if name.startswith(f"{PACKAGE}.transfer.")}
     assert used <= CHECKS_OF_OPTIONS
 

@@ -18,11 +18,21 @@ NESTED = "import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}
 ORPHANING = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', {code!r}])"
 
 
+CARELESS = (
+    "import os, signal, time\n"
+    "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+    "if os.fork() == 0:\n    exec({code!r})\n    time.sleep(1.2)\n    os._exit(0)\n"
+    "time.sleep(3)"
+)
+
+
 def measured(tmp_path: Path, code: str):
     return run_measured(Command((sys.executable, "-c", code), output=tmp_path / "out"))
 
 
-@pytest.mark.parametrize("wrapper", ["{code}", NESTED, ORPHANING], ids=["itself", "child", "orphan"])
+@pytest.mark.parametrize(
+    "wrapper", ["{code}", NESTED, ORPHANING, CARELESS], ids=["itself", "child", "orphan", "unwaited child"]
+)
 def test_cpu_of_the_whole_tree_is_counted(tmp_path, wrapper):
     burn = BURN.format(cpu_s=0.4)
     code = burn if wrapper == "{code}" else wrapper.format(code=burn)

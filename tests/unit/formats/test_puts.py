@@ -355,5 +355,6 @@ def test_a_shape_that_breaks_a_rule_is_not_gone_by(line):
 def test_items_of_other_shapes_keep_their_place():
     lines = [b'{"Id":{"s":"%d"}}\n' % n if n % 3 else b'{"Id":{"s":"%d"},"a":{"l":[]}}\n' % n for n in range(1, 9)]
     puts = judge().by_shape(b"".join(lines)) or []
+    assert not any(put.json.endswith(b"\n") for put in puts)
     assert [json.loads(put.json)["Id"]["S"] for put in puts] == [str(n) for n in range(1, 9)]
     assert [put.size_bytes for put in puts] == [3 if n % 3 else 7 for n in range(1, 9)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dynamodb_pipeline.transfer.import_source import InputFile
+from dynamodb_pipeline.transfer.input_files import InputFile
 from tests.unit.transfer.fake_grants import FakeGrants
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from dynamodb_pipeline.formats.text import Text
-from dynamodb_pipeline.transfer.import_source import InputFile
+from dynamodb_pipeline.transfer.input_files import InputFile
 from dynamodb_pipeline.transfer.object_store import (
     AlreadyExistsError,
     Body,

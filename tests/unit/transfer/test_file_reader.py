@@ -62,6 +62,17 @@ def test_blank_lines_marks_and_carriage_returns_are_no_items(store: MemoryStore)
     assert [(put.line, put.key) for put in found] == [(1, key_of("a")), (4, key_of("b"))]  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("data", [b"\n", b"\xef\xbb\xbf", b"  \r\n\n"])
+def test_a_text_of_blank_lines_only_has_lost_its_items(store: MemoryStore, data: bytes) -> None:
+    with pytest.raises(IntegrityError, match="holds blank lines and no item"):
+        puts_of(store, data)
+
+
+def test_an_empty_text_in_a_compressed_file_has_no_items(store: MemoryStore) -> None:
+    """As a writer leaves it that compresses each part of a table, also an empty one."""
+    assert puts_of(store, gzip.compress(b"")) == []
+
+
 def test_a_known_good_file_needs_no_parse_and_gives_the_same_bodies(store: MemoryStore) -> None:
     data = lines("abc")
     known = {"sha256": sha256(data), "item_count": 3}

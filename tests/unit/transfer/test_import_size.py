@@ -10,7 +10,7 @@ import pytest
 
 from dynamodb_pipeline.formats.export_record import FileRecord
 from dynamodb_pipeline.job_settings import ImportSettings
-from dynamodb_pipeline.option_checks import import_settings
+from dynamodb_pipeline.option_settings import import_settings
 from dynamodb_pipeline.options import Parser, add_import
 from dynamodb_pipeline.transfer.import_size import SAMPLE_BYTES, import_size
 from tests.unit.transfer.export_records import export_record

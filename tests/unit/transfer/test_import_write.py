@@ -9,9 +9,9 @@ import pytest
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.transfer.import_check import Checked, refuse_too_many_bad
-from dynamodb_pipeline.transfer.import_source import ImportSource, InputFile
 from dynamodb_pipeline.transfer.import_worker import ImportPlan
 from dynamodb_pipeline.transfer.import_write import check_totals, planned_after_check, winners, worker_count
+from dynamodb_pipeline.transfer.input_files import ImportSource, InputFile
 from dynamodb_pipeline.transfer.key_spill import Collision
 from dynamodb_pipeline.transfer.set_aside import SetAside, SetAsideLimit
 from tests.unit.transfer.item_lines import KEYS, lines

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.transfer.finished_runs import finished_runs
 from dynamodb_pipeline.transfer.import_source import load_source
 from dynamodb_pipeline.transfer.local_store import AnyObjectStore, LocalObjectStore
 from dynamodb_pipeline.transfer.object_store import AlreadyExistsError, ObjectChangedError, ObjectMissingError
-from dynamodb_pipeline.transfer.run_folder import finished_runs
 from tests.unit.transfer.item_lines import lines
 from tests.unit.transfer.memory_store import MemoryStore
 from tests.unit.transfer.test_import_source import manifest

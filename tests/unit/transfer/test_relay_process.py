@@ -8,7 +8,8 @@ import pytest
 
 from dynamodb_pipeline.aws_clients import AwsSettings
 from dynamodb_pipeline.transfer.coordination import CoordinatorAddress, CoordinatorLost, RunStopped
-from dynamodb_pipeline.transfer.relay_process import RelayKeys, RelaySettings, follow
+from dynamodb_pipeline.transfer.relay_process import follow
+from dynamodb_pipeline.transfer.relay_settings import RelayKeys, RelaySettings
 from tests.unit.transfer.fake_grants import FakeGrants
 
 ON_A_NODE = AwsSettings("eu-west-1", bucket_owner="123456789012")

@@ -8,7 +8,7 @@ import pytest
 
 from dynamodb_pipeline.errors import PreconditionError, UsageError
 from dynamodb_pipeline.job_settings import ImportSettings
-from dynamodb_pipeline.option_checks import import_settings
+from dynamodb_pipeline.option_settings import import_settings
 from dynamodb_pipeline.options import Parser, add_import
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.scheduled_import import claim_moment

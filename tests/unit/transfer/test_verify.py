@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -20,7 +21,7 @@ from dynamodb_pipeline.formats.digest import BucketDigest, bucket_of
 from dynamodb_pipeline.formats.key_schema import KeySchema
 from dynamodb_pipeline.transfer.coordinator_messages import LINE_BYTES_MAX
 from dynamodb_pipeline.transfer.file_reader import FileReader
-from dynamodb_pipeline.transfer.import_source import ImportSource
+from dynamodb_pipeline.transfer.input_files import ImportSource
 from dynamodb_pipeline.transfer.key_rows import key_rows
 from dynamodb_pipeline.transfer.key_spill import PLACE
 from dynamodb_pipeline.transfer.scan_reply import ScanPage
@@ -172,7 +173,7 @@ def test_a_second_look_is_bounded_but_never_at_nothing() -> None:
 def sides(export: Sides, table: Sides, *, buckets: frozenset[int] = ALL) -> tuple[Spill, Spill]:
     """Both sides as the second look collects them: the export from a file, the table from pages."""
     rows, store, work = RowFilter(KEYS, buckets), MemoryStore(), FakeWork()
-    data = b"".join(line(key, number) for key, number in export.items()) or b"\n"
+    data = b"".join(line(key, number) for key, number in export.items()) or gzip.compress(b"")
     send_rows(unit(store.file("s3://b/f", data)), FileReader(store, KEYS), work, rows=rows)
     sink = RowSink(rows)
     sink.add(page([put_body(key, number) for key, number in table.items()]))
