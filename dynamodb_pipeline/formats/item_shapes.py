@@ -18,6 +18,7 @@ from dynamodb_pipeline.formats.item_grammar import STRING, loud
 MAX_SHAPES = 16  # of a table with more, the rest go by the grammar: compiling costs as much as a page saves
 
 _OWN_LEVEL = 2  # inside the item and inside a value
+_NAMES = re.compile(rb'"[^"]*":')  # tags too; of items of several shapes they mostly differ
 _TOKEN = re.compile(rb'"[^"]*":?|\["[^"]*"(?:,"[^"]*")*\]|true|false|[{}\[\],]')
 
 
@@ -68,7 +69,7 @@ class Shapes:
     def _found(self, text: bytes) -> Shape | None:
         first = self._items.match(text)
         second = first and self._items.match(text, first.end())
-        if not first or not second or not second[1]:
+        if not first or not second or not second[1] or _NAMES.findall(first[1]) != _NAMES.findall(second[1]):
             return None
         source = _pattern(first[1])
         if source != _pattern(second[1]):
