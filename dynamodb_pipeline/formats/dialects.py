@@ -29,7 +29,7 @@ from dynamodb_pipeline.formats.foreign import (
     foreign_container,
     foreign_object,
 )
-from dynamodb_pipeline.formats.item_error import ItemError
+from dynamodb_pipeline.formats.item_error import ItemError, format_path
 from dynamodb_pipeline.formats.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.formats.lines import MAX_LINE_BYTES, LineError, PlainLines
 from dynamodb_pipeline.formats.text import Text
@@ -164,7 +164,8 @@ def _undecided(first: _Line, name: str) -> str:
     try:
         tree = parse_json(line)
     except JsonTextError as err:
-        what = "no 0x03 in it" if not line.startswith(b"{") and NAME_SEPARATOR not in line else str(err)
+        place = f"{format_path(err.steps)}: " if err.steps else ""
+        what = "no 0x03 in it" if not line.startswith(b"{") and NAME_SEPARATOR not in line else f"{place}{err}"
         return f"{name}: no known format of items; line {number} (byte {offset_bytes}): {what}"
     if is_wrapped(tree):
         return f"{name}: Item on line {number} may be a native export's member or an attribute; no line tells which"

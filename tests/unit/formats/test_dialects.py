@@ -271,6 +271,7 @@ def test_detect_takes_a_file_whose_only_item_is_invalid_for_what_it_was_meant_to
         (bz2.compress(b"x"), "compressed twice"),
         (b"\x28\xb5\x2f\xfd\x00", "zstd"),
         (b"hello world\n", "no known format of items; line 1"),
+        (b'{"a":{"m":{"q":{"s":""},"q":{"s":""}}}}', 'line 1 (byte 0): a.m: member "q" stands there twice'),
         (b'{"Id":{"s":"x"', "line 1 (byte 0): malformed JSON"),
         (b"null\n", "without DynamoDB's type tags"),
         (b'{"a":' * 50_000, "nested too deep"),
