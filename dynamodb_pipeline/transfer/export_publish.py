@@ -32,8 +32,7 @@ def publish(store: ObjectStore, folder: S3Uri, record: ExportRecord, *, lifetime
     kept = _keep_record(store, folder, record)
     refuse_missing_files(store, folder, kept)
     lifetime.check()
-    manifest = manifests.render(str(folder.child(f.name)) for f in kept.files)
-    if not put_once(store, str(folder.child(MANIFEST)), manifest):
+    if not put_once(store, str(folder.child(MANIFEST)), _manifest(folder, kept)):
         raise _lost_race(folder, MANIFEST)
     store.put(str(folder.child(SUCCESS)), b"")
     return kept
@@ -76,11 +75,22 @@ def _lost_race(folder: S3Uri, name: str) -> PreconditionError:
 
 
 def finished_record(store: ObjectStore, folder: S3Uri) -> ExportRecord | None:
-    """The record of a finished export in `folder`, None while there is none (manifest or record absent)."""
-    if store.head(str(folder.child(MANIFEST))) is None:
-        return None
-    uri = str(folder.child(EXPORT_RECORD))
+    """
+    The record of a finished export in `folder`, None while there is none (manifest or record absent).
+
+    Raises:
+        PreconditionError: the manifest is not the one of the record: another writer's.
+    """
+    manifest_uri, record_uri = str(folder.child(MANIFEST)), str(folder.child(EXPORT_RECORD))
     try:
-        return ExportRecord.from_bytes(store.get(uri), where=uri)
+        manifest = store.get(manifest_uri)
+        record = ExportRecord.from_bytes(store.get(record_uri), where=record_uri)
     except ObjectMissingError:
         return None
+    if manifest != _manifest(folder, record):
+        raise _lost_race(folder, MANIFEST)
+    return record
+
+
+def _manifest(folder: S3Uri, record: ExportRecord) -> bytes:
+    return manifests.render(str(folder.child(f.name)) for f in record.files)

@@ -23,6 +23,7 @@ REGRESSIONS = {
     107: "another object's content in place of the ledger's header was a KeyError",
     125: "an S3 body that broke off was no known error",
     176: "the body of an S3 error reply that broke off was no known error",
+    1549: "after a restart somebody else's manifest was taken for our own",
 }
 
 

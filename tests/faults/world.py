@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from sandbox.faults.s3_faults import RIVAL_BODY
 from sandbox.stack import Sandbox
 from tests.faults.model import Content, Item, content
 
@@ -57,14 +58,18 @@ class World:
 
     def export(self, folder: str) -> Content | None:
         """
-        What the export's manifest says is in it, read with nothing of the library; None without a manifest.
+        What the export's manifest says is in it, read with nothing of the library; None without one, or with what
+        the fault `rival_writer` has put in its place.
 
         Raises AssertionError for a file that is missing or does not parse.
         """
         names = set(self.keys(folder))
         if f"{folder}/manifest" not in names:
             return None
-        entries = json.loads(self._get(f"{folder}/manifest"))["entries"]
+        manifest = self._get(f"{folder}/manifest")
+        if manifest == RIVAL_BODY:
+            return None
+        entries = json.loads(manifest)["entries"]
         paths = [unquote(entry["url"]).partition(f"s3://{BUCKET}/")[2] for entry in entries]
         missing = [path for path in paths if path not in names]
         assert not missing, f"the manifest names {missing}, which do not exist"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats.export_record import ExportRecord, FileRecord
 from dynamodb_pipeline.formats.key_schema import KeyAttribute, KeySchema
-from dynamodb_pipeline.transfer.export_publish import mark_success, publish
+from dynamodb_pipeline.transfer.export_publish import finished_record, mark_success, publish
 from dynamodb_pipeline.transfer.lifetime import RunLifetime
 from dynamodb_pipeline.transfer.s3_uri import S3Uri
 from tests.unit.transfer.memory_store import MemoryStore
@@ -51,6 +51,22 @@ def test_no_manifest_lists_a_file_that_is_gone(there):
     with pytest.raises(IntegrityError, match="gone or changed, such as a_000000"):
         publish(store, FOLDER, record(), lifetime=RunLifetime())
     assert f"{FOLDER}manifest" not in store.objects
+
+
+def test_a_finished_export_is_known_by_its_record_and_its_own_manifest():
+    store = MemoryStore({f"{FOLDER}a_000000": b"sixteen bytes ok"})
+    assert finished_record(store, FOLDER) is None
+    publish(store, FOLDER, record(), lifetime=RunLifetime())
+    assert finished_record(store, FOLDER) == record()
+    del store.objects[f"{FOLDER}_export.json"]
+    assert finished_record(store, FOLDER) is None
+
+
+def test_a_manifest_of_somebody_else_beside_our_record_is_no_finished_export():
+    """Stored between the two, and met by the next attempt."""
+    store = MemoryStore({f"{FOLDER}manifest": b'{"other":1}', f"{FOLDER}_export.json": record().to_bytes()})
+    with pytest.raises(PreconditionError, match="another run has written .*manifest"):
+        finished_record(store, FOLDER)
 
 
 def test_finished_export_without_its_marker_gets_it_once():
