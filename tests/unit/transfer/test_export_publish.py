@@ -65,7 +65,7 @@ def test_a_finished_export_is_known_by_its_record_and_its_own_manifest():
 def test_a_manifest_of_somebody_else_beside_our_record_is_no_finished_export():
     """Stored between the two, and met by the next attempt."""
     store = MemoryStore({f"{FOLDER}manifest": b'{"other":1}', f"{FOLDER}_export.json": record().to_bytes()})
-    with pytest.raises(PreconditionError, match="another run has written .*manifest"):
+    with pytest.raises(PreconditionError, match=r"another run has written .*manifest"):
         finished_record(store, FOLDER)
 
 
