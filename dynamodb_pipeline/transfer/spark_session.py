@@ -29,8 +29,6 @@ LOCAL_CONF = {
 # Heap of a local run: Spark's own, and of each task the 600 pages of 200 KB that the connector holds when its reader is
 # slower than the table (PSCAN_MULTIPLEXER_CAPACITY; as Java objects they take four times the room of their text).
 LOCAL_HEAP_MB, LOCAL_HEAP_MB_PER_TASK = 512, 640
-# With those pages held, G1 marks all the time: a seventh of the JVM's CPU (own measurement, 400,000 items).
-LOCAL_JAVA_OPTIONS = "-XX:+UseParallelGC"
 CLUSTER_JAR = "/usr/share/aws/emr/ddb/lib/emr-ddb-hadoop.jar"
 
 
@@ -56,7 +54,6 @@ def start_session(app_name: str, *, jar: str | None = None, local: bool = False,
         builder = builder.master(f"local[{tasks or '*'}]")
         conf.update(LOCAL_CONF)
         conf["spark.driver.memory"] = f"{LOCAL_HEAP_MB + LOCAL_HEAP_MB_PER_TASK * (tasks or os.cpu_count() or 1)}m"
-        conf["spark.driver.extraJavaOptions"] = LOCAL_JAVA_OPTIONS
         if jar:
             conf["spark.jars"] = jar
     for key, value in conf.items():
