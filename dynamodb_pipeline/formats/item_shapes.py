@@ -62,20 +62,19 @@ class Shapes:
 
     def of(self, text: bytes) -> Shape | None:
         """The shape of the first two items of quiet `text`; None when they differ, or too many shapes are known."""
-        if self._last is None or not _begins_with_two(text, self._last):
+        if self._last is None or not _first_two(self._last.pattern, text):
             self._last = self._found(text)
         return self._last
 
     def _found(self, text: bytes) -> Shape | None:
-        first = self._items.match(text)
-        second = first and self._items.match(text, first.end())
-        if not first or not second or not second[1] or _NAMES.findall(first[1]) != _NAMES.findall(second[1]):
+        two = _first_two(self._items, text)
+        if two is None or _NAMES.findall(two[0]) != _NAMES.findall(two[1]):
             return None
-        source = _pattern(first[1])
-        if source != _pattern(second[1]):
+        source = _pattern(two[0])
+        if source != _pattern(two[1]):
             return None
         if source not in self._known and len(self._known) < MAX_SHAPES:
-            self._known[source] = self._learn(source, first[1])
+            self._known[source] = self._learn(source, two[0])
         return self._known.get(source)
 
     def _learn(self, source: bytes, item: bytes) -> Shape:
@@ -98,10 +97,11 @@ def contents(item: bytes) -> tuple[Content, ...]:
     return tuple(found)
 
 
-def _begins_with_two(text: bytes, shape: Shape) -> bool:
-    first = shape.pattern.match(text)
-    second = first and shape.pattern.match(text, first.end())
-    return bool(first and first[1] and second and second[1])
+def _first_two(pattern: re.Pattern[bytes], text: bytes) -> tuple[bytes, bytes] | None:
+    """The first group of the first two matches, None unless both have one."""
+    first = pattern.match(text)
+    second = first and pattern.match(text, first.end())
+    return (first[1], second[1]) if first and second and first[1] and second[1] else None
 
 
 def _pattern(item: bytes) -> bytes:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.measure.process_tree import process_info
 from dynamodb_pipeline.aws_clients import AwsSettings
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.transfer.budget import RateBudget
@@ -109,7 +110,9 @@ def serving_pid(relay: RelaySettings) -> int:
 
 
 def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    info = process_info(pid)
+    assert info is not None
+    return info.parent_pid
 
 
 def wait_for_the_end(relay: RelaySettings) -> None:

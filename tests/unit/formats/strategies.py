@@ -7,6 +7,7 @@ Oracles stay outside of the library: numbers are compared as `decimal.Decimal`, 
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -85,3 +86,13 @@ def deep_values(draw: st.DrawFn) -> dict[str, Any]:
 
 values = st.one_of(scalars, st.recursive(scalars, _containers, max_leaves=6), deep_values())
 items = st.dictionaries(names, values, min_size=1, max_size=5)
+
+
+def alike(value: dict[str, Any], other: Callable[[str, Any], Any]) -> dict[str, Any]:
+    """Another value of the same shape; `other` makes a content of a tag and its old content, but for lists and maps."""
+    ((tag, content),) = value.items()
+    if tag == "L":
+        return {tag: [alike(element, other) for element in content]}
+    if tag == "M":
+        return {tag: {name: alike(inner, other) for name, inner in content.items()}}
+    return {tag: other(tag, content)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from dynamodb_pipeline.formats.key_schema import IndexKeys, KeyAttribute, KeySch
 from dynamodb_pipeline.formats.puts import BlockJudge, Put, checked_puts, known_puts
 from dynamodb_pipeline.formats.retag import UPPER_CASE, Retagger
 from dynamodb_pipeline.formats.tags import item_to_connector_line, to_dynamodb
-from tests.unit.formats.strategies import items, texts
+from tests.unit.formats.strategies import alike, items, texts
 from tests.unit.formats.test_retag import damaged
 
 KEYS = KeySchema((KeyAttribute("Id", "HASH", "S"),))
@@ -219,31 +220,25 @@ WORDS = ["", "x", '"', "\\", "%b", "{", '"}},{"', "é", "日", "\n", "\U0001f600
 NUMBERS = ["0", "1", "-1", "1.50", "1E5", ".5", "123456789012345678901234567890", "-0.0", "7700"]
 
 
-def alike(value: dict[str, Any], chance: random.Random) -> dict[str, Any]:
-    """Another valid value of the same shape."""
-    ((tag, content),) = value.items()
+def another(tag: str, content: Any, chance: random.Random) -> Any:
+    """Another valid content."""
     if tag == "S":
-        content = chance.choice(WORDS)
-    elif tag == "N":
-        content = chance.choice(NUMBERS)
-    elif tag == "B":
-        content = chance.choice(["", "AA==", "AAA=", "AAAA"])
-    elif tag == "BOOL":
-        content = not content
-    elif tag == "SS":
-        content = chance.sample(WORDS, chance.randint(1, 3))
-    elif tag == "L":
-        content = [alike(element, chance) for element in content]
-    elif tag == "M":
-        content = {name: alike(inner, chance) for name, inner in content.items()}
-    return {tag: content}
+        return chance.choice(WORDS)
+    if tag == "N":
+        return chance.choice(NUMBERS)
+    if tag == "B":
+        return chance.choice(["", "AA==", "AAA=", "AAAA"])
+    if tag == "SS":
+        return chance.sample(WORDS, chance.randint(1, 3))
+    return not content if tag == "BOOL" else content
 
 
 @st.composite
 def blocks_of_a_shape(draw: st.DrawFn) -> bytes:
     """Keyed lines alike, perhaps a few others among them, perhaps one of them with an invalid number."""
     item, chance = draw(items), draw(st.randoms(use_true_random=False))
-    page = [{n: alike(value, chance) for n, value in item.items()} for _ in range(4)]
+    other = partial(another, chance=chance)
+    page = [{name: alike(value, other) for name, value in item.items()} for _ in range(4)]
     page[3:3] = draw(st.lists(items, max_size=2))
     keyed = [
         {**entry, "Id": {"S": f"é{number}"}, "n": {"N": chance.choice(NUMBERS)}} for number, entry in enumerate(page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from dynamodb_pipeline.formats.retag import (
     scan_page_lines,
 )
 from dynamodb_pipeline.formats.tags import CONNECTOR_TAGS, item_to_connector_line
-from tests.unit.formats.strategies import STRUCTURE_LIKE, TAG_LIKE_NAMES, items
+from tests.unit.formats.strategies import STRUCTURE_LIKE, TAG_LIKE_NAMES, alike, items
 
 UPPER_OF = {
     **{"s": "S", "n": "N", "b": "B", "sS": "SS", "nS": "NS", "bS": "BS", "bOOL": "BOOL", "l": "L", "m": "M"},
@@ -387,21 +388,14 @@ def test_damaged_replies(body, draw):
 NEVER = 1 << 40
 
 
-def alike(value: dict[str, Any], draw: random.Random) -> dict[str, Any]:
-    """Another value of the same shape: other texts, other set elements, the other truth."""
-    ((tag, content),) = value.items()
+def another(tag: str, content: Any, draw: random.Random) -> Any:
+    """Another text, other set elements, or the other truth; not all of them valid."""
     word = draw.choice(["", "x", '"', "\\", "%b", "%", "{", '"}},{"', "é", ":", "],["])
     if tag in {"S", "N", "B"}:
-        content = word
+        return word
     if tag in {"SS", "NS", "BS"}:
-        content = [word] * draw.randint(1, 3)
-    if tag == "BOOL":
-        content = not content
-    if tag == "L":
-        content = [alike(element, draw) for element in content]
-    if tag == "M":
-        content = {name: alike(inner, draw) for name, inner in content.items()}
-    return {tag: content}
+        return [word] * draw.randint(1, 3)
+    return not content if tag == "BOOL" else content
 
 
 @st.composite
@@ -409,7 +403,8 @@ def texts_of_a_shape(draw: st.DrawFn, separator: str, tags: dict[str, str]) -> b
     """Two or more items alike, others among them, perhaps damaged; in quiet form."""
     item = draw(items)
     chance = draw(st.randoms(use_true_random=False))
-    page = [{name: alike(value, chance) for name, value in item.items()} for _ in range(4)]
+    other = partial(another, draw=chance)
+    page = [{name: alike(value, other) for name, value in item.items()} for _ in range(4)]
     page[3:3] = draw(st.lists(items, max_size=2))
     text = separator.join(compact(spelled(entry, tags)).decode() for entry in page).encode()
     text += b"\n" if separator == "\n" else b"]}"
