@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.active_table import create_active_table
 from sandbox.demo_check import differences, items_by_key, scan_items, sdk_item
 from sandbox.demo_data import DemoTable, Item, demo_tables
 from sandbox.deploy_roles import deploy_roles
@@ -102,8 +103,8 @@ class Demo:
         say(f"Creating tables {names} in {SOURCE_REGION}, empty ones in {TARGET_REGION}, roles and a bucket ...")
         make_private_bucket(self._sandbox.client("s3"), BUCKET)
         for table in self._tables:
-            self._source.create_table(**table.request())
-            self._target.create_table(**table.request())
+            create_active_table(self._source, **table.request())
+            create_active_table(self._target, **table.request())
             for item in table.items:
                 self._source.put_item(TableName=table.name, Item=sdk_item(item))
         for region in (SOURCE_REGION, TARGET_REGION):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from sandbox.active_table import create_active_table
 from sandbox.faults.s3_faults import RIVAL_BODY
 from sandbox.stack import Sandbox
 from tests.faults.model import Content, Item, content
@@ -37,13 +38,12 @@ class World:
     def create_table(self, name: str, items: list[Item]) -> None:
         """A table with the key (Id S, At N) and these items."""
         keys = (("Id", "HASH", "S"), ("At", "RANGE", "N"))
-        self.dynamodb.create_table(
+        create_active_table(
+            self.dynamodb,
             TableName=name,
             KeySchema=[{"AttributeName": key, "KeyType": role} for key, role, _ in keys],
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind} for key, _, kind in keys],
             ProvisionedThroughput={"ReadCapacityUnits": CAPACITY, "WriteCapacityUnits": CAPACITY})
-        while self.dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] != "ACTIVE":
-            pass  # dynalite is told to need no time
         for start in range(0, len(items), 25):
             writes = [{"PutRequest": {"Item": _converted(item, base64.b64decode)}} for item in items[start:start + 25]]
             assert not self.dynamodb.batch_write_item(RequestItems={name: writes})["UnprocessedItems"]

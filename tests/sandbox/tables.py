@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.active_table import create_active_table
 from sandbox.demo_check import differences, items_by_key, scan_items, sdk_item
 from sandbox.demo_data import Item
 from sandbox.stack import Sandbox
@@ -50,15 +51,14 @@ def make_table(
     """Create a table; a fresh name unless given."""
     client = sandbox.client("dynamodb", region=region)
     name = name or f"T{uuid.uuid4().hex[:12]}"
-    client.create_table(
+    create_active_table(
+        client,
         TableName=name,
         KeySchema=[{"AttributeName": n, "KeyType": r} for (n, _), r in zip(keys, ("HASH", "RANGE"))],
         AttributeDefinitions=[{"AttributeName": n, "AttributeType": t} for n, t in keys],
         ProvisionedThroughput={"ReadCapacityUnits": read_units, "WriteCapacityUnits": write_units},
         **extra,
     )
-    while client.describe_table(TableName=name)["Table"]["TableStatus"] != "ACTIVE":
-        continue  # the emulator takes a moment, but no time that would be worth sleeping
     return Table(client, name, keys)
 
 

@@ -20,6 +20,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from sandbox.active_table import create_active_table
 from sandbox.faults.capacity import Capacity, TableLimits
 from sandbox.faults.credentials import ExpiredKeys
 from sandbox.faults.dynamodb_proxy import dynamodb_proxy
@@ -51,13 +52,13 @@ def dynamodb_plan(*rules: FaultRule) -> FaultPlan:
 def table(sandbox: Sandbox) -> Iterator[str]:
     name = f"faulty-{uuid.uuid4().hex[:8]}"
     dynamodb = client("dynamodb", sandbox.dynamodb_url)
-    dynamodb.create_table(
+    create_active_table(
+        dynamodb,
         TableName=name,
         KeySchema=[{"AttributeName": key, "KeyType": role} for key, role in (("Id", "HASH"), ("At", "RANGE"))],
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind}
                               for key, kind in (("Id", "S"), ("At", "N"))],
         ProvisionedThroughput={"ReadCapacityUnits": 50, "WriteCapacityUnits": 50})
-    dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
     for start in range(0, ITEM_COUNT, 25):
         dynamodb.batch_write_item(RequestItems={name: puts(range(start, start + 25))})
     yield name

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from dynamodb_pipeline.errors import ExitCode
+from sandbox.active_table import create_active_table
 from sandbox.metering_proxy import MeteringProxy
 from sandbox.stack import Sandbox
 from tests.sandbox.backups import connector_line, connector_lines, manifest, put_objects
@@ -228,7 +229,8 @@ def test_an_index_that_would_refuse_an_item_refuses_it_before_the_first_write(
     source.put([*numbered(3), {"id": {"S": "x"}, "n": {"S": "no number"}}])
     Pipeline(sandbox).export(source, f"s3://{bucket}/indexed")
     name = f"{source.name}-indexed"
-    source.client.create_table(
+    create_active_table(
+        source.client,
         TableName=name,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": a, "AttributeType": t} for a, t in (("id", "S"), ("n", "N"))],

@@ -31,6 +31,7 @@ from dynamodb_pipeline.transfer.relay_process import ensure_relay
 from dynamodb_pipeline.transfer.relay_settings import RelayKeys, RelaySettings
 from dynamodb_pipeline.transfer.wire import DynamoDbWire
 from dynamodb_pipeline.transfer.wire_errors import Rejected
+from sandbox.active_table import create_active_table
 from sandbox.stack import Sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -47,13 +48,13 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def aws(sandbox: Sandbox) -> AwsSettings:
     client = sandbox.client("dynamodb")
-    client.create_table(
+    create_active_table(
+        client,
         TableName=TABLE,
         KeySchema=[{"AttributeName": "Id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "Id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    client.get_waiter("table_exists").wait(TableName=TABLE, WaiterConfig={"Delay": 1})
     for number in range(40):
         client.put_item(TableName=TABLE, Item={"Id": {"S": str(number)}, "text": {"S": "x" * 2000}})
     endpoints = (("dynamodb", sandbox.dynamodb_url), ("s3", sandbox.s3_url))
@@ -205,6 +206,23 @@ def test_relay_outlives_its_starter_and_ends_with_the_run(aws: AwsSettings) -> N
     wait_for_the_end(relay)
 
 
+def kill(pid: int) -> None:
+    """Return when it is dead: until then it may still accept a connection, which then dies with it."""
+    os.kill(pid, signal.SIGKILL)
+    while is_running(pid):
+        time.sleep(0.01)
+
+
+def is_running(pid: int) -> bool:
+    """Whether any thread of it is; a zombie that nobody waited for is not (Linux)."""
+    try:
+        threads = [task.name for task in Path(f"/proc/{pid}/task").iterdir()]
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return threads != [str(pid)] or state != "Z"
+
+
 def test_a_killed_relay_is_started_again(aws: AwsSettings) -> None:
     """Who asks meanwhile waits for it: the port stays open."""
     with coordinator(units_per_s=1000.0) as driver:
@@ -213,7 +231,7 @@ def test_a_killed_relay_is_started_again(aws: AwsSettings) -> None:
         killed = []
         for _ in range(2):
             killed.append(serving_pid(relay))
-            os.kill(killed[-1], signal.SIGKILL)
+            kill(killed[-1])
             assert scan(relay)["Count"] == 10
         assert serving_pid(relay) not in killed
     wait_for_the_end(relay)
@@ -223,7 +241,7 @@ def test_relay_serves_on_when_the_one_that_watches_it_is_killed(aws: AwsSettings
     with coordinator(units_per_s=1000.0) as driver:
         relay = replace(settings(aws, driver.address), linger_s=0.1)
         ensure_relay(relay)
-        os.kill(parent_of(serving_pid(relay)), signal.SIGKILL)
+        kill(parent_of(serving_pid(relay)))
         assert scan(relay)["Count"] == 10
         ensure_relay(relay)
     wait_for_the_end(relay)

@@ -19,6 +19,7 @@ import pytest
 from dynamodb_pipeline.formats.attribute_values import ItemError, check_item, write_units
 from dynamodb_pipeline.formats.key_schema import IndexKeys, KeyAttribute, KeySchema
 from dynamodb_pipeline.formats.numbers import canonical_number
+from sandbox.active_table import create_active_table
 from sandbox.stack import Sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -68,7 +69,8 @@ DIFFERENT = {
 def call(sandbox: Sandbox) -> Iterator[Call]:
     """Sends one operation as raw JSON; the table is there."""
     client = sandbox.client("dynamodb")
-    client.create_table(
+    create_active_table(
+        client,
         TableName=TABLE,
         KeySchema=[{"AttributeName": a.name, "KeyType": a.role} for a in KEYS.attributes],
         AttributeDefinitions=[

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError
 
+from sandbox.active_table import create_active_table
 from sandbox.emr.stack import EmrSandbox
 from sandbox.processes import SandboxError
 from tests.sandbox.emr_cluster import BUCKET, OVER, bash, described, launch, put, request, run_to_end, step_states
@@ -186,7 +187,8 @@ def test_the_record_says_who_asked_for_what(emr: EmrSandbox) -> None:
 def test_dynamodb_behind_the_recording_address_is_the_sandboxs_own(
     emr: EmrSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    emr.client("dynamodb", region="eu-west-1").create_table(
+    create_active_table(
+        emr.client("dynamodb", region="eu-west-1"),
         TableName="Forum",
         KeySchema=[{"AttributeName": "Name", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "Name", "AttributeType": "S"}],

@@ -11,6 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
+from sandbox.active_table import create_active_table
 from sandbox.metering_proxy import MeteringProxy
 from sandbox.stack import Sandbox
 
@@ -40,7 +41,8 @@ def client_of(url: str) -> Any:
 @pytest.fixture
 def table(proxy: MeteringProxy) -> Iterator[str]:
     client = client_of(proxy.url)
-    client.create_table(
+    create_active_table(
+        client,
         TableName="Metered",
         KeySchema=[{"AttributeName": "Id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "Id", "AttributeType": "S"}],

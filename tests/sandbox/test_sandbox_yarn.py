@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.active_table import create_active_table
 from sandbox.containers import container_processes
 from sandbox.processes import start_time
 from sandbox.stack import Sandbox
@@ -50,7 +51,8 @@ def put_job(sandbox: Sandbox) -> None:
     s3.create_bucket(Bucket="yarn")
     for key, text in {"job.py": JOB, "greeting.py": "WORD = 'hello'", "input.txt": "a line\n"}.items():
         s3.put_object(Bucket="yarn", Key=key, Body=text.encode())
-    sandbox.client("dynamodb").create_table(
+    create_active_table(
+        sandbox.client("dynamodb"),
         TableName="SeenFromYarn",
         KeySchema=[{"AttributeName": "Id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "Id", "AttributeType": "S"}],

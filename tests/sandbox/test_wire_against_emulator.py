@@ -22,6 +22,7 @@ from dynamodb_pipeline.transfer.wire_operations import (
     put_item,
     scan_page,
 )
+from sandbox.active_table import create_active_table
 from sandbox.stack import Sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -35,7 +36,8 @@ class Table:
     def __init__(self, sandbox: Sandbox) -> None:
         self.name = f"wire-{secrets.token_hex(4)}"
         self.client = sandbox.client("dynamodb")
-        described = self.client.create_table(
+        table = create_active_table(
+            self.client,
             TableName=self.name,
             KeySchema=[{"AttributeName": "Id", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}],
             AttributeDefinitions=[
@@ -44,8 +46,7 @@ class Table:
             ],
             BillingMode="PAY_PER_REQUEST",
         )
-        self.client.get_waiter("table_exists").wait(TableName=self.name, WaiterConfig={"Delay": 1})
-        self.keys = KeySchema.from_description(described["TableDescription"])
+        self.keys = KeySchema.from_description(table)
         session = boto3.Session("sandbox", "sandbox-secret", region_name=sandbox.region)
         self.wire = DynamoDbWire(Endpoint.from_client(self.client), credentials_of(session))
 

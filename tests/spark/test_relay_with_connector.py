@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.transfer.spark_session import find_jar
+from sandbox.active_table import create_active_table
 from sandbox.processes import PROJECT
 from sandbox.stack import Sandbox
 
@@ -88,13 +89,13 @@ case("wrong secret", lambda number: None, secret="guessed")
 def cases(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
     client = sandbox.client("dynamodb")
     table = f"relay-{secrets.token_hex(4)}"
-    client.create_table(
+    create_active_table(
+        client,
         TableName=table,
         KeySchema=[{"AttributeName": "Id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "Id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    client.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1})
     for number in range(ITEM_COUNT):
         client.put_item(TableName=table, Item={"Id": {"S": str(number)}, "text": {"S": "\u20ac" * 150}})
     done = subprocess.run(
