@@ -40,7 +40,7 @@ class Problems:
             raise UsageError("\n".join(self.texts))
 
 
-def parse_max_set_aside(text: str) -> tuple[int | None, float | None]:
+def parse_item_limit(text: str, *, option: str) -> tuple[int | None, float | None]:
     """
     `(count, None)` for `100`, `(None, percent)` for `1%`.
 
@@ -54,9 +54,9 @@ def parse_max_set_aside(text: str) -> tuple[int | None, float | None]:
             percent = -1.0
         if 0 <= percent <= 100:
             return None, percent
-    elif text.isdigit():
+    elif text.isascii() and text.isdigit():
         return int(text), None
-    msg = f"--max-set-aside {text!r}: write a number of items (100) or a percentage (1%)"
+    msg = f"{option} {text!r}: write a number of items (100) or a percentage (1%)"
     raise UsageError(msg)
 
 

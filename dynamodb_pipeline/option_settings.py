@@ -16,7 +16,7 @@ from dynamodb_pipeline.job_settings import (
     RateSettings,
     VerifySettings,
 )
-from dynamodb_pipeline.option_checks import Problems, parse_max_set_aside, parse_units
+from dynamodb_pipeline.option_checks import Problems, parse_item_limit, parse_units
 from dynamodb_pipeline.options import DEFAULT_PERCENT
 from dynamodb_pipeline.transfer.capacity import parse_percent
 from dynamodb_pipeline.transfer.run_folder import (
@@ -121,8 +121,8 @@ def import_settings(args: argparse.Namespace) -> ImportSettings:
     problems.attempt(lambda: check_table_name(args.table))
     if args.set_aside is not None:
         problems.attempt(lambda: check_set_aside(args.set_aside, source=args.input))
-    limit = problems.attempt(lambda: parse_max_set_aside(args.max_set_aside))
-    deletions = problems.attempt(lambda: parse_max_set_aside(args.max_deletions))
+    limit = problems.attempt(lambda: parse_item_limit(args.max_set_aside, option="--max-set-aside"))
+    deletions = problems.attempt(lambda: parse_item_limit(args.max_deletions, option="--max-deletions"))
     problems.require(not (args.mirror and args.skip_existing), "--mirror and --skip-existing exclude each other")
     problems.require(not args.mirror or args.yes or args.dry_run, "--mirror deletes items: it always needs --yes")
     problems.require(

@@ -11,9 +11,9 @@ from dynamodb_pipeline.transfer.check_pass import CheckWorker
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.import_job import ImportRun, TableImport
 from dynamodb_pipeline.transfer.input_files import ImportSource
+from dynamodb_pipeline.transfer.item_limit import ItemLimit
 from dynamodb_pipeline.transfer.key_spill import Collision, KeySpill
 from dynamodb_pipeline.transfer.rated_run import Rated, RatedRun
-from dynamodb_pipeline.transfer.set_aside import SetAsideLimit
 from dynamodb_pipeline.transfer.work_queue import WorkUnit
 
 MAX_COLLISIONS = 100_000  # more are no accident; keeps the memory of the driver and of every worker bounded
@@ -76,7 +76,7 @@ def refuse_too_many_bad(job: TableImport, bad: int, *, total: int, so: str) -> N
     Raises:
         IntegrityError: `bad` of `total` items are more than --max-set-aside allows; `so` says what that means.
     """
-    limit = SetAsideLimit(*job.settings.max_set_aside)
+    limit = ItemLimit(*job.settings.max_set_aside)
     if bad and limit.exceeded(bad, total=total):
         msg = f"{bad} of {total} items are bad, --max-set-aside allows {limit}; {so}"
         raise IntegrityError(msg)

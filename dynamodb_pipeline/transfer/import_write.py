@@ -11,11 +11,11 @@ from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.transfer.import_check import Checked, refuse_too_many_bad
 from dynamodb_pipeline.transfer.import_job import ImportRun, TableImport
 from dynamodb_pipeline.transfer.import_worker import ImportPlan, ImportWorker
+from dynamodb_pipeline.transfer.item_limit import ItemLimit
 from dynamodb_pipeline.transfer.key_spill import Collision
 from dynamodb_pipeline.transfer.ledger import Ledger
 from dynamodb_pipeline.transfer.progress import Goal
 from dynamodb_pipeline.transfer.rated_run import NOTHING_CONSUMED, Consumed, Rated, RatedRun
-from dynamodb_pipeline.transfer.set_aside import SetAsideLimit
 from dynamodb_pipeline.transfer.work_queue import WorkUnit
 
 UNITS_PER_WORKER = 500.0  # write units/s one worker can move at least
@@ -46,7 +46,7 @@ def write(run: ImportRun, *, facts: Checked, ledger: Ledger, done: dict[str, dic
 
     for record in done.values():
         _add(totals, record)
-    plan = planned_after_check(run.plan, facts, limit=SetAsideLimit(*job.settings.max_set_aside))
+    plan = planned_after_check(run.plan, facts, limit=ItemLimit(*job.settings.max_set_aside))
     allowed = job.rate.tightest
     rated = Rated(job.table, job.rate_of, Goal(f"import {job.table.name}", allowed, "write units", facts.items))
 
@@ -64,7 +64,7 @@ def write(run: ImportRun, *, facts: Checked, ledger: Ledger, done: dict[str, dic
     return Written(totals, consumed)
 
 
-def planned_after_check(plan: ImportPlan, facts: Checked, *, limit: SetAsideLimit) -> ImportPlan:
+def planned_after_check(plan: ImportPlan, facts: Checked, *, limit: ItemLimit) -> ImportPlan:
     """The plan with what only the check could tell: colliding keys, and the limit of bad items as a count."""
     aside = plan.set_aside and replace(plan.set_aside, max_count=limit.most(facts.items))
     return replace(plan, set_aside=aside, colliding=frozenset(c.key_hash for c in facts.collisions))

@@ -18,11 +18,11 @@ from dynamodb_pipeline.transfer.capacity import RateChoice
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.engine import Engine
 from dynamodb_pipeline.transfer.import_job import ImportRun, TableImport
+from dynamodb_pipeline.transfer.item_limit import ItemLimit
 from dynamodb_pipeline.transfer.key_rows import PAGE_UNITS, UNIT_BYTES, key_row, key_rows
 from dynamodb_pipeline.transfer.key_spill import KeySpill, key_hash
 from dynamodb_pipeline.transfer.ledger import Ledger
 from dynamodb_pipeline.transfer.rated_run import Consumed
-from dynamodb_pipeline.transfer.set_aside import SetAsideLimit
 from dynamodb_pipeline.transfer.spill import PARTS, Spill
 from dynamodb_pipeline.transfer.table_scan import TableScan
 from dynamodb_pipeline.transfer.wire_operations import ScanPage
@@ -111,7 +111,7 @@ def plan_deletions(run: ImportRun, *, export_keys: KeySpill, doomed: Spill, ledg
     if PLAN_ENTRY not in entries:
         ledger.add(PLAN_ENTRY, first)
     plan = DeletionPlan(int(first["table_items"]), planned, before, consumed, scan.rate.derivation)
-    limit = SetAsideLimit(*job.settings.max_deletions)
+    limit = ItemLimit(*job.settings.max_deletions)
     note(plan_text(plan, limit, table=job.table.name))
     refuse_too_many(plan, limit, table=job.table.name)
     return plan
@@ -150,7 +150,7 @@ def subtract(table_keys: Spill, export_keys: KeySpill, doomed: Spill) -> int:
     return count
 
 
-def plan_text(plan: DeletionPlan, limit: SetAsideLimit, *, table: str) -> str:
+def plan_text(plan: DeletionPlan, limit: ItemLimit, *, table: str) -> str:
     """The plan in words, before anything is done."""
     text = (
         f"mirror: table {table!r} had {plan.table_items} items, {plan.total} of them are not in the export; "
@@ -159,7 +159,7 @@ def plan_text(plan: DeletionPlan, limit: SetAsideLimit, *, table: str) -> str:
     return f"{text}; {plan.deleted_before} are deleted already" if plan.deleted_before else text
 
 
-def refuse_too_many(plan: DeletionPlan, limit: SetAsideLimit, *, table: str) -> None:
+def refuse_too_many(plan: DeletionPlan, limit: ItemLimit, *, table: str) -> None:
     """
     Raises:
         PreconditionError: the run as a whole would delete more than the limit.

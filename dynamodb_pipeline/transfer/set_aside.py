@@ -31,28 +31,6 @@ class SetAside:
     max_count: int | None = None
 
 
-@dataclass(frozen=True)
-class SetAsideLimit:
-    """How many bad items a run may leave aside: a count, or a percentage of the items read."""
-
-    count: int | None
-    percent: float | None
-
-    def most(self, total: int) -> int | None:
-        """The limit as a count for an input of `total` items, None for no limit."""
-        if self.count is not None:
-            return self.count
-        return None if self.percent is None else int(total * self.percent / 100)
-
-    def exceeded(self, bad: int, *, total: int) -> bool:
-        """True when `bad` items are too many."""
-        most = self.most(total)
-        return most is not None and bad > most
-
-    def __str__(self) -> str:
-        return str(self.count) if self.count is not None else f"{self.percent:g}%"
-
-
 def check_aside(plan: SetAside | None, bad: Sequence[BadLine]) -> None:
     """
     Judge the bad lines found so far in one file, whenever one was added.

@@ -10,6 +10,7 @@ a reply means to `wire_operations`.
 from __future__ import annotations
 
 import json
+import re
 import time
 import zlib
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ def checked_reply(operation: str, message: Message, *, now_s: float) -> Reply:
 
 def _status(operation: str, start_line: str) -> int:
     version, _, rest = start_line.partition(" ")
-    if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
+    if not version.startswith("HTTP/1.") or not re.match(r"[0-9]{3}", rest):
         msg = f"{operation}: bad reply: no HTTP status line"
         raise BadReply(msg, code="bad reply")
     return int(rest[:3])

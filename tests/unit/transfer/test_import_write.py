@@ -12,8 +12,9 @@ from dynamodb_pipeline.transfer.import_check import Checked, refuse_too_many_bad
 from dynamodb_pipeline.transfer.import_worker import ImportPlan
 from dynamodb_pipeline.transfer.import_write import check_totals, planned_after_check, winners, worker_count
 from dynamodb_pipeline.transfer.input_files import ImportSource, InputFile
+from dynamodb_pipeline.transfer.item_limit import ItemLimit
 from dynamodb_pipeline.transfer.key_spill import Collision
-from dynamodb_pipeline.transfer.set_aside import SetAside, SetAsideLimit
+from dynamodb_pipeline.transfer.set_aside import SetAside
 from tests.unit.transfer.item_lines import KEYS, lines
 from tests.unit.transfer.memory_store import MemoryStore
 
@@ -44,11 +45,11 @@ def test_the_last_place_of_each_key_is_written_one_unit_a_file() -> None:
 
 def test_workers_learn_what_only_the_check_could_tell() -> None:
     facts = Checked(200, 3, (collision(b"k1", (0, 1), (0, 2), (1, 1)),))
-    plan = planned_after_check(PLAN, facts, limit=SetAsideLimit(None, 5.0))
+    plan = planned_after_check(PLAN, facts, limit=ItemLimit(None, 5.0))
     assert plan.colliding == {b"k1"}
     assert plan.set_aside == SetAside("s3://aside", max_count=10)
     assert facts.dropped == 2
-    nothing = planned_after_check(ImportPlan("t", KEYS, (), ("table",)), Checked(1, 0), limit=SetAsideLimit(0, None))
+    nothing = planned_after_check(ImportPlan("t", KEYS, (), ("table",)), Checked(1, 0), limit=ItemLimit(0, None))
     assert (nothing.set_aside, nothing.colliding) == (None, frozenset())
 
 

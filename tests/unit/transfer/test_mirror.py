@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.transfer.coordinator_messages import LINE_BYTES_MAX
+from dynamodb_pipeline.transfer.item_limit import ItemLimit
 from dynamodb_pipeline.transfer.key_rows import PAGE_UNITS, UNIT_BYTES, key_row, key_rows
 from dynamodb_pipeline.transfer.key_spill import KeySpill, key_hash, place_bytes
 from dynamodb_pipeline.transfer.mirror_delete import KEYS_PER_UNIT, delete_unit, rounds
@@ -20,7 +21,6 @@ from dynamodb_pipeline.transfer.mirror_plan import DeletionPlan, KeySink, plan_t
 from dynamodb_pipeline.transfer.page_size import EVENTUAL_BYTES_PER_UNIT
 from dynamodb_pipeline.transfer.rated_run import NOTHING_CONSUMED
 from dynamodb_pipeline.transfer.scan_reply import ScanPage
-from dynamodb_pipeline.transfer.set_aside import SetAsideLimit
 from dynamodb_pipeline.transfer.spill import PARTS, Spill
 from tests.unit.transfer.fake_work import FakeWork
 from tests.unit.transfer.item_lines import COMPOSITE, KEYS, key_of, put_body
@@ -106,14 +106,14 @@ def test_the_cap_holds_for_all_attempts_together(
 ) -> None:
     found = plan(planned, before=before)
     if not refused:
-        refuse_too_many(found, SetAsideLimit(*limit), table="orders")
+        refuse_too_many(found, ItemLimit(*limit), table="orders")
         return
     with pytest.raises(PreconditionError, match=r"nothing was deleted or written.*raise --max-deletions"):
-        refuse_too_many(found, SetAsideLimit(*limit), table="orders")
+        refuse_too_many(found, ItemLimit(*limit), table="orders")
 
 
 def test_the_plan_says_counts_and_the_cap() -> None:
-    text = plan_text(plan(6, before=3), SetAsideLimit(None, 10.0), table="orders")
+    text = plan_text(plan(6, before=3), ItemLimit(None, 10.0), table="orders")
     assert "table 'orders' had 100 items, 9 of them are not in the export" in text
     assert "--max-deletions allows 10% (10 items); 3 are deleted already" in text
 

@@ -8,10 +8,11 @@ import pytest
 
 from dynamodb_pipeline.errors import IntegrityError, UsageError
 from dynamodb_pipeline.formats.lines import LineError
-from dynamodb_pipeline.option_checks import parse_max_set_aside
+from dynamodb_pipeline.option_checks import parse_item_limit
 from dynamodb_pipeline.transfer.item_judge import BadLine
+from dynamodb_pipeline.transfer.item_limit import ItemLimit
 from dynamodb_pipeline.transfer.run_folder import check_set_aside
-from dynamodb_pipeline.transfer.set_aside import SetAside, SetAsideLimit, check_aside, keep_aside
+from dynamodb_pipeline.transfer.set_aside import SetAside, check_aside, keep_aside
 from tests.unit.transfer.fake_work import unit
 from tests.unit.transfer.memory_store import MemoryStore
 
@@ -25,17 +26,17 @@ def bad(number: int, text: bytes = b'{"n":{"x":"1"}}') -> BadLine:
     [("0", 10, 0), ("100", 10, 100), ("10%", 99, 9), ("0%", 99, 0), ("100%", 99, 99), ("0.5%", 1000, 5)],
 )
 def test_the_limit_is_a_count_or_a_percentage_of_all_items(text: str, total: int, most: int) -> None:
-    limit = SetAsideLimit(*parse_max_set_aside(text))
+    limit = ItemLimit(*parse_item_limit(text, option="--max-set-aside"))
     assert limit.most(total) == most
     assert not limit.exceeded(most, total=total)
     assert limit.exceeded(most + 1, total=total)
     assert str(limit) == text
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1.5", "101%", "x%", "%"])
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "101%", "x%", "%", "nan%", "²"])
 def test_anything_else_is_no_limit(text: str) -> None:
-    with pytest.raises(UsageError, match="--max-set-aside"):
-        parse_max_set_aside(text)
+    with pytest.raises(UsageError, match="--max-deletions"):
+        parse_item_limit(text, option="--max-deletions")
 
 
 def test_without_a_folder_the_first_bad_line_is_the_reason_to_stop() -> None:
