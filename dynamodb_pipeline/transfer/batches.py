@@ -32,16 +32,17 @@ def batches(puts: Iterable[Put], *, max_units: float = math.inf) -> Iterator[lis
     """
     batch: list[Put] = []
     keys: set[bytes] = set()
-    units = size = 0.0
+    units, size = 0.0, 0
     for put in puts:
-        full = len(batch) == MAX_ITEMS or units + put.units > max_units or size + len(put.body) > MAX_BYTES
-        if batch and (full or put.key in keys):
-            yield batch
-            batch, keys, units, size = [], set(), 0.0, 0.0
+        body, put_units, key, _ = put
+        units += put_units
+        size += len(body)
+        if units > max_units or size > MAX_BYTES or len(batch) == MAX_ITEMS or key in keys:
+            if batch:
+                yield batch
+            batch, keys, units, size = [], set(), put_units, len(body)
         batch.append(put)
-        if put.key is not None:
-            keys.add(put.key)
-        units += put.units
-        size += len(put.body)
+        if key is not None:
+            keys.add(key)
     if batch:
         yield batch

@@ -19,8 +19,6 @@ from dynamodb_pipeline.transfer.engine import Connect
 from dynamodb_pipeline.transfer.failures import marked, unmarked
 from dynamodb_pipeline.transfer.worker_context import WorkerContext
 
-PROGRESS_ITEMS = 2000
-
 CONNECTOR_NULL = b'{"nULL":true}'
 TEMPLATE_NULL = b'{"nULLValue":true}'
 
@@ -62,15 +60,10 @@ class PartitionWriter:
 
     def _write(self, writer: DataFileWriter, groups: Iterable[bytes], driver: CoordinatorClient) -> None:
         retag = self.null_tag != "nULL"
-        items = 0
         for lines, count in read_partition(iter(groups)):
             writer.add(lines.replace(CONNECTOR_NULL, TEMPLATE_NULL) if retag else lines, count)
-            items += count
-            if items >= PROGRESS_ITEMS:
-                driver.progress(items=items)
-                items = 0
+            driver.progress(items=count)
         writer.flush()
-        driver.progress(items=items)
 
 
 def _task() -> tuple[int, int]:

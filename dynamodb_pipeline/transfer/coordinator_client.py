@@ -7,9 +7,12 @@ own process. A worker whose driver is gone must stop at once, for nobody counts 
 
 from __future__ import annotations
 
+import contextlib
+import math
 import queue
 import socket
 import threading
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +45,7 @@ __all__ = [
 
 CONNECT_TIMEOUT_S = 10.0
 KEEPALIVE = ((socket.TCP_KEEPIDLE, 20), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+PROGRESS_EVERY_S = 0.5
 _CHUNK_BYTES = 65536
 
 
@@ -51,6 +55,7 @@ class _Conversation:
     def __init__(self) -> None:
         self._caps: Units = {}
         self._one_call = threading.Lock()
+        self._progress = _Progress()
 
     def reserve(self, estimate: Mapping[str, float]) -> Grant:
         return Grant(self._call({"op": "reserve", "units": dict(estimate)})["grant"])
@@ -70,6 +75,7 @@ class _Conversation:
         return work
 
     def finished(self, work_id: str, record: Mapping[str, Any], *, rest: Mapping[str, Any] | None = None) -> None:
+        self._tell(*self._progress.rest())
         message = {"op": "finished", "work": work_id, "record": dict(record)}
         self._call(message if rest is None else {**message, "rest": dict(rest)})
 
@@ -80,10 +86,21 @@ class _Conversation:
         self._call({"op": "keep", "work": work_id, "data": data})
 
     def progress(self, *, items: int = 0, bytes: int = 0) -> None:
-        self._send({"op": "progress", "items": items, "bytes": bytes})
+        """Told at most every half second, and before a finish and the end: every message costs the driver."""
+        self._tell(*self._progress.add(items, bytes))
 
     def close(self) -> None:
+        """Tell what was not told yet, and end the conversation."""
+        with contextlib.suppress(CoordinatorLost):  # then nobody counts any more
+            self._tell(*self._progress.rest())
+        self._close()
+
+    def _close(self) -> None:
         raise NotImplementedError
+
+    def _tell(self, items: int, size_bytes: int) -> None:
+        if items or size_bytes:
+            self._send({"op": "progress", "items": items, "bytes": size_bytes})
 
     def _call(self, message: Message) -> Message:
         with self._one_call:
@@ -104,6 +121,36 @@ class _Conversation:
 
     def _receive(self) -> Message:
         raise NotImplementedError
+
+
+class _Progress:
+    """Items and bytes that were not told yet. Safe for several threads."""
+
+    def __init__(self) -> None:
+        self._items = self._bytes = 0
+        self._told_s = -math.inf
+        self._lock = threading.Lock()
+
+    def add(self, items: int, size_bytes: int) -> tuple[int, int]:
+        """What is to be told now: all of it, or nothing when something was told a moment ago."""
+        with self._lock:
+            self._items += items
+            self._bytes += size_bytes
+            now_s = time.monotonic()
+            if now_s - self._told_s < PROGRESS_EVERY_S:
+                return 0, 0
+            self._told_s = now_s
+            return self._taken()
+
+    def rest(self) -> tuple[int, int]:
+        """All that was not told."""
+        with self._lock:
+            return self._taken()
+
+    def _taken(self) -> tuple[int, int]:
+        told = self._items, self._bytes
+        self._items = self._bytes = 0
+        return told
 
 
 class TcpCoordinatorClient(_Conversation):
@@ -136,7 +183,7 @@ class TcpCoordinatorClient(_Conversation):
             self._socket.close()
             raise
 
-    def close(self) -> None:
+    def _close(self) -> None:
         self._socket.close()
 
     def _shake_hands(self, key: bytes, worker: str, attempt: int) -> None:
@@ -189,7 +236,7 @@ class LocalCoordinatorClient(_Conversation):
         self._session = coordinator.open_session(str(worker_id), attempt, self._answers.put)
         self._accepted(self._answers.get())
 
-    def close(self) -> None:
+    def _close(self) -> None:
         self._coordinator.end_session(self._session)
 
     def _send(self, message: Message) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count, repeat
 from typing import Callable, TypeVar
 
 from dynamodb_pipeline.errors import IntegrityError
@@ -56,7 +57,7 @@ class FilePuts:
 
     def __iter__(self) -> Iterator[Put | BadLine]:
         """Raises as `judged`."""
-        return (_put(found) if isinstance(found, ParsedItem) else found for found in self.judged())
+        return self._counted(lambda block: self._quick(block) or map(_encoded, self._parsed(block)))
 
     def judged(self) -> Iterator[Put | ParsedItem | BadLine]:
         """
@@ -74,16 +75,21 @@ class FilePuts:
 
     def _counted(self, read: Callable[[Block], Iterable[T]]) -> Iterator[T]:
         """What is read of block after block, its number checked at the end."""
-        count, self.regular = 0, True
+        items, self.regular = 0, True
         try:
             for block in blocks(self._data.plain):
-                for found in read(block):
-                    count += 1
-                    yield found
+                found = read(block)
+                if isinstance(found, list):  # all of it is there
+                    items += len(found)
+                    yield from found
+                else:
+                    for one in found:
+                        items += 1
+                        yield one
         except LineError as err:
             raise IntegrityError(str(err)) from err
-        check_count(self._data.file, count)
-        if count == 0 and len(self._data.plain) > 0:
+        check_count(self._data.file, items)
+        if items == 0 and len(self._data.plain) > 0:
             msg = f"{self._data.file.uri} holds blank lines and no item; its items are lost, or it is no data file"
             raise IntegrityError(msg)
 
@@ -93,7 +99,8 @@ class FilePuts:
             return None
         if self._known:
             bodies = known_puts(block.text, self._data.dialect) or ()
-            return [Put(body, write_units(len(body)), None, line) for line, body in enumerate(bodies, block.first_line)]
+            units = map(write_units, map(len, bodies))
+            return list(map(Put, bodies, units, repeat(None), count(block.first_line)))
         judge = self._judge
         if judge.keys is None:
             return None
@@ -116,5 +123,7 @@ def check_count(file: InputFile, count: int) -> None:
         raise IntegrityError(msg)
 
 
-def _put(parsed: ParsedItem) -> Put:
-    return Put(_encode(parsed.item).encode("utf-8"), write_units(parsed.size_bytes), parsed.key, parsed.line)
+def _encoded(found: ParsedItem | BadLine) -> Put | BadLine:
+    if isinstance(found, BadLine):
+        return found
+    return Put(_encode(found.item).encode("utf-8"), write_units(found.size_bytes), found.key, found.line)

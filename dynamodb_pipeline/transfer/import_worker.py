@@ -167,7 +167,7 @@ class FileWriter:
         put = self._put(current, request)
         current.skipped += len(request) - put
         current.written += put
-        self._grants.progress(items=put, bytes=sum(len(p.body) for p in request))
+        self._grants.progress(items=put, bytes=sum([len(p.body) for p in request]))
 
     def _put(self, current: _OpenFile, request: list[Put]) -> int:
         """Write a request; how many of its items were put, and not skipped."""

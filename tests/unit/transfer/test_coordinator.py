@@ -198,8 +198,26 @@ def test_data_is_kept_only_of_a_unit_that_is_held(connect: Connect) -> None:
 def test_progress_adds_up(connect: Connect) -> None:
     with coordinator_of() as coordinator, contextlib.closing(connect(coordinator)) as client:
         client.progress(items=3, bytes=100)
-        client.progress(items=4)
-        eventually(lambda: (coordinator.state().items, coordinator.state().bytes) == (7, 100))
+        eventually(lambda: (coordinator.state().items, coordinator.state().bytes) == (3, 100))
+        for _ in range(1000):
+            client.progress(items=4, bytes=1)
+        client.close()
+        eventually(lambda: (coordinator.state().items, coordinator.state().bytes) == (4003, 1100))
+
+
+def test_progress_is_told_before_a_finish_and_not_with_every_request(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    tell = Desk._progress
+    monkeypatch.setattr(Desk, "_progress", lambda desk, *given: (told.append(1), tell(desk, *given)))
+    with one_worker(connect, "file-1") as (coordinator, client):
+        client.take()
+        for _ in range(1000):
+            client.progress(items=1)
+        client.finished("file-1", {})
+        assert coordinator.state().items == 1000
+    assert len(told) < 100
 
 
 def test_a_failed_unit_stops_the_run_unless_the_driver_decides(connect: Connect) -> None:
