@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.contenders import GZIP, IMPORTS, PLAIN, Contender, Place, prepare_inputs, right_digest
 from benchmarks.measure.results import ResultRow
-from benchmarks.measure.rounds import Sample, quiet, run_rounds, spin_s, spreads
+from benchmarks.measure.rounds import Sample, quiet, ratio, run_rounds, spin_s, spreads
 from benchmarks.measure.usage import Command, Usage, run_measured
 from benchmarks.servers import PROJECT, serving
 
@@ -26,16 +26,21 @@ MAKER = "kilobyte"
 SMALL_ITEM_COUNT = 1000
 SEGMENTS = 4
 MIB = 1 << 20
-REACH = {
-    ("export, plain", "ours, direct reader, no JVM"): "<= 25",
-    ("export, plain", "ours, direct reader"): "<= 25",
-    ("export, plain", "ours, connector reader"): "<= 50",
-    ("export, gzip", "ours, direct reader, no JVM"): "<= 35",
-    ("export, gzip", "ours, direct reader"): "<= 35",
-    ("export, gzip", "ours, connector reader"): "<= 75",
-    ("import", "ours, own export, no JVM"): "<= 40",
-    ("import", "ours, own export"): "<= 40",
-    ("import", "ours, foreign file"): "<= 100",
+RIVALS_US = {  # CPU us per item of others for the same work, on the machine where the goals below were set
+    "export, plain": ("connector saveAsTextFile", 36.0),
+    "export, gzip": ("connector saveAsTextFile", 97.0),
+    "import": ("boto3 batch_writer", 272.0),
+}
+GOALS_US = {
+    ("export, plain", "ours, direct reader, no JVM"): 25.0,
+    ("export, plain", "ours, direct reader"): 25.0,
+    ("export, plain", "ours, connector reader"): 50.0,
+    ("export, gzip", "ours, direct reader, no JVM"): 35.0,
+    ("export, gzip", "ours, direct reader"): 35.0,
+    ("export, gzip", "ours, connector reader"): 75.0,
+    ("import", "ours, own export, no JVM"): 40.0,
+    ("import", "ours, own export"): 40.0,
+    ("import", "ours, foreign file"): 100.0,
 }
 FIGURES = {"cpu_us_per_item": "us/item", "start_cpu_s": "s", "items_per_s": "items/s", "peak_mib": "MiB PSS",
            "calls_per_mib": "calls/MiB", "units_to_ideal": "ratio", "log_bytes_per_100k_items": "bytes"}
@@ -71,7 +76,7 @@ def cpu_rows(*, item_count: int, round_count: int, only: str = "",
             samples = _compare(taking_part, item_count=item_count, round_count=round_count)
             kept, remark = without_noise(samples)
             remarks.append(f"{title}: {remark}")
-            rows += _rows(title, kept)
+            rows += ratio_rows(title, samples) + _rows(title, kept)
     return rows, remarks
 
 
@@ -163,7 +168,29 @@ def _check_counts(contender: Contender, place: Place) -> None:
 
 
 def _rows(title: str, samples: Sequence[Sample]) -> list[ResultRow]:
-    return [ResultRow(f"{title}: {figure.replace('_', ' ')}", name, unit, spread,
-                      REACH.get((title, name), "") if figure == "cpu_us_per_item" else "")
+    return [ResultRow(f"{title}: {figure.replace('_', ' ')}", name, unit, spread, _reach(title, name, figure))
             for figure, unit in FIGURES.items()
             for name, spread in spreads(samples, figure).items()]
+
+
+def _reach(title: str, name: str, figure: str) -> str:
+    goal_us = GOALS_US.get((title, name)) if figure == "cpu_us_per_item" else None
+    return "" if goal_us is None else f"<= {goal_us:g}"
+
+
+def ratio_rows(title: str, samples: Sequence[Sample]) -> list[ResultRow]:
+    """
+    CPU of an item beside the rival's of the same round: this says the same on a slow machine as on a fast one.
+
+    Noisy samples count too: what slows one of a round slows the other.
+    """
+    rival, rival_us = RIVALS_US[title]
+    rows = []
+    for name in dict.fromkeys(sample.contender for sample in samples):
+        spread = None if name == rival else ratio(samples, "cpu_us_per_item", of=name, to=rival)
+        if spread is not None:
+            goal_us = GOALS_US.get((title, name))
+            reach = "" if goal_us is None else f"<= {goal_us / rival_us:.2f}"
+            note = "" if goal_us is None else f"{goal_us:g} / {rival_us:g} us"
+            rows.append(ResultRow(f"{title}: cpu, share of {rival}", name, "ratio", spread, reach, note))
+    return rows
