@@ -42,6 +42,7 @@ def test_a_table_lives_in_one_region_only(sandbox: Sandbox) -> None:
     oregon, ireland = (sandbox.client("dynamodb", region=region) for region in ("us-west-2", "eu-west-1"))
     arn = create_table(oregon, "OneRegion")["TableArn"]
     assert arn == "arn:aws:dynamodb:us-west-2:123456789012:table/OneRegion"
+    assert oregon.describe_table(TableName="OneRegion")["Table"]["TableStatus"] == "ACTIVE"
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         ireland.describe_table(TableName="OneRegion")
 
