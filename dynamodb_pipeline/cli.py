@@ -20,6 +20,7 @@ from dynamodb_pipeline.job_main import KINDS, guarded, run_settings
 from dynamodb_pipeline.local_verbs import add_local_verbs, write
 from dynamodb_pipeline.option_checks import refuse_secrets
 from dynamodb_pipeline.options import Parser
+from dynamodb_pipeline.runtime import ensure_boto3
 
 DESCRIPTION = "Export DynamoDB tables to S3 and import them back, at a throughput percentage that holds."
 HELP = {
@@ -166,11 +167,24 @@ def _agreed(kind: str, settings: Any) -> Any:
     """Ask for a yes before an import, but only where a person is there to answer."""
     if kind != "import" or settings.yes or settings.dry_run or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return settings
-    write(f"Import {settings.input} into table {settings.table}: items with the same key are replaced. Go on? [y/N] ")
+    source = _source_of(settings)
+    about = f"Import {source.folder} ({source.origin}) into table {settings.table}"
+    write(f"{about}: items with the same key are replaced. Go on? [y/N] ")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         msg = "not confirmed; nothing was written"
         raise PreconditionError(msg)
     return settings
+
+
+def _source_of(settings: Any) -> Any:
+    """What the import will read, so that the question can say whose items it is about."""
+    ensure_boto3()
+    from dynamodb_pipeline.aws_clients import AwsClients
+    from dynamodb_pipeline.transfer.import_job import find_source
+    from dynamodb_pipeline.transfer.worker_context import object_store
+
+    common = settings.common
+    return find_source(object_store(AwsClients(common.region, bucket_owner=common.bucket_owner)), settings)
 
 
 if __name__ == "__main__":

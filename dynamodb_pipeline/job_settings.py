@@ -69,6 +69,7 @@ class ImportSettings:
     dry_run: bool
     yes: bool
     scheduled_time: datetime | None = None
+    from_table: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,3 +85,4 @@ class VerifySettings:
     allow_buckets: tuple[str, ...]
     consistent_read: bool
     without_manifest: bool
+    from_table: str | None = None

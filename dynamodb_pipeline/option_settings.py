@@ -119,6 +119,7 @@ def import_settings(args: argparse.Namespace) -> ImportSettings:
     """
     problems = Problems()
     problems.attempt(lambda: check_table_name(args.table))
+    _check_from_table(args, problems)
     if args.set_aside is not None:
         problems.attempt(lambda: check_set_aside(args.set_aside, source=args.input))
     limit = problems.attempt(lambda: parse_item_limit(args.max_set_aside, option="--max-set-aside"))
@@ -150,6 +151,7 @@ def import_settings(args: argparse.Namespace) -> ImportSettings:
         dry_run=args.dry_run,
         yes=args.yes,
         scheduled_time=moment,
+        from_table=args.from_table,
     )
     problems.end()
     return settings
@@ -163,6 +165,7 @@ def verify_settings(args: argparse.Namespace) -> VerifySettings:
     problems = Problems()
     if args.table is not None:
         problems.attempt(lambda: check_table_name(args.table))
+    _check_from_table(args, problems)
     problems.require(args.limit >= 0, f"--limit {args.limit} must be 0 or more")
     settings = VerifySettings(
         common=common_settings(args, problems, outputs=[args.export] if is_s3(args.export) else []),
@@ -174,6 +177,12 @@ def verify_settings(args: argparse.Namespace) -> VerifySettings:
         allow_buckets=tuple(args.allow_buckets),
         consistent_read=args.consistent_read,
         without_manifest=args.without_manifest,
+        from_table=args.from_table,
     )
     problems.end()
     return settings
+
+
+def _check_from_table(args: argparse.Namespace, problems: Problems) -> None:
+    if args.from_table is not None:
+        problems.attempt(lambda: check_table_name(args.from_table, option="--from-table"))

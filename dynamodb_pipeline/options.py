@@ -183,8 +183,12 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
 def _add_source(parser: argparse.ArgumentParser, *, folder: str) -> None:
     """Which files are read; `folder` is what the help calls the place they lie in."""
     parser.add_argument(
-        "--latest", action="store_true", help=f"of several finished exports below {folder} take the newest"
+        "--latest", action="store_true", help=f"of the table's finished exports below {folder} take the newest"
     )
+    parser.add_argument(
+        "--from-table", metavar="NAME",
+        help="the exported table, where it is not --table; unknown: of an export that names none",
+    )  # fmt: skip
     parser.add_argument(
         "--without-manifest", action="store_true", help="read every data file of a folder that has no manifest"
     )

@@ -26,7 +26,25 @@ from dynamodb_pipeline.formats.text import md5_base64
 SUMMARY_NAME = "manifest-summary.json"
 FILES_NAME = "manifest-files.json"
 _MD5 = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # base64 of 16 bytes
+_TABLE_ARN = re.compile(r"arn:[a-z0-9-]+:dynamodb:[a-z0-9-]*:[0-9]*:table/([A-Za-z0-9_.-]+)")
+_NAMES_A_PART = re.compile(r"filter|projection|condition|expression|subset|partial|sample|limit|attribute", re.I)
 _EXPORT_FOLDER = re.compile(r"(?:.*/)?AWSDynamoDB/[^/]+/(?=.)")
+
+
+@dataclass(frozen=True)
+class NativeIdentity:
+    """
+    What `manifest-summary.json` says the export is of, in whatever form its data are.
+
+    Attributes:
+        table_name: of the exported table; None when the writer left its ARN out.
+        export_time: the point in time the data is of, ISO 8601; None when absent.
+        part: why it may be less than the whole table; None for a full export.
+    """
+
+    table_name: str | None
+    export_time: str | None
+    part: str | None
 
 
 @dataclass(frozen=True)
@@ -74,6 +92,27 @@ def parse_summary(data: bytes, *, where: str) -> NativeSummary:
         item_count=_count(members, "itemCount", where),
         files_key=_text(members, "manifestFilesS3Key", where),
     )
+
+
+def identity(data: bytes, *, where: str) -> NativeIdentity:
+    """
+    Raises:
+        IntegrityError: no JSON object, or a member of the identity is of the wrong type or form.
+    """
+    members = manifest_object(data, where=where)
+    arn = _text_or_none(members, "tableArn", where)
+    found = None if arn is None else _TABLE_ARN.fullmatch(arn)
+    if arn is not None and found is None:
+        raise IntegrityError(_wrong(where, "tableArn", "the ARN of a table"))
+    return NativeIdentity(found[1] if found else None, _text_or_none(members, "exportTime", where), _part(members))
+
+
+def _part(members: dict[str, Any]) -> str | None:
+    """A full export has no such members today; a new one of such a name means that items or attributes are left out."""
+    if members.get("exportType", "FULL_EXPORT") != "FULL_EXPORT" or "exportFromTime" in members:
+        return "no full export"
+    odd = sorted(name for name in members if _NAMES_A_PART.search(name))
+    return f"its {odd[0]} may make it a part of a table" if odd else None
 
 
 def parse_files(data: bytes, *, where: str) -> tuple[NativeFile, ...]:

@@ -1,39 +1,109 @@
-"""Where an import or a verification finds finished exports below a folder."""
+"""Where an import or a verification finds finished exports below a folder, and which of them it takes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from shlex import quote
 
 from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.transfer.backups import Backup, read_backup
 from dynamodb_pipeline.transfer.object_store import ObjectStore
 from dynamodb_pipeline.transfer.run_folder import MANIFEST, NATIVE_SUMMARY, join
+from dynamodb_pipeline.transfer.s3_uri import is_s3
+
+UNKNOWN_TABLE = "unknown"  # what --from-table calls the table of an export that names none
+LEVELS = 3  # below a bucket: region, table, stamp
 
 
-def choose_finished_run(store: ObjectStore, source: str, *, latest: bool, table: str, command: str) -> str:
+@dataclass(frozen=True)
+class SourceChoice:
     """
-    The folder to import: `source` itself when it holds a manifest, else the only finished run below it.
+    Which finished export is meant.
 
-    Args:
-        latest: take the newest stamp when there are several.
-        table: the target's name; narrows a folder of several tables' exports.
+    Attributes:
+        table: the target's name, None when there is no target.
+        from_table: the exported table's name where it is another one (`--from-table`).
+        latest: take the newest when there are several.
         command: what the user would type before the folder, for messages.
+    """
+
+    table: str | None
+    from_table: str | None
+    latest: bool
+    command: str
+
+    @property
+    def wanted(self) -> str | None:
+        """Name of the table whose exports are candidates, None for any."""
+        return self.from_table or self.table
+
+
+def choose_finished_run(store: ObjectStore, source: str, choice: SourceChoice) -> str:
+    """
+    The folder to import: `source` itself when it holds a manifest, else the finished export below it that is meant.
+
+    Below a folder the table and time count that each export itself names; a folder's name proves nothing. The only
+    export below it is taken whatever its table, as if its folder had been given, unless the choice says otherwise.
 
     Raises:
-        PreconditionError: nothing there, or several runs (all listed) and not `latest`.
+        PreconditionError: nothing there, nothing of the table, or several (all listed) between which nothing decides.
+        IntegrityError: an export's record or summary is damaged.
     """
     if is_finished(store, source):
         return source
-    runs = finished_runs(store, source)
-    mine = [r for r in runs if _table_folder(r) == table]
-    runs = mine or runs
-    if not runs:
-        msg = no_manifest_message(store, source, command=command)
+    folders = finished_runs(store, source)
+    if not folders:
+        msg = no_manifest_message(store, source, command=choice.command)
         raise PreconditionError(msg)
-    if len(runs) > 1 and (not latest or len({_table_folder(r) for r in runs}) > 1):
-        listed = "\n  ".join(runs)
-        msg = f"{source} holds {len(runs)} finished exports; give one, or the table's folder with --latest:\n  {listed}"
-        raise PreconditionError(msg)
-    return runs[-1]
+    if len(folders) == 1 and not choice.latest and choice.from_table is None:
+        return folders[0]
+    found = [read_backup(store, folder) for folder in folders]
+    candidates = _candidates(found, choice)
+    if not candidates:
+        raise PreconditionError(_nothing_of_the_table(source, found, choice))
+    if len(candidates) > 1 and (not choice.latest or _mixed(candidates)):
+        msg = f"{source} holds {len(candidates)} finished exports; give one, or the table's folder with --latest:"
+        raise PreconditionError(msg + _listed(candidates))
+    return _newest(source, candidates).folder
+
+
+def _candidates(found: list[Backup], choice: SourceChoice) -> list[Backup]:
+    whole = [backup for backup in found if backup.part is None]
+    if choice.wanted is None:
+        return whole
+    if any(backup.table is not None for backup in found):
+        return [backup for backup in whole if backup.table == choice.wanted]
+    return whole if choice.from_table in (None, UNKNOWN_TABLE) else []
+
+
+def _mixed(candidates: list[Backup]) -> bool:
+    """True for exports of several tables; those that name none may be, when they lie in several folders."""
+    tables = {backup.table for backup in candidates}
+    places = {backup.folder.rstrip("/").rpartition("/")[0] for backup in candidates}
+    return len(tables) > 1 or (None in tables and len(places) > 1)
+
+
+def _newest(source: str, candidates: list[Backup]) -> Backup:
+    if len(candidates) == 1:
+        return candidates[0]
+    moments = [backup.moment for backup in candidates if backup.moment is not None]
+    last = [backup for backup in candidates if backup.moment == max(moments, default=None)]
+    if len(moments) < len(candidates) or len(last) > 1:
+        msg = f"{source} holds {len(candidates)} finished exports; the newest cannot be told; give one:"
+        raise PreconditionError(msg + _listed(candidates))
+    return last[0]
+
+
+def _nothing_of_the_table(source: str, found: list[Backup], choice: SourceChoice) -> str:
+    return (
+        f"{source} holds no finished export of table {choice.wanted!r} that is known to be the whole of it; give the "
+        f"folder of one export, or --from-table NAME for another table's:{_listed(found)}"
+    )
+
+
+def _listed(backups: Iterable[Backup]) -> str:
+    return "".join(f"\n  {backup}" for backup in backups)
 
 
 def is_finished(store: ObjectStore, folder: str) -> bool:
@@ -42,11 +112,12 @@ def is_finished(store: ObjectStore, folder: str) -> bool:
 
 
 def finished_runs(store: ObjectStore, source: str) -> list[str]:
-    """Folders at most two levels below `source` that hold a manifest, oldest stamp first."""
-    prefix = source.rstrip("/") + "/"
+    """Folders at most three levels below `source` that hold a manifest, in the order of their names."""
+    place = f"s3://{source.partition('://')[2]}" if is_s3(source) else source  # as a listing writes addresses
+    prefix = place.rstrip("/") + "/"
     found = (o.uri for o in store.list(source) if o.uri.rpartition("/")[2] in (MANIFEST, NATIVE_SUMMARY))
-    folders = (uri.rpartition("/")[0] + "/" for uri in found)
-    return sorted((f for f in folders if f[len(prefix) :].count("/") in (1, 2)), key=lambda f: (_stamp_of(f), f))
+    folders = {uri.rpartition("/")[0] + "/" for uri in found}
+    return sorted(f for f in folders if 1 <= f[len(prefix) :].count("/") <= LEVELS)
 
 
 def no_manifest_message(store: ObjectStore, source: str, *, command: str) -> str:
@@ -57,11 +128,3 @@ def no_manifest_message(store: ObjectStore, source: str, *, command: str) -> str
         f"{source} has no manifest: not a finished export. To read every data file in it all the same, at the risk "
         f"of leftovers of failed attempts, run: {command} {quote(source)} --without-manifest"
     )
-
-
-def _stamp_of(folder: str) -> str:
-    return folder.rstrip("/").rpartition("/")[2]
-
-
-def _table_folder(folder: str) -> str:
-    return folder.rstrip("/").rpartition("/")[0].rpartition("/")[2]

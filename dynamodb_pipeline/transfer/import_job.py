@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.job_settings import ImportSettings
 from dynamodb_pipeline.transfer.capacity import AllowedRate, RateChoice, write_rate
 from dynamodb_pipeline.transfer.context import RunContext
 from dynamodb_pipeline.transfer.engine import Engine
-from dynamodb_pipeline.transfer.finished_runs import choose_finished_run
+from dynamodb_pipeline.transfer.finished_runs import UNKNOWN_TABLE, SourceChoice, choose_finished_run
 from dynamodb_pipeline.transfer.import_source import load_source
 from dynamodb_pipeline.transfer.import_worker import ImportPlan
 from dynamodb_pipeline.transfer.input_files import ImportSource
@@ -75,14 +76,52 @@ def find_source(store: ObjectStore, settings: ImportSettings) -> ImportSource:
     Every file that these settings mean: of the folder itself, else of the finished export below it.
 
     Raises:
-        PreconditionError: nothing to import, or several exports and none chosen.
+        PreconditionError: nothing to import, several exports and none chosen, or another table's where it must not be.
         IntegrityError: the export contradicts itself.
     """
     folder = settings.input
     if not settings.without_manifest:
         command = f"dynamodb-pipeline import --table {settings.table} --input"
-        folder = choose_finished_run(store, folder, latest=settings.latest, table=settings.table, command=command)
-    return load_source(store, folder, without_manifest=settings.without_manifest, allow_buckets=settings.allow_buckets)
+        choice = SourceChoice(settings.table, settings.from_table, settings.latest, command)
+        folder = choose_finished_run(store, folder, choice)
+    source = load_source(
+        store, folder, without_manifest=settings.without_manifest, allow_buckets=settings.allow_buckets
+    )
+    refuse_other_source(source, settings.from_table)
+    if settings.mirror:
+        _refuse_mirror_of_another(source, settings)
+    return source
+
+
+def refuse_other_source(source: ImportSource, from_table: str | None) -> None:
+    """
+    Raises:
+        PreconditionError: the export names another table than `--from-table` does.
+    """
+    if from_table is not None and source.source_table not in (None, from_table):
+        msg = f"{source.folder} is {source.origin}, not what --from-table {from_table} says; nothing was written"
+        raise PreconditionError(msg)
+
+
+def _refuse_mirror_of_another(source: ImportSource, settings: ImportSettings) -> None:
+    """A mirror deletes what the export lacks, so the export must be the whole of the right table, and say so."""
+    from_table, found = settings.from_table, source.source_table
+    msg = None
+    if source.part is not None:
+        msg = f"--mirror: {source.folder}: {source.part}; items are only deleted on account of a whole table"
+    elif found is None and from_table != UNKNOWN_TABLE:
+        msg = (
+            f"--mirror: {source.folder} names no table, so nothing proves that it is of "
+            f"{from_table or settings.table}; if it is, give --from-table {UNKNOWN_TABLE}"
+        )
+    elif found is not None and found != (from_table or settings.table):
+        msg = (
+            f"--mirror: {source.folder} is {source.origin}, and items of {settings.table} would be deleted on account "
+            f"of it; if that is meant, give --from-table {found}"
+        )
+    if msg is not None:
+        msg += ". Nothing was deleted or written"
+        raise PreconditionError(msg)
 
 
 def import_plan(ctx: RunContext, job: TableImport) -> ImportPlan:

@@ -6,7 +6,7 @@ Text is what is counted: the items as lines of JSON, a little more than what Dyn
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dynamodb_pipeline.errors import PipelineError
 from dynamodb_pipeline.formats.text import line_count
@@ -38,7 +38,8 @@ def import_size(store: ObjectStore, settings: ImportSettings) -> ImportSize:
     """How much these settings will import; an input that cannot be read is a size that is not known."""
     try:
         source = find_source(store, settings)
-        return _recorded(source) or _estimated(store, source)
+        size = _recorded(source) or _estimated(store, source)
+        return replace(size, basis=f"{size.basis}; {source.origin}")
     except PipelineError as err:
         return _unknown(str(err).splitlines()[0])
 

@@ -73,7 +73,8 @@ def _from_manifest(store: ObjectStore, folder: str, data: bytes, *, allow_bucket
         record.check_manifest(manifest, where=where)
         files = _with_record(found, record, folder)
     orphans = _orphans(listing.values(), {f.uri for f in files})
-    return ImportSource(folder, "datapipeline", files, record, tuple(notes), orphans)
+    table = record.table_name if record else None
+    return ImportSource(folder, "datapipeline", files, record, tuple(notes), orphans, source_table=table)
 
 
 def _find(
@@ -145,7 +146,9 @@ def _from_native(store: ObjectStore, folder: str, data: bytes) -> ImportSource:
     uris = [native.resolve(f.data_file_key, folder=folder) for f in listed]
     _refuse_missing(files_uri, [uri for uri in uris if uri not in listing])
     files = tuple(_native_file(f, listing[uri]) for f, uri in zip(listed, uris))
-    return ImportSource(folder, "native", files, None, (), _orphans(listing.values(), {f.uri for f in files}))
+    orphans = _orphans(listing.values(), {f.uri for f in files})
+    said = native.identity(data, where=where)
+    return ImportSource(folder, "native", files, orphans=orphans, source_table=said.table_name, part=said.part)
 
 
 def _check_sidecars(store: ObjectStore, listing: Mapping[str, ObjectInfo], manifests: Mapping[str, bytes]) -> None:

@@ -90,7 +90,7 @@ class _Steps:
 def _announce(ctx: RunContext, job: TableImport) -> None:
     source, note = job.source, ctx.reporter.note
     about = f"{len(source.files)} files, {source.bytes:,} bytes"
-    note(f"{job.table.name}: {job.rate.derivation}; from {source.folder} ({source.kind}, {about})")
+    note(f"{job.table.name}: {job.rate.derivation}; from {source.folder} ({source.kind}, {about}): {source.origin}")
     for text in (*source.notes, *job.table.import_warnings):
         note(f"note: {text}")
     if source.orphans:
@@ -106,6 +106,7 @@ def _result(job: TableImport, facts: Checked, written: Written, deletions: Delet
         "table": job.table.name,
         "input": job.source.folder,
         "source": job.source.kind,
+        "source_table": job.source.source_table,
         "items": facts.items,
         "items_bad": facts.bad,
         "items_written": totals["written"],

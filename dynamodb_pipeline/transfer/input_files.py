@@ -45,7 +45,8 @@ class ImportSource:
     A folder's files in the manifest's order, and what is known about the export they make up.
 
     `kind` is `datapipeline`, `native` or `folder`; `key_schema` is None where the export does not carry it; `notes`
-    are for the user; `orphans` lie in the folder and are not read.
+    are for the user; `orphans` lie in the folder and are not read. `source_table` is the name of the exported table,
+    None where the export names none; `part` says why it may not be the whole table.
     """
 
     folder: str
@@ -54,10 +55,19 @@ class ImportSource:
     record: ExportRecord | None = None
     notes: tuple[str, ...] = ()
     orphans: tuple[str, ...] = field(default=(), repr=False)
+    source_table: str | None = None
+    part: str | None = None
 
     @property
     def key_schema(self) -> KeySchema | None:
         return self.record.key_schema if self.record else None
+
+    @property
+    def origin(self) -> str:
+        """Whose items these are, in words."""
+        if self.source_table is None:
+            return "it names no table: nothing proves whose items they are"
+        return f"an export of table {self.source_table!r}"
 
     @property
     def bytes(self) -> int:

@@ -175,12 +175,12 @@ def check_set_aside(folder: str, *, source: str) -> S3Uri:
     return where
 
 
-def check_table_name(name: str) -> str:
+def check_table_name(name: str, *, option: str = "--table") -> str:
     """
     Raises:
         UsageError: not a DynamoDB table name (also an ARN: an index or stream cannot be exported).
     """
     if not TABLE_NAME.match(name):
-        msg = f"--table {name!r} is not a table name (3-255 of a-z A-Z 0-9 _ - .); ARNs are not taken"
+        msg = f"{option} {name!r} is not a table name (3-255 of a-z A-Z 0-9 _ - .); ARNs are not taken"
         raise UsageError(msg)
     return name

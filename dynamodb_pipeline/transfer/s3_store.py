@@ -68,6 +68,8 @@ class S3ObjectStore:
 
     def head(self, uri: str) -> ObjectInfo | None:
         where = S3Uri.parse(uri)
+        if not where.key:
+            return None  # a bucket's top is no object, and botocore refuses an empty key
         try:
             reply = self._patiently(lambda: self._send("head_object", where, Key=where.key))
         except ObjectMissingError:

@@ -56,7 +56,8 @@ def verify(ctx: RunContext, settings: VerifySettings, engines: Engines) -> dict[
     """
     started = time.monotonic()
     job = resolve(ctx, settings)
-    ctx.reporter.note(f"verify {job.source.folder} ({job.source.kind}): {len(job.source.files)} files")
+    source = job.source
+    ctx.reporter.note(f"verify {source.folder} ({source.kind}): {len(source.files)} files; {source.origin}")
     engine = engines.get()
     findings = read_files(ctx, job, engine)
     result = export_facts(job, findings)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from dynamodb_pipeline.formats.key_schema import KeySchema
 from dynamodb_pipeline.job_settings import VerifySettings
 from dynamodb_pipeline.transfer.context import RunContext
-from dynamodb_pipeline.transfer.finished_runs import choose_finished_run
+from dynamodb_pipeline.transfer.finished_runs import SourceChoice, choose_finished_run
+from dynamodb_pipeline.transfer.import_job import refuse_other_source
 from dynamodb_pipeline.transfer.import_source import load_source
 from dynamodb_pipeline.transfer.input_files import ImportSource
 from dynamodb_pipeline.transfer.table import TableDescription, describe, refuse_unusable
@@ -35,12 +36,12 @@ def resolve(ctx: RunContext, settings: VerifySettings) -> Verification:
     folder = settings.export
     if not settings.without_manifest:
         command = f"dynamodb-pipeline verify --table {settings.table}" if table else "dynamodb-pipeline verify"
-        folder = choose_finished_run(
-            ctx.store, folder, latest=settings.latest, table=settings.table or "", command=command
-        )
+        choice = SourceChoice(settings.table, settings.from_table, settings.latest, command)
+        folder = choose_finished_run(ctx.store, folder, choice)
     source = load_source(
         ctx.store, folder, without_manifest=settings.without_manifest, allow_buckets=settings.allow_buckets
     )
+    refuse_other_source(source, settings.from_table)
     if table is not None:
         refuse_other_keys(source.key_schema, table.key_schema, table=table.name)
     keys = source.key_schema or (table.key_schema if table else None)

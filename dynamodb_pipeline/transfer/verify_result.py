@@ -22,6 +22,7 @@ def export_facts(job: Verification, findings: FileFindings) -> dict[str, Any]:
     return {
         "export": source.folder,
         "source": source.kind,
+        "source_table": source.source_table,
         "files": len(source.files),
         "bytes": source.bytes,
         "plain_bytes": findings.plain_bytes,

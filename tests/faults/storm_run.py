@@ -157,8 +157,9 @@ def load(storm: Storm, table: str, source: str, *, model: Content, before: Conte
             raise Broken(f"import exit {outcome.exit_code} promises no write, the table changed")
 
     def argv(place: str) -> list[str]:
+        other = ("--from-table", f"source-{scenario.seed}") if scenario.mode is Mode.MIRROR else ()
         return ["import", "--table", table, "--input", f"s3://{BUCKET}/{source}", "--throughput-percent",
-                str(scenario.percent), *scenario.mode.words,
+                str(scenario.percent), *scenario.mode.words, *other,
                 *common(storm, f"{source.replace('/', '-')}-{place}", source.split("/")[0])]
 
     first = len(storm.story.attempts) + 1

@@ -181,6 +181,7 @@ def run_by_schedules(world: World) -> None:
     world.seen["request"] = world.deploy_schedule(rendered.result)
     world.seen["nightly"] = [world.fire("nightly"), world.fire("nightly")]
     reset = ("--table", world.target.name, "--input", f"s3://{world.bucket}/exports/nightly", "--latest", "--yes")
+    reset += ("--from-table", world.table.name)
     rendered = world.launch("schedule", "import", *reset, "--cron", "0 5 * * ? *", "--schedule-name", "reset")
     world.deploy_schedule(rendered.result)
     world.target.put([{"id": {"S": "item-000000"}, "changed": {"BOOL": True}}])

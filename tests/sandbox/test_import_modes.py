@@ -16,6 +16,7 @@ from tests.sandbox.tables import NONE, Table, make_bucket, make_table, numbered
 pytestmark = pytest.mark.sandbox
 
 COMPOSITE = (("id", "S"), ("sort", "N"))
+MIRROR = ("--mirror", "--from-table", "unknown")  # of backups that name no table
 WRITES = ("BatchWriteItem", "PutItem", "DeleteItem")
 
 
@@ -126,7 +127,16 @@ def test_mirror_makes_the_table_what_the_export_is(sandbox: Sandbox, bucket: str
     extras(target, 30)
     with MeteringProxy(sandbox.dynamodb_url) as proxy:
         pipeline = Pipeline(sandbox, proxy.url)
-        done = pipeline.import_into(target, f"s3://{bucket}/mirrored", "--mirror", "--yes", "--max-deletions", "50%")
+        done = pipeline.import_into(
+            target,
+            f"s3://{bucket}/mirrored",
+            "--mirror",
+            "--yes",
+            "--max-deletions",
+            "50%",
+            "--from-table",
+            source.name,
+        )
         first_write = min(number for number, call in enumerate(proxy.calls) if call.operation in WRITES)
         last_scan = max(number for number, call in enumerate(proxy.calls) if call.operation == "Scan")
         scanned, written = proxy.units(operation="Scan"), proxy.units(operation="BatchWriteItem")
@@ -147,7 +157,7 @@ def test_mirror_over_its_cap_writes_and_deletes_nothing(sandbox: Sandbox, baseli
     with MeteringProxy(sandbox.dynamodb_url) as proxy:
         pipeline = Pipeline(sandbox, proxy.url)
         for cap in ("10%", "11"):
-            done = pipeline.import_into(table, baseline, "--mirror", "--yes", "--max-deletions", cap)
+            done = pipeline.import_into(table, baseline, *MIRROR, "--yes", "--max-deletions", cap)
             assert done.code == ExitCode.PRECONDITION
             assert "12 of them are not in the export" in done.result["error"]
         assert writes(proxy) == []
@@ -170,7 +180,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(sandbox: Sandbox, baseline:
     extras(table, 3)
     with MeteringProxy(sandbox.dynamodb_url) as proxy:
         pipeline = Pipeline(sandbox, proxy.url)
-        done = pipeline.import_into(table, baseline, "--mirror", "--dry-run", "--max-deletions", "3")
+        done = pipeline.import_into(table, baseline, *MIRROR, "--dry-run", "--max-deletions", "3")
         assert writes(proxy) == []
     assert done.code == ExitCode.DONE, done.text
     assert (done.result["deletions_planned"], done.result["items_written"]) == (3, 0)
@@ -179,7 +189,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(sandbox: Sandbox, baseline:
 def test_a_resumed_mirror_keeps_to_the_cap_of_the_whole_run(sandbox: Sandbox, bucket: str, baseline: str) -> None:
     """What an attempt deleted counts against the cap of the next: 5 and then 6 are more than 10."""
     table, pipeline = make_table(sandbox), Pipeline(sandbox)
-    state = ("--logs", f"s3://{bucket}/logs", "--run-id", "mirror-1", "--mirror", "--yes", "--max-deletions", "10")
+    state = ("--logs", f"s3://{bucket}/logs", "--run-id", "mirror-1", *MIRROR, "--yes", "--max-deletions", "10")
     extras(table, 5)
     first = pipeline.import_into(table, baseline, *state)
     assert (first.code, first.result["items_deleted"]) == (ExitCode.DONE, 5), first.text
@@ -201,7 +211,7 @@ def test_mirror_deletes_keys_of_every_type(sandbox: Sandbox, bucket: str, pipeli
     kept = {"id": {"S": 'quote " and \u2028'}, "sort": {kind: keep}}
     table.put([kept, {"id": {"S": 'quote " and \u2028'}, "sort": {kind: extra}}])
     folder = put_backup(sandbox, f"s3://{bucket}/types-{kind}", {"a": connector_lines([kept])})
-    done = pipeline.import_into(table, folder, "--mirror", "--yes", "--max-deletions", "1")
+    done = pipeline.import_into(table, folder, *MIRROR, "--yes", "--max-deletions", "1")
     assert (done.code, done.result["items_deleted"]) == (ExitCode.DONE, 1), done.text
     assert table.differences([kept]) == NONE
 
@@ -209,7 +219,7 @@ def test_mirror_deletes_keys_of_every_type(sandbox: Sandbox, bucket: str, pipeli
 def test_state_of_a_run_holds_no_keys(sandbox: Sandbox, bucket: str, baseline: str, pipeline: Pipeline) -> None:
     table = make_table(sandbox)
     extras(table, 2)
-    state = ("--logs", f"s3://{bucket}/quiet", "--mirror", "--yes", "--max-deletions", "2")
+    state = ("--logs", f"s3://{bucket}/quiet", *MIRROR, "--yes", "--max-deletions", "2")
     assert pipeline.import_into(table, baseline, *state).code == ExitCode.DONE
     assert b"extra-" not in b"".join(get_objects(sandbox, f"s3://{bucket}/quiet").values())
 
@@ -224,7 +234,7 @@ def test_a_stopped_mirror_is_resumed_where_it_was(sandbox: Sandbox, bucket: str)
         f"s3://{bucket}/logs",
         "--run-id",
         "mirror-stopped",
-        "--mirror",
+        *MIRROR,
         "--yes",
         "--max-deletions",
         "100%",

@@ -133,10 +133,12 @@ def test_two_exports_of_three_tables_make_six_finished_exports(sandbox: Sandbox,
     assert all(name.split("/")[1] in ("2026-11-21-03-00-00", "2026-11-22-03-00-00") for name in manifests)
 
     target = make_table(sandbox, name=f"{tables[1].name}-copy")
-    refused = import_into(sandbox, target, f"{output}/{tables[1].name}")
-    assert refused.code == ExitCode.PRECONDITION
-    assert "--latest" in refused.result["error"]
-    done = import_into(sandbox, target, f"{output}/{tables[1].name}", "--latest")
+    from_table = ("--from-table", tables[1].name)
+    for words, missing in (((), "--from-table"), (("--latest",), "--from-table"), (from_table, "--latest")):
+        refused = import_into(sandbox, target, output, *words)
+        assert refused.code == ExitCode.PRECONDITION
+        assert missing in refused.result["error"]
+    done = import_into(sandbox, target, output, "--latest", *from_table)
     assert done.code == ExitCode.DONE, done.text
     assert target.differences(numbered(4)) == NONE
 

@@ -34,7 +34,7 @@ def test_spark_workers_do_what_threads_do(sandbox: Sandbox) -> None:
     table = make_table(sandbox)
     table.put([{"id": {"S": f"extra-{n}"}} for n in range(7)])
 
-    modes = ("--duplicates", "last-wins", "--mirror", "--yes", "--max-deletions", "100%")
+    modes = ("--duplicates", "last-wins", "--mirror", "--yes", "--max-deletions", "100%", "--from-table", "unknown")
     done = run(sandbox, "import", "--table", table.name, "--input", folder, *modes)
     assert done.code == ExitCode.DONE, done.text
     assert (done.result["duplicates_dropped"], done.result["items_deleted"]) == (1, 7)
