@@ -50,26 +50,58 @@ class Contender:
 
 def export_options(engine: str, reader: str, *more: str) -> tuple[str, ...]:
     """Our export's command without table and output."""
-    return (*_PIPELINE, "export", "--local", "--engine", engine, "--reader", reader, "--tasks", str(SLOTS),
-            "--read-units", str(UNBOUND), "--exact-output", *more)
+    return (
+        *_PIPELINE,
+        "export",
+        "--local",
+        "--engine",
+        engine,
+        "--reader",
+        reader,
+        "--tasks",
+        str(SLOTS),
+        "--read-units",
+        str(UNBOUND),
+        "--exact-output",
+        *more,
+    )
 
 
 def _export(name: str, engine: str, reader: str, *more: str) -> Contender:
     options = export_options(engine, reader, *more)
-    return Contender(name, lambda place: (*options, "--table", "items", "--output", place.uri),
-                     lambda place: digest_of(stored_files(place.servers.s3, place.uri)))
+    return Contender(
+        name,
+        lambda place: (*options, "--table", "items", "--output", place.uri),
+        lambda place: digest_of(stored_files(place.servers.s3, place.uri)),
+    )
 
 
 def _import(name: str, engine: str, source: str) -> Contender:
-    options = (*_PIPELINE, "import", "--local", "--engine", engine, "--tasks", str(SLOTS), "--write-units",
-               str(UNBOUND), "--table", "target", "--input", f"s3://{BUCKET}/{source}")
+    options = (
+        *_PIPELINE,
+        "import",
+        "--local",
+        "--engine",
+        engine,
+        "--tasks",
+        str(SLOTS),
+        "--write-units",
+        str(UNBOUND),
+        "--table",
+        "target",
+        "--input",
+        f"s3://{BUCKET}/{source}",
+    )
     return Contender(name, lambda _: options)
 
 
 def _rival_export(name: str, command: tuple[str, ...], *, gzip: bool) -> Contender:
     flag = ("--gzip",) if gzip else ()
-    return Contender(name, lambda place: (*command, *_items(command, place), "--to", str(place.folder), *flag),
-                     lambda place: digest_of(folder_files(place.folder)))
+    return Contender(
+        name,
+        lambda place: (*command, *_items(command, place), "--to", str(place.folder), *flag),
+        lambda place: digest_of(folder_files(place.folder)),
+    )
 
 
 def _items(command: tuple[str, ...], place: Place) -> tuple[str, ...]:
@@ -82,9 +114,13 @@ DIRECT = _export("ours, direct reader, no JVM", "process", "direct")
 DIRECT_SPARK = _export("ours, direct reader", "spark", "direct")
 CONNECTOR = _export("ours, connector reader", "spark", "connector")
 PLAIN = (
-    DIRECT, DIRECT_SPARK, CONNECTOR,
-    _rival_export("connector saveAsTextFile", (*_CONNECTOR, "export"), gzip=False), COUNT,
-    _rival_export("boto3 parallel scan", (*_BOTO3, "export"), gzip=False), FLOOR,
+    DIRECT,
+    DIRECT_SPARK,
+    CONNECTOR,
+    _rival_export("connector saveAsTextFile", (*_CONNECTOR, "export"), gzip=False),
+    COUNT,
+    _rival_export("boto3 parallel scan", (*_BOTO3, "export"), gzip=False),
+    FLOOR,
 )
 GZIP = (
     _export("ours, direct reader, no JVM", "process", "direct", "--compression", "gzip"),
@@ -98,10 +134,13 @@ IMPORTS = (
     _import("ours, own export, no JVM", "process", OWN),
     _import("ours, own export", "spark", OWN),
     _import("ours, foreign file", "process", FOREIGN),
-    Contender("connector scan -> its output format",
-              lambda place: (*_CONNECTOR, "copy", "--items", str(place.item_count), "--to", "target")),
-    Contender("boto3 batch_writer",
-              lambda place: (*_BOTO3, "import", "--table", "target", "--from", str(place.inputs))),
+    Contender(
+        "connector scan -> its output format",
+        lambda place: (*_CONNECTOR, "copy", "--items", str(place.item_count), "--to", "target"),
+    ),
+    Contender(
+        "boto3 batch_writer", lambda place: (*_BOTO3, "import", "--table", "target", "--from", str(place.inputs))
+    ),
 )
 
 

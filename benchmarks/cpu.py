@@ -42,8 +42,15 @@ GOALS_US = {
     ("import", "ours, own export"): 40.0,
     ("import", "ours, foreign file"): 100.0,
 }
-FIGURES = {"cpu_us_per_item": "us/item", "start_cpu_s": "s", "items_per_s": "items/s", "peak_mib": "MiB PSS",
-           "calls_per_mib": "calls/MiB", "units_to_ideal": "ratio", "log_bytes_per_100k_items": "bytes"}
+FIGURES = {
+    "cpu_us_per_item": "us/item",
+    "start_cpu_s": "s",
+    "items_per_s": "items/s",
+    "peak_mib": "MiB PSS",
+    "calls_per_mib": "calls/MiB",
+    "units_to_ideal": "ratio",
+    "log_bytes_per_100k_items": "bytes",
+}
 
 
 class WorkDiffers(RuntimeError):
@@ -65,8 +72,9 @@ class Ground:
 COMPARISONS = (("export, plain", PLAIN), ("export, gzip", GZIP), ("import", IMPORTS))
 
 
-def cpu_rows(*, item_count: int, round_count: int, only: str = "",
-             contender: str = "") -> tuple[list[ResultRow], list[str]]:
+def cpu_rows(
+    *, item_count: int, round_count: int, only: str = "", contender: str = ""
+) -> tuple[list[ResultRow], list[str]]:
     """Rows of the comparisons and contenders whose names contain `only` and `contender`, and remarks on noise."""
     rows: list[ResultRow] = []
     remarks: list[str] = []
@@ -92,11 +100,14 @@ def without_noise(samples: Sequence[Sample]) -> tuple[Sequence[Sample], str]:
 def _compare(contenders: Sequence[Contender], *, item_count: int, round_count: int) -> list[Sample]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        full = stack.enter_context(serving("--items", str(item_count), "--maker", MAKER,
-                                           "--warm-segments", str(SEGMENTS)))
+        full = stack.enter_context(
+            serving("--items", str(item_count), "--maker", MAKER, "--warm-segments", str(SEGMENTS))
+        )
         small = stack.enter_context(serving("--items", str(SMALL_ITEM_COUNT), "--maker", MAKER, "--digest-puts"))
-        ground = Ground(Place(full, item_count, folder / "full", folder / "lines"),
-                        Place(small, SMALL_ITEM_COUNT, folder / "small", folder / "small-lines"))
+        ground = Ground(
+            Place(full, item_count, folder / "full", folder / "lines"),
+            Place(small, SMALL_ITEM_COUNT, folder / "small", folder / "small-lines"),
+        )
         if contenders[0] in IMPORTS:
             for place in (ground.full, ground.small):
                 prepare_inputs(place, run=partial(_must_run, place, folder / "prepare.log"))
@@ -107,8 +118,12 @@ def _compare(contenders: Sequence[Contender], *, item_count: int, round_count: i
 
 def _told(sample: Sample) -> Sample:
     """The sample, shown to whoever waits for the rest."""
-    print(f"round {sample.round_number + 1}: {sample.contender}: {sample.figures['cpu_us_per_item']:.1f} us/item "
-          f"after {sample.figures['start_cpu_s']:.1f} s, spin {sample.spin_s:.3f} s", file=sys.stderr, flush=True)
+    print(
+        f"round {sample.round_number + 1}: {sample.contender}: {sample.figures['cpu_us_per_item']:.1f} us/item "
+        f"after {sample.figures['start_cpu_s']:.1f} s, spin {sample.spin_s:.3f} s",
+        file=sys.stderr,
+        flush=True,
+    )
     return sample
 
 
@@ -168,9 +183,11 @@ def _check_counts(contender: Contender, place: Place) -> None:
 
 
 def _rows(title: str, samples: Sequence[Sample]) -> list[ResultRow]:
-    return [ResultRow(f"{title}: {figure.replace('_', ' ')}", name, unit, spread, _reach(title, name, figure))
-            for figure, unit in FIGURES.items()
-            for name, spread in spreads(samples, figure).items()]
+    return [
+        ResultRow(f"{title}: {figure.replace('_', ' ')}", name, unit, spread, _reach(title, name, figure))
+        for figure, unit in FIGURES.items()
+        for name, spread in spreads(samples, figure).items()
+    ]
 
 
 def _reach(title: str, name: str, figure: str) -> str:

@@ -42,8 +42,10 @@ class Point:
 
 
 def _point(item_count: int) -> Point:
-    with serving("--items", str(item_count), "--warm-segments", "8") as servers, \
-            tempfile.TemporaryDirectory(prefix="growth-") as folder:
+    with (
+        serving("--items", str(item_count), "--warm-segments", "8") as servers,
+        tempfile.TemporaryDirectory(prefix="growth-") as folder,
+    ):
         usages = {verb: measured(verb, command, servers, Path(folder)) for verb, command in _commands().items()}
     return Point(item_count, usages)
 
@@ -55,11 +57,22 @@ def rows_of(verb: str, sizes: Sequence[tuple[int, Usage]], *, start_cpu_s: float
     slopes = [slope([one, other]) for one, other in zip(net, net[1:])]
     memory = [usage.peak_pss_bytes / MIB for _, usage in sizes]
     return [
-        ResultRow(f"growth: {verb}: log-log slope of CPU", "ours, no JVM", "", Spread.of([slope(net)]), "0.95-1.05",
-                  f"{text}; pairwise {min(slopes):.2f} to {max(slopes):.2f}"),
-        ResultRow(f"growth: {verb}: peak memory, largest / smallest", "ours, no JVM", "ratio",
-                  Spread.of([memory[-1] / memory[0]]), "<= 1.15 for 10x",
-                  ", ".join(f"{items:,} items {mib:.0f} MiB" for (items, _), mib in zip(sizes, memory))),
+        ResultRow(
+            f"growth: {verb}: log-log slope of CPU",
+            "ours, no JVM",
+            "",
+            Spread.of([slope(net)]),
+            "0.95-1.05",
+            f"{text}; pairwise {min(slopes):.2f} to {max(slopes):.2f}",
+        ),
+        ResultRow(
+            f"growth: {verb}: peak memory, largest / smallest",
+            "ours, no JVM",
+            "ratio",
+            Spread.of([memory[-1] / memory[0]]),
+            "<= 1.15 for 10x",
+            ", ".join(f"{items:,} items {mib:.0f} MiB" for (items, _), mib in zip(sizes, memory)),
+        ),
     ]
 
 
@@ -76,13 +89,29 @@ def _commands() -> dict[str, tuple[str, ...]]:
     place = f"s3://{BUCKET}/{OWN}"
     return {
         "export": (*export_options("process", "direct"), "--table", "items", "--output", place),
-        "import": (PYTHON, "-m", "dynamodb_pipeline.cli", "import", "--local", "--engine", "process", "--tasks",
-                   str(SLOTS), "--write-units", str(UNBOUND), "--table", "target", "--input", place),
+        "import": (
+            PYTHON,
+            "-m",
+            "dynamodb_pipeline.cli",
+            "import",
+            "--local",
+            "--engine",
+            "process",
+            "--tasks",
+            str(SLOTS),
+            "--write-units",
+            str(UNBOUND),
+            "--table",
+            "target",
+            "--input",
+            place,
+        ),
     }
 
 
-def measured(verb: str, command: tuple[str, ...], servers: Servers, folder: Path, *,
-             env: Mapping[str, str] | None = None) -> Usage:
+def measured(
+    verb: str, command: tuple[str, ...], servers: Servers, folder: Path, *, env: Mapping[str, str] | None = None
+) -> Usage:
     """Run one command against the servers. Raises RuntimeError with its last words when it fails."""
     log = folder / f"{verb}.log"
     usage = run_measured(Command(command, log, env={**servers.env, **(env or {})}, cwd=PROJECT))

@@ -51,8 +51,11 @@ class ObjectService:
 
     def stats(self) -> dict[str, object]:
         """Calls by operation, objects and bytes kept."""
-        return {"calls": dict(self._calls), "object_count": len(self._objects),
-                "size_bytes": sum(map(len, self._objects.values()))}
+        return {
+            "calls": dict(self._calls),
+            "object_count": len(self._objects),
+            "size_bytes": sum(map(len, self._objects.values())),
+        }
 
     def _bucket(self, request: WireRequest, path: str, fields: dict[str, str]) -> Parts:
         if request.method == "GET":
@@ -80,8 +83,11 @@ class ObjectService:
 
     def _listing(self, folder: str, prefix: str) -> bytes:
         found = sorted(path for path in self._objects if path.startswith(folder + prefix))
-        entries = "".join(f"<Contents><Key>{escape(path[len(folder):])}</Key><Size>{len(self._objects[path])}</Size>"
-                          f"<ETag>{escape(self._etags[path])}</ETag></Contents>" for path in found)
+        entries = "".join(
+            f"<Contents><Key>{escape(path[len(folder) :])}</Key><Size>{len(self._objects[path])}</Size>"
+            f"<ETag>{escape(self._etags[path])}</ETag></Contents>"
+            for path in found
+        )
         return f"<ListBucketResult><IsTruncated>false</IsTruncated>{entries}</ListBucketResult>".encode()
 
 

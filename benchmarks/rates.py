@@ -105,8 +105,10 @@ def rows_of(case: RateCase, ledger: Sequence[LedgerRow]) -> list[ResultRow]:
     report = rate_report(events, allowed_per_s=case.rate, window_s=case.window_s)
     request = max(units for _, units in events)
     beyond = report.worst_beyond(worker_count=case.tasks, request_units=request)
-    note = (f"first window {report.first:.3f}; less one request of {request:g} units for each task {beyond:.3f}; "
-            f"{report.duration_s:.0f} s, {len(events)} requests")
+    note = (
+        f"first window {report.first:.3f}; less one request of {request:g} units for each task {beyond:.3f}; "
+        f"{report.duration_s:.0f} s, {len(events)} requests"
+    )
     title = f"rate: {case.title}, allowed {case.rate}/s"
     reach = "<= 1.10" if case.rate <= LOW_RATE else "<= 1.05"
     return [
@@ -131,8 +133,14 @@ def _reaction(case: RateCase, events: Sequence[Event]) -> ResultRow:
         inside = sum(units for when, units in events if end_s - 10 < when <= end_s)
         if end_s > changed_s and inside > 1.05 * 10 * rate:
             obeyed_s = end_s
-    return ResultRow(f"rate: {case.title}: new rate obeyed after", "ours", "s", _one(obeyed_s - 10 - changed_s),
-                     "<= 60", "start of the last 10-s window above it, from the change")
+    return ResultRow(
+        f"rate: {case.title}: new rate obeyed after",
+        "ours",
+        "s",
+        _one(obeyed_s - 10 - changed_s),
+        "<= 60",
+        "start of the last 10-s window above it, from the change",
+    )
 
 
 def _one(value: float) -> Spread:
@@ -141,8 +149,18 @@ def _one(value: float) -> Spread:
 
 def _replay_options(case: RateCase) -> list[str]:
     capacity = case.rate if case.change else CAPACITY
-    options = ["--items", str(case.item_count), "--maker", case.maker, "--read-units", str(capacity),
-               "--write-units", str(capacity), "--skew", str(case.skew)]
+    options = [
+        "--items",
+        str(case.item_count),
+        "--maker",
+        case.maker,
+        "--read-units",
+        str(capacity),
+        "--write-units",
+        str(capacity),
+        "--skew",
+        str(case.skew),
+    ]
     if case.change is not None:
         second, rate = case.change
         options += ["--change", f"{second}:{rate}:{rate}"]
@@ -154,21 +172,60 @@ def _command(case: RateCase) -> list[str]:
     if not case.writes:
         return _export("rated", rate=case.rate, case=case)
     rate = ["--throughput-percent", "100"] if case.change else ["--write-units", str(case.rate)]
-    return [PYTHON, "-m", "dynamodb_pipeline.cli", "import", "--local", "--engine", case.engine, "--tasks",
-            str(case.tasks), "--table", "target", "--input", f"s3://{BUCKET}/{OWN}", *rate]
+    return [
+        PYTHON,
+        "-m",
+        "dynamodb_pipeline.cli",
+        "import",
+        "--local",
+        "--engine",
+        case.engine,
+        "--tasks",
+        str(case.tasks),
+        "--table",
+        "target",
+        "--input",
+        f"s3://{BUCKET}/{OWN}",
+        *rate,
+    ]
 
 
 def _export(folder: str, *, rate: int, case: RateCase | None = None) -> list[str]:
     engine, reader, tasks = (case.engine, case.reader, case.tasks) if case else ("process", "direct", SLOTS)
     units = ["--throughput-percent", "100"] if case and case.change else ["--read-units", str(rate)]
-    return [PYTHON, "-m", "dynamodb_pipeline.cli", "export", "--local", "--engine", engine, "--reader", reader,
-            "--tasks", str(tasks), "--table", "items", "--output", f"s3://{BUCKET}/{folder}", "--exact-output", *units]
+    return [
+        PYTHON,
+        "-m",
+        "dynamodb_pipeline.cli",
+        "export",
+        "--local",
+        "--engine",
+        engine,
+        "--reader",
+        reader,
+        "--tasks",
+        str(tasks),
+        "--table",
+        "items",
+        "--output",
+        f"s3://{BUCKET}/{folder}",
+        "--exact-output",
+        *units,
+    ]
 
 
 def _run(command: list[str], servers: Servers, folder: str, *, timeout_s: float) -> None:
     log = Path(folder) / "log"
     with log.open("wb") as output:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                              env=servers.process_env(), cwd=PROJECT, timeout=timeout_s, check=False)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=servers.process_env(),
+            cwd=PROJECT,
+            timeout=timeout_s,
+            check=False,
+        )
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}: {log.read_text()[-2000:]}")

@@ -49,7 +49,7 @@ def cut_request(received: bytearray, *, limit_bytes: int = LIMIT_BYTES) -> WireR
     end = head_end + 4 + _body_length(head, limit_bytes=limit_bytes)
     if len(received) < end:
         return None
-    body = bytes(memoryview(received)[head_end + 4:end])
+    body = bytes(memoryview(received)[head_end + 4 : end])
     del received[:end]
     method, path, *_ = head.split(b" ", 2)
     target = _TARGET.search(head)
@@ -61,12 +61,22 @@ def awaits_continue(received: bytearray) -> bool:
     return received.endswith(b"\r\n\r\n") and _CONTINUE.search(received) is not None
 
 
-def reply_head(status: int, *, length_bytes: int, crc32: int | None = None,
-               content_type: bytes = b"application/x-amz-json-1.0", now_s: float | None = None,
-               extra: bytes = b"") -> bytes:
+def reply_head(
+    status: int,
+    *,
+    length_bytes: int,
+    crc32: int | None = None,
+    content_type: bytes = b"application/x-amz-json-1.0",
+    now_s: float | None = None,
+    extra: bytes = b"",
+) -> bytes:
     """Status line and headers of a kept-alive reply; `now_s` is the wall clock for Date, `extra` whole lines."""
     head = b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n" % (
-        status, _REASONS[status], content_type, length_bytes)
+        status,
+        _REASONS[status],
+        content_type,
+        length_bytes,
+    )
     if crc32 is not None:
         head += b"x-amzn-RequestId: REPLAY\r\nx-amz-crc32: %d\r\n" % crc32
     return head + extra + b"Date: %b\r\n\r\n" % formatdate(now_s, usegmt=True).encode()

@@ -41,7 +41,7 @@ def number_of(key: str) -> int:
     if len(key) != len(KEY_PREFIX) + KEY_DIGITS or not key.startswith(KEY_PREFIX):
         message = f"{key[:64]!r} is not a replay key like {key_of(0)!r}"
         raise ValueError(message)
-    return int(key[len(KEY_PREFIX):])
+    return int(key[len(KEY_PREFIX) :])
 
 
 def small_item(number: int) -> ReplayItem:
@@ -77,9 +77,18 @@ MAKERS: dict[str, ItemMaker] = {
 
 def _kilobyte_json(number: int, *, text_chars: int) -> str:
     return _KILOBYTE % (
-        key_of(number), _digits(number), _digits(number * 7), "true" if number % 3 else "false",
-        number % 28 + 1, number % 24, number % 60, _prose(number * 3, 40), _prose(number * 5, 24),
-        _prose(number * 11, 32), number % 90000 + 10000, _prose(number, text_chars),
+        key_of(number),
+        _digits(number),
+        _digits(number * 7),
+        "true" if number % 3 else "false",
+        number % 28 + 1,
+        number % 24,
+        number % 60,
+        _prose(number * 3, 40),
+        _prose(number * 5, 24),
+        _prose(number * 11, 32),
+        number % 90000 + 10000,
+        _prose(number, text_chars),
     )
 
 
@@ -103,14 +112,13 @@ def _digits(number: int) -> str:
 def _prose(number: int, chars: int) -> str:
     """`chars` letters and spaces from somewhere in a long made-up text, another place for each number."""
     start = number * 7919 % _PROSE_CHARS
-    piece = _PROSE[start:start + chars]
-    return piece if len(piece) == chars else piece + _PROSE[:chars - len(piece)]
+    piece = _PROSE[start : start + chars]
+    return piece if len(piece) == chars else piece + _PROSE[: chars - len(piece)]
 
 
 def _made_up_text() -> str:
     rng = random.Random(_PROSE_SEED)
-    words = ["".join(rng.choices("etaoinshrdlucmfwypvbgkqjxz", k=rng.randint(2, 11)))
-             for _ in range(_VOCABULARY_COUNT)]
+    words = ["".join(rng.choices("etaoinshrdlucmfwypvbgkqjxz", k=rng.randint(2, 11))) for _ in range(_VOCABULARY_COUNT)]
     weights = [(rank + 1) ** -0.5 for rank in range(_VOCABULARY_COUNT)]
     text = " ".join(rng.choices(words, weights, k=_PROSE_CHARS // 5))
     return text[:_PROSE_CHARS]

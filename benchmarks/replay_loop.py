@@ -65,8 +65,9 @@ class _Connection:
 class ReplayLoop:
     """Listens on 127.0.0.1; `run` serves until `stop` is called (from a signal handler or a request)."""
 
-    def __init__(self, respond: Respond, *, port: int = 0, latency_s: float = 0.0,
-                 limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(
+        self, respond: Respond, *, port: int = 0, latency_s: float = 0.0, limit_bytes: int = LIMIT_BYTES
+    ) -> None:
         self._limit_bytes = limit_bytes
         self._respond = respond
         self._latency_s = latency_s

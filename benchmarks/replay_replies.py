@@ -31,7 +31,8 @@ class Consumed:
         if form == "INDEXES":
             if self.index_units:
                 reply["GlobalSecondaryIndexes"] = {
-                    name: {"CapacityUnits": units} for name, units in self.index_units.items()}
+                    name: {"CapacityUnits": units} for name, units in self.index_units.items()
+                }
             reply["Table"] = {"CapacityUnits": self.table_units}
         reply["TableName"] = self.table_name
         return reply
@@ -47,12 +48,15 @@ def error_body(code: str, message: str, **fields: object) -> bytes:
     return encode({"__type": _ERROR_PREFIX + code, "message": message, **fields})
 
 
-def describe_table_body(name: str, *, capacity: Capacity, item_count: int, size_bytes: int,
-                        indexes: tuple[str, ...]) -> bytes:
+def describe_table_body(
+    name: str, *, capacity: Capacity, item_count: int, size_bytes: int, indexes: tuple[str, ...]
+) -> bytes:
     """DescribeTable's reply for a table whose key is `Id` (HASH, S)."""
     table: dict[str, Any] = {
-        "AttributeDefinitions": [{"AttributeName": attribute, "AttributeType": "S"}
-                                 for attribute in (KEY_NAME, "Name")[:2 if indexes else 1]],
+        "AttributeDefinitions": [
+            {"AttributeName": attribute, "AttributeType": "S"}
+            for attribute in (KEY_NAME, "Name")[: 2 if indexes else 1]
+        ],
         "CreationDateTime": 1721865600.0,
         "DeletionProtectionEnabled": False,
         "ItemCount": item_count,

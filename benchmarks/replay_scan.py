@@ -14,10 +14,18 @@ from benchmarks.replay_replies import Consumed, encode, error_body
 from benchmarks.replay_table import Page, ReplayTable
 from sandbox.faults.item_sizes import read_units
 
-_UNDERSTOOD = frozenset((
-    "TableName", "Segment", "TotalSegments", "Limit", "ExclusiveStartKey", "ConsistentRead",
-    "ReturnConsumedCapacity", "Select",
-))
+_UNDERSTOOD = frozenset(
+    (
+        "TableName",
+        "Segment",
+        "TotalSegments",
+        "Limit",
+        "ExclusiveStartKey",
+        "ConsistentRead",
+        "ReturnConsumedCapacity",
+        "Select",
+    )
+)
 _CACHE_LIMIT_COUNT = 1 << 16
 
 

@@ -64,8 +64,13 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--read-units", type=int, default=40_000)
     parser.add_argument("--write-units", type=int, default=40_000)
     parser.add_argument("--on-demand", action="store_true", help="DescribeTable tells no capacity")
-    parser.add_argument("--change", action="append", default=[], metavar="SECOND:READ:WRITE",
-                        help="new capacity that many seconds after the first Scan or write (repeatable)")
+    parser.add_argument(
+        "--change",
+        action="append",
+        default=[],
+        metavar="SECOND:READ:WRITE",
+        help="new capacity that many seconds after the first Scan or write (repeatable)",
+    )
     parser.add_argument("--enforce", action="store_true", help="throttle above the capacity")
     parser.add_argument("--burst-s", type=float, default=1.0, help="seconds of unused capacity that are kept")
     parser.add_argument("--latency-ms", type=float, default=0.0)
@@ -103,8 +108,7 @@ def main(argv: list[str]) -> int:
     service = ReplayService(replay_config(options), ledger=Ledger())
     if options.warm_segments:
         service.scan.warm_up(total_segments=options.warm_segments)
-    loop = ReplayLoop(lambda request: respond(service, request), port=options.port,
-                      latency_s=options.latency_ms / 1000)
+    loop = ReplayLoop(lambda request: respond(service, request), port=options.port, latency_s=options.latency_ms / 1000)
     service.reset()
     serve(loop, about=service.stats())
     return 0

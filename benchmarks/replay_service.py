@@ -19,8 +19,10 @@ from sandbox.faults.ledger import Ledger, rows_to_json
 
 DEFAULT_CAPACITY = Capacity(40_000, 40_000)  # the default quota of a table
 THROTTLED = "ProvisionedThroughputExceededException"
-_THROTTLE_MESSAGE = ("The level of configured provisioned throughput for the table was exceeded. Consider increasing "
-                     "your provisioning level with the UpdateTable API.")
+_THROTTLE_MESSAGE = (
+    "The level of configured provisioned throughput for the table was exceeded. Consider increasing "
+    "your provisioning level with the UpdateTable API."
+)
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,12 @@ class ReplayService:
         return {"item_count": self.table.item_count, "size_bytes": self.table.size_bytes, **self.writes.summary()}
 
     def _new_limits(self) -> TableLimits:
-        return TableLimits(self.config.capacity, changes=self.config.changes, enforced=self.config.enforced,
-                           burst_s=self.config.burst_s)
+        return TableLimits(
+            self.config.capacity,
+            changes=self.config.changes,
+            enforced=self.config.enforced,
+            burst_s=self.config.burst_s,
+        )
 
     def _scan(self, body: bytes) -> Answer:
         if not self._limits.admits_read(self.ledger.now_s()):
@@ -97,8 +103,13 @@ class ReplayService:
         except RefusedScan as error:
             return refusal(str(error))
         self._limits.charge_read(reply.units)
-        self.ledger.add("Scan", table=self.config.table_name, units=reply.units, items=reply.item_count,
-                        size_bytes=reply.answer.length_bytes)
+        self.ledger.add(
+            "Scan",
+            table=self.config.table_name,
+            units=reply.units,
+            items=reply.item_count,
+            size_bytes=reply.answer.length_bytes,
+        )
         return reply.answer
 
     def _batch_write_item(self, body: bytes) -> Answer:
@@ -110,8 +121,9 @@ class ReplayService:
         if admitted == 0:
             return self._throttle("BatchWriteItem", batch.table_name)
         self.writes.written(batch, admitted=admitted)
-        consumed = self._record("BatchWriteItem", batch.table_name, units=sum(batch.units[:admitted]),
-                                items=admitted, size_bytes=len(body))
+        consumed = self._record(
+            "BatchWriteItem", batch.table_name, units=sum(batch.units[:admitted]), items=admitted, size_bytes=len(body)
+        )
         return Answer.of(200, _batch_reply(batch, consumed, admitted=admitted))
 
     def _admit(self, batch: Batch) -> int:
@@ -151,9 +163,16 @@ class ReplayService:
         now_s = self.ledger.now_s()
         self.ledger.add("DescribeTable", table=name)
         own = name == self.config.table_name
-        return Answer.of(200, describe_table_body(
-            name, capacity=self._limits.capacity(now_s), item_count=self.table.item_count if own else 0,
-            size_bytes=self.table.size_bytes if own else 0, indexes=self.config.indexes))
+        return Answer.of(
+            200,
+            describe_table_body(
+                name,
+                capacity=self._limits.capacity(now_s),
+                item_count=self.table.item_count if own else 0,
+                size_bytes=self.table.size_bytes if own else 0,
+                indexes=self.config.indexes,
+            ),
+        )
 
     def _list_tables(self, _body: bytes) -> Answer:
         return Answer.of(200, encode({"TableNames": [self.config.table_name]}))

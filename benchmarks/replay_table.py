@@ -83,7 +83,7 @@ class ReplayTable:
         """The page's items as JSON, comma-separated, without copying."""
         if page.start == page.end:
             return self._text[0:0]
-        return self._text[self._offsets[page.start]:self._offsets[page.end] - 1]
+        return self._text[self._offsets[page.start] : self._offsets[page.end] - 1]
 
     def _boundary(self, position: float) -> int:
         return self.item_count if position >= 1 else int(self.item_count * self._skew.share_before(position))

@@ -131,5 +131,5 @@ def _canonical(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _size_bytes(request: dict[str, Any]) -> int:
-    (kind, content), = request.items()
+    ((kind, content),) = request.items()
     return item_size_bytes(content["Item"] if kind == "PutRequest" else content["Key"])

@@ -50,8 +50,9 @@ def run(options: argparse.Namespace) -> Results:
     rows: list[ResultRow] = []
     remarks: list[str] = []
     if "cpu" in options.only:
-        found, dropped = cpu_rows(item_count=options.items, round_count=options.rounds, only=options.comparison,
-                                  contender=options.contender)
+        found, dropped = cpu_rows(
+            item_count=options.items, round_count=options.rounds, only=options.comparison, contender=options.contender
+        )
         rows += found
         remarks.append(f"items of 1,000 bytes and 10 attributes; {options.items:,} a run, {options.rounds} rounds")
         remarks += dropped

@@ -15,8 +15,19 @@ from typing import Any
 from benchmarks.replay_items import ItemMaker
 from benchmarks.replay_writes import item_digest
 
-_TAGS = {"s": "S", "n": "N", "b": "B", "m": "M", "l": "L", "sS": "SS", "nS": "NS", "bS": "BS", "bOOL": "BOOL",
-         "nULL": "NULL", "nULLValue": "NULL"}
+_TAGS = {
+    "s": "S",
+    "n": "N",
+    "b": "B",
+    "m": "M",
+    "l": "L",
+    "sS": "SS",
+    "nS": "NS",
+    "bS": "BS",
+    "bOOL": "BOOL",
+    "nULL": "NULL",
+    "nULLValue": "NULL",
+}
 _GZIP_MAGIC = b"\x1f\x8b"
 
 

@@ -26,16 +26,25 @@ PLACE = f"s3://{BUCKET}/spark-memory"
 def spark_memory_rows(*, item_counts: Sequence[int]) -> list[ResultRow]:
     """Two rows for each job: Python (driver or worker, whichever is larger) and JVM (driver and executor in one)."""
     points = [(item_count, _usages(item_count)) for item_count in item_counts]
-    return [row_of(job, kind, [(count, usages[job]) for count, usages in points])
-            for job in _commands() for kind in ("python", "java")]
+    return [
+        row_of(job, kind, [(count, usages[job]) for count, usages in points])
+        for job in _commands()
+        for kind in ("python", "java")
+    ]
 
 
 def row_of(job: str, kind: str, sizes: Sequence[tuple[int, Usage]]) -> ResultRow:
     """Peak of the largest process of that kind, largest table over smallest; sizes grow."""
     mib = [_peak(usage, kind) / MIB for _, usage in sizes]
     text = ", ".join(f"{count:,} items {value:.0f} MiB" for (count, _), value in zip(sizes, mib))
-    return ResultRow(f"memory on Spark: {job}: {kind}, {sizes[-1][0] // sizes[0][0]}x items", "ours, Spark", "ratio",
-                     Spread.of([mib[-1] / mib[0]]), "<= 1.15 for 10x", text)
+    return ResultRow(
+        f"memory on Spark: {job}: {kind}, {sizes[-1][0] // sizes[0][0]}x items",
+        "ours, Spark",
+        "ratio",
+        Spread.of([mib[-1] / mib[0]]),
+        "<= 1.15 for 10x",
+        text,
+    )
 
 
 def _peak(usage: Usage, kind: str) -> int:
@@ -45,12 +54,29 @@ def _peak(usage: Usage, kind: str) -> int:
 def _commands() -> dict[str, tuple[str, ...]]:
     return {
         "export, connector": (*export_options("spark", "connector"), "--table", "items", "--output", PLACE),
-        "import": (PYTHON, "-m", "dynamodb_pipeline.cli", "import", "--local", "--engine", "spark", "--tasks",
-                   str(SLOTS), "--write-units", str(UNBOUND), "--table", "target", "--input", PLACE),
+        "import": (
+            PYTHON,
+            "-m",
+            "dynamodb_pipeline.cli",
+            "import",
+            "--local",
+            "--engine",
+            "spark",
+            "--tasks",
+            str(SLOTS),
+            "--write-units",
+            str(UNBOUND),
+            "--table",
+            "target",
+            "--input",
+            PLACE,
+        ),
     }
 
 
 def _usages(item_count: int) -> dict[str, Usage]:
-    with serving("--items", str(item_count), "--warm-segments", "8") as servers, \
-            tempfile.TemporaryDirectory(prefix="spark-memory-") as folder:
+    with (
+        serving("--items", str(item_count), "--warm-segments", "8") as servers,
+        tempfile.TemporaryDirectory(prefix="spark-memory-") as folder,
+    ):
         return {job: measured(job, command, servers, Path(folder), env=HEAP) for job, command in _commands().items()}

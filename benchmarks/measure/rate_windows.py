@@ -39,12 +39,16 @@ class RateReport:
 
 def consumption(rows: Iterable[LedgerRow], *, operations: frozenset[str], resource: str = TABLE) -> list[Event]:
     """The ledger's events on one resource, in order of time."""
-    return sorted((row.time_s, row.units) for row in rows
-                  if row.operation in operations and row.resource == resource and row.units)
+    return sorted(
+        (row.time_s, row.units)
+        for row in rows
+        if row.operation in operations and row.resource == resource and row.units
+    )
 
 
-def rate_report(events: Sequence[Event], *, allowed_per_s: float, window_s: float,
-                start_s: float | None = None) -> RateReport:
+def rate_report(
+    events: Sequence[Event], *, allowed_per_s: float, window_s: float, start_s: float | None = None
+) -> RateReport:
     """
     The windows of one run.
 
@@ -59,8 +63,15 @@ def rate_report(events: Sequence[Event], *, allowed_per_s: float, window_s: floa
     allowed = allowed_per_s * window_s
     first = sum(spent for second, spent in events if second < begin_s + window_s)
     mean = units / (allowed_per_s * duration_s) if duration_s else float("inf")
-    return RateReport(allowed_per_s, window_s, duration_s, units, worst_window(events, window_s=window_s) / allowed,
-                      first / allowed, mean)
+    return RateReport(
+        allowed_per_s,
+        window_s,
+        duration_s,
+        units,
+        worst_window(events, window_s=window_s) / allowed,
+        first / allowed,
+        mean,
+    )
 
 
 def worst_window(events: Sequence[Event], *, window_s: float) -> float:

@@ -43,8 +43,10 @@ class Results:
         """Heading, machine, remarks, and one table: min / median / max."""
         lines = [f"# {self.title}", "", f"`{self.command}`", "", _machine_line(self.machine), ""]
         lines += [f"- {remark}" for remark in self.remarks] + [""] * bool(self.remarks)
-        lines += ["| figure | contender | min | median | max | unit | n | reach | note |",
-                  "|---|---|---|---|---|---|---|---|---|"]
+        lines += [
+            "| figure | contender | min | median | max | unit | n | reach | note |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]
         return "\n".join(lines + [_table_line(row) for row in self.rows]) + "\n"
 
 

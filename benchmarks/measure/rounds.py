@@ -46,8 +46,9 @@ def rotation(contenders: Sequence[str], round_number: int) -> list[str]:
     return [*contenders[shift:], *contenders[:shift]]
 
 
-def run_rounds(contenders: Mapping[str, Callable[[], dict[str, float]]], *, count: int,
-               spin: Callable[[], float]) -> Iterator[Sample]:
+def run_rounds(
+    contenders: Mapping[str, Callable[[], dict[str, float]]], *, count: int, spin: Callable[[], float]
+) -> Iterator[Sample]:
     """Run all contenders `count` times, interleaved; yields each sample as it is made."""
     for round_number in range(count):
         for name in rotation(list(contenders), round_number):

@@ -52,8 +52,14 @@ def run_measured(command: Command) -> Usage:
     strangers = children(os.getpid())
     started_s = time.monotonic()
     with command.output.open("wb") as output:
-        process = subprocess.Popen(command.argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                                   env={**os.environ, **command.env}, cwd=command.cwd)
+        process = subprocess.Popen(
+            command.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **command.env},
+            cwd=command.cwd,
+        )
     try:
         with TreeWatch(process.pid) as watch:
             _, status, spent = os.wait4(process.pid, 0)
@@ -65,8 +71,7 @@ def run_measured(command: Command) -> Usage:
     orphans = _reap_orphans(strangers)
     unwaited = (cpu_s for pid, cpu_s in watch.unwaited_cpu_s.items() if pid not in orphans)
     cpu_s = spent.ru_utime + spent.ru_stime + sum(orphans.values()) + sum(unwaited)
-    return Usage(process.returncode, wall_s, cpu_s, watch.peak_bytes, watch.peak_by_name,
-                 command.output.stat().st_size)
+    return Usage(process.returncode, wall_s, cpu_s, watch.peak_bytes, watch.peak_by_name, command.output.stat().st_size)
 
 
 def become_reaper() -> None:

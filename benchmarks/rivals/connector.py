@@ -34,10 +34,21 @@ SEGMENTS = 4
 def pairs_of(sc: Any, table: str, *, item_count: int, endpoint: str) -> Any:
     """The connector's (Text, DynamoDBItemWritable) pairs as a JavaPairRDD."""
     keys = (os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
-    read = ConnectorRead(table, os.environ["AWS_DEFAULT_REGION"], SEGMENTS, SEGMENTS, RELAY_RATE, ITEM_BYTES,
-                         item_count, item_count * ITEM_BYTES, endpoint, keys)
-    return sc._jsc.hadoopRDD(_conf(sc, job_conf(read)), *(load_class(sc, name) for name in
-                                                          (INPUT_FORMAT, KEY_CLASS, VALUE_CLASS)))
+    read = ConnectorRead(
+        table,
+        os.environ["AWS_DEFAULT_REGION"],
+        SEGMENTS,
+        SEGMENTS,
+        RELAY_RATE,
+        ITEM_BYTES,
+        item_count,
+        item_count * ITEM_BYTES,
+        endpoint,
+        keys,
+    )
+    return sc._jsc.hadoopRDD(
+        _conf(sc, job_conf(read)), *(load_class(sc, name) for name in (INPUT_FORMAT, KEY_CLASS, VALUE_CLASS))
+    )
 
 
 def export(sc: Any, options: argparse.Namespace) -> None:
@@ -57,20 +68,23 @@ def count(sc: Any, options: argparse.Namespace) -> None:
 def copy(sc: Any, options: argparse.Namespace) -> None:
     """Scan and write again through the connector's output format, its limiter opened."""
     pairs = pairs_of(sc, options.table, item_count=options.items, endpoint=options.endpoint)
-    conf = _conf(sc, {
-        "dynamodb.output.tableName": options.to,
-        "dynamodb.endpoint": options.endpoint,
-        "dynamodb.region": os.environ["AWS_DEFAULT_REGION"],
-        "dynamodb.awsAccessKeyId": os.environ["AWS_ACCESS_KEY_ID"],
-        "dynamodb.awsSecretAccessKey": os.environ["AWS_SECRET_ACCESS_KEY"],
-        "dynamodb.throughput.write": str(RELAY_RATE),
-        "dynamodb.throughput.write.percent": "1",
-        "dynamodb.yarn.enabled": "false",
-        "mapreduce.job.maps": "1",
-        "mapred.output.format.class": OUTPUT_FORMAT,
-        "mapred.output.key.class": KEY_CLASS,
-        "mapred.output.value.class": VALUE_CLASS,
-    })
+    conf = _conf(
+        sc,
+        {
+            "dynamodb.output.tableName": options.to,
+            "dynamodb.endpoint": options.endpoint,
+            "dynamodb.region": os.environ["AWS_DEFAULT_REGION"],
+            "dynamodb.awsAccessKeyId": os.environ["AWS_ACCESS_KEY_ID"],
+            "dynamodb.awsSecretAccessKey": os.environ["AWS_SECRET_ACCESS_KEY"],
+            "dynamodb.throughput.write": str(RELAY_RATE),
+            "dynamodb.throughput.write.percent": "1",
+            "dynamodb.yarn.enabled": "false",
+            "mapreduce.job.maps": "1",
+            "mapred.output.format.class": OUTPUT_FORMAT,
+            "mapred.output.key.class": KEY_CLASS,
+            "mapred.output.value.class": VALUE_CLASS,
+        },
+    )
     pairs.saveAsHadoopDataset(conf)
 
 

@@ -102,9 +102,7 @@ def reply_json(
     return reply_bytes(start_response, json.dumps(document).encode(), status=status, content_type=content_type)
 
 
-def reply_bytes(
-    start_response: StartResponse, body: bytes, *, status: int = 200, content_type: str
-) -> Iterable[bytes]:
+def reply_bytes(start_response: StartResponse, body: bytes, *, status: int = 200, content_type: str) -> Iterable[bytes]:
     """Send a reply that is worded already."""
     start_response(f"{status} {'OK' if status < 300 else 'Error'}", _headers(content_type, body))
     return [body]

@@ -64,9 +64,7 @@ class EmrServer:
             moto=DomainDispatcherApplication(create_backend_app),
             own={
                 "iam:SimulatePrincipalPolicy": lambda request: simulator.answer(request, _policies_of),
-                "servicequotas:GetServiceQuota": lambda request: quotas.answer(
-                    request, vcpu_quota=dial().vcpu_quota
-                ),
+                "servicequotas:GetServiceQuota": lambda request: quotas.answer(request, vcpu_quota=dial().vcpu_quota),
             },
         )
 

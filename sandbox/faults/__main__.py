@@ -57,10 +57,20 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     plan.add_argument("--seed", type=int, help="the plan of this seed (default: no faults, only the ledger)")
     plan.add_argument("--plan", type=Path, metavar="FILE", help="a plan as JSON")
     plan.add_argument("--kind", action="append", choices=sorted(KINDS), help="this kind once each (repeatable)")
-    parser.add_argument("--limit", action="append", default=[], metavar="TABLE=READ:WRITE",
-                        help="enforce this capacity on a table (repeatable)")
-    parser.add_argument("--change", action="append", default=[], metavar="TABLE=SECOND:READ:WRITE",
-                        help="another capacity that long after the table's first request (repeatable)")
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="TABLE=READ:WRITE",
+        help="enforce this capacity on a table (repeatable)",
+    )
+    parser.add_argument(
+        "--change",
+        action="append",
+        default=[],
+        metavar="TABLE=SECOND:READ:WRITE",
+        help="another capacity that long after the table's first request (repeatable)",
+    )
     return parser.parse_args(argv)
 
 
@@ -83,8 +93,9 @@ def chosen_limits(options: argparse.Namespace) -> dict[str, TableLimits]:
     limits = {}
     for text in options.limit:
         table, (read, write) = text.split("=")[0], text.split("=")[1].split(":")
-        limits[table] = TableLimits(Capacity(int(read), int(write)), changes=tuple(changes.get(table, ())),
-                                    enforced=True)
+        limits[table] = TableLimits(
+            Capacity(int(read), int(write)), changes=tuple(changes.get(table, ())), enforced=True
+        )
     return limits
 
 

@@ -28,8 +28,14 @@ class CapacityChange:
 class TableLimits:
     """The table's capacity as time goes on; when enforced, a true token bucket for each direction."""
 
-    def __init__(self, capacity: Capacity, *, changes: tuple[CapacityChange, ...] = (), enforced: bool = False,
-                 burst_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        capacity: Capacity,
+        *,
+        changes: tuple[CapacityChange, ...] = (),
+        enforced: bool = False,
+        burst_s: float = 1.0,
+    ) -> None:
         self.enforced = enforced
         self._capacity = capacity
         self._changes = sorted(changes, key=lambda change: change.at_s)
@@ -72,11 +78,16 @@ class TableLimits:
         return not self.enforced or self._buckets[direction].admits(now_s)
 
     def _apply_script(self, now_s: float) -> None:
-        while self._changes and self._first_request_s is not None \
-                and now_s - self._first_request_s >= self._changes[0].at_s:
+        while (
+            self._changes
+            and self._first_request_s is not None
+            and now_s - self._first_request_s >= self._changes[0].at_s
+        ):
             self.set_capacity(self._changes.pop(0).capacity, now_s=now_s)
 
     def _new_buckets(self, *, now_s: float) -> tuple[TokenBucket, TokenBucket]:
-        read, write = (TokenBucket(float(rate or 0), burst_s=self._burst_s, now_s=now_s)
-                       for rate in (self._capacity.read_units, self._capacity.write_units))
+        read, write = (
+            TokenBucket(float(rate or 0), burst_s=self._burst_s, now_s=now_s)
+            for rate in (self._capacity.read_units, self._capacity.write_units)
+        )
         return read, write

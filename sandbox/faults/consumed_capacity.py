@@ -36,8 +36,9 @@ def record(ledger: Ledger, call: DynamoDbCall, payload: dict[str, Any], *, items
     if not entries:
         ledger.add(call.operation, table=call.table, items=items, size_bytes=size_bytes)
     for entry in entries:
-        ledger.add(call.operation, table=entry["TableName"], units=_table_units(entry), items=items,
-                   size_bytes=size_bytes)
+        ledger.add(
+            call.operation, table=entry["TableName"], units=_table_units(entry), items=items, size_bytes=size_bytes
+        )
         _record_indexes(ledger, call, entry)
         items = size_bytes = 0  # a batch over several tables counts once
     return sum(map(_table_units, entries))
@@ -46,8 +47,7 @@ def record(ledger: Ledger, call: DynamoDbCall, payload: dict[str, Any], *, items
 def _record_indexes(ledger: Ledger, call: DynamoDbCall, entry: dict[str, Any]) -> None:
     for group in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
         for name, units in entry.get(group, {}).items():
-            ledger.add(call.operation, table=entry["TableName"], units=units["CapacityUnits"],
-                       resource=f"index:{name}")
+            ledger.add(call.operation, table=entry["TableName"], units=units["CapacityUnits"], resource=f"index:{name}")
 
 
 def _table_units(entry: dict[str, Any]) -> float:

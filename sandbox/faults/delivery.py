@@ -31,7 +31,7 @@ def whole(reply: Reply, *, wait_s: float = 0.0, close: bool = False) -> Delivery
 def cut(reply: Reply, *, at: float, reset: bool) -> Delivery:
     """Head and the share `at` (0..1) of the body, then the connection ends although more was announced."""
     data = reply.to_bytes()
-    return Delivery(data[:len(data) - len(reply.body) + int(len(reply.body) * at)], close=True, reset=reset)
+    return Delivery(data[: len(data) - len(reply.body) + int(len(reply.body) * at)], close=True, reset=reset)
 
 
 def nothing(*, wait_s: float = 0.0, reset: bool = True) -> Delivery:

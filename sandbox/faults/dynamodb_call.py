@@ -56,4 +56,4 @@ def read_call(request: Request) -> DynamoDbCall | None:
     target = request.header("x-amz-target") or ""
     if not target.startswith(_TARGET_PREFIX):
         return None
-    return DynamoDbCall(request, target[len(_TARGET_PREFIX):], json.loads(request.body))
+    return DynamoDbCall(request, target[len(_TARGET_PREFIX) :], json.loads(request.body))

@@ -77,8 +77,9 @@ def internal_after(exchange: Exchange) -> Delivery:
     return internal_before(exchange)
 
 
-internal_before = refusal("InternalServerError", "The request processing has failed because of an unknown error.",
-                          status=500)
+internal_before = refusal(
+    "InternalServerError", "The request processing has failed because of an unknown error.", status=500
+)
 
 
 def unavailable(_exchange: Exchange) -> Delivery:
@@ -126,7 +127,7 @@ def hang_up(exchange: Exchange) -> Delivery:
 def truncated(exchange: Exchange) -> Delivery:
     """A shorter body that looks whole to HTTP; the CRC-32 is that of the whole."""
     reply = exchange.carried_out()
-    return whole(reply.with_body(reply.body[:exchange.rng.randrange(len(reply.body))]))
+    return whole(reply.with_body(reply.body[: exchange.rng.randrange(len(reply.body))]))
 
 
 def truncated_on_wire(exchange: Exchange) -> Delivery:
@@ -148,8 +149,12 @@ def not_json(exchange: Exchange) -> Delivery:
 
 def fields_missing(exchange: Exchange) -> Delivery:
     """A reply that passes the CRC and JSON and lacks what a client must read."""
-    return _changed(exchange, lambda payload: {name: value for name, value in payload.items()
-                                               if name not in ("Items", "Count", "UnprocessedItems")})
+    return _changed(
+        exchange,
+        lambda payload: {
+            name: value for name, value in payload.items() if name not in ("Items", "Count", "UnprocessedItems")
+        },
+    )
 
 
 def count_wrong(exchange: Exchange) -> Delivery:
@@ -160,11 +165,14 @@ def count_wrong(exchange: Exchange) -> Delivery:
 def empty_page(exchange: Exchange) -> Delivery:
     """Nothing read, and a key to go on from."""
     call = exchange.call
-    payload: dict[str, Any] = {"Count": 0, "ScannedCount": 0, "Items": [],
-                               "LastEvaluatedKey": exchange.service.empty_pages.key_for(call)}
+    payload: dict[str, Any] = {
+        "Count": 0,
+        "ScannedCount": 0,
+        "Items": [],
+        "LastEvaluatedKey": exchange.service.empty_pages.key_for(call),
+    }
     if call.payload.get("ReturnConsumedCapacity", "NONE") != "NONE":
-        payload["ConsumedCapacity"] = {"TableName": call.table, "CapacityUnits": 0.5,
-                                       "Table": {"CapacityUnits": 0.5}}
+        payload["ConsumedCapacity"] = {"TableName": call.table, "CapacityUnits": 0.5, "Table": {"CapacityUnits": 0.5}}
     return whole(replies.json_reply(payload))
 
 
@@ -182,14 +190,17 @@ def clock_skew(_exchange: Exchange) -> Delivery:
 def described(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Strike:
     """DescribeTable's true reply with `change` applied to its Table."""
     return lambda exchange: _changed(
-        exchange, lambda payload: {**payload, "Table": {**payload["Table"], **change(payload["Table"])}})
+        exchange, lambda payload: {**payload, "Table": {**payload["Table"], **change(payload["Table"])}}
+    )
 
 
 def halved(table: dict[str, Any]) -> dict[str, Any]:
     """Half the provisioned capacity, at least one unit unless on demand."""
     throughput = table["ProvisionedThroughput"]
-    units = {name: max(min(throughput[name], 1), throughput[name] // 2)
-             for name in ("ReadCapacityUnits", "WriteCapacityUnits")}
+    units = {
+        name: max(min(throughput[name], 1), throughput[name] // 2)
+        for name in ("ReadCapacityUnits", "WriteCapacityUnits")
+    }
     return {"ProvisionedThroughput": {**throughput, **units}}
 
 
@@ -198,7 +209,7 @@ def flipped(body: bytes, rng: random.Random) -> bytes:
     if not body:
         return body
     at, bit = rng.randrange(len(body)), 1 << rng.randrange(8)
-    return body[:at] + bytes([body[at] ^ bit]) + body[at + 1:]
+    return body[:at] + bytes([body[at] ^ bit]) + body[at + 1 :]
 
 
 def _changed(exchange: Exchange, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Delivery:

@@ -52,14 +52,21 @@ class DynamoDbFaults:
 
     def _break(self, call: DynamoDbCall, rule: FaultRule, seen: Seen) -> Delivery:
         self._service.ledger.add(call.operation, table=call.table, outcome=rule.kind)
-        exchange = Exchange(call, self._service, rule, dice(self.plan.seed, rule.kind, seen),
-                            hot=self.plan.seed % HOT_SHARE)
+        exchange = Exchange(
+            call, self._service, rule, dice(self.plan.seed, rule.kind, seen), hot=self.plan.seed % HOT_SHARE
+        )
         return STRIKES[rule.kind](exchange)
 
 
-def dynamodb_proxy(upstream_url: str, plan: FaultPlan, *, ledger: Ledger,
-                   limits: Mapping[str, TableLimits] | None = None,
-                   expired: ExpiredKeys | None = None, port: int = 0) -> FaultProxy:
+def dynamodb_proxy(
+    upstream_url: str,
+    plan: FaultPlan,
+    *,
+    ledger: Ledger,
+    limits: Mapping[str, TableLimits] | None = None,
+    expired: ExpiredKeys | None = None,
+    port: int = 0,
+) -> FaultProxy:
     """A proxy before the DynamoDB at `upstream_url`; use it as a context manager."""
     service = DynamoDbService(Upstream(upstream_url), ledger=ledger, limits=limits)
     return FaultProxy(DynamoDbFaults(service, plan, expired=expired), port=port)

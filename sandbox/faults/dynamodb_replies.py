@@ -13,15 +13,25 @@ from sandbox.faults.http_messages import Reply
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
 _OPERATIONS_WORD = {"Scan": "Read", "BatchWriteItem": "Write", "PutItem": "Write", "DeleteItem": "Write"}
-_COMMON = frozenset(("ThrottlingException", "AccessDeniedException", "UnrecognizedClientException",
-                     "ExpiredTokenException", "InvalidSignatureException"))
+_COMMON = frozenset(
+    (
+        "ThrottlingException",
+        "AccessDeniedException",
+        "UnrecognizedClientException",
+        "ExpiredTokenException",
+        "InvalidSignatureException",
+    )
+)
 
 
 def json_reply(value: object, *, status: int = 200) -> Reply:
     """A reply whose CRC-32 is right."""
     body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
-    return Reply(status, (("Content-Type", CONTENT_TYPE), ("x-amzn-RequestId", "FAULT"),
-                          ("x-amz-crc32", str(zlib.crc32(body)))), body)
+    return Reply(
+        status,
+        (("Content-Type", CONTENT_TYPE), ("x-amzn-RequestId", "FAULT"), ("x-amz-crc32", str(zlib.crc32(body)))),
+        body,
+    )
 
 
 def rewritten(reply: Reply, value: object) -> Reply:
@@ -49,8 +59,7 @@ def throttled(code: str, operation: str, *, limit: str, resource: str = "Table")
 
 def provisioned_throttle(operation: str) -> Reply:
     """ProvisionedThroughputExceededException."""
-    return throttled("ProvisionedThroughputExceededException", operation,
-                     limit="ProvisionedThroughputExceeded")
+    return throttled("ProvisionedThroughputExceededException", operation, limit="ProvisionedThroughputExceeded")
 
 
 def html(status: int, *, body: bytes = b"<html><body>a load balancer's page</body></html>") -> Reply:

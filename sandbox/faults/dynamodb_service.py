@@ -56,8 +56,9 @@ class DynamoDbService:
         """
         wanted = call.payload["RequestItems"]
         passed = {table: [write for write in writes if passes(table, write)] for table, writes in wanted.items()}
-        admitted = {table: [write for write in writes if self._admits_write(table, write)]
-                    for table, writes in passed.items()}
+        admitted = {
+            table: [write for write in writes if self._admits_write(table, write)] for table, writes in passed.items()
+        }
         if _count(passed) and not _count(admitted):
             self.ledger.add(call.operation, table=call.table, outcome=THROTTLED)
             return provisioned_throttle(call.operation)
@@ -98,7 +99,9 @@ class DynamoDbService:
         with self._lock:
             capacity = limits.capacity(self.ledger.now_s())
         payload["Table"]["ProvisionedThroughput"] |= {
-            "ReadCapacityUnits": capacity.read_units or 0, "WriteCapacityUnits": capacity.write_units or 0}
+            "ReadCapacityUnits": capacity.read_units or 0,
+            "WriteCapacityUnits": capacity.write_units or 0,
+        }
         return rewritten(reply, payload)
 
     def _with_held(self, reply: Reply, held: dict[str, list[WriteRequest]]) -> Reply:
@@ -144,8 +147,9 @@ class DynamoDbService:
         if call.table not in self._types:
             table = payload_of(self._upstream.send(call.describe_table()))["Table"]
             types = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
-            self._types[call.table] = [(key["AttributeName"], types[key["AttributeName"]])
-                                       for key in table["KeySchema"]]
+            self._types[call.table] = [
+                (key["AttributeName"], types[key["AttributeName"]]) for key in table["KeySchema"]
+            ]
         return self._types[call.table]
 
 

@@ -22,8 +22,7 @@ class History:
     def see(self, operation: str, *, fingerprint: str) -> Seen:
         """Count one more request and tell what came before it."""
         with self._lock:
-            seen = Seen(operation, fingerprint, self._by_content[operation, fingerprint],
-                        self._by_operation[operation])
+            seen = Seen(operation, fingerprint, self._by_content[operation, fingerprint], self._by_operation[operation])
             self._by_content[operation, fingerprint] += 1
             self._by_operation[operation] += 1
         return seen

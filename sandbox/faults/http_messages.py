@@ -105,7 +105,7 @@ def without(headers: Headers, *names: str) -> Headers:
 
 def _read_headers(stream: BinaryIO) -> Headers:
     headers: list[tuple[str, str]] = []
-    while (line := stream.readline(65536).rstrip(b"\r\n")):
+    while line := stream.readline(65536).rstrip(b"\r\n"):
         name, colon, value = line.decode("latin-1").partition(":")
         if not colon:
             raise BadMessage(f"not a header: {line[:64]!r}")
@@ -127,7 +127,7 @@ def _read_body(stream: BinaryIO, headers: Headers) -> bytes:
 
 def _read_chunks(stream: BinaryIO) -> bytes:
     chunks = []
-    while (size := int(stream.readline(256).partition(b";")[0], 16)):
+    while size := int(stream.readline(256).partition(b";")[0], 16):
         chunks.append(stream.read(size))
         stream.readline(16)
     _read_headers(stream)  # trailers

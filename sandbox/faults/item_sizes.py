@@ -32,7 +32,7 @@ def read_units(size_bytes: int, *, consistent: bool) -> float:
 
 
 def _value(tagged: dict[str, Any]) -> int:
-    (tag, value), = tagged.items()
+    ((tag, value),) = tagged.items()
     if tag in ("BOOL", "NULL"):
         return 1
     if tag == "L":

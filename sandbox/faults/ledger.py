@@ -41,8 +41,17 @@ class Ledger:
         """Seconds since the ledger started or was last reset."""
         return self._clock() - self._started_s
 
-    def add(self, operation: str, *, table: str = "", units: float = 0.0, items: int = 0, size_bytes: int = 0,
-            resource: str = TABLE, outcome: str = OK) -> None:
+    def add(
+        self,
+        operation: str,
+        *,
+        table: str = "",
+        units: float = 0.0,
+        items: int = 0,
+        size_bytes: int = 0,
+        resource: str = TABLE,
+        outcome: str = OK,
+    ) -> None:
         """Append one row, stamped now (list.append is atomic, so threads need no lock)."""
         row = LedgerRow(self.now_s(), operation, table, resource, units, items, size_bytes, outcome)
         self._rows.append(row)

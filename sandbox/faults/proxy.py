@@ -58,8 +58,9 @@ class FaultProxy:
         self._acceptor.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._over.set()
         _shut(self._listener)
         self._acceptor.join(_JOIN_TIMEOUT_S)

@@ -74,7 +74,7 @@ def slow(exchange: Exchange) -> Delivery:
 
 def short_body(exchange: Exchange) -> Delivery:
     """Fewer bytes and a Content-Length that agrees with them."""
-    return _with_body(exchange, lambda body: body[:exchange.rng.randrange(max(len(body), 1))])
+    return _with_body(exchange, lambda body: body[: exchange.rng.randrange(max(len(body), 1))])
 
 
 def flipped_download(exchange: Exchange) -> Delivery:
@@ -107,8 +107,9 @@ def rival_writer(exchange: Exchange) -> Delivery:
     """Another writer stores the key first; a put-if-absent then gets its 412 from S3 itself."""
     if exchange.call.put_if_absent:
         request = exchange.call.request
-        kept = without(request.headers, "content-md5", "x-amz-content-sha256", "x-amz-checksum-sha256",
-                       "x-amz-checksum-crc32")
+        kept = without(
+            request.headers, "content-md5", "x-amz-content-sha256", "x-amz-checksum-sha256", "x-amz-checksum-crc32"
+        )
         rival = replace(exchange.call, request=replace(request, headers=kept, body=RIVAL_BODY))
         exchange.service.serve(rival)
     return whole(exchange.carried_out())

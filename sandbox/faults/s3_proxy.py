@@ -61,8 +61,15 @@ class S3Faults:
         return STRIKES[rule.kind](Exchange(call, self._service, rule, dice(self.plan.seed, rule.kind, seen)))
 
 
-def s3_proxy(upstream_url: str, plan: FaultPlan, *, ledger: Ledger, owners: dict[str, str] | None = None,
-             expired: ExpiredKeys | None = None, port: int = 0) -> FaultProxy:
+def s3_proxy(
+    upstream_url: str,
+    plan: FaultPlan,
+    *,
+    ledger: Ledger,
+    owners: dict[str, str] | None = None,
+    expired: ExpiredKeys | None = None,
+    port: int = 0,
+) -> FaultProxy:
     """A proxy before the S3 at `upstream_url`; use it as a context manager."""
     service = S3Service(Upstream(upstream_url), ledger=ledger, owners=owners)
     return FaultProxy(S3Faults(service, plan, expired=expired), port=port)

@@ -35,8 +35,11 @@ def _wrong_hash(call: S3Call) -> Reply | None:
     body = call.request.body
     signed = call.request.header("x-amz-content-sha256") or ""
     if _HEX_SHA256.fullmatch(signed) and signed != hashlib.sha256(body).hexdigest():
-        return error(400, "XAmzContentSHA256Mismatch",
-                     "The provided 'x-amz-content-sha256' header does not match what was computed.")
+        return error(
+            400,
+            "XAmzContentSHA256Mismatch",
+            "The provided 'x-amz-content-sha256' header does not match what was computed.",
+        )
     for header, digest in _DIGESTS.items():
         told = call.request.header(header)
         if told is not None and told != base64.b64encode(digest(body)).decode():

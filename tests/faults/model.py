@@ -39,9 +39,20 @@ def normal(item: Item) -> Item:
     return {name: _normal(value) for name, value in item.items()}
 
 
-_NAMES = ("a", "b.c", "name with space", "M", "S", "日本", "q\"uote")
-_TAGS = {"s": "S", "n": "N", "b": "B", "m": "M", "l": "L", "sS": "SS", "nS": "NS", "bS": "BS", "bOOL": "BOOL",
-         "nULL": "NULL", "nULLValue": "NULL"}
+_NAMES = ("a", "b.c", "name with space", "M", "S", "日本", 'q"uote')
+_TAGS = {
+    "s": "S",
+    "n": "N",
+    "b": "B",
+    "m": "M",
+    "l": "L",
+    "sS": "SS",
+    "nS": "NS",
+    "bS": "BS",
+    "bOOL": "BOOL",
+    "nULL": "NULL",
+    "nULLValue": "NULL",
+}
 
 
 def _normal(value: Item) -> Item:
@@ -59,8 +70,11 @@ def _normal(value: Item) -> Item:
 
 
 def _item(rng: random.Random, number: int, generation: str) -> Item:
-    item: Item = {"Id": {"S": f"key {number % 17} é"}, "At": {"N": str(number)},
-                  "Canary": {"S": f"{CANARY}-{generation}-{number}"}}
+    item: Item = {
+        "Id": {"S": f"key {number % 17} é"},
+        "At": {"N": str(number)},
+        "Canary": {"S": f"{CANARY}-{generation}-{number}"},
+    }
     for index in range(rng.randint(0, 6)):
         item[f"{rng.choice(_NAMES)}{index}"] = _value(rng, depth=0)
     if rng.random() < 0.05:
@@ -74,12 +88,21 @@ def _value(rng: random.Random, *, depth: int) -> Item:
 
 
 def _string(rng: random.Random) -> str:
-    return "".join(rng.choices("ab\n\t\"\\\x02\x03\u2028\u0085é漢😀 {}[]:,", k=rng.randint(0, 24)))
+    return "".join(rng.choices('ab\n\t"\\\x02\x03\u2028\u0085é漢😀 {}[]:,', k=rng.randint(0, 24)))
 
 
 def _number(rng: random.Random) -> str:
-    return rng.choice(("0", "-1", "1.5", "3.0000001", "99999999999999999999999999999999999999", "1E-20",
-                       str(rng.randint(-10**9, 10**9))))
+    return rng.choice(
+        (
+            "0",
+            "-1",
+            "1.5",
+            "3.0000001",
+            "99999999999999999999999999999999999999",
+            "1E-20",
+            str(rng.randint(-(10**9), 10**9)),
+        )
+    )
 
 
 def _bytes(rng: random.Random) -> str:

@@ -77,11 +77,19 @@ class Scenario:
         return self.export_blow is not None or self.import_blow is not None
 
     def __str__(self) -> str:
-        data = (f"{self.item_count} items over {self.old_item_count} old ones, {self.segments} segments, "
-                f"{self.tasks} tasks, {self.compression}, {self.percent}%{', capacity enforced' * self.enforced}")
-        return "\n".join((f"seed {self.seed}: {data}", f"export: {self.export_blow}", 
-                          f"import ({self.mode.value}{', then verified' * self.verified}): {self.import_blow}",
-                          str(self.dynamodb), str(self.s3)))
+        data = (
+            f"{self.item_count} items over {self.old_item_count} old ones, {self.segments} segments, "
+            f"{self.tasks} tasks, {self.compression}, {self.percent}%{', capacity enforced' * self.enforced}"
+        )
+        return "\n".join(
+            (
+                f"seed {self.seed}: {data}",
+                f"export: {self.export_blow}",
+                f"import ({self.mode.value}{', then verified' * self.verified}): {self.import_blow}",
+                str(self.dynamodb),
+                str(self.s3),
+            )
+        )
 
     @staticmethod
     def from_seed(seed: int) -> Scenario:

@@ -103,9 +103,12 @@ class Rig:
             *(str(PROJECT / "jobs" / f"{words[0]}_table.py"), *words[1:]),
         ]
         before = victims(kill.victim, 0, yarn_folder=self.yarn.folder) if kill else []
-        with log.open("wb") as said, subprocess.Popen(
-            command, env=self.yarn.process_env(), stdout=said, stderr=said, start_new_session=True
-        ) as process:
+        with (
+            log.open("wb") as said,
+            subprocess.Popen(
+                command, env=self.yarn.process_env(), stdout=said, stderr=said, start_new_session=True
+            ) as process,
+        ):
             try:
                 struck = strike(process, kill, yarn_folder=self.yarn.folder, spared=before) if kill else 0
                 code = process.wait(timeout=TIMEOUT_S)

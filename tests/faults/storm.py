@@ -56,8 +56,12 @@ def result(seed: int, sandbox: Sandbox) -> dict[str, Any]:
     started_s = time.monotonic()
     scenario = Scenario.from_seed(seed)
     row: dict[str, Any] = {
-        "seed": seed, "ok": True, "killed": scenario.killed, "lasting": scenario.lasting,
-        "kinds": sorted({rule.kind for plan in (scenario.dynamodb, scenario.s3) for rule in plan.rules})}
+        "seed": seed,
+        "ok": True,
+        "killed": scenario.killed,
+        "lasting": scenario.lasting,
+        "kinds": sorted({rule.kind for plan in (scenario.dynamodb, scenario.s3) for rule in plan.rules}),
+    }
     try:
         story = run_seed(seed, sandbox)
         row |= {"attempts": story.attempts, "fresh_starts": story.fresh_starts}
@@ -71,8 +75,10 @@ def report(rows: list[dict[str, Any]]) -> str:
     failed = [row["seed"] for row in rows if not row["ok"]]
     kinds = Counter(kind for row in rows for kind in row["kinds"])
     killed = sum(row["killed"] for row in rows)
-    return (f"{len(rows)} seeded runs, {len(kinds)} fault kinds, {killed} with a kill, "
-            f"{sum(row['lasting'] for row in rows)} with a lasting fault, {len(failed)} failed {failed[:20]}")
+    return (
+        f"{len(rows)} seeded runs, {len(kinds)} fault kinds, {killed} with a kill, "
+        f"{sum(row['lasting'] for row in rows)} with a lasting fault, {len(failed)} failed {failed[:20]}"
+    )
 
 
 def main(argv: list[str]) -> int:
@@ -102,7 +108,7 @@ def _run_apart(seeds: list[int], options: argparse.Namespace) -> None:
     """Deal the seeds to processes, each with a sandbox of its own."""
     processes = []
     for number in range(options.processes):
-        share = ",".join(map(str, seeds[number::options.processes]))
+        share = ",".join(map(str, seeds[number :: options.processes]))
         if share:
             again = ("--again", "--seeds", share, "--state", str(options.state))
             processes.append(subprocess.Popen((sys.executable, "-m", "tests.faults.storm", *again)))

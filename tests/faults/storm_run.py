@@ -134,9 +134,23 @@ def export(storm: Storm, table: str, *, folder: str, model: Content) -> str:
             raise Broken(f"a manifest exists and its files are not the table: {difference(found, model)}")
 
     def argv(place: str) -> list[str]:
-        return ["export", "--table", table, "--output", f"s3://{BUCKET}/{folder}/{place}", "--exact-output",
-                "--reader", "direct", "--compression", scenario.compression, "--segments", str(scenario.segments),
-                "--throughput-percent", str(scenario.percent), *common(storm, f"{folder}-{place}", folder)]
+        return [
+            "export",
+            "--table",
+            table,
+            "--output",
+            f"s3://{BUCKET}/{folder}/{place}",
+            "--exact-output",
+            "--reader",
+            "direct",
+            "--compression",
+            scenario.compression,
+            "--segments",
+            str(scenario.segments),
+            "--throughput-percent",
+            str(scenario.percent),
+            *common(storm, f"{folder}-{place}", folder),
+        ]
 
     return _until_done(storm, argv, check=check, folder=folder, blow=scenario.export_blow)
 
@@ -158,9 +172,18 @@ def load(storm: Storm, table: str, source: str, *, model: Content, before: Conte
 
     def argv(place: str) -> list[str]:
         other = ("--from-table", f"source-{scenario.seed}") if scenario.mode is Mode.MIRROR else ()
-        return ["import", "--table", table, "--input", f"s3://{BUCKET}/{source}", "--throughput-percent",
-                str(scenario.percent), *scenario.mode.words, *other,
-                *common(storm, f"{source.replace('/', '-')}-{place}", source.split("/")[0])]
+        return [
+            "import",
+            "--table",
+            table,
+            "--input",
+            f"s3://{BUCKET}/{source}",
+            "--throughput-percent",
+            str(scenario.percent),
+            *scenario.mode.words,
+            *other,
+            *common(storm, f"{source.replace('/', '-')}-{place}", source.split("/")[0]),
+        ]
 
     first = len(storm.story.attempts) + 1
     _until_done(storm, argv, check=check, folder=source, blow=scenario.import_blow)
@@ -178,8 +201,15 @@ def verify(storm: Storm, table: str, source: str, *, model: Content) -> None:
     equal = storm.world.table(table) == model
 
     def attempt(number: int) -> bool:
-        words = ["verify", f"s3://{BUCKET}/{source}", "--table", table, "--throughput-percent", "100",
-                 *common(storm, f"{source.replace('/', '-')}-verify-{number}", source.split("/")[0])]
+        words = [
+            "verify",
+            f"s3://{BUCKET}/{source}",
+            "--table",
+            table,
+            "--throughput-percent",
+            "100",
+            *common(storm, f"{source.replace('/', '-')}-verify-{number}", source.split("/")[0]),
+        ]
         code = storm.job(words, attempt=1, blow=None).exit_code
         if code == 0 and not equal:
             raise Broken("verify says that export and table are equal, and they differ")
@@ -193,8 +223,16 @@ def verify(storm: Storm, table: str, source: str, *, model: Content) -> None:
 
 def common(storm: Storm, run_id: str, folder: str) -> list[str]:
     """Options of every job."""
-    return ["--tasks", str(storm.scenario.tasks), "--timeout", "90s", "--logs", f"s3://{BUCKET}/{folder}/logs",
-            "--run-id", run_id]
+    return [
+        "--tasks",
+        str(storm.scenario.tasks),
+        "--timeout",
+        "90s",
+        "--logs",
+        f"s3://{BUCKET}/{folder}/logs",
+        "--run-id",
+        run_id,
+    ]
 
 
 def _until_done(storm, argv, *, check, folder, blow):  # type: ignore[no-untyped-def]  # two callables say it
@@ -237,9 +275,16 @@ def _storm(scenario: Scenario, world: World, sandbox: Sandbox, *, tables: tuple[
     ledger, expired = Ledger(), ExpiredKeys()
     capacity = Capacity(ENFORCED, ENFORCED) if scenario.enforced else Capacity(CAPACITY, CAPACITY)
     limits = {table: TableLimits(capacity, enforced=scenario.enforced) for table in tables}
-    before_dynamodb = dynamodb_proxy(sandbox.dynamodb_url, scenario.dynamodb, ledger=ledger, limits=limits,
-                                     expired=expired)
+    before_dynamodb = dynamodb_proxy(
+        sandbox.dynamodb_url, scenario.dynamodb, ledger=ledger, limits=limits, expired=expired
+    )
     with before_dynamodb as dynamodb, s3_proxy(sandbox.s3_url, scenario.s3, ledger=ledger, expired=expired) as s3:
-        env = {**sandbox.env(), "AWS_ENDPOINT_URL": s3.url, "AWS_ENDPOINT_URL_DYNAMODB": dynamodb.url,
-               "AWS_ENDPOINT_URL_S3": s3.url, "AWS_SECRET_ACCESS_KEY": "storm-secret", "AWS_MAX_ATTEMPTS": "3"}
+        env = {
+            **sandbox.env(),
+            "AWS_ENDPOINT_URL": s3.url,
+            "AWS_ENDPOINT_URL_DYNAMODB": dynamodb.url,
+            "AWS_ENDPOINT_URL_S3": s3.url,
+            "AWS_SECRET_ACCESS_KEY": "storm-secret",
+            "AWS_MAX_ATTEMPTS": "3",
+        }
         yield Storm(scenario, world, dynamodb, s3, ledger, Story(), env)

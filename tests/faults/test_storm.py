@@ -95,6 +95,8 @@ def test_state_file_keeps_the_last_result_of_a_seed(tmp_path: Path) -> None:
 
 
 def test_report_names_failed_seeds() -> None:
-    rows = [{"seed": 1, "ok": True, "killed": True, "lasting": False, "kinds": ["slow"]},
-            {"seed": 2, "ok": False, "killed": False, "lasting": False, "kinds": ["slow", "bit_flip"]}]
+    rows = [
+        {"seed": 1, "ok": True, "killed": True, "lasting": False, "kinds": ["slow"]},
+        {"seed": 2, "ok": False, "killed": False, "lasting": False, "kinds": ["slow", "bit_flip"]},
+    ]
     assert report(rows) == "2 seeded runs, 2 fault kinds, 1 with a kill, 0 with a lasting fault, 1 failed [2]"

@@ -36,13 +36,22 @@ SMALL = {"item_count": 5, "old_item_count": 10, "segments": 1}
 TRIES = 6  # a flipped bit may hit a brace and be found by accident; not six times
 
 
-def scenario(seed: int, *rules: FaultRule, s3: tuple[FaultRule, ...] = (), blow: Blow | None = None,
-             **other: Any) -> Scenario:
+def scenario(
+    seed: int, *rules: FaultRule, s3: tuple[FaultRule, ...] = (), blow: Blow | None = None, **other: Any
+) -> Scenario:
     """A calm scenario but for these faults."""
-    return Scenario(seed=seed, compression="none", tasks=1, percent=100,
-                    enforced=False, dynamodb=FaultPlan(seed, Service.DYNAMODB, rules),
-                    s3=FaultPlan(seed, Service.S3, s3), export_blow=blow, import_blow=None,
-                    **{"item_count": 120, "old_item_count": 10, "segments": 7, **other})
+    return Scenario(
+        seed=seed,
+        compression="none",
+        tasks=1,
+        percent=100,
+        enforced=False,
+        dynamodb=FaultPlan(seed, Service.DYNAMODB, rules),
+        s3=FaultPlan(seed, Service.S3, s3),
+        export_blow=blow,
+        import_blow=None,
+        **{"item_count": 120, "old_item_count": 10, "segments": 7, **other},
+    )
 
 
 def crc_not_checked(patch: pytest.MonkeyPatch) -> None:
@@ -90,21 +99,28 @@ def verify_never_finds_a_difference(patch: pytest.MonkeyPatch) -> None:
 
 
 BUGS: dict[str, tuple[Patch, Callable[[int], Scenario]]] = {
-    "crc not checked": (
-        crc_not_checked, lambda seed: scenario(seed, FaultRule("bit_flip", repeats=1))),
+    "crc not checked": (crc_not_checked, lambda seed: scenario(seed, FaultRule("bit_flip", repeats=1))),
     "unprocessed items forgotten": (
-        unprocessed_items_forgotten, lambda seed: scenario(seed, FaultRule("unprocessed_some", repeats=1))),
+        unprocessed_items_forgotten,
+        lambda seed: scenario(seed, FaultRule("unprocessed_some", repeats=1)),
+    ),
     "empty page taken for the end": (
-        empty_page_taken_for_the_end, lambda seed: scenario(seed, FaultRule("empty_page", chance=0.5))),
+        empty_page_taken_for_the_end,
+        lambda seed: scenario(seed, FaultRule("empty_page", chance=0.5)),
+    ),
     "hashes not compared": (
-        hashes_not_compared, lambda seed: scenario(seed, s3=(FaultRule("flipped_download", 0.5, 2, after_count=6),))),
+        hashes_not_compared,
+        lambda seed: scenario(seed, s3=(FaultRule("flipped_download", 0.5, 2, after_count=6),)),
+    ),
     "resume starts over and keeps what it had": (
         resume_starts_over_and_keeps_what_it_had,
-        lambda seed: scenario(seed, blow=Blow("KILL", at_request=18 + seed % TRIES, answered=True))),
-    "mirror deletes nothing": (
-        mirror_deletes_nothing, lambda seed: scenario(seed, mode=Mode.MIRROR, **SMALL)),
+        lambda seed: scenario(seed, blow=Blow("KILL", at_request=18 + seed % TRIES, answered=True)),
+    ),
+    "mirror deletes nothing": (mirror_deletes_nothing, lambda seed: scenario(seed, mode=Mode.MIRROR, **SMALL)),
     "verify never finds a difference": (
-        verify_never_finds_a_difference, lambda seed: scenario(seed, verified=True, **SMALL)),
+        verify_never_finds_a_difference,
+        lambda seed: scenario(seed, verified=True, **SMALL),
+    ),
 }
 
 

@@ -43,9 +43,12 @@ class World:
             TableName=name,
             KeySchema=[{"AttributeName": key, "KeyType": role} for key, role, _ in keys],
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind} for key, _, kind in keys],
-            ProvisionedThroughput={"ReadCapacityUnits": CAPACITY, "WriteCapacityUnits": CAPACITY})
+            ProvisionedThroughput={"ReadCapacityUnits": CAPACITY, "WriteCapacityUnits": CAPACITY},
+        )
         for start in range(0, len(items), 25):
-            writes = [{"PutRequest": {"Item": _converted(item, base64.b64decode)}} for item in items[start:start + 25]]
+            writes = [
+                {"PutRequest": {"Item": _converted(item, base64.b64decode)}} for item in items[start : start + 25]
+            ]
             assert not self.dynamodb.batch_write_item(RequestItems={name: writes})["UnprocessedItems"]
 
     def delete_table(self, name: str) -> None:

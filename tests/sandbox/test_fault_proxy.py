@@ -40,8 +40,13 @@ REGION = "eu-west-1"
 def client(service: str, url: str, *, attempts: int = 1, access_key: str = "AKIDONE", **config: Any) -> Any:
     settings = Config(retries={"total_max_attempts": attempts, "mode": "legacy"}, **config)
     return boto3.session.Session().client(
-        service, endpoint_url=url, region_name=REGION, config=settings, aws_access_key_id=access_key,
-        aws_secret_access_key="secret")
+        service,
+        endpoint_url=url,
+        region_name=REGION,
+        config=settings,
+        aws_access_key_id=access_key,
+        aws_secret_access_key="secret",
+    )
 
 
 def dynamodb_plan(*rules: FaultRule) -> FaultPlan:
@@ -56,9 +61,11 @@ def table(sandbox: Sandbox) -> Iterator[str]:
         dynamodb,
         TableName=name,
         KeySchema=[{"AttributeName": key, "KeyType": role} for key, role in (("Id", "HASH"), ("At", "RANGE"))],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind}
-                              for key, kind in (("Id", "S"), ("At", "N"))],
-        ProvisionedThroughput={"ReadCapacityUnits": 50, "WriteCapacityUnits": 50})
+        AttributeDefinitions=[
+            {"AttributeName": key, "AttributeType": kind} for key, kind in (("Id", "S"), ("At", "N"))
+        ],
+        ProvisionedThroughput={"ReadCapacityUnits": 50, "WriteCapacityUnits": 50},
+    )
     for start in range(0, ITEM_COUNT, 25):
         dynamodb.batch_write_item(RequestItems={name: puts(range(start, start + 25))})
     yield name
@@ -66,8 +73,10 @@ def table(sandbox: Sandbox) -> Iterator[str]:
 
 
 def puts(numbers: Any, text: str = "x") -> list[dict[str, Any]]:
-    return [{"PutRequest": {"Item": {"Id": {"S": f"k{number}"}, "At": {"N": str(number)}, "text": {"S": text}}}}
-            for number in numbers]
+    return [
+        {"PutRequest": {"Item": {"Id": {"S": f"k{number}"}, "At": {"N": str(number)}, "text": {"S": text}}}}
+        for number in numbers
+    ]
 
 
 def scan_keys(dynamodb: Any, table: str, **fields: Any) -> list[str]:
@@ -78,10 +87,24 @@ def scan_keys(dynamodb: Any, table: str, **fields: Any) -> list[str]:
 WANTED = sorted(f"k{number}" for number in range(ITEM_COUNT))
 
 
-@pytest.mark.parametrize("kind", [
-    "throttle_provisioned", "internal_before", "internal_after", "unavailable", "reset_before", "reset_within",
-    "reset_after", "hang_up", "truncated", "empty_page", "short_page", "slow", "truncated_on_wire",
-])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "throttle_provisioned",
+        "internal_before",
+        "internal_after",
+        "unavailable",
+        "reset_before",
+        "reset_within",
+        "reset_after",
+        "hang_up",
+        "truncated",
+        "empty_page",
+        "short_page",
+        "slow",
+        "truncated_on_wire",
+    ],
+)
 def test_client_that_retries_gets_every_item_once(sandbox, table, kind):
     """Each request fails twice at first; the third time it is let through."""
     ledger = Ledger()
@@ -179,7 +202,8 @@ def test_upstream_that_is_gone_ends_the_connection():
 def bucket(sandbox: Sandbox) -> str:
     name = f"faulty-{uuid.uuid4().hex[:8]}"
     client("s3", sandbox.s3_url, s3={"addressing_style": "path"}).create_bucket(
-        Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
     return name
 
 
@@ -191,8 +215,18 @@ def s3_plan(*rules: FaultRule) -> FaultPlan:
     return FaultPlan(1, Service.S3, rules)
 
 
-@pytest.mark.parametrize("kind", ["slow_down", "s3_internal_before", "s3_internal_after", "s3_reset_before",
-                                  "lost_reply", "request_timeout", "s3_slow"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "slow_down",
+        "s3_internal_before",
+        "s3_internal_after",
+        "s3_reset_before",
+        "lost_reply",
+        "request_timeout",
+        "s3_slow",
+    ],
+)
 def test_object_arrives_whole_when_the_client_retries(sandbox, bucket, kind):
     with s3_proxy(sandbox.s3_url, s3_plan(FaultRule(kind)), ledger=Ledger()) as proxy:
         s3 = s3_client(proxy, attempts=6)
@@ -240,8 +274,18 @@ def test_short_listings_still_list_everything(sandbox, bucket):
 
 
 def test_proxy_as_a_process_tells_port_plan_and_ledger(sandbox, table):
-    command = [sys.executable, "-m", "sandbox.faults", "dynamodb", "--upstream", sandbox.dynamodb_url,
-               "--kind", "internal_before", "--limit", f"{table}=500:7"]
+    command = [
+        sys.executable,
+        "-m",
+        "sandbox.faults",
+        "dynamodb",
+        "--upstream",
+        sandbox.dynamodb_url,
+        "--kind",
+        "internal_before",
+        "--limit",
+        f"{table}=500:7",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None

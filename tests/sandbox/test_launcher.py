@@ -64,9 +64,7 @@ def test_export_on_a_cluster_that_ends_by_itself(emr: EmrSandbox, bucket: str) -
 
     target = make_table(emr)
     local = ["--local", "--engine", "process", "--region", REGION, "--throughput-percent", "100", "--yes"]
-    back = run_cli(
-        ["import", *local, "--table", target.name, "--input", job["export_uri"]], env=emr.process_env()
-    )
+    back = run_cli(["import", *local, "--table", target.name, "--input", job["export_uri"]], env=emr.process_env())
     assert back.code == 0, back.text
     assert target.differences(numbered(30)) == NONE
 

@@ -39,8 +39,13 @@ def serving(*options: str) -> Iterator[dict[str, Any]]:
 
 def client(port: int) -> Any:
     return boto3.session.Session().client(
-        "dynamodb", endpoint_url=f"http://127.0.0.1:{port}", region_name="eu-west-1", aws_access_key_id="AKID",
-        aws_secret_access_key="secret", config=Config(retries={"total_max_attempts": 1, "mode": "legacy"}))
+        "dynamodb",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="eu-west-1",
+        aws_access_key_id="AKID",
+        aws_secret_access_key="secret",
+        config=Config(retries={"total_max_attempts": 1, "mode": "legacy"}),
+    )
 
 
 def page(port: int, path: str, *, method: str = "GET", body: str = "") -> Any:
@@ -54,8 +59,13 @@ def page(port: int, path: str, *, method: str = "GET", body: str = "") -> Any:
 def test_botocore_scans_everything_and_the_ledger_agrees():
     with serving("--items", "3000") as server:
         dynamodb = client(server["port"])
-        pages = [one for segment in range(3) for one in dynamodb.get_paginator("scan").paginate(
-            TableName="items", Segment=segment, TotalSegments=3, ReturnConsumedCapacity="TOTAL")]
+        pages = [
+            one
+            for segment in range(3)
+            for one in dynamodb.get_paginator("scan").paginate(
+                TableName="items", Segment=segment, TotalSegments=3, ReturnConsumedCapacity="TOTAL"
+            )
+        ]
         ledger = page(server["port"], "/ledger")
     assert [item["Id"]["S"] for one in pages for item in one["Items"]] == [key_of(number) for number in range(3000)]
     assert sum(one["ConsumedCapacity"]["CapacityUnits"] for one in pages) == sum(row[4] for row in ledger)
@@ -67,8 +77,10 @@ def test_botocore_writes_and_the_counts_agree():
         dynamodb = client(server["port"])
         described = dynamodb.describe_table(TableName="items")["Table"]
         for start in range(0, 100, 25):
-            writes = [{"PutRequest": {"Item": json.loads(MAKERS["kilobyte"](number).json)}}
-                      for number in range(start, start + 25)]
+            writes = [
+                {"PutRequest": {"Item": json.loads(MAKERS["kilobyte"](number).json)}}
+                for number in range(start, start + 25)
+            ]
             reply = dynamodb.batch_write_item(RequestItems={"target": writes}, ReturnConsumedCapacity="INDEXES")
             assert reply["UnprocessedItems"] == {}
         stats = page(server["port"], "/stats")
@@ -115,7 +127,7 @@ def test_requests_on_one_connection_in_one_piece_are_all_answered():
 
 def test_client_that_does_not_read_holds_nobody_up():
     with serving("--items", "9000") as server:
-        head = (b"POST / HTTP/1.1\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\nContent-Length: %d\r\n\r\n")
+        head = b"POST / HTTP/1.1\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\nContent-Length: %d\r\n\r\n"
         body = b'{"TableName":"items"}'
         stuck = http.client.HTTPConnection("127.0.0.1", server["port"])
         stuck.connect()
@@ -131,9 +143,15 @@ def test_server_costs_less_than_the_least_that_a_reader_does():
         before_s, own_s = _cpu_s(server["pid"]), time.process_time()
         for _ in range(8):
             for number in range(1048, 19000, 1049):  # where the full pages of one segment begin
-                start = json.dumps({"TableName": "items", "Segment": 0, "TotalSegments": 1,
-                                    "ReturnConsumedCapacity": "TOTAL",
-                                    "ExclusiveStartKey": {"Id": {"S": key_of(number)}}})
+                start = json.dumps(
+                    {
+                        "TableName": "items",
+                        "Segment": 0,
+                        "TotalSegments": 1,
+                        "ReturnConsumedCapacity": "TOTAL",
+                        "ExclusiveStartKey": {"Id": {"S": key_of(number)}},
+                    }
+                )
                 connection.request("POST", "/", start, {"X-Amz-Target": "DynamoDB_20120810.Scan"})
                 assert json.loads(connection.getresponse().read())["Count"] > 0
         connection.close()

@@ -31,6 +31,17 @@ def test_refused_command_line_is_one_json_document_with_its_exit_code(capsys):
 
 
 def test_resume_and_run_id_exclude_each_other(capsys):
-    words = ["--table", "T1x", "--output", "s3://b1b/x", "--resume", "latest", "--run-id", "one", "--logs", "s3://b1b/l"]
+    words = [
+        "--table",
+        "T1x",
+        "--output",
+        "s3://b1b/x",
+        "--resume",
+        "latest",
+        "--run-id",
+        "one",
+        "--logs",
+        "s3://b1b/l",
+    ]
     assert run_command_line("export", words, write=sys.stderr.write) is ExitCode.USAGE
     assert "exclude each other" in capsys.readouterr().out

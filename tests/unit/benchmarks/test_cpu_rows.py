@@ -11,9 +11,13 @@ def sample(contender, round_number, us_per_item):
 
 
 def test_each_contender_is_compared_with_the_rival_of_its_own_round():
-    samples = [sample("ours, connector reader", 0, 60.0), sample("connector saveAsTextFile", 0, 40.0),
-               sample("connector saveAsTextFile", 1, 80.0), sample("ours, connector reader", 1, 40.0),
-               sample("connector, bare count", 0, 20.0)]
+    samples = [
+        sample("ours, connector reader", 0, 60.0),
+        sample("connector saveAsTextFile", 0, 40.0),
+        sample("connector saveAsTextFile", 1, 80.0),
+        sample("ours, connector reader", 1, 40.0),
+        sample("connector, bare count", 0, 20.0),
+    ]
     ours, count = ratio_rows("export, plain", samples)
     assert (ours.contender, ours.spread, ours.reach) == ("ours, connector reader", Spread(0.5, 1.0, 1.5, 2), "<= 1.39")
     assert (count.contender, count.spread, count.reach) == ("connector, bare count", Spread(0.5, 0.5, 0.5, 1), "")

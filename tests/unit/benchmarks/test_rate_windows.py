@@ -33,17 +33,20 @@ def test_first_window_counts_from_the_given_start():
 
 @given(events_of, st.integers(1, 20))
 def test_worst_window_is_that_of_brute_force(events, window_s):
-    brute = max(sum(units for second, units in events if begin <= second < begin + window_s)
-                for begin in range(-20, 61))
+    brute = max(
+        sum(units for second, units in events if begin <= second < begin + window_s) for begin in range(-20, 61)
+    )
     assert worst_window(events, window_s=window_s) == brute
 
 
 def test_only_the_asked_operations_and_resource_count():
-    rows = [LedgerRow(2.0, "Scan", "t", "table", 3.0, 1, 9, "ok"),
-            LedgerRow(1.0, "Scan", "t", "table", 2.0, 1, 9, "ok"),
-            LedgerRow(1.0, "BatchWriteItem", "t", "table", 9.0, 1, 9, "ok"),
-            LedgerRow(1.5, "Scan", "t", "index:i", 7.0, 0, 0, "ok"),
-            LedgerRow(1.7, "Scan", "t", "table", 0.0, 0, 0, "throttle_provisioned")]
+    rows = [
+        LedgerRow(2.0, "Scan", "t", "table", 3.0, 1, 9, "ok"),
+        LedgerRow(1.0, "Scan", "t", "table", 2.0, 1, 9, "ok"),
+        LedgerRow(1.0, "BatchWriteItem", "t", "table", 9.0, 1, 9, "ok"),
+        LedgerRow(1.5, "Scan", "t", "index:i", 7.0, 0, 0, "ok"),
+        LedgerRow(1.7, "Scan", "t", "table", 0.0, 0, 0, "throttle_provisioned"),
+    ]
     assert consumption(rows, operations=frozenset({"Scan"})) == [(1.0, 2.0), (2.0, 3.0)]
     assert consumption(rows, operations=frozenset({"Scan"}), resource="index:i") == [(1.5, 7.0)]
 

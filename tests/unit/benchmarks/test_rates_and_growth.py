@@ -49,9 +49,15 @@ def test_skew_is_judged_by_wall_time():
 def test_every_promised_case_is_there():
     titles = [one.title for one in rate_cases(quick=False)]
     assert len(titles) == len(set(titles))
-    for wanted in ("write, 1 tasks", "write, 32 tasks", "read, direct, 8 tasks", "write, 1 units/s",
-                   "read, direct, 5 units/s", "read, connector through the relay, 2 tasks",
-                   "write, capacity halved in mid-run"):
+    for wanted in (
+        "write, 1 tasks",
+        "write, 32 tasks",
+        "read, direct, 8 tasks",
+        "write, 1 units/s",
+        "read, direct, 5 units/s",
+        "read, connector through the relay, 2 tasks",
+        "write, capacity halved in mid-run",
+    ):
         assert wanted in titles
 
 
@@ -67,8 +73,9 @@ def test_slope_is_the_power_of_growth(power, wanted):
 
 
 def test_growth_subtracts_the_start():
-    sizes = [(items, Usage(0, 1.0, 2.0 + items * 3e-5, mib << 20, {}, 0))
-             for items, mib in ((10_000, 100), (100_000, 110))]
+    sizes = [
+        (items, Usage(0, 1.0, 2.0 + items * 3e-5, mib << 20, {}, 0)) for items, mib in ((10_000, 100), (100_000, 110))
+    ]
     slope_row, memory_row = growth_rows_of("export", sizes, start_cpu_s=2.0)
     assert slope_row.spread.median == pytest.approx(1.0)
     assert memory_row.spread.median == pytest.approx(1.1)

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.replay_http import NotReplayable, awaits_continue, cut_request, reply_head
 
-SCAN = (b"POST / HTTP/1.1\r\nhost: x\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\ncontent-length: 2\r\n\r\n{}")
+SCAN = b"POST / HTTP/1.1\r\nhost: x\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\ncontent-length: 2\r\n\r\n{}"
 LEDGER = b"GET /ledger HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -24,8 +24,11 @@ def test_two_requests_in_one_piece():
     assert received == b""
 
 
-@pytest.mark.parametrize("head", [b"POST / HTTP/1.1\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n"],
-                         ids=["no length", "above 16 MB"])
+@pytest.mark.parametrize(
+    "head",
+    [b"POST / HTTP/1.1\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n"],
+    ids=["no length", "above 16 MB"],
+)
 def test_request_that_cannot_be_served_is_refused(head):
     with pytest.raises(NotReplayable):
         cut_request(bytearray(head))

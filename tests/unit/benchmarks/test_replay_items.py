@@ -14,8 +14,9 @@ NUMBERS = (0, 1, 2, 3, 10, 999, 1000, 123_456, 999_999_999, 10**11)
 
 @pytest.mark.parametrize("maker", MAKERS.values(), ids=MAKERS)
 def test_claimed_size_is_the_size_by_the_rule(maker):
-    assert [maker(number).size_bytes for number in NUMBERS] == \
-        [item_size_bytes(json.loads(maker(number).json)) for number in NUMBERS]
+    assert [maker(number).size_bytes for number in NUMBERS] == [
+        item_size_bytes(json.loads(maker(number).json)) for number in NUMBERS
+    ]
 
 
 def test_kilobyte_item_has_ten_attributes_and_is_compact():

@@ -88,10 +88,15 @@ def test_item_near_the_page_limit_makes_pages_of_three():
 def test_capacity_forms(table):
     scan = ReplayScan(table, table_name="items")
     assert "ConsumedCapacity" not in page_of(scan, Limit=1)[0]
-    assert page_of(scan, Limit=1, ReturnConsumedCapacity="TOTAL")[0]["ConsumedCapacity"] == \
-        {"CapacityUnits": 0.5, "TableName": "items"}
-    assert page_of(scan, Limit=1, ReturnConsumedCapacity="INDEXES")[0]["ConsumedCapacity"] == \
-        {"CapacityUnits": 0.5, "Table": {"CapacityUnits": 0.5}, "TableName": "items"}
+    assert page_of(scan, Limit=1, ReturnConsumedCapacity="TOTAL")[0]["ConsumedCapacity"] == {
+        "CapacityUnits": 0.5,
+        "TableName": "items",
+    }
+    assert page_of(scan, Limit=1, ReturnConsumedCapacity="INDEXES")[0]["ConsumedCapacity"] == {
+        "CapacityUnits": 0.5,
+        "Table": {"CapacityUnits": 0.5},
+        "TableName": "items",
+    }
 
 
 def test_count_only_sends_no_items(table):
@@ -100,13 +105,17 @@ def test_count_only_sends_no_items(table):
     assert "Items" not in page
 
 
-@pytest.mark.parametrize("request_fields", [
-    {"Segment": 1},
-    {"Segment": 4, "TotalSegments": 4},
-    {"FilterExpression": "a = b"},
-    {"ExclusiveStartKey": {"Id": {"S": "who"}}},
-    {"Segment": 0, "TotalSegments": 2, "ExclusiveStartKey": {"Id": {"S": key_of(2999)}}},
-], ids=["half a segmentation", "segment out of range", "filter", "foreign key", "key of another segment"])
+@pytest.mark.parametrize(
+    "request_fields",
+    [
+        {"Segment": 1},
+        {"Segment": 4, "TotalSegments": 4},
+        {"FilterExpression": "a = b"},
+        {"ExclusiveStartKey": {"Id": {"S": "who"}}},
+        {"Segment": 0, "TotalSegments": 2, "ExclusiveStartKey": {"Id": {"S": key_of(2999)}}},
+    ],
+    ids=["half a segmentation", "segment out of range", "filter", "foreign key", "key of another segment"],
+)
 def test_wrong_request_is_refused(table, request_fields):
     with pytest.raises(RefusedScan):
         page_of(ReplayScan(table, table_name="items"), **request_fields)

@@ -50,8 +50,10 @@ def test_batch_of_own_items_costs_their_units(make_service):
     service = make_service(maker="alternating")
     status, reply = batch(service, puts(*map(alternating_item, range(4))), ReturnConsumedCapacity="TOTAL")
     assert status == 200
-    assert reply == {"UnprocessedItems": {},
-                     "ConsumedCapacity": [{"CapacityUnits": 20, "TableName": "target"}]}  # 1 + 9 + 1 + 9
+    assert reply == {
+        "UnprocessedItems": {},
+        "ConsumedCapacity": [{"CapacityUnits": 20, "TableName": "target"}],
+    }  # 1 + 9 + 1 + 9
     assert service.ledger.units(operation="BatchWriteItem") == 20
 
 
@@ -87,9 +89,14 @@ def test_batch_of_wrong_size_is_refused(make_service, count):
 def test_indexes_are_charged_apart(make_service):
     service = make_service(indexes=("ByName",))
     _, reply = batch(service, puts(kilobyte_item(1)), ReturnConsumedCapacity="INDEXES")
-    assert reply["ConsumedCapacity"] == [{
-        "CapacityUnits": 2, "GlobalSecondaryIndexes": {"ByName": {"CapacityUnits": 1}},
-        "Table": {"CapacityUnits": 1}, "TableName": "target"}]
+    assert reply["ConsumedCapacity"] == [
+        {
+            "CapacityUnits": 2,
+            "GlobalSecondaryIndexes": {"ByName": {"CapacityUnits": 1}},
+            "Table": {"CapacityUnits": 1},
+            "TableName": "target",
+        }
+    ]
     assert service.ledger.units(resource="index:ByName") == 1
 
 

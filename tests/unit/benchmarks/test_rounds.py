@@ -18,8 +18,12 @@ def test_every_contender_begins_a_round_in_turn():
 def test_rounds_run_everybody_and_keep_the_slower_spin():
     spins = iter([1.0, 3.0, 2.0, 1.0] * 2)
     done = list(run_rounds({"A": lambda: {"x": 1.0}, "B": lambda: {"x": 2.0}}, count=2, spin=lambda: next(spins)))
-    assert [(one.contender, one.round_number, one.spin_s) for one in done] == \
-        [("A", 0, 3.0), ("B", 0, 2.0), ("B", 1, 3.0), ("A", 1, 2.0)]
+    assert [(one.contender, one.round_number, one.spin_s) for one in done] == [
+        ("A", 0, 3.0),
+        ("B", 0, 2.0),
+        ("B", 1, 3.0),
+        ("A", 1, 2.0),
+    ]
 
 
 def test_samples_of_a_busy_machine_are_dropped():

@@ -39,7 +39,7 @@ class FakeDynamoDb:
     def _Scan(self, payload):
         start = payload.get("ExclusiveStartKey", {"Id": {"S": ""}})["Id"]["S"]
         left = sorted(key for key in self.items if key > start)
-        page = left[:payload.get("Limit", len(left))]
+        page = left[: payload.get("Limit", len(left))]
         reply = {"Count": len(page), "ScannedCount": len(page), "Items": [self.items[key] for key in page]}
         if len(page) < len(left):
             reply["LastEvaluatedKey"] = {"Id": {"S": page[-1]}}
@@ -49,15 +49,23 @@ class FakeDynamoDb:
         (writes,) = payload["RequestItems"].values()
         self.items |= {write["PutRequest"]["Item"]["Id"]["S"]: write["PutRequest"]["Item"] for write in writes}
         consumed = _consumed(payload, float(len(writes)))
-        return json_reply({"UnprocessedItems": {}, **({"ConsumedCapacity": [consumed["ConsumedCapacity"]]}
-                                                      if consumed else {})})
+        return json_reply(
+            {"UnprocessedItems": {}, **({"ConsumedCapacity": [consumed["ConsumedCapacity"]]} if consumed else {})}
+        )
 
     def _DescribeTable(self, _payload):
-        return json_reply({"Table": {
-            "TableName": "t", "TableStatus": "ACTIVE", "TableId": "id-1",
-            "KeySchema": [{"AttributeName": "Id", "KeyType": "HASH"}],
-            "AttributeDefinitions": [{"AttributeName": "Id", "AttributeType": "S"}],
-            "ProvisionedThroughput": {"ReadCapacityUnits": 7, "WriteCapacityUnits": 1}}})
+        return json_reply(
+            {
+                "Table": {
+                    "TableName": "t",
+                    "TableStatus": "ACTIVE",
+                    "TableId": "id-1",
+                    "KeySchema": [{"AttributeName": "Id", "KeyType": "HASH"}],
+                    "AttributeDefinitions": [{"AttributeName": "Id", "AttributeType": "S"}],
+                    "ProvisionedThroughput": {"ReadCapacityUnits": 7, "WriteCapacityUnits": 1},
+                }
+            }
+        )
 
     def _PutItem(self, _payload):
         return error("ValidationException", "not in this fake")

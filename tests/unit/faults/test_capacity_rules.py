@@ -10,29 +10,33 @@ from sandbox.faults.ledger import Ledger, rows_from_json, rows_to_json
 from sandbox.faults.token_bucket import TokenBucket
 
 
-@pytest.mark.parametrize(("item", "size_bytes"), [
-    ({"a": {"S": ""}}, 1),
-    ({"名": {"S": "é"}}, 3 + 2),  # UTF-8 bytes of name and value
-    ({"n": {"N": "0"}}, 1 + 1),
-    ({"n": {"N": "12"}}, 1 + 2),
-    ({"n": {"N": "123"}}, 1 + 3),
-    ({"n": {"N": "-123"}}, 1 + 4),
-    ({"n": {"N": "1000000"}}, 1 + 2),  # zeros at the end are no significant digits
-    ({"n": {"N": "0.00012"}}, 1 + 2),
-    ({"n": {"N": "1.5E+9"}}, 1 + 2),
-    ({"n": {"N": "12345678901234567890123456789012345678"}}, 1 + 20),
-    ({"b": {"B": "AAEC"}}, 1 + 3),
-    ({"b": {"B": "AA=="}}, 1 + 1),
-    ({"t": {"BOOL": False}}, 1 + 1),
-    ({"t": {"NULL": True}}, 1 + 1),
-    ({"s": {"SS": ["ab", "c"]}}, 1 + 3),
-    ({"s": {"NS": ["1", "222"]}}, 1 + 2 + 3),
-    ({"s": {"BS": ["AA==", "AAA="]}}, 1 + 3),
-    ({"l": {"L": []}}, 1 + 3),  # a list or map takes 3 bytes even when empty
-    ({"m": {"M": {}}}, 1 + 3),
-    ({"l": {"L": [{"S": "ab"}]}}, 1 + 3 + 1 + 2),
-    ({"m": {"M": {"k": {"BOOL": True}}}}, 1 + 3 + 1 + 1 + 1),
-], ids=str)
+@pytest.mark.parametrize(
+    ("item", "size_bytes"),
+    [
+        ({"a": {"S": ""}}, 1),
+        ({"名": {"S": "é"}}, 3 + 2),  # UTF-8 bytes of name and value
+        ({"n": {"N": "0"}}, 1 + 1),
+        ({"n": {"N": "12"}}, 1 + 2),
+        ({"n": {"N": "123"}}, 1 + 3),
+        ({"n": {"N": "-123"}}, 1 + 4),
+        ({"n": {"N": "1000000"}}, 1 + 2),  # zeros at the end are no significant digits
+        ({"n": {"N": "0.00012"}}, 1 + 2),
+        ({"n": {"N": "1.5E+9"}}, 1 + 2),
+        ({"n": {"N": "12345678901234567890123456789012345678"}}, 1 + 20),
+        ({"b": {"B": "AAEC"}}, 1 + 3),
+        ({"b": {"B": "AA=="}}, 1 + 1),
+        ({"t": {"BOOL": False}}, 1 + 1),
+        ({"t": {"NULL": True}}, 1 + 1),
+        ({"s": {"SS": ["ab", "c"]}}, 1 + 3),
+        ({"s": {"NS": ["1", "222"]}}, 1 + 2 + 3),
+        ({"s": {"BS": ["AA==", "AAA="]}}, 1 + 3),
+        ({"l": {"L": []}}, 1 + 3),  # a list or map takes 3 bytes even when empty
+        ({"m": {"M": {}}}, 1 + 3),
+        ({"l": {"L": [{"S": "ab"}]}}, 1 + 3 + 1 + 2),
+        ({"m": {"M": {"k": {"BOOL": True}}}}, 1 + 3 + 1 + 1 + 1),
+    ],
+    ids=str,
+)
 def test_item_size_by_the_documented_rule(item, size_bytes):
     assert item_size_bytes(item) == size_bytes
 

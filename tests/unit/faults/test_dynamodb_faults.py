@@ -40,8 +40,11 @@ class Rig:
 def parts(delivery: Delivery):
     head, _, body = delivery.data.partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
-    return int(lines[0].split()[1]), {name.lower(): value for name, value in
-                                      (line.split(": ", 1) for line in lines[1:])}, body
+    return (
+        int(lines[0].split()[1]),
+        {name.lower(): value for name, value in (line.split(": ", 1) for line in lines[1:])},
+        body,
+    )
 
 
 def value(delivery: Delivery):
@@ -65,8 +68,11 @@ def test_units_are_metered_whatever_the_client_asked_for(form):
     rig = Rig()
     asked = {} if form is None else {"ReturnConsumedCapacity": form}
     told = value(rig.send(dynamodb_request("Scan", TableName="t", **asked)))[1].get("ConsumedCapacity")
-    wanted = {None: None, "TOTAL": {"TableName": "t", "CapacityUnits": 1.5},
-              "INDEXES": {"TableName": "t", "CapacityUnits": 1.5, "Table": {"CapacityUnits": 1.5}}}
+    wanted = {
+        None: None,
+        "TOTAL": {"TableName": "t", "CapacityUnits": 1.5},
+        "INDEXES": {"TableName": "t", "CapacityUnits": 1.5, "Table": {"CapacityUnits": 1.5}},
+    }
     assert told == wanted[form]
     assert rig.ledger.units() == 1.5
 
@@ -95,12 +101,15 @@ def test_refusal_names_its_error_and_does_nothing(kind):
     assert rig.ledger.count(outcome=kind) == 1
 
 
-@pytest.mark.parametrize(("kind", "reason"), [
-    ("throttle_provisioned", "TableWriteProvisionedThroughputExceeded"),
-    ("throttle_on_demand", "TableWriteMaxOnDemandThroughputExceeded"),
-    ("throttle_account", "TableWriteAccountLimitExceeded"),
-    ("throttle_index", "IndexWriteProvisionedThroughputExceeded"),
-])
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("throttle_provisioned", "TableWriteProvisionedThroughputExceeded"),
+        ("throttle_on_demand", "TableWriteMaxOnDemandThroughputExceeded"),
+        ("throttle_account", "TableWriteAccountLimitExceeded"),
+        ("throttle_index", "IndexWriteProvisionedThroughputExceeded"),
+    ],
+)
 def test_throttle_tells_its_reason(kind, reason):
     assert value(Rig(FaultRule(kind)).send(BATCH))[1]["ThrottlingReasons"][0]["reason"] == reason
 
@@ -139,8 +148,14 @@ def test_hot_key_range_holds_back_some_keys_only():
 
 
 def test_hot_key_range_throttles_some_segments_only():
-    statuses = [parts(Rig(FaultRule("throttle_key_range")).send(
-        dynamodb_request("Scan", TableName="t", Segment=segment, TotalSegments=12)))[0] for segment in range(12)]
+    statuses = [
+        parts(
+            Rig(FaultRule("throttle_key_range")).send(
+                dynamodb_request("Scan", TableName="t", Segment=segment, TotalSegments=12)
+            )
+        )[0]
+        for segment in range(12)
+    ]
     assert set(statuses) == {200, 400}
 
 
@@ -233,12 +248,15 @@ def test_expired_key_stays_expired_until_another_signs():
     assert parts(rig.send(dynamodb_request("Scan", TableName="t", access_key="AKIDTWO")))[0] == 200
 
 
-@pytest.mark.parametrize(("kind", "field", "wanted"), [
-    ("table_updating", "TableStatus", "UPDATING"),
-    ("table_deleting", "TableStatus", "DELETING"),
-    ("table_recreated", "TableId", "00000000-0000-4000-8000-000000000000"),
-    ("capacity_halved", "ProvisionedThroughput", {"ReadCapacityUnits": 3, "WriteCapacityUnits": 1}),
-])
+@pytest.mark.parametrize(
+    ("kind", "field", "wanted"),
+    [
+        ("table_updating", "TableStatus", "UPDATING"),
+        ("table_deleting", "TableStatus", "DELETING"),
+        ("table_recreated", "TableId", "00000000-0000-4000-8000-000000000000"),
+        ("capacity_halved", "ProvisionedThroughput", {"ReadCapacityUnits": 3, "WriteCapacityUnits": 1}),
+    ],
+)
 def test_described_table_differs(kind, field, wanted):
     assert value(Rig(FaultRule(kind)).send(DESCRIBE))[1]["Table"][field] == wanted
 
@@ -258,21 +276,29 @@ def test_enforced_limit_throttles_scans():
 
 def test_limits_are_what_describe_table_tells():
     rig = Rig(limits={"t": TableLimits(Capacity(123, 45))})
-    assert value(rig.send(DESCRIBE))[1]["Table"]["ProvisionedThroughput"] == \
-        {"ReadCapacityUnits": 123, "WriteCapacityUnits": 45}
+    assert value(rig.send(DESCRIBE))[1]["Table"]["ProvisionedThroughput"] == {
+        "ReadCapacityUnits": 123,
+        "WriteCapacityUnits": 45,
+    }
 
 
 def test_same_seed_holds_the_same_items_back():
-    held = [value(Rig(FaultRule("unprocessed_some"), seed=seed).send(BATCH))[1]["UnprocessedItems"]["t"]
-            for seed in (1, 1, 2)]
+    held = [
+        value(Rig(FaultRule("unprocessed_some"), seed=seed).send(BATCH))[1]["UnprocessedItems"]["t"]
+        for seed in (1, 1, 2)
+    ]
     assert held[0] == held[1] != held[2]
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS.values() if kind.service is Service.DYNAMODB])
 def test_every_kind_works_on_each_of_its_operations(kind):
-    requests = {"Scan": SCAN, "BatchWriteItem": BATCH, "DescribeTable": DESCRIBE,
-                "PutItem": dynamodb_request("PutItem", TableName="t", Item={"Id": {"S": "x"}}),
-                "DeleteItem": dynamodb_request("PutItem", TableName="t", Key={"Id": {"S": "x"}})}
+    requests = {
+        "Scan": SCAN,
+        "BatchWriteItem": BATCH,
+        "DescribeTable": DESCRIBE,
+        "PutItem": dynamodb_request("PutItem", TableName="t", Item={"Id": {"S": "x"}}),
+        "DeleteItem": dynamodb_request("PutItem", TableName="t", Key={"Id": {"S": "x"}}),
+    }
     for operation in KINDS[kind].operations:
         rig = Rig(FaultRule(kind, wait_s=0.0))
         assert isinstance(rig.send(requests[operation]), Delivery)

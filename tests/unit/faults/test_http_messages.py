@@ -36,8 +36,10 @@ def test_closed_connection_is_none():
     assert read(b"") is None
 
 
-@pytest.mark.parametrize("data", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
-                                  b"GET / HTTP/1.1\r\nContent-Length: 9\r\n\r\nshort"])
+@pytest.mark.parametrize(
+    "data",
+    [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nno colon\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: 9\r\n\r\nshort"],
+)
 def test_bad_message_is_refused(data):
     with pytest.raises(BadMessage):
         read(data)

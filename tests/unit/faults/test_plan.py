@@ -39,8 +39,9 @@ def test_printed_plan_names_seed_and_every_rule():
 
 
 def test_a_thousand_seeds_use_every_kind():
-    used = Counter(rule.kind for seed in range(1000) for service in Service
-                   for rule in FaultPlan.from_seed(seed, service).rules)
+    used = Counter(
+        rule.kind for seed in range(1000) for service in Service for rule in FaultPlan.from_seed(seed, service).rules
+    )
     assert used.keys() == KINDS.keys()
     assert len(KINDS) >= 25
     assert min(used.values()) >= 5
@@ -48,8 +49,9 @@ def test_a_thousand_seeds_use_every_kind():
 
 @pytest.mark.parametrize("service", Service)
 def test_plans_hold_only_kinds_of_their_service(service):
-    assert {KINDS[rule.kind].service for seed in range(200)
-            for rule in FaultPlan.from_seed(seed, service).rules} == {service}
+    assert {KINDS[rule.kind].service for seed in range(200) for rule in FaultPlan.from_seed(seed, service).rules} == {
+        service
+    }
 
 
 def test_every_kind_can_be_done_and_nothing_else_can():

@@ -36,8 +36,9 @@ class Rig:
         self.upstream = FakeS3()
         self.upstream.objects = {"/bucket/data": BODY, "/bucket/other": b"something else\n"}
         self.ledger = Ledger()
-        self.handler = S3Faults(S3Service(self.upstream, ledger=self.ledger, owners=owners),
-                                FaultPlan(1, Service.S3, rules))
+        self.handler = S3Faults(
+            S3Service(self.upstream, ledger=self.ledger, owners=owners), FaultPlan(1, Service.S3, rules)
+        )
 
     def send(self, request: Request) -> Delivery:
         return self.handler.handle(request)
@@ -52,13 +53,22 @@ def test_without_a_plan_everything_passes():
     rig = Rig()
     assert status_and_body(rig.send(put("new")))[0] == 200
     assert status_and_body(rig.send(get("new"))) == (200, BODY)
-    assert [(row.operation, row.table, row.outcome) for row in rig.ledger.rows()] == \
-        [("PUT object", "bucket", "ok"), ("GET object", "bucket", "ok")]
+    assert [(row.operation, row.table, row.outcome) for row in rig.ledger.rows()] == [
+        ("PUT object", "bucket", "ok"),
+        ("GET object", "bucket", "ok"),
+    ]
 
 
-@pytest.mark.parametrize(("kind", "status"), [
-    ("slow_down", 503), ("s3_internal_before", 500), ("request_timeout", 400), ("s3_expired_token", 400),
-    ("s3_access_denied", 403)])
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("slow_down", 503),
+        ("s3_internal_before", 500),
+        ("request_timeout", 400),
+        ("s3_expired_token", 400),
+        ("s3_access_denied", 403),
+    ],
+)
 def test_refusal_stores_nothing(kind, status):
     rig = Rig(FaultRule(kind))
     assert status_and_body(rig.send(put("new")))[0] == status
@@ -88,12 +98,15 @@ def test_flipped_upload_without_a_hash_is_stored_wrong():
     assert rig.upstream.objects["/bucket/new"] != BODY
 
 
-@pytest.mark.parametrize(("header", "right"), [
-    ("x-amz-content-sha256", hashlib.sha256(BODY).hexdigest()),
-    ("x-amz-checksum-sha256", base64.b64encode(hashlib.sha256(BODY).digest()).decode()),
-    ("x-amz-checksum-crc32", "n4NNng=="),
-    ("content-md5", base64.b64encode(hashlib.md5(BODY).digest()).decode()),
-])
+@pytest.mark.parametrize(
+    ("header", "right"),
+    [
+        ("x-amz-content-sha256", hashlib.sha256(BODY).hexdigest()),
+        ("x-amz-checksum-sha256", base64.b64encode(hashlib.sha256(BODY).digest()).decode()),
+        ("x-amz-checksum-crc32", "n4NNng=="),
+        ("content-md5", base64.b64encode(hashlib.md5(BODY).digest()).decode()),
+    ],
+)
 def test_hash_that_does_not_fit_is_refused(header, right):
     if header == "x-amz-checksum-crc32":
         right = base64.b64encode(__import__("zlib").crc32(BODY).to_bytes(4, "big")).decode()
@@ -162,14 +175,17 @@ def test_short_listing_asks_for_one_key():
     assert status_and_body(Rig(FaultRule("short_listing")).send(listing))[1] == b"list-type=2&prefix=a%2Fb&max-keys=1"
 
 
-@pytest.mark.parametrize(("method", "target", "operation", "key"), [
-    ("GET", "/bucket/a/b%20c", "GET object", "a/b c"),
-    ("HEAD", "/bucket/a", "HEAD object", "a"),
-    ("GET", "/bucket?list-type=2&prefix=x", "LIST objects", ""),
-    ("GET", "/bucket?location", "GET bucket", ""),
-    ("HEAD", "/bucket", "HEAD bucket", ""),
-    ("PUT", "/bucket/k?x-id=PutObject", "PUT object", "k"),
-])
+@pytest.mark.parametrize(
+    ("method", "target", "operation", "key"),
+    [
+        ("GET", "/bucket/a/b%20c", "GET object", "a/b c"),
+        ("HEAD", "/bucket/a", "HEAD object", "a"),
+        ("GET", "/bucket?list-type=2&prefix=x", "LIST objects", ""),
+        ("GET", "/bucket?location", "GET bucket", ""),
+        ("HEAD", "/bucket", "HEAD bucket", ""),
+        ("PUT", "/bucket/k?x-id=PutObject", "PUT object", "k"),
+    ],
+)
 def test_operation_follows_from_method_and_path(method, target, operation, key):
     call = read_call(Request(method, target, ()))
     assert (call.operation, call.bucket, call.key) == (operation, "bucket", key)
@@ -177,9 +193,13 @@ def test_operation_follows_from_method_and_path(method, target, operation, key):
 
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS.values() if kind.service is Service.S3])
 def test_every_kind_works_on_each_of_its_operations(kind):
-    requests = {"GET object": get(), "PUT object": put(), "HEAD object": Request("HEAD", "/bucket/data", (signed(),)),
-                "DELETE object": Request("DELETE", "/bucket/data", (signed(),)),
-                "LIST objects": Request("GET", "/bucket?list-type=2", (signed(),))}
+    requests = {
+        "GET object": get(),
+        "PUT object": put(),
+        "HEAD object": Request("HEAD", "/bucket/data", (signed(),)),
+        "DELETE object": Request("DELETE", "/bucket/data", (signed(),)),
+        "LIST objects": Request("GET", "/bucket?list-type=2", (signed(),)),
+    }
     for operation in KINDS[kind].operations:
         rig = Rig(FaultRule(kind, wait_s=0.0))
         assert isinstance(rig.send(requests[operation]), Delivery)

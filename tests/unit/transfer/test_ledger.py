@@ -98,7 +98,7 @@ def test_every_flipped_bit_is_noticed(ledger, objects):
     uri = f"{FOLDER}/segment-1.json"
     right = objects.kept[uri]
     for at in range(len(right)):
-        objects.kept[uri] = right[:at] + bytes([right[at] ^ 1]) + right[at + 1:]
+        objects.kept[uri] = right[:at] + bytes([right[at] ^ 1]) + right[at + 1 :]
         try:
             entries = Ledger(objects, FOLDER).open(HEADER)
         except IntegrityError:
