@@ -18,7 +18,7 @@ BUCKET = "bench-bucket"
 SLOTS = 2
 UNBOUND = 1_000_000  # units per second: the rate does not bind
 
-_PIPELINE = (sys.executable, "-m", "dynamodb_pipeline.cli")
+_PIPELINE = (sys.executable, "-m", "dynamodb_pipeline.cli.main")
 _CONNECTOR = (sys.executable, "-m", "benchmarks.rivals.connector")
 _BOTO3 = (sys.executable, "-m", "benchmarks.rivals.boto3_tool")
 _FLOOR = (sys.executable, "-m", "benchmarks.rivals.scan_and_drop")

@@ -18,13 +18,13 @@ import time
 from collections.abc import Callable, Iterable
 
 from benchmarks.replay_items import KEY_NAME, kilobyte_item
-from dynamodb_pipeline.formats.attribute_values import check_item
-from dynamodb_pipeline.formats.dialects import Dialect, parse_line
-from dynamodb_pipeline.formats.digest import BucketDigest
-from dynamodb_pipeline.formats.key_schema import KeyAttribute, KeySchema
-from dynamodb_pipeline.formats.puts import checked_puts
-from dynamodb_pipeline.formats.retag import connector_block_to_puts, scan_page_lines
-from dynamodb_pipeline.formats.tags import item_to_connector_line
+from dynamodb_pipeline.formats.blocks.puts import checked_puts
+from dynamodb_pipeline.formats.blocks.retag import connector_block_to_puts, scan_page_lines
+from dynamodb_pipeline.formats.files.dialects import Dialect, parse_line
+from dynamodb_pipeline.formats.items.digest import BucketDigest
+from dynamodb_pipeline.formats.items.item_rules import check_item
+from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
+from dynamodb_pipeline.formats.items.tags import item_to_connector_line
 
 KEYS = KeySchema((KeyAttribute(KEY_NAME, "HASH", "S"),))
 ITEMS_PER_PAGE = 1000  # a Scan reply of 1 MiB

@@ -102,9 +102,9 @@ def cpu_us(work: Callable[[], object], *, count: int) -> float:
 def contenders(port: int) -> dict[str, Callable[[], object]]:
     import boto3
 
-    from dynamodb_pipeline.transfer.credentials import Credentials
-    from dynamodb_pipeline.transfer.wire import DynamoDbWire, Endpoint
-    from dynamodb_pipeline.transfer.wire_operations import ScanRequest, batch_body, batch_write, scan_page
+    from dynamodb_pipeline.dynamodb.credentials import Credentials
+    from dynamodb_pipeline.dynamodb.requests import ScanRequest, batch_body, batch_write, scan_page
+    from dynamodb_pipeline.dynamodb.wire import DynamoDbWire, Endpoint
 
     wire = DynamoDbWire(Endpoint("127.0.0.1", port, tls=False, region="eu-west-1"), Credentials(Keys))
     puts = [item(n) for n in range(BATCH_ITEMS)]
@@ -124,7 +124,7 @@ def contenders(port: int) -> dict[str, Callable[[], object]]:
 
 def over_http_client(port: int, body: bytes) -> Callable[[], object]:
     """The same request, signed anew each time by our signer, over the standard library's connection."""
-    from dynamodb_pipeline.transfer.signing import Signer
+    from dynamodb_pipeline.dynamodb.signing import Signer
 
     connection = http.client.HTTPConnection("127.0.0.1", port)
     signer, keys = Signer("eu-west-1"), Keys()

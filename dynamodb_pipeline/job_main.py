@@ -18,11 +18,11 @@ from collections.abc import Sequence
 from typing import Any, Callable
 
 from dynamodb_pipeline import __version__
+from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY, ensure_boto3
 from dynamodb_pipeline.errors import MEANING, ExitCode, PipelineError
-from dynamodb_pipeline.option_checks import refuse_secrets
-from dynamodb_pipeline.option_settings import export_settings, import_settings, verify_settings
-from dynamodb_pipeline.options import Parser, add_export, add_import, add_verify
-from dynamodb_pipeline.runtime import SPARK_GATEWAY, ensure_boto3
+from dynamodb_pipeline.settings.checks import refuse_secrets
+from dynamodb_pipeline.settings.options import Parser, add_export, add_import, add_verify
+from dynamodb_pipeline.settings.parse import export_settings, import_settings, verify_settings
 
 KINDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Any]]] = {
     "export": (add_export, export_settings),
@@ -106,7 +106,7 @@ def run_settings(
         PipelineError: with the exit code the process must end with; `facts` of the run are attached.
     """
     ensure_boto3()
-    from dynamodb_pipeline.transfer.run import Run
+    from dynamodb_pipeline.run.run import Run
 
     return Run(
         kind, settings, write=write, local=local, engine=engine, terminal=terminal, tool_version=__version__

@@ -170,7 +170,7 @@ class Demo:
 
     def _pipeline(self, *words: str, quiet: bool = False) -> dict[str, Any]:
         """Run `dynamodb-pipeline WORDS` as a user does and return its JSON result."""
-        command = [sys.executable, "-m", "dynamodb_pipeline.cli", *words]
+        command = [sys.executable, "-m", "dynamodb_pipeline.cli.main", *words]
         if not quiet:
             say("$ dynamodb-pipeline " + " ".join(words))
         done = subprocess.run(

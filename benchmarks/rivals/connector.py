@@ -13,7 +13,7 @@ import os
 import sys
 from typing import Any
 
-from dynamodb_pipeline.transfer.connector import (
+from dynamodb_pipeline.connector.read import (
     INPUT_FORMAT,
     KEY_CLASS,
     RELAY_RATE,
@@ -22,7 +22,7 @@ from dynamodb_pipeline.transfer.connector import (
     job_conf,
     load_class,
 )
-from dynamodb_pipeline.transfer.spark_session import find_jar, start_session
+from dynamodb_pipeline.workers.spark_session import find_jar, start_session
 
 OUTPUT_FORMAT = "org.apache.hadoop.dynamodb.write.DynamoDBOutputFormat"
 GZIP = "org.apache.hadoop.io.compress.GzipCodec"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from dynamodb_pipeline.aws_clients import AwsClients
-from dynamodb_pipeline.transfer.wire_operations import ScanRequest, scan_page
-from dynamodb_pipeline.transfer.worker_context import WorkerContext
+from dynamodb_pipeline.aws.clients import AwsClients
+from dynamodb_pipeline.dynamodb.requests import ScanRequest, scan_page
+from dynamodb_pipeline.workers.worker_context import WorkerContext
 
 SEGMENTS = 4
 FULL_PAGE = 1_000_000  # more items than a page can hold

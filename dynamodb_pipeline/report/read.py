@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dynamodb_pipeline.emr.api_errors import denied_error, error_code, is_denied
-from dynamodb_pipeline.emr.s3_location import S3Location, s3_location
+from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
+from dynamodb_pipeline.s3_location import S3Location, s3_location
 
 FILE_NAME = "run.json"
 

@@ -80,7 +80,7 @@ def run_here(argv: list[str], env: dict[str, str]) -> Outcome:
 
 def run_apart(argv: list[str], env: dict[str, str], victim: Victim) -> Outcome:
     """The job as a process, which the victim's blow may end."""
-    command = [sys.executable, "-m", "dynamodb_pipeline.cli", *argv, "--local", "--engine", "process"]
+    command = [sys.executable, "-m", "dynamodb_pipeline.cli.main", *argv, "--local", "--engine", "process"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=PROJECT, text=True, env={**os.environ, **env}
     ) as process:

@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dynamodb_pipeline.emr.bundle import build_bundle
-from dynamodb_pipeline.transfer.spark_session import find_jar
+from dynamodb_pipeline.emr.request.bundle import build_bundle
+from dynamodb_pipeline.workers.spark_session import find_jar
 from sandbox.processes import PROJECT
 from sandbox.stack import Sandbox
 from sandbox.yarn import YarnCluster

@@ -12,16 +12,14 @@ from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.transfer import (
-    export_direct,
-    file_reader,
-    import_table,
-    segment_scan,
-    verify,
-    wire,
-    wire_operations,
-)
-from dynamodb_pipeline.transfer.rated_run import NOTHING_CONSUMED
+from dynamodb_pipeline.dynamodb import requests as wire_operations
+from dynamodb_pipeline.dynamodb import wire
+from dynamodb_pipeline.exporting import direct as export_direct
+from dynamodb_pipeline.importing import table as import_table
+from dynamodb_pipeline.passes import segments as segment_scan
+from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED
+from dynamodb_pipeline.reading import file_reader
+from dynamodb_pipeline.verifying import verify
 from sandbox.faults.kinds import Service
 from sandbox.faults.plan import FaultPlan, FaultRule
 from sandbox.stack import Sandbox

@@ -23,7 +23,7 @@ class Outcome:
 
 def run_cli(words: Sequence[str], *, env: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> Outcome:
     """Run `dynamodb-pipeline WORDS` and demand that stdout is one JSON document."""
-    command = [sys.executable, "-m", "dynamodb_pipeline.cli", *words]
+    command = [sys.executable, "-m", "dynamodb_pipeline.cli.main", *words]
     return outcome_of(subprocess.run(command, env=dict(env), capture_output=True, timeout=timeout_s, check=False))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from json import loads
 from unittest import mock
 
-from dynamodb_pipeline.cli import main
+from dynamodb_pipeline.cli.main import main
 from sandbox.stack import Sandbox
 from tests.sandbox.cli import Outcome
 from tests.sandbox.tables import Table

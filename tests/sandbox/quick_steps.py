@@ -19,7 +19,7 @@ import sys
 words = sys.argv[1:]
 script = next(number for number, word in enumerate(words) if word.endswith("_table.py"))
 verb = words[script].rpartition("/")[2].partition("_")[0]
-command = [{python!r}, "-m", "dynamodb_pipeline.cli", verb, *words[script + 1 :], "--local", "--engine", "process"]
+command = [{python!r}, "-m", "dynamodb_pipeline.cli.main", verb, *words[script + 1 :], "--local", "--engine", "process"]
 os.environ["PYTHONPATH"] = {project!r}
 os.execv(command[0], command)
 """

@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 
 import pytest
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.errors import ExitCode
-from dynamodb_pipeline.transfer.s3_uri import S3Uri
 from sandbox.stack import Sandbox
 from tests.sandbox.backups import get_objects
 from tests.sandbox.in_process import Pipeline

@@ -45,7 +45,7 @@ class World:
     words: tuple[str, ...]
 
     def launch(self, run_id: str, *, at: int | str | None = None, is_done: bool = False) -> Killed:
-        command = (sys.executable, "-m", "dynamodb_pipeline.cli", *self.words, "--run-id", run_id)
+        command = (sys.executable, "-m", "dynamodb_pipeline.cli.main", *self.words, "--run-id", run_id)
         return run_and_kill(command, url=self.emr.s3_url, env=self.emr.process_env(), at=at, is_done=is_done)
 
     def clusters(self, run_id: str) -> list[dict[str, Any]]:

@@ -18,19 +18,19 @@ from pathlib import Path
 import pytest
 
 from benchmarks.measure.process_tree import process_info
-from dynamodb_pipeline.aws_clients import AwsSettings
+from dynamodb_pipeline.aws.clients import AwsSettings
+from dynamodb_pipeline.aws.request_errors import Rejected
+from dynamodb_pipeline.connector.relay import HOST
+from dynamodb_pipeline.connector.relay_process import ensure_relay
+from dynamodb_pipeline.connector.relay_settings import RelayKeys, RelaySettings
+from dynamodb_pipeline.dynamodb.connection import Endpoint
+from dynamodb_pipeline.dynamodb.credentials import Credentials
+from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
 from dynamodb_pipeline.errors import ExitCode
-from dynamodb_pipeline.transfer.budget import RateBudget
-from dynamodb_pipeline.transfer.connection import Endpoint
-from dynamodb_pipeline.transfer.coordination import CoordinatorAddress
-from dynamodb_pipeline.transfer.coordinator import Coordinator
-from dynamodb_pipeline.transfer.credentials import Credentials
-from dynamodb_pipeline.transfer.failures import WorkerFailure
-from dynamodb_pipeline.transfer.relay import HOST
-from dynamodb_pipeline.transfer.relay_process import ensure_relay
-from dynamodb_pipeline.transfer.relay_settings import RelayKeys, RelaySettings
-from dynamodb_pipeline.transfer.wire import DynamoDbWire
-from dynamodb_pipeline.transfer.wire_errors import Rejected
+from dynamodb_pipeline.rate.budget import RateBudget
+from dynamodb_pipeline.workers.contract import CoordinatorAddress
+from dynamodb_pipeline.workers.coordinator import Coordinator
+from dynamodb_pipeline.workers.failures import WorkerFailure
 from sandbox.active_table import create_active_table
 from sandbox.stack import Sandbox
 

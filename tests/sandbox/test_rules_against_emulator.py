@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dynamodb_pipeline.formats.attribute_values import ItemError, check_item, write_units
-from dynamodb_pipeline.formats.key_schema import IndexKeys, KeyAttribute, KeySchema
-from dynamodb_pipeline.formats.numbers import canonical_number
+from dynamodb_pipeline.formats.items.item_rules import ItemError, check_item, write_units
+from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeyAttribute, KeySchema
+from dynamodb_pipeline.formats.items.numbers import canonical_number
 from sandbox.active_table import create_active_table
 from sandbox.stack import Sandbox
 
@@ -50,7 +50,7 @@ VALUES = [
     *("{}", '{"S":"x","N":"1"}', "5", '"x"', "[]"),
 ]
 
-# The emulator's verdict differs. The service: see the sources in tests/unit/formats/test_numbers.py and
+# The emulator's verdict differs. The service: see the sources in tests/unit/formats/items/test_numbers.py and
 # test_attribute_values.py.
 DIFFERENT = {
     '{"N":"+5"}': "the service takes a leading plus",

@@ -10,18 +10,11 @@ from typing import Any
 import boto3
 import pytest
 
-from dynamodb_pipeline.formats.key_schema import KeySchema
-from dynamodb_pipeline.transfer.credentials import credentials_of
-from dynamodb_pipeline.transfer.wire import DynamoDbWire, Endpoint
-from dynamodb_pipeline.transfer.wire_errors import Gone, Rejected
-from dynamodb_pipeline.transfer.wire_operations import (
-    ScanRequest,
-    batch_write,
-    delete_item,
-    key_absent,
-    put_item,
-    scan_page,
-)
+from dynamodb_pipeline.aws.request_errors import Gone, Rejected
+from dynamodb_pipeline.dynamodb.credentials import credentials_of
+from dynamodb_pipeline.dynamodb.requests import ScanRequest, batch_write, delete_item, key_absent, put_item, scan_page
+from dynamodb_pipeline.dynamodb.wire import DynamoDbWire, Endpoint
+from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from sandbox.active_table import create_active_table
 from sandbox.stack import Sandbox
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dynamodb_pipeline.emr.bundle import build_bundle
-from dynamodb_pipeline.transfer.spark_session import find_jar
+from dynamodb_pipeline.emr.request.bundle import build_bundle
+from dynamodb_pipeline.workers.spark_session import find_jar
 from sandbox.demo_data import demo_tables
 from sandbox.processes import PROJECT
 from sandbox.stack import Sandbox

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.transfer.spark_session import find_jar
+from dynamodb_pipeline.workers.spark_session import find_jar
 from sandbox.active_table import create_active_table
 from sandbox.processes import PROJECT
 from sandbox.stack import Sandbox
@@ -25,14 +25,14 @@ HELD_S = SDK_READ_TIMEOUT_S + 8
 SCRIPT = """
 import itertools, json, sys, threading, time
 import boto3
-from dynamodb_pipeline.transfer.connector import ConnectorRead, line_groups, read_partition
-from dynamodb_pipeline.transfer.coordination import Grant, RunStopped
-from dynamodb_pipeline.transfer.credentials import credentials_of
-from dynamodb_pipeline.transfer.relay import Relay, listen
-from dynamodb_pipeline.transfer.relay_desk import RelayDesk, RelayPlan
-from dynamodb_pipeline.transfer.relay_settings import RelayKeys
-from dynamodb_pipeline.transfer.spark_session import start_session
-from dynamodb_pipeline.transfer.wire import DynamoDbWire, Endpoint
+from dynamodb_pipeline.connector.read import ConnectorRead, line_groups, read_partition
+from dynamodb_pipeline.workers.contract import Grant, RunStopped
+from dynamodb_pipeline.dynamodb.credentials import credentials_of
+from dynamodb_pipeline.connector.relay import Relay, listen
+from dynamodb_pipeline.connector.relay_desk import RelayDesk, RelayPlan
+from dynamodb_pipeline.connector.relay_settings import RelayKeys
+from dynamodb_pipeline.workers.spark_session import start_session
+from dynamodb_pipeline.dynamodb.wire import DynamoDbWire, Endpoint
 
 table, jar, item_count, held_s = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 

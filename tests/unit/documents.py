@@ -12,8 +12,8 @@ from pathlib import Path
 
 import tomllib
 
-from dynamodb_pipeline import cli
-from dynamodb_pipeline.emr.settings_file import words_with_settings
+from dynamodb_pipeline.cli import main as cli
+from dynamodb_pipeline.cli.settings_file import words_with_settings
 from dynamodb_pipeline.job_main import KINDS
 
 PROJECT = Path(__file__).parents[2]

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import re
 
-from dynamodb_pipeline import __version__, cli
-from dynamodb_pipeline.emr.troubleshooting import troubleshooting_rows
+from dynamodb_pipeline import __version__
+from dynamodb_pipeline.cli import main as cli
+from dynamodb_pipeline.emr.watch.troubleshooting import troubleshooting_rows
 from dynamodb_pipeline.errors import MEANING
 from dynamodb_pipeline.job_main import KINDS
-from dynamodb_pipeline.transfer import budget, capacity, capacity_watch, rate_meter, rate_window, throttle_response
-from dynamodb_pipeline.transfer.progress import Counts, Goal, progress_line
+from dynamodb_pipeline.passes import capacity_watch
+from dynamodb_pipeline.rate import (
+    budget,
+    capacity,
+)
+from dynamodb_pipeline.rate import (
+    meter as rate_meter,
+)
+from dynamodb_pipeline.rate import (
+    throttle as throttle_response,
+)
+from dynamodb_pipeline.rate import (
+    window as rate_window,
+)
+from dynamodb_pipeline.run.progress import Counts, Goal, progress_line
 from tests.unit.documents import (
     DOCS,
     FOREIGN_OPTIONS,

@@ -11,7 +11,7 @@ import pytest
 
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.job_main import KINDS
-from dynamodb_pipeline.options import Parser
+from dynamodb_pipeline.settings.options import Parser
 from sandbox.__main__ import _parser as sandbox_parser
 from tests.unit.documents import (
     DOCS,

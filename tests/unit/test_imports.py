@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from dynamodb_pipeline.emr.bundle import NODE_PARTS
-from dynamodb_pipeline.emr.sizing import SAFETY_CONF
-from dynamodb_pipeline.transfer.connector import REQUIRED_SPARK_CONF
+from dynamodb_pipeline.connector.read import REQUIRED_SPARK_CONF
+from dynamodb_pipeline.emr.cluster.sizing import SAFETY_CONF
+from dynamodb_pipeline.emr.request.bundle import NODE_PARTS
 
 PROJECT = Path(__file__).parents[2]
 PACKAGE = "dynamodb_pipeline"
@@ -64,7 +64,7 @@ class Module:
 
     @property
     def part(self) -> str:
-        """`formats` of `dynamodb_pipeline.formats.lines`; empty for the package itself."""
+        """`formats` of `dynamodb_pipeline.formats.files.lines`; empty for the package itself."""
         return self.name.partition(".")[2].partition(".")[0]
 
     @cached_property
@@ -228,7 +228,7 @@ def test_node_code_holds_no_launcher() -> None:
 @pytest.mark.parametrize(
     ("rule", "source"),
     [
-        (outside_its_layer, "def f():\n    from dynamodb_pipeline.transfer.wire import DynamoDbWire"),
+        (outside_its_layer, "def f():\n    from dynamodb_pipeline.dynamodb.wire import DynamoDbWire"),
         (outside_its_layer, "from dynamodb_pipeline import options"),
         (not_shipped, "import sandbox.stack"),
         (third_party, "import tomllib"),

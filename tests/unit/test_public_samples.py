@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dynamodb_pipeline.formats import native_manifest
-from dynamodb_pipeline.formats.attribute_values import canonical_number
-from dynamodb_pipeline.formats.dialects import Dialect, detect, read_items
-from dynamodb_pipeline.formats.foreign import FormatError
-from dynamodb_pipeline.formats.lines import open_plain
-from dynamodb_pipeline.formats.text import md5_base64
+from dynamodb_pipeline.formats.exports import native_manifest
+from dynamodb_pipeline.formats.files.dialects import Dialect, detect, read_items
+from dynamodb_pipeline.formats.files.foreign import FormatError
+from dynamodb_pipeline.formats.files.lines import open_plain
+from dynamodb_pipeline.formats.files.text import md5_base64
+from dynamodb_pipeline.formats.items.item_rules import canonical_number
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "public-samples"
 CASES = sorted(SAMPLES.glob("*/case.json"))

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
-from dynamodb_pipeline.emr.command_context import Console
+from dynamodb_pipeline.emr.calls.console import Console
 from tests.unit.emr.fakes import ClusterPlan, FakeClock, FakeEmr
 
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take half a second in every test

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dynamodb_pipeline.emr.cluster_config import load_cluster_config
-from dynamodb_pipeline.emr.launch_settings import LaunchSettings
-from dynamodb_pipeline.emr.run_job_flow_request import BootstrapFile, run_job_flow_request
-from dynamodb_pipeline.emr.steps import JobCode, TableJob
+from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
+from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
+from dynamodb_pipeline.emr.request.run_job_flow_request import BootstrapFile, run_job_flow_request
+from dynamodb_pipeline.emr.request.steps import JobCode, TableJob
 
 RUN = "20261123T030000Z-7f3a91c2"
 CODE = JobCode(

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from dynamodb_pipeline.emr.model_check import request_problems
+from dynamodb_pipeline.aws.model_check import request_problems
 
 START_S = 1_800_000_000.0
 

@@ -10,7 +10,14 @@ import pytest
 import dynamodb_pipeline.emr
 
 MODULES = sorted(Path(dynamodb_pipeline.emr.__file__).parent.glob("*.py"))
-FORBIDDEN = ("pyspark", "py4j", "dynamodb_pipeline.transfer", "dynamodb_pipeline.options", "sandbox", "benchmarks")
+FORBIDDEN = (
+    "pyspark",
+    "py4j",
+    "dynamodb_pipeline.transfer",
+    "dynamodb_pipeline.settings.options",
+    "sandbox",
+    "benchmarks",
+)
 
 
 def imported(path: Path) -> set[str]:

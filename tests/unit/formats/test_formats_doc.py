@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from dynamodb_pipeline.formats.dialects import Dialect, detect, read_items
-from dynamodb_pipeline.formats.digest import BucketDigest, bucket_of, canonical_item
-from dynamodb_pipeline.formats.export_record import ExportRecord
-from dynamodb_pipeline.formats.file_record import FileRecord
-from dynamodb_pipeline.formats.foreign import CODECS, CONTAINERS, OBJECTS
-from dynamodb_pipeline.formats.lines import MAX_LINE_BYTES
-from dynamodb_pipeline.formats.manifest import parse, render
-from dynamodb_pipeline.formats.tags import dynamodb_tag
+from dynamodb_pipeline.formats.exports.export_record import ExportRecord
+from dynamodb_pipeline.formats.exports.file_record import FileRecord
+from dynamodb_pipeline.formats.exports.manifest import parse, render
+from dynamodb_pipeline.formats.files.dialects import Dialect, detect, read_items
+from dynamodb_pipeline.formats.files.foreign import CODECS, CONTAINERS, OBJECTS
+from dynamodb_pipeline.formats.files.lines import MAX_LINE_BYTES
+from dynamodb_pipeline.formats.items.digest import BucketDigest, bucket_of, canonical_item
+from dynamodb_pipeline.formats.items.tags import dynamodb_tag
 
 DOC = (Path(__file__).resolve().parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^ *```([\w.-]+)\n(.*?)\n *```$", DOC, re.DOTALL | re.MULTILINE)

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from dynamodb_pipeline import cli
+from dynamodb_pipeline.cli import main as cli
 from dynamodb_pipeline.errors import DeniedError, IntegrityError, PreconditionError, StoppedError
 from dynamodb_pipeline.report.read import parse_record, read_run
 from tests.unit.report.records import RUN, exported, record

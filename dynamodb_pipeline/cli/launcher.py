@@ -1,0 +1,197 @@
+"""
+From parsed words to the launcher's commands: clients, console, table facts, the built bundle.
+
+The launcher (emr/) knows nothing of the data plane, and the data plane nothing of EMR; both meet here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from dynamodb_pipeline.aws.clients import AwsClients
+from dynamodb_pipeline.cli.document_options import policy_query, schedule_of
+from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, prices_of
+from dynamodb_pipeline.dynamodb.table import TableDescription, TableMissingError, describe
+from dynamodb_pipeline.emr import commands
+from dynamodb_pipeline.emr.calls.attention import SignalClock
+from dynamodb_pipeline.emr.plan.estimate import TableFacts
+from dynamodb_pipeline.emr.request.bundle import build_bundle
+from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.exporting.tables import moment_of
+from dynamodb_pipeline.importing.size import ImportSize, import_size
+from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate, write_rate
+from dynamodb_pipeline.run.record import new_run_id
+from dynamodb_pipeline.run.resume import latest_unfinished
+from dynamodb_pipeline.workers.worker_context import object_store
+
+Write = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """What every launcher command needs: clients of the run's region and a console."""
+
+    clients: AwsClients
+    console: commands.Console
+
+
+@contextmanager
+def launcher(region: str | None, *, bucket_owner: str | None, write: Write) -> Iterator[Launcher]:
+    """Clients and a console whose waits end at signals."""
+    with SignalClock() as clock:
+        console = commands.Console(say=lambda line: write(line + "\n"), clock=clock, attention=clock)
+        yield Launcher(AwsClients(region, bucket_owner=bucket_owner), console)
+
+
+def run_on_cluster(kind: str, args: argparse.Namespace, settings: Any, *, words: Sequence[str], write: Write) -> Any:
+    """
+    `export`, `import` and `verify` on a cluster, and `plan` and `preflight` of them.
+
+    Args:
+        kind: of the job.
+        args: parsed options; `args.command` is the verb.
+        settings: the job's checked settings.
+        words: the job's and launcher's words as the user gave them, without verb and kind.
+    """
+    command = {"plan": commands.run_plan, "preflight": commands.run_preflight}.get(args.command, commands.run_launch)
+    owner = settings.common.bucket_owner
+    with launcher(args.region, bucket_owner=owner, write=write) as here, built_bundle() as bundle:
+        tables = described(settings, here.clients, skip_missing=command is commands.run_preflight)
+        start = run_start(kind, settings, here.clients, tables)
+        launch = launch_of(kind, args, words=tuple(words), start=start)
+        facts = tuple(run_facts(kind, settings, here.clients, tables))
+        return command(launch, commands.LaunchInputs(facts, bundle, prices_of(args)), here.clients, here.console)
+
+
+def run_schedule(kind: str, args: argparse.Namespace, settings: Any, *, words: Sequence[str], write: Write) -> Any:
+    """Render a schedule of a job; its run id and moment are those of each firing."""
+    owner = settings.common.bucket_owner
+    with launcher(args.region, bucket_owner=owner, write=write) as here, built_bundle() as bundle:
+        start = RunStart(new_run_id(datetime.now(timezone.utc)), here.clients.region)
+        launch = launch_of(kind, args, words=tuple(words), start=start)
+        schedule = schedule_of(args, kind=kind, table=launch.jobs[0].table_name)
+        query = commands.ScheduleQuery(schedule, launch, bundle, upload=not args.no_upload)
+        return commands.run_schedule(query, here.clients, here.console)
+
+
+def run_run_verb(args: argparse.Namespace, *, write: Write) -> Any:
+    """`wait`, `status`, `logs`, `cancel` and `terminate` of a run, found without local state."""
+    verbs = {
+        "wait": commands.run_wait,
+        "status": commands.run_status,
+        "logs": commands.run_logs,
+        "cancel": commands.run_cancel,
+        "terminate": commands.run_terminate,
+    }
+    query = commands.RunQuery(args.run_id, args.cluster_id, follow=getattr(args, "follow", False))
+    with launcher(args.region, bucket_owner=None, write=write) as here:
+        return verbs[args.command](query, here.clients, here.console)
+
+
+def run_policy(args: argparse.Namespace, *, write: Write) -> Any:
+    """Print a policy; the account is asked of STS only when no option names it."""
+    with launcher(args.region, bucket_owner=None, write=write) as here:
+        account = args.account or here.clients.client("sts").get_caller_identity()["Account"]
+        return commands.run_policy(policy_query(args, account=account, region=here.clients.region), here.console)
+
+
+def run_migrate(args: argparse.Namespace, *, write: Write) -> Any:
+    """Translate a Data Pipeline definition."""
+    with SignalClock() as clock:
+        console = commands.Console(say=lambda line: write(line + "\n"), clock=clock, attention=clock)
+        return commands.run_migrate_config(Path(args.definition), console)
+
+
+@contextmanager
+def built_bundle() -> Iterator[Path]:
+    """The bundle zip, built into a folder that goes away again."""
+    with tempfile.TemporaryDirectory(prefix="dynamodb-pipeline-") as folder:
+        yield build_bundle(Path(folder) / "dynamodb_pipeline.zip").path
+
+
+def described(settings: Any, clients: AwsClients, *, skip_missing: bool = False) -> list[TableDescription]:
+    """
+    The tables of a job, as they are now.
+
+    Args:
+        skip_missing: leave out tables that do not exist; a preflight has a check that says so, and others to make.
+
+    Raises:
+        PreconditionError, DeniedError: see `table.describe`.
+    """
+    names = getattr(settings, "tables", None) or tuple(n for n in (settings.table,) if n)
+    found = (_described(clients, name, skip_missing=skip_missing) for name in names)
+    return [table for table in found if table is not None]
+
+
+def _described(clients: AwsClients, name: str, *, skip_missing: bool) -> TableDescription | None:
+    try:
+        return describe(clients.client("dynamodb"), name)
+    except TableMissingError:
+        if skip_missing:
+            return None
+        raise
+
+
+def run_start(kind: str, settings: Any, clients: AwsClients, tables: Sequence[TableDescription]) -> RunStart:
+    """Run id and the one moment that names all folders of the run; a resumed run keeps that of its id."""
+    scheduled = getattr(settings, "scheduled_time", None)
+    known = settings.common.run_id or _resumed(kind, settings, clients, tables)
+    run_id = known or new_run_id(scheduled or datetime.now(timezone.utc))
+    moment = scheduled or moment_of(run_id)
+    sizes = {table.name: table.size_bytes for table in tables}
+    return RunStart(run_id, clients.region, f"{moment:%Y-%m-%dT%H:%M:%SZ}", sizes)
+
+
+def _resumed(kind: str, settings: Any, clients: AwsClients, tables: Sequence[TableDescription]) -> str | None:
+    """The run that `--resume latest` means, None without it."""
+    if not settings.common.resume:
+        return None
+    if len(tables) > 1:
+        msg = "--resume latest takes one --table on a cluster, where each table has a run of its own; give --run-id"
+        raise UsageError(msg)
+    return latest_unfinished(object_store(clients), settings.common.logs, kind=kind, tables=[tables[0].name])
+
+
+def run_facts(
+    kind: str, settings: Any, clients: AwsClients, tables: Sequence[TableDescription]
+) -> Iterator[TableFacts]:
+    """What the plan needs of each table; an import's size is that of its input, whatever the target holds."""
+    for table in tables:
+        facts = table_facts(kind, table, settings)
+        yield imported(facts, import_size(object_store(clients), settings)) if kind == "import" else facts
+
+
+def imported(facts: TableFacts, size: ImportSize) -> TableFacts:
+    """The facts of a target with the size of what comes into it."""
+    return replace(
+        facts, size_bytes=size.text_bytes, item_count=size.item_count, basis=size.basis, is_known=size.is_known
+    )
+
+
+def table_facts(kind: str, table: TableDescription, settings: Any) -> TableFacts:
+    """What the plan needs of one table."""
+    rate = _rate(kind, table, RateChoice.of(settings.rate.percent, settings.rate.units))
+    return TableFacts(
+        table_name=table.name,
+        size_bytes=table.size_bytes,
+        item_count=table.item_count,
+        units_per_s=rate.tightest,
+        rate_text=rate.derivation,
+        on_demand=table.on_demand,
+        written_copies=1 + len(table.index_capacities) if kind == "import" else 1,
+        strong=getattr(settings, "consistent_read", False),
+    )
+
+
+def _rate(kind: str, table: TableDescription, choice: RateChoice) -> AllowedRate:
+    if kind == "import":
+        return write_rate(table.capacity, choice, indexes=table.index_capacities)
+    return read_rate(table.capacity, choice)

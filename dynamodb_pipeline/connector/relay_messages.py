@@ -1,0 +1,117 @@
+"""
+What the relay lets through and how it answers, in DynamoDB's own words. Pure.
+
+Only a Scan of the run's table, made of nothing but the fields below, can be metered and repeated safely; everything
+else is refused with an error that no SDK and no retry loop of the connector repeats.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from dynamodb_pipeline.aws.request_errors import WireError
+from dynamodb_pipeline.dynamodb.http1 import render_message
+from dynamodb_pipeline.dynamodb.requests import ScanRequest
+from dynamodb_pipeline.dynamodb.signing import KeyPair
+from dynamodb_pipeline.dynamodb.wire import CONTENT_TYPE
+from dynamodb_pipeline.errors import PipelineError
+from dynamodb_pipeline.workers.failures import marked_text
+
+FINAL = "ValidationException"  # a code that is never repeated
+_SCAN_FIELDS = {
+    "TableName": str,
+    "Segment": int,
+    "TotalSegments": int,
+    "Limit": int,
+    "ConsistentRead": bool,
+    "ExclusiveStartKey": dict,
+    "ReturnConsumedCapacity": str,
+}
+_REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden"}
+
+
+class Answer(NamedTuple):
+    """An HTTP status and a JSON body."""
+
+    status: int
+    body: bytes
+
+    def render(self) -> bytes:
+        """The whole reply with its CRC-32, which the SDK checks."""
+        headers = (("Content-Type", CONTENT_TYPE), ("x-amz-crc32", str(zlib.crc32(self.body))))
+        return render_message(f"HTTP/1.1 {self.status} {_REASONS.get(self.status, 'Error')}", headers, self.body)
+
+
+class RefusedError(ValueError):
+    """A request the relay does not forward; the text says why."""
+
+
+def refusal(message: str, *, code: str = FINAL, status: int = 400) -> Answer:
+    """Return an error reply of the relay's own."""
+    fields = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
+    return Answer(status, json.dumps(fields).encode())
+
+
+def answer_of(error: PipelineError) -> Answer:
+    """
+    Return the error reply for what ended a request: DynamoDB's own code where it gave one.
+
+    The text carries the exit code, marked, through the connector and Spark to the driver.
+    """
+    if isinstance(error, WireError) and error.body.startswith(b"{"):
+        return refusal(marked_text(error), code=error.code, status=error.status)
+    return refusal(f"run stopped: {marked_text(error)}")
+
+
+def table_request(body: bytes, *, table: str) -> dict[str, Any]:
+    """
+    Return the fields of a request about the run's table.
+
+    Raises:
+        RefusedError: no JSON object, or about another table.
+    """
+    try:
+        fields = json.loads(body)
+    except ValueError as err:
+        msg = "the request is not JSON"
+        raise RefusedError(msg) from err
+    if not isinstance(fields, dict) or fields.get("TableName") != table:
+        msg = "the relay serves only the run's own table"
+        raise RefusedError(msg)
+    return fields
+
+
+def scan_request(fields: Mapping[str, Any]) -> ScanRequest:
+    """
+    Return the page a Scan asks for.
+
+    Raises:
+        RefusedError: a field that is unknown or of another type.
+    """
+    for name, value in fields.items():
+        if type(value) is not _SCAN_FIELDS.get(name):
+            msg = f"the relay does not forward a Scan with this {name[:64]}"
+            raise RefusedError(msg)
+    key = fields.get("ExclusiveStartKey")
+    return ScanRequest(
+        fields["TableName"],
+        fields.get("Segment", 0),
+        fields.get("TotalSegments", 1),
+        None if key is None else json.dumps(key, separators=(",", ":")).encode(),
+        fields.get("Limit"),
+        fields.get("ConsistentRead", False),
+    )
+
+
+PROOF_REQUEST = "GET /relay "
+_PROOF_TEXT = "dynamodb-pipeline relay"
+
+
+def proof_answer(keys: KeyPair) -> Answer:
+    """Return what shows that this relay belongs to whoever has `keys`, without telling them."""
+    proof = hmac.digest(keys.secret_key.encode(), _PROOF_TEXT.encode(), "sha256").hex()
+    return Answer(200, json.dumps({"proof": proof}).encode())

@@ -1,0 +1,199 @@
+"""
+The relay as a process of its own, one on each node that runs the connector.
+
+`ensure_relay` is called on the node, by any number of tasks: the port decides who comes first, everybody else finds the
+relay that is there and makes it prove that it belongs to this run. The process outlives the task that started it and
+ends with the run: when the driver's coordinator says stop or is gone. Its parent holds the port too and starts it anew
+when it is killed: without a relay the connector would ask in vain for ten minutes, and again in each of a task's
+attempts. Settings with their keys go through the standard input, never through arguments or the environment, which
+other users of the node could read.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+from typing import Callable
+
+from dynamodb_pipeline.connector.relay import HOST, Relay, listen
+from dynamodb_pipeline.connector.relay_desk import RelayDesk, RelayPlan
+from dynamodb_pipeline.connector.relay_messages import PROOF_REQUEST, proof_answer
+from dynamodb_pipeline.connector.relay_settings import RelaySettings
+from dynamodb_pipeline.dynamodb.http1 import MessageError, read_message, render_message
+from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
+from dynamodb_pipeline.workers.client import TcpCoordinatorClient
+from dynamodb_pipeline.workers.contract import CoordinatorClient
+from dynamodb_pipeline.workers.failures import WorkerFailure
+from dynamodb_pipeline.workers.worker_context import WorkerContext
+
+START_TIMEOUT_S = 60.0
+PROOF_TIMEOUT_S = 5.0
+POLL_S = 5.0
+REVIVAL_PAUSE_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+def ensure_relay(settings: RelaySettings) -> None:
+    """
+    Return once a relay of this run listens on this machine, started now or before.
+
+    Raises:
+        WorkerFailure: it cannot start, or the port is taken by something else; says why, with the exit code for it.
+    """
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    where = f"the relay on {socket.gethostname()}"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", __name__],
+            input=settings.to_json().encode(),
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+            timeout=START_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as err:
+        msg = f"{where} did not start within {START_TIMEOUT_S:.0f} s"
+        raise WorkerFailure(msg, ExitCode.STOPPED) from err
+    if done.returncode != 0:
+        msg = f"{where} did not start: {done.stdout.decode(errors='replace').strip()}"
+        raise WorkerFailure(msg, _exit_code(done.returncode))
+
+
+def _exit_code(number: int) -> ExitCode:
+    try:
+        return ExitCode(number)
+    except ValueError:  # killed by a signal
+        return ExitCode.UNEXPECTED
+
+
+def main() -> int:
+    """
+    Read the settings and become the relay in a process of the background; return when it listens, or why it cannot.
+
+    Returns 0 when a relay of this run listens; else the exit code, with the reason on stdout.
+    """
+    settings = RelaySettings.from_json(sys.stdin.read())
+    result_in, result_out = os.pipe()
+    if os.fork() > 0:
+        os.close(result_out)
+        return int.from_bytes(os.read(result_in, 1) or b"\x01", "big")  # nothing: it died
+    os.close(result_in)
+    os.setsid()
+    report = _Report(result_out)
+    try:
+        listener = _claim(settings)
+        if listener is not None:
+            revive_when_killed(report.let_go)
+            serve(settings, listener, on_ready=lambda: report.send(ExitCode.DONE))
+        report.send(ExitCode.DONE)
+    except PipelineError as err:
+        logger.warning("no relay: %s", err)
+        print(err, flush=True)
+        report.send(err.exit_code)
+    return int(ExitCode.DONE)
+
+
+def revive_when_killed(let_go: Callable[[], None], *, pause_s: float = REVIVAL_PAUSE_S) -> None:
+    """
+    Fork, and return in the child; again in another child whenever one was killed. The parent exits with the last.
+
+    To be called before there are threads. `let_go` is called in the parent, and so before a second child.
+    """
+    while (child := os.fork()) > 0:
+        let_go()
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSIGNALED(status):
+            os._exit(os.waitstatus_to_exitcode(status))
+        logger.warning("the relay was killed by signal %d and is started again", os.WTERMSIG(status))
+        time.sleep(pause_s)
+
+
+def serve(settings: RelaySettings, listener: socket.socket, *, on_ready: Callable[[], None]) -> None:
+    """
+    Serve until the run is over and a little longer.
+
+    Raises:
+        PipelineError: no credentials, or no coordinator.
+    """
+    worker = WorkerContext(settings.aws)
+    wire = worker.wire(worker.clients())
+    desk = RelayDesk(wire, RelayPlan(settings.table, settings.keys, settings.item_bytes))
+    name = f"relay {socket.gethostname()} {os.getpid()}"
+
+    def connect() -> CoordinatorClient:
+        return TcpCoordinatorClient(settings.coordinator, worker_id=name)
+
+    grants = connect()
+    with Relay(desk, connect, listener=listener):
+        on_ready()
+        logger.warning("the run has ended: %s", follow(grants, sleep=time.sleep))
+        time.sleep(settings.linger_s)
+
+
+def follow(grants: CoordinatorClient, *, sleep: Callable[[float], object]) -> str:
+    """Return why the run has ended, when it has: the driver said so, or is gone."""
+    try:
+        while True:
+            grants.settle(grants.reserve({}), {})  # costs nothing, and is answered "stop" after the end
+            sleep(POLL_S)
+    except StoppedError as err:
+        return str(err)
+
+
+def _claim(settings: RelaySettings) -> socket.socket | None:
+    """The port, or None when a relay of this run has it already."""
+    try:
+        return listen(settings.port)
+    except OSError as err:
+        if err.errno != errno.EADDRINUSE:
+            raise
+    if not _is_ours(settings):
+        msg = f"port {settings.port} is taken by another program"
+        raise StoppedError(msg)
+    return None
+
+
+def _is_ours(settings: RelaySettings) -> bool:
+    request = render_message(f"{PROOF_REQUEST}HTTP/1.1", [("Host", HOST)], b"")
+    try:
+        with socket.create_connection((HOST, settings.port), timeout=PROOF_TIMEOUT_S) as connection:
+            connection.sendall(request)
+            with connection.makefile("rb") as file:
+                reply = read_message(file, body_bytes_max=1024)
+    except (OSError, MessageError):
+        return False
+    return reply is not None and reply.body == proof_answer(settings.keys).body
+
+
+class _Report:
+    """Tells who waits for the start how it ended, once."""
+
+    def __init__(self, result_out: int) -> None:
+        self._result_out: int | None = result_out
+
+    def send(self, code: ExitCode) -> None:
+        if self._result_out is not None:
+            os.write(self._result_out, bytes([code]))
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Close all that the one who waits may be reading; stderr stays, for the node's logs."""
+        if self._result_out is None:
+            return
+        os.close(self._result_out)
+        self._result_out = None
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        os.dup2(nothing, 1)
+        os.close(nothing)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s relay: %(message)s")
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""
+The access key that requests are signed with, and its forced renewal.
+
+botocore renews temporary keys by their age alone; a key that DynamoDB refuses before that (revoked, clock
+jump, a keys file rewritten by another tool) is renewed here by asking the whole provider chain again.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Callable
+
+from dynamodb_pipeline.dynamodb.signing import KeyPair
+from dynamodb_pipeline.errors import DeniedError
+
+
+class Credentials:
+    """
+    A callable that returns the present key pair; thread-safe.
+
+    Args:
+        load: returns botocore credentials (anything with `get_frozen_credentials()`), or None when there are none;
+            called once at first and again for every forced renewal.
+    """
+
+    def __init__(self, load: Callable[[], Any]) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self._loaded = self._loaded_now()
+
+    def __call__(self) -> KeyPair:
+        """
+        Return the keys, renewed by botocore when they are about to expire.
+
+        Raises:
+            DeniedError: they have expired and cannot be renewed.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            keys: KeyPair = self._loaded.get_frozen_credentials()
+        except (BotoCoreError, ClientError, RuntimeError) as err:  # RuntimeError: renewed, and expired all the same
+            msg = f"AWS credentials cannot be renewed: {err}"
+            raise DeniedError(msg) from err
+        return keys
+
+    def refresh(self, refused_key_id: str) -> bool:
+        """Ask the provider chain again; True when there is now another key than the one that was refused."""
+        with self._lock:
+            if self().access_key == refused_key_id:
+                self._loaded = self._loaded_now()
+            return self().access_key != refused_key_id
+
+    def _loaded_now(self) -> Any:
+        loaded = self._load()
+        if loaded is None:
+            msg = "no AWS credentials found; configure a profile, environment variables or a role"
+            raise DeniedError(msg)
+        return loaded
+
+
+def credentials_of(session: Any) -> Credentials:
+    """
+    Return the credentials of a boto3 or botocore session.
+
+    Keys given to the session in code are used as they are; all others can be renewed by a new session with
+    the same profile, because a session keeps what it found first.
+    """
+    first = session.get_credentials()
+    pending = [first]
+
+    def load() -> Any:
+        if pending:
+            return pending.pop()
+        if first is None or first.method == "explicit":
+            return first
+        return _fresh_session(session).get_credentials()
+
+    return Credentials(load)
+
+
+def _fresh_session(session: Any) -> Any:
+    from botocore.session import Session
+
+    profile = getattr(session, "profile", None) or getattr(session, "profile_name", None)
+    known = profile in session.available_profiles
+    return Session(profile=profile if known else None)

@@ -1,0 +1,136 @@
+"""What EMR says about a cluster and its steps, as values; and the sentence about the cluster's fate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dynamodb_pipeline.emr.calls.clock import Clock
+from dynamodb_pipeline.emr.calls.patient_calls import patient
+
+STARTING_STATES = ("STARTING", "BOOTSTRAPPING")
+LIVE_STATES = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
+ENDED_STATES = ("TERMINATED", "TERMINATED_WITH_ERRORS")
+FINAL_STEP_STATES = ("COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED")
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One step. `started` and `ended` are aware times or None; `failure` is EMR's own FailureDetails."""
+
+    id: str
+    name: str
+    state: str
+    arguments: tuple[str, ...]
+    reason: str = ""
+    failure: tuple[tuple[str, str], ...] = ()
+    started: datetime | None = None
+    ended: datetime | None = None
+
+    @property
+    def final(self) -> bool:
+        return self.state in FINAL_STEP_STATES
+
+
+@dataclass(frozen=True)
+class ClusterView:
+    """One cluster; `errors` are EMR's ErrorDetails as `CODE: message` texts."""
+
+    id: str
+    name: str
+    state: str
+    reason_code: str = ""
+    reason: str = ""
+    errors: tuple[str, ...] = ()
+    log_uri: str | None = None
+    ends_by_itself: bool = True
+    tags: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED_STATES
+
+    @property
+    def starting(self) -> bool:
+        return self.state in STARTING_STATES
+
+    def reason_text(self) -> str:
+        """State and EMR's reason in one phrase."""
+        detail = ": ".join(part for part in (self.reason_code, self.reason) if part)
+        return f"{self.state} ({detail})" if detail else self.state
+
+
+def cluster_view(cluster: dict[str, Any]) -> ClusterView:
+    """From DescribeCluster's `Cluster`."""
+    status = cluster["Status"]
+    reason = status.get("StateChangeReason") or {}
+    return ClusterView(
+        id=cluster["Id"],
+        name=cluster.get("Name", ""),
+        state=status["State"],
+        reason_code=reason.get("Code", ""),
+        reason=reason.get("Message", ""),
+        errors=tuple(_error_text(detail) for detail in status.get("ErrorDetails") or []),
+        log_uri=cluster.get("LogUri"),
+        ends_by_itself=bool(cluster.get("AutoTerminate", True)),
+        tags=tuple((tag["Key"], tag.get("Value", "")) for tag in cluster.get("Tags") or []),
+    )
+
+
+def _error_text(detail: dict[str, Any]) -> str:
+    pairs = [pair for group in detail.get("ErrorData") or [] for pair in group.items()]
+    data = "; ".join(f"{key}={value}" for key, value in pairs)
+    text = f"{detail.get('ErrorCode', 'ERROR')}: {detail.get('ErrorMessage', '')}"
+    return f"{text} ({data})" if data else text
+
+
+def step_view(step: dict[str, Any]) -> StepView:
+    """From a member of ListSteps, or DescribeStep's `Step`."""
+    status = step["Status"]
+    times = status.get("Timeline") or {}
+    return StepView(
+        id=step["Id"],
+        name=step.get("Name", ""),
+        state=status["State"],
+        arguments=tuple((step.get("Config") or {}).get("Args") or ()),
+        reason=(status.get("StateChangeReason") or {}).get("Message", ""),
+        failure=tuple(sorted((status.get("FailureDetails") or {}).items())),
+        started=times.get("StartDateTime"),
+        ended=times.get("EndDateTime"),
+    )
+
+
+def read_cluster(emr: Any, cluster_id: str, *, clock: Clock) -> ClusterView:
+    """Ask for one cluster, patiently."""
+    what = "elasticmapreduce:DescribeCluster"
+    reply = patient(lambda: emr.describe_cluster(ClusterId=cluster_id), what=what, clock=clock)
+    return cluster_view(reply["Cluster"])
+
+
+def read_steps(emr: Any, cluster_id: str, *, clock: Clock) -> tuple[StepView, ...]:
+    """Ask for all steps of a cluster, in the order in which they were added (EMR lists the newest first)."""
+    steps: list[StepView] = []
+    marker: dict[str, str] = {}
+    while True:
+        page = patient(
+            lambda at=marker: emr.list_steps(ClusterId=cluster_id, **at),  # type: ignore[misc]
+            what="elasticmapreduce:ListSteps",
+            clock=clock,
+        )
+        steps.extend(step_view(step) for step in page.get("Steps", []))
+        if not page.get("Marker"):
+            return tuple(reversed(steps))
+        marker = {"Marker": page["Marker"]}
+
+
+def fate_line(cluster: ClusterView, *, region: str) -> str:
+    """The last line of everything that touched a cluster: is it gone, ending, or still billing?"""
+    if cluster.ended:
+        return f"cluster {cluster.id} is gone: {cluster.reason_text()}; nothing is billed any more"
+    if cluster.state == "TERMINATING":
+        return f"cluster {cluster.id} is terminating; nothing has to be done"
+    stop = f"aws emr terminate-clusters --cluster-ids {cluster.id} --region {region}"
+    if cluster.ends_by_itself:
+        return f"cluster {cluster.id} is {cluster.state}; it ends after its last step; to end it now: {stop}"
+    return f"cluster {cluster.id} is {cluster.state}, a standing cluster; it was left as it is"

@@ -1,0 +1,41 @@
+"""
+Every command of the launcher by its verb, in one place for the command line to import.
+
+A command takes frozen settings, clients and a console, and returns one JSON-able document with an exit code; it
+raises a PipelineError when there is nothing to report but the error.
+"""
+
+from __future__ import annotations
+
+from dynamodb_pipeline.emr.calls.console import Clients, CommandResult, Console
+from dynamodb_pipeline.emr.commands.documents import (
+    PolicyQuery,
+    ScheduleQuery,
+    run_migrate_config,
+    run_policy,
+    run_schedule,
+)
+from dynamodb_pipeline.emr.commands.launch import LaunchInputs, run_launch, run_plan, run_preflight
+from dynamodb_pipeline.emr.commands.logs import run_logs
+from dynamodb_pipeline.emr.commands.runs import RunQuery, run_cancel, run_status, run_terminate, run_wait
+
+__all__ = [
+    "Clients",
+    "CommandResult",
+    "Console",
+    "LaunchInputs",
+    "PolicyQuery",
+    "RunQuery",
+    "ScheduleQuery",
+    "run_cancel",
+    "run_launch",
+    "run_logs",
+    "run_migrate_config",
+    "run_plan",
+    "run_policy",
+    "run_preflight",
+    "run_schedule",
+    "run_status",
+    "run_terminate",
+    "run_wait",
+]

@@ -1,0 +1,124 @@
+"""Commands that only print: `policy`, `schedule` (which also stores the code it names), `migrate-config`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dynamodb_pipeline.emr.calls.console import Clients, CommandResult, Console
+from dynamodb_pipeline.emr.documents.migrate_config import migration
+from dynamodb_pipeline.emr.documents.pipeline_definition import read_definition
+from dynamodb_pipeline.emr.documents.policies import NOTES, POLICIES, TRUSTED_SERVICES, trust_document
+from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
+from dynamodb_pipeline.emr.documents.roles_template import roles_template
+from dynamodb_pipeline.emr.documents.schedule_request import ScheduledCode, scheduled_request
+from dynamodb_pipeline.emr.documents.schedules import Schedule, schedule_template
+from dynamodb_pipeline.emr.request.bundle_upload import code_files, shipped_code, upload_code
+from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
+from dynamodb_pipeline.errors import ExitCode, UsageError
+from dynamodb_pipeline.s3_location import S3Location, s3_location
+
+ROLES_TEMPLATE = "roles-template"
+POLICY_KINDS = (*POLICIES, ROLES_TEMPLATE)
+
+
+@dataclass(frozen=True)
+class PolicyQuery:
+    """Which document: the policy of `kind`, its trust document, or the template with all roles."""
+
+    kind: str
+    scope: PolicyScope
+    trust: bool = False
+
+
+def run_policy(query: PolicyQuery, console: Console) -> CommandResult:
+    """
+    Print a policy, ready for `aws iam ... --policy-document file://`.
+
+    Raises:
+        UsageError: the kind has no trust document.
+    """
+    if query.kind in NOTES:
+        console.say(f"note: {NOTES[query.kind]}")
+    return CommandResult(ExitCode.DONE, _policy_document(query), bare=True)
+
+
+def _policy_document(query: PolicyQuery) -> dict[str, Any]:
+    if query.kind == ROLES_TEMPLATE:
+        return roles_template(query.scope)
+    if not query.trust:
+        return POLICIES[query.kind](query.scope)
+    if query.kind not in TRUSTED_SERVICES:
+        msg = f"policy {query.kind} belongs to people, not to a role; --trust is for {', '.join(TRUSTED_SERVICES)}"
+        raise UsageError(msg)
+    return trust_document(query.kind, account=query.scope.account)
+
+
+@dataclass(frozen=True)
+class ScheduleQuery:
+    """A schedule to render: when, what each firing launches, and the zip to ship (`upload` False only renders)."""
+
+    schedule: Schedule
+    settings: LaunchSettings
+    bundle_zip: Path
+    upload: bool = True
+
+
+def run_schedule(query: ScheduleQuery, clients: Clients, console: Console) -> CommandResult:
+    """
+    Store the code the schedule names and print its CloudFormation template.
+
+    Raises:
+        UsageError: as for a launch.
+    """
+    settings = query.settings
+    files = code_files(query.bundle_zip)
+    shipped = shipped_code(files, folder=settings.code)
+    if query.upload:
+        upload_code(clients.client("s3"), files, folder=settings.code, bucket_owner=settings.bucket_owner)
+        console.say(f"code stored in {shipped.folder.uri}; keep it as long as the schedule lives")
+    code = ScheduledCode(shipped.job_code(settings.connector_jar), shipped.bootstrap())
+    request = scheduled_request(settings, name=query.schedule.name, shipped=code)
+    scope = _scope_of(settings, request)
+    template = schedule_template(query.schedule, request=request, scope=scope, name_prefix=settings.name_prefix)
+    console.say(
+        f"deploy: aws cloudformation deploy --stack-name {query.schedule.name} --template-file FILE "
+        f"--capabilities CAPABILITY_IAM --region {settings.region}"
+    )
+    return CommandResult(ExitCode.DONE, template, bare=True)
+
+
+def _scope_of(settings: LaunchSettings, request: dict[str, Any]) -> PolicyScope:
+    """The scheduler's role may pass exactly the roles of the request."""
+    nodes = request["JobFlowRole"]
+    return PolicyScope(
+        account="",
+        region=settings.region,
+        tables=tuple(job.table_name for job in settings.jobs),
+        data=_data(settings),
+        logs=settings.logs,
+        code=settings.code,
+        service_role=request["ServiceRole"],
+        export_role=nodes,
+        import_role=nodes,
+    )
+
+
+def _data(settings: LaunchSettings) -> S3Location:
+    return s3_location(settings.data_uris[0], what="data folder") if settings.data_uris else settings.logs
+
+
+def run_migrate_config(path: Path, console: Console) -> CommandResult:
+    """
+    Print our command for an exported Data Pipeline definition.
+
+    Raises:
+        UsageError: not such a definition.
+    """
+    found = migration(read_definition(path))
+    console.say(found.command())
+    scheduled = found.schedule_command()
+    console.say_all([scheduled] if scheduled else [])
+    console.say_all([f"note: {note}" for note in found.notes])
+    return CommandResult(ExitCode.DONE, {"kind": "migrate-config", **found.to_json()})

@@ -1,0 +1,187 @@
+"""
+Commands that plan or start a run: `plan`, `preflight`, `export`, `import`, `verify`.
+
+Order of a launch: checks, plan, upload of the code, one RunJobFlow, wait, report. Nothing is started before the
+checks and the plan have passed, and the cluster's fate is the last line of everything after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dynamodb_pipeline.emr.calls.clock import utc
+from dynamodb_pipeline.emr.calls.cluster_state import fate_line, read_cluster
+from dynamodb_pipeline.emr.calls.console import Clients, CommandResult, Console
+from dynamodb_pipeline.emr.calls.launch import launch_cluster
+from dynamodb_pipeline.emr.calls.standing_cluster import add_steps, group_nodes, standing_cluster
+from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig, load_cluster_config
+from dynamodb_pipeline.emr.cluster.release_labels import label_problem
+from dynamodb_pipeline.emr.commands.runs import wait_and_report
+from dynamodb_pipeline.emr.plan.advice import Fleet
+from dynamodb_pipeline.emr.plan.estimate import TableFacts
+from dynamodb_pipeline.emr.plan.plan import Plan, make_plan
+from dynamodb_pipeline.emr.plan.prices import Prices
+from dynamodb_pipeline.emr.preflight.check_result import overall, table_lines
+from dynamodb_pipeline.emr.preflight.preflight import PreflightScope, failures, preflight
+from dynamodb_pipeline.emr.request.bundle_upload import CodeFile, ShippedCode, code_files, shipped_code, upload_code
+from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
+from dynamodb_pipeline.emr.request.run_job_flow_request import run_job_flow_request, spark_conf
+from dynamodb_pipeline.emr.request.steps import step_requests
+from dynamodb_pipeline.emr.watch.lifecycle import RunTarget
+from dynamodb_pipeline.errors import ExitCode, PreconditionError
+
+
+@dataclass(frozen=True)
+class LaunchInputs:
+    """
+    What a launch is made from beside its settings.
+
+    Attributes:
+        tables: size and rate of each table, as the caller resolved them.
+        bundle_zip: the built library zip.
+        prices: for the plan.
+    """
+
+    tables: tuple[TableFacts, ...]
+    bundle_zip: Path
+    prices: Prices
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A launch that is ready: for a new cluster its config and request, and the plan in both cases."""
+
+    config: ClusterConfig | None
+    request: dict[str, Any] | None
+    plan: Plan
+    files: tuple[CodeFile, ...]
+    shipped: ShippedCode
+
+
+def prepare(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients, console: Console) -> Prepared:
+    """
+    Work out everything a launch would send, without sending it.
+
+    Raises:
+        UsageError: config, label, type or request cannot be used.
+        PreconditionError: over `--max-cost`, or the standing cluster takes no steps.
+    """
+    files = tuple(code_files(inputs.bundle_zip))
+    shipped = shipped_code(list(files), folder=settings.code)
+    today = utc(console.clock.now()).date()
+    if settings.cluster_id is not None:
+        fleet = _standing_fleet(settings, clients, console)
+        plan = make_plan(settings, fleet=fleet, tables=inputs.tables, prices=inputs.prices, today=today)
+        return Prepared(None, None, plan, files, shipped)
+    chosen = settings.cluster
+    config = load_cluster_config(chosen.config, region=settings.region, overrides=chosen.overrides)
+    fleet = Fleet(config.groups, config.release_label)
+    plan = make_plan(settings, fleet=fleet, tables=inputs.tables, prices=inputs.prices, today=today)
+    code = shipped.job_code(settings.connector_jar)
+    request = run_job_flow_request(settings, config=config, code=code, bootstrap=shipped.bootstrap())
+    return Prepared(config, request, plan, files, shipped)
+
+
+def _standing_fleet(settings: LaunchSettings, clients: Clients, console: Console) -> Fleet:
+    emr, cluster_id = clients.client("emr"), settings.cluster_id or ""
+    standing_cluster(emr, cluster_id, clock=console.clock)
+    label = emr.describe_cluster(ClusterId=cluster_id)["Cluster"].get("ReleaseLabel") or ""
+    problem = label_problem(label)
+    if problem:
+        msg = f"cluster {cluster_id} cannot run the job: {problem}"
+        raise PreconditionError(msg)
+    return Fleet(group_nodes(emr, cluster_id, clock=console.clock), label, billed=False)
+
+
+def run_plan(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients, console: Console) -> CommandResult:
+    """Say what a run would do, take and cost, and give the exact request; starts nothing."""
+    prepared = prepare(settings, inputs, clients, console)
+    console.say_all(prepared.plan.lines())
+    document = {"kind": "plan", "run_id": settings.run_id, **prepared.plan.to_json()}
+    if prepared.request is not None:
+        document["run_job_flow"] = prepared.request
+    return CommandResult(ExitCode.DONE, document)
+
+
+def run_preflight(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients, console: Console) -> CommandResult:
+    """Say every check's verdict; exit code 3 (7 for credentials) when one of them would refuse a run."""
+    prepared = prepare(settings, inputs, clients, console)
+    results = preflight(PreflightScope(settings, prepared.config, prepared.request), clients)
+    console.say_all(table_lines(results))
+    document = {"kind": "preflight", "checks": [result.to_json() for result in results]}
+    return CommandResult(overall(results), document)
+
+
+def run_launch(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients, console: Console) -> CommandResult:
+    """
+    Start a run and, unless told otherwise, wait for it and tell how it ended.
+
+    Raises:
+        PipelineError: nothing was started, or (with the cluster's fate as its last line) contact was lost.
+    """
+    prepared = prepare(settings, inputs, clients, console)
+    results = preflight(PreflightScope(settings, prepared.config, prepared.request), clients)
+    refused = failures(results)
+    console.say_all(table_lines(refused or [result for result in results if result.remedy]))
+    if refused:
+        document = {"kind": settings.verb, "status": "refused", "checks": [result.to_json() for result in refused]}
+        console.say("nothing was started")
+        return CommandResult(overall(refused), document)
+    console.say_all(prepared.plan.lines())
+    s3 = clients.client("s3")
+    upload_code(s3, list(prepared.files), folder=settings.code, bucket_owner=settings.bucket_owner)
+    if console.attention.interrupts or console.attention.terminated:
+        return _interrupted(settings, console)
+    target = start(settings, prepared, clients, console)
+    if not settings.wait:
+        return _left_running(settings, target, clients, console)
+    return wait_and_report(target, clients, console, kind=settings.verb, limits=settings.limits)
+
+
+def _interrupted(settings: LaunchSettings, console: Console) -> CommandResult:
+    """Ctrl-C or SIGTERM came before the one call that starts something."""
+    console.say("interrupted; nothing was started")
+    code = ExitCode.TERMINATED if console.attention.terminated else ExitCode.INTERRUPTED
+    return CommandResult(code, {"kind": settings.verb, "run_id": settings.run_id, "status": "interrupted"})
+
+
+def start(settings: LaunchSettings, prepared: Prepared, clients: Clients, console: Console) -> RunTarget:
+    """
+    Hand the run, whose code is in S3 by now, to EMR; never a second cluster for one run.
+
+    Raises:
+        PipelineError: as `launch_cluster` and `add_steps`.
+    """
+    emr = clients.client("emr", attempts=1)
+    if prepared.request is None:
+        return _start_steps(settings, prepared, emr, console)
+    launched = launch_cluster(emr, prepared.request, clock=console.clock)
+    console.say(f"run {settings.run_id}: cluster {launched.cluster_id} {'found' if launched.found else 'started'}")
+    return RunTarget(launched.cluster_id, settings.run_id, settings.region, ours=True)
+
+
+def _start_steps(settings: LaunchSettings, prepared: Prepared, emr: Any, console: Console) -> RunTarget:
+    cluster_id = settings.cluster_id or ""
+    conf = spark_conf(settings, groups=prepared.plan.fleet.groups)
+    code = prepared.shipped.job_code(settings.connector_jar)
+    steps = step_requests(settings.jobs, verb=settings.verb, name_prefix=settings.name_prefix, code=code, conf=conf)
+    shared = [{**step, "ActionOnFailure": "CONTINUE"} for step in steps]  # the cluster is not ours to end
+    ids = add_steps(emr, cluster_id, shared, clock=console.clock)
+    console.say(f"run {settings.run_id}: {len(ids)} step(s) on cluster {cluster_id}")
+    return RunTarget(cluster_id, settings.run_id, settings.region, ours=False, step_ids=tuple(ids))
+
+
+def _left_running(settings: LaunchSettings, target: RunTarget, clients: Clients, console: Console) -> CommandResult:
+    fate = fate_line(read_cluster(clients.client("emr"), target.cluster_id, clock=console.clock), region=target.region)
+    console.say(f"attach: dynamodb-pipeline wait {settings.run_id} --region {settings.region}")
+    console.say(fate)
+    document = {
+        "kind": settings.verb,
+        "run_id": settings.run_id,
+        "status": "running",
+        "cluster_id": target.cluster_id,
+        "fate": fate,
+    }
+    return CommandResult(ExitCode.DONE, document)

@@ -1,0 +1,181 @@
+"""Commands on a run that exists: `wait`, `status`, `logs`, `cancel`, `terminate`. None needs local state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dynamodb_pipeline.emr.calls.cluster_state import StepView, fate_line, read_cluster
+from dynamodb_pipeline.emr.calls.console import Clients, CommandResult, Console
+from dynamodb_pipeline.emr.calls.stopping import cancel_steps, terminate_cluster
+from dynamodb_pipeline.emr.request.launch_settings import Limits
+from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis, diagnose_cluster, diagnose_step
+from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget, RunWatch
+from dynamodb_pipeline.emr.watch.run_lookup import find_run
+from dynamodb_pipeline.emr.watch.run_records import JobResult, job_result, read_record
+from dynamodb_pipeline.emr.watch.run_report import RunReport, needs_diagnosis, run_exit_code, step_timeout_s
+from dynamodb_pipeline.emr.watch.step_logs import printed_result, step_log_files
+from dynamodb_pipeline.emr.watch.wait_verdict import Look, Verdict, verdict
+from dynamodb_pipeline.emr.watch.watch_text import watch_line
+from dynamodb_pipeline.errors import ExitCode, PreconditionError
+
+
+@dataclass(frozen=True)
+class RunQuery:
+    """Which run is meant: its id (or a cluster id), and the standing cluster it was given to, if known."""
+
+    run: str
+    cluster_id: str | None = None
+    follow: bool = False
+
+
+def target_of(query: RunQuery, clients: Clients, console: Console) -> RunTarget:
+    """
+    Find the run.
+
+    Raises:
+        PreconditionError: no such run.
+    """
+    emr = clients.client("emr")
+    return find_run(emr, query.run, region=clients.region, clock=console.clock, cluster_id=query.cluster_id)
+
+
+def run_wait(query: RunQuery, clients: Clients, console: Console) -> CommandResult:
+    """Attach to a run until it ends, as if it had been started here."""
+    target = target_of(query, clients, console)
+    return wait_and_report(target, clients, console, kind="wait", limits=None)
+
+
+def wait_and_report(
+    target: RunTarget, clients: Clients, console: Console, *, kind: str, limits: Limits | None
+) -> CommandResult:
+    """
+    Wait for the run's end and tell it all; `limits` None takes the timeout from the steps' own options.
+
+    Raises:
+        PipelineError: contact or permission lost; the message ends with the cluster's fate.
+    """
+    watch = RunWatch(
+        emr=clients.client("emr"),
+        target=target,
+        limits=limits or Limits(),
+        clock=console.clock,
+        attention=console.attention,
+        say=console.say,
+    )
+    if limits is None:
+        watch.limits = _limits_of(watch.look())
+    report = report_of(watch.wait(), target, clients, console)
+    console.say_all(report.lines())
+    return report.command_result(kind)
+
+
+def _limits_of(look: Look) -> Limits:
+    timeouts = [step_timeout_s(job_result(step, {})) for step in look.steps]
+    return replace(Limits(), timeout_s=max(timeouts)) if timeouts else Limits()
+
+
+def report_of(outcome: Outcome, target: RunTarget, clients: Clients, console: Console) -> RunReport:
+    """Join EMR's view, the run records and, for a failure, the logs."""
+    s3 = clients.client("s3")
+    results = tuple(_result(s3, step, outcome) for step in outcome.steps if step.final)
+    code = run_exit_code(outcome, results, attention=console.attention)
+    return RunReport(target, outcome, results, _diagnosis(s3, outcome, results, console), code)
+
+
+def _result(s3: Any, step: StepView, outcome: Outcome) -> JobResult:
+    record = (read_record(s3, step) or _printed(s3, step, outcome)) if step.started else {}
+    return job_result(step, record, timed_out=step.id in outcome.timed_out_ids)
+
+
+def _printed(s3: Any, step: StepView, outcome: Outcome) -> dict[str, Any]:
+    """The result a step printed, for runs that keep no record (schedules give no run id)."""
+    cluster = outcome.cluster
+    if not cluster.log_uri:
+        return {}
+    files = step_log_files(s3, cluster.log_uri, cluster_id=cluster.id, step_id=step.id)
+    return printed_result("\n".join(file.text for file in files))
+
+
+def _diagnosis(s3: Any, outcome: Outcome, results: tuple[JobResult, ...], console: Console) -> Diagnosis | None:
+    if outcome.ending in (Ending.DETACHED, Ending.STOPPED_BY_USER):
+        return None
+    failed = next((result for result in results if needs_diagnosis(result)), None)
+    if failed is not None:
+        return diagnose_step(s3, failed, cluster=outcome.cluster, clock=console.clock)
+    if outcome.ending in (Ending.CLUSTER_LOST, Ending.NOT_PROVISIONED):
+        return diagnose_cluster(s3, outcome.cluster)
+    return None
+
+
+def run_status(query: RunQuery, clients: Clients, console: Console) -> CommandResult:
+    """One look at a run: its cluster, each step, and the exit code when it is over (0 while it runs)."""
+    target = target_of(query, clients, console)
+    look = look_at(target, clients, console)
+    console.say(watch_line(look, began_s=look.at_s).text)
+    over = verdict(look, limits=Limits(provisioning_s=float("inf"), timeout_s=float("inf")), began_s=0.0)
+    ending = {Verdict.FINISHED: Ending.FINISHED, Verdict.CLUSTER_LOST: Ending.CLUSTER_LOST}.get(over)
+    if ending is None:
+        document = {"kind": "status", "run_id": query.run, "status": "running", **_look_json(look)}
+        console.say(fate_line(look.cluster, region=target.region))
+        return CommandResult(ExitCode.DONE, document)
+    report = report_of(Outcome(ending, look.cluster, look.steps), target, clients, console)
+    console.say_all(report.lines())
+    return report.command_result("status")
+
+
+def look_at(target: RunTarget, clients: Clients, console: Console) -> Look:
+    """One look at the run."""
+    watch = RunWatch(clients.client("emr"), target, Limits(), console.clock, console.attention, console.say)
+    return watch.look()
+
+
+def _look_json(look: Look) -> dict[str, Any]:
+    steps = [{"step_id": step.id, "name": step.name, "step_state": step.state} for step in look.steps]
+    return {"cluster_id": look.cluster.id, "cluster_state": look.cluster.state, "steps": steps}
+
+
+def run_cancel(query: RunQuery, clients: Clients, console: Console) -> CommandResult:
+    """Cancel the run's steps; a cluster of ours then ends by itself, a standing one goes on."""
+    target = target_of(query, clients, console)
+    look = look_at(target, clients, console)
+    ids = tuple(step.id for step in look.unfinished)
+    if not ids:
+        msg = f"run {query.run} has no step left to cancel: {look.cluster.reason_text()}"
+        raise PreconditionError(msg)
+    steps = cancel_steps(clients.client("emr"), target.cluster_id, ids, clock=console.clock)
+    return _stopped(target, clients, console, kind="cancel", steps=steps)
+
+
+def run_terminate(query: RunQuery, clients: Clients, console: Console) -> CommandResult:
+    """
+    End the run's cluster.
+
+    Raises:
+        PreconditionError: it is a standing cluster, which is not ours to end.
+    """
+    target = target_of(query, clients, console)
+    if not target.ours:
+        msg = (
+            f"{target.cluster_id} is a standing cluster and not ours to end; use: dynamodb-pipeline cancel {query.run}"
+        )
+        raise PreconditionError(msg)
+    terminate_cluster(clients.client("emr"), target.cluster_id, clock=console.clock)
+    return _stopped(target, clients, console, kind="terminate", steps=())
+
+
+def _stopped(
+    target: RunTarget, clients: Clients, console: Console, *, kind: str, steps: tuple[StepView, ...]
+) -> CommandResult:
+    cluster = read_cluster(clients.client("emr"), target.cluster_id, clock=console.clock)
+    fate = fate_line(cluster, region=target.region)
+    console.say(fate)
+    document = {
+        "kind": kind,
+        "run_id": target.run,
+        "cluster_id": cluster.id,
+        "cluster_state": cluster.state,
+        "steps": [{"step_id": step.id, "step_state": step.state} for step in steps],
+        "fate": fate,
+    }
+    return CommandResult(ExitCode.DONE, document)

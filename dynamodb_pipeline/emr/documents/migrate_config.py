@@ -1,0 +1,176 @@
+"""
+Turns an exported AWS Data Pipeline definition into our command line and schedule.
+
+Reads what `aws datapipeline get-pipeline-definition` wrote: objects with inline fields, parameters and values, or the
+API's own form with `fields` lists. Only the two DynamoDB templates are understood; what has no counterpart is named.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from dynamodb_pipeline.emr.documents.pipeline_definition import (
+    Objects,
+    field_of,
+    flat_objects,
+    of_type,
+    parameter_values,
+)
+from dynamodb_pipeline.errors import UsageError
+
+DEFAULT_RATIO = "0.25"
+FORMAT = re.compile(r"/?#\{format\(.*?\)\}")
+PERIOD = re.compile(r"(?P<count>\d+)\s*(?P<unit>minute|hour|day|week|month)s?", re.IGNORECASE)
+EXPORT_ACTIVITY = re.compile(r"DynamoDbExport|DynamoDBExport")
+IMPORT_ACTIVITY = re.compile(r"DynamoDbImport|DynamoDBImport")
+# Fields of a definition that change nothing here, or that have a counterpart that is always on.
+KNOWN_TYPES = {
+    "Default", "DynamoDBDataNode", "S3DataNode", "EmrCluster", "EmrActivity", "Schedule", "SnsAlarm",
+    "HadoopConfiguration", "EmrConfiguration", "Property",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Migration:
+    """Our words for a pipeline: the verb's arguments, a cron expression or None, and what was left behind."""
+
+    verb: str
+    arguments: tuple[str, ...]
+    cron: str | None
+    notes: tuple[str, ...]
+
+    def command(self) -> str:
+        """One line to paste into a shell."""
+        import shlex
+
+        return shlex.join(["dynamodb-pipeline", self.verb, *self.arguments])
+
+    def schedule_command(self) -> str | None:
+        """The line that prints the schedule's template, None for a pipeline on demand."""
+        import shlex
+
+        if self.cron is None:
+            return None
+        return shlex.join(["dynamodb-pipeline", "schedule", self.verb, *self.arguments, "--cron", self.cron])
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "verb": self.verb,
+            "arguments": list(self.arguments),
+            "command": self.command(),
+            "schedule_command": self.schedule_command(),
+            "notes": list(self.notes),
+        }
+
+
+def migration(definition: dict[str, Any]) -> Migration:
+    """
+    Translate a definition.
+
+    Raises:
+        UsageError: it is neither of the two DynamoDB templates, or the table or folder is missing.
+    """
+    objects = flat_objects(definition)
+    values = parameter_values(definition)
+    step = " ".join(str(one.get("step", "")) for one in objects)
+    tables, folders = of_type(objects, "DynamoDBDataNode"), of_type(objects, "S3DataNode")
+    if EXPORT_ACTIVITY.search(step):
+        return _export(objects, tables, folders, values)
+    if IMPORT_ACTIVITY.search(step):
+        return _import(objects, tables, folders, values)
+    msg = "no activity of this pipeline is a DynamoDBExport or DynamoDBImport; only those two templates are translated"
+    raise UsageError(msg)
+
+
+def _export(
+    objects: Objects,
+    tables: Objects,
+    folders: Objects,
+    values: dict[str, str],
+) -> Migration:
+    table = _needed(field_of(tables, "tableName", values), "the table's name (tableName of its DynamoDBDataNode)")
+    folder = FORMAT.sub("", field_of(folders, "directoryPath", values)).rstrip("/")
+    output = _needed(folder, "the output folder (directoryPath of its S3DataNode)")
+    ratio = field_of(tables, "readThroughputPercent", values) or DEFAULT_RATIO
+    words = ["--table", table, "--output", output, *_common_words(objects, tables, values, ratio=ratio)]
+    return Migration("export", tuple(words), _cron(objects), tuple(_notes(objects)))
+
+
+def _import(
+    objects: Objects,
+    tables: Objects,
+    folders: Objects,
+    values: dict[str, str],
+) -> Migration:
+    table = _needed(field_of(tables, "tableName", values), "the table's name (tableName of its DynamoDBDataNode)")
+    source = _needed(field_of(folders, "directoryPath", values).rstrip("/"), "the input folder (directoryPath)")
+    ratio = field_of(tables, "writeThroughputPercent", values) or DEFAULT_RATIO
+    words = ["--table", table, "--input", source, *_common_words(objects, tables, values, ratio=ratio)]
+    return Migration("import", tuple(words), _cron(objects), tuple(_notes(objects)))
+
+
+def _needed(text: str, what: str) -> str:
+    if not text or text.startswith("#{"):
+        msg = f"the definition does not give {what}; export it together with its parameter values"
+        raise UsageError(msg)
+    return text
+
+
+def _common_words(objects: Objects, tables: Objects, values: dict[str, str], *, ratio: str) -> list[str]:
+    words = ["--throughput-percent", _percent(ratio)]
+    region = field_of(tables, "region", values) or values.get("myDDBRegion", "")
+    logs = field_of(objects, "pipelineLogUri", values).rstrip("/")
+    timeout = _timeout(objects, values)
+    words += ["--region", region] if region and not region.startswith("#{") else []
+    words += ["--logs", logs] if logs.count("/") > 2 else []
+    return [*words, *(["--timeout", timeout] if timeout else [])]
+
+
+def _percent(ratio: str) -> str:
+    """The template's ratio 0.1 to 1.5 as our percent; a figure above 1.5 is a percent already."""
+    try:
+        value = float(ratio)
+    except ValueError as err:
+        msg = f"throughput ratio {ratio!r} is not a number"
+        raise UsageError(msg) from err
+    percent = value * 100 if value <= 1.5 else value
+    return f"{percent:g}%"
+
+
+def _timeout(objects: Objects, values: dict[str, str]) -> str | None:
+    """The activity's attemptTimeout, or the cluster's terminateAfter."""
+    for name in ("attemptTimeout", "terminateAfter"):
+        found = PERIOD.search(field_of(objects, name, values))
+        if found and found["unit"].lower() in ("minute", "hour", "day"):
+            return f"{found['count']}{found['unit'][0].lower()}"
+    return None
+
+
+def _cron(objects: Objects) -> str | None:
+    """The schedule's period as an EventBridge expression; None on demand."""
+    schedule = next(iter(of_type(objects, "Schedule")), None)
+    found = PERIOD.search(str(schedule.get("period", ""))) if schedule else None
+    if found is None:
+        return None
+    count, unit = int(found["count"]), found["unit"].lower()
+    if unit in ("week", "month"):
+        return f"rate({count * (7 if unit == 'week' else 30)} days)"
+    return f"rate({count} {unit}{'s' if count > 1 else ''})"
+
+
+def _notes(objects: Objects) -> list[str]:
+    notes = [f"{one.get('id')}: {one['type']} has no counterpart here" for one in objects if _is_foreign(one)]
+    if any(one.get("subnetId") for one in objects):
+        subnet = next(one["subnetId"] for one in objects if one.get("subnetId"))
+        notes.append(f"the cluster ran in subnet {subnet}: give --subnet {subnet}")
+    if of_type(objects, "SnsAlarm"):
+        notes.append("SNS alarms: the schedule's template has its own topic for failures (--email)")
+    if any(str(one.get("maximumRetries", "0")) not in ("0", "2") for one in objects):
+        notes.append("maximumRetries: retries happen inside the job (--attempts, default 2)")
+    return notes
+
+
+def _is_foreign(one: dict[str, Any]) -> bool:
+    return bool(one.get("type")) and one["type"] not in KNOWN_TYPES

@@ -1,0 +1,154 @@
+"""
+The policies and trust documents of every role, as `dynamodb-pipeline policy KIND` prints them.
+
+Two node roles, so that an export can never write a table. `as-published` is the text of the AWS page we replace,
+kept because people have it attached: its one condition is a request tag, which only RunJobFlow carries, so its
+Describe* and Terminate* actions are never allowed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from dynamodb_pipeline.emr.documents import policy_statements as st
+from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
+from dynamodb_pipeline.s3_location import S3Location
+
+Policy = dict[str, Any]
+
+MANAGED_SERVICE_POLICY = "service-role/AmazonEMRServicePolicy_v2"
+
+
+def policy_document(statements: list[st.Statement]) -> Policy:
+    """Statements as a policy."""
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def launcher_policy(scope: PolicyScope) -> Policy:
+    """For the person or CI that launches: only tagged clusters, only these roles, tables and folders."""
+    places = [scope.data, scope.logs, scope.code]
+    return policy_document(
+        [
+            *st.launch_statements(scope),
+            st.operate_statement(scope),
+            st.look_up_statement(),
+            *st.pass_roles_statements(scope),
+            st.read_roles_statement(scope),
+            st.simulate_statement(scope),
+            st.table_statement(scope, ["DescribeTable"]),
+            *st.list_statement(scope, places),
+            _bucket_settings(scope, places),
+            st.objects_statement("ReadResults", scope, ["GetObject"], places),
+            st.objects_statement("PutCode", scope, ["PutObject"], [scope.code]),
+            *st.key_statements(scope, writes=True),
+        ]
+    )
+
+
+def _bucket_settings(scope: PolicyScope, places: list[S3Location]) -> st.Statement:
+    buckets = list(dict.fromkeys(scope.bucket_arn(place) for place in places))
+    return st.allow("BucketSettings", ["s3:GetBucketPublicAccessBlock"], buckets)
+
+
+def nodes_export_policy(scope: PolicyScope) -> Policy:
+    """For the nodes of an export or verification: read the tables, write the exports, write no table."""
+    return policy_document(
+        [
+            st.table_statement(scope, ["DescribeTable", "Scan"]),
+            *st.list_statement(scope, [scope.data, scope.logs, scope.code]),
+            st.objects_statement("Exports", scope, ["GetObject", "PutObject"], [scope.data]),
+            *_common_node_statements(scope),
+        ]
+    )
+
+
+def nodes_import_policy(scope: PolicyScope) -> Policy:
+    """For the nodes of an import: write the tables, read the exports; more only for options that need it."""
+    names = ["BatchWriteItem", "DescribeTable"]
+    names += ["PutItem"] if scope.skip_existing else []
+    names += ["Scan"] if scope.mirror else []  # its deletions go through BatchWriteItem
+    aside = [scope.set_aside] if scope.set_aside else []
+    return policy_document(
+        [
+            st.table_statement(scope, names),
+            *st.list_statement(scope, [scope.data, scope.logs, scope.code, *aside]),
+            st.objects_statement("Exports", scope, ["GetObject"], [scope.data]),
+            *([st.objects_statement("SetAside", scope, ["GetObject", "PutObject"], aside)] if aside else []),
+            *_common_node_statements(scope),
+        ]
+    )
+
+
+def _common_node_statements(scope: PolicyScope) -> list[st.Statement]:
+    written = [scope.logs.child("emr"), scope.logs.child("runs")]  # never the code beside them
+    return [
+        st.objects_statement("LogsAndRecords", scope, ["GetObject", "PutObject"], written),
+        st.objects_statement("Code", scope, ["GetObject"], [scope.code]),
+        *st.key_statements(scope, writes=True),
+    ]
+
+
+def service_policy(scope: PolicyScope) -> Policy:
+    """
+    For EMR's service role, beside AWS's managed AmazonEMRServicePolicy_v2.
+
+    The managed policy may hand on only a role named EMR_EC2_DefaultRole, so ours are added here.
+    """
+    nodes = [scope.role_arn(scope.export_role), scope.role_arn(scope.import_role)]
+    return policy_document([st.pass_role_statement("PassNodes", nodes, service="ec2.amazonaws.com")])
+
+
+def schedule_policy(scope: PolicyScope, *, dead_letter_arn: str | None = None) -> Policy:
+    """For EventBridge Scheduler's role: launch tagged clusters, and report what could not be launched."""
+    queue = dead_letter_arn or f"arn:{scope.partition}:sqs:{scope.region}:{scope.account}:dynamodb-pipeline-*"
+    return policy_document(
+        [
+            *st.launch_statements(scope),
+            *st.pass_roles_statements(scope),
+            st.allow("DeadLetters", ["sqs:SendMessage"], queue),
+        ]
+    )
+
+
+def as_published_policy(_: PolicyScope) -> Policy:
+    """The AWS page's inline policy EMRforDynamoDBDataPipeline, unchanged; it only ever allows RunJobFlow."""
+    actions = [f"elasticmapreduce:{n}" for n in ("DescribeStep", "DescribeCluster", "RunJobFlow", "TerminateJobFlows")]
+    condition = {"Null": {st.REQUEST_TAG: "false"}}
+    return policy_document([{"Effect": "Allow", "Action": actions, "Resource": "*", "Condition": condition}])
+
+
+POLICIES: dict[str, Callable[[PolicyScope], Policy]] = {
+    "launcher": launcher_policy,
+    "service": service_policy,
+    "nodes-export": nodes_export_policy,
+    "nodes-import": nodes_import_policy,
+    "schedule": schedule_policy,
+    "as-published": as_published_policy,
+}
+
+NOTES = {
+    "service": f"attach this beside AWS's managed policy {MANAGED_SERVICE_POLICY}; that policy also wants the tag "
+    "for-use-with-amazon-emr-managed-policies=true on the subnet and security groups",
+    "as-published": "the AWS page's own text: Describe* and Terminate* carry no request tag, so it only ever allows "
+    "RunJobFlow, with any value of the tag; use `policy launcher` instead",
+    "nodes-import": "with --skip-existing add PutItem, with --mirror Scan: give the same options here",
+}
+
+TRUSTED_SERVICES = {
+    "service": "elasticmapreduce.amazonaws.com",
+    "nodes-export": "ec2.amazonaws.com",
+    "nodes-import": "ec2.amazonaws.com",
+    "schedule": "scheduler.amazonaws.com",
+}
+
+
+def trust_document(kind: str, *, account: str) -> Policy:
+    """Who may take the role of `kind`; services that act for many accounts are held to ours."""
+    statement: st.Statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": TRUSTED_SERVICES[kind]},
+        "Action": "sts:AssumeRole",
+    }
+    if kind in ("service", "schedule"):
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": account}}
+    return policy_document([statement])

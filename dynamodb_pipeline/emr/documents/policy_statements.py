@@ -1,0 +1,136 @@
+"""
+The statements that policies are made of. Pure builders; each condition key is one its actions support.
+
+Supported keys: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticmapreduce.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
+from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG
+from dynamodb_pipeline.s3_location import S3Location
+
+Statement = dict[str, Any]
+
+REQUEST_TAG = f"elasticmapreduce:RequestTag/{PIPELINE_TAG}"
+RESOURCE_TAG = f"elasticmapreduce:ResourceTag/{PIPELINE_TAG}"
+
+
+def allow(sid: str, actions: Iterable[str], resources: Any, *, condition: dict[str, Any] | None = None) -> Statement:
+    """One Allow statement."""
+    statement: Statement = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resources}
+    if condition:
+        statement["Condition"] = condition
+    return statement
+
+
+def launch_statements(scope: PolicyScope) -> list[Statement]:
+    """
+    Start a cluster that carries the tag, and nothing else.
+
+    RunJobFlow is judged by the tags in the request; AddTags by the same, because tags at creation need it;
+    the idle guard inside the request needs PutAutoTerminationPolicy, which knows no request tag.
+    """
+    tagged = {"StringEquals": {REQUEST_TAG: "true"}}
+    return [
+        allow("LaunchTagged", ["elasticmapreduce:RunJobFlow"], "*", condition=tagged),
+        allow("TagAtLaunch", ["elasticmapreduce:AddTags"], scope.cluster_arn, condition=tagged),
+        allow("IdleGuard", ["elasticmapreduce:PutAutoTerminationPolicy"], scope.cluster_arn),
+    ]
+
+
+def operate_statement(scope: PolicyScope) -> Statement:
+    """Watch, stop and use clusters that carry the tag."""
+    names = (
+        "AddJobFlowSteps",
+        "CancelSteps",
+        "DescribeCluster",
+        "ListInstanceGroups",
+        "ListSteps",
+        "TerminateJobFlows",
+    )
+    condition = {"StringEquals": {RESOURCE_TAG: "true"}}
+    return allow("OperateTagged", [f"elasticmapreduce:{n}" for n in names], scope.cluster_arn, condition=condition)
+
+
+def look_up_statement() -> Statement:
+    """Read-only calls that know no resource."""
+    actions = [
+        "ec2:DescribeInstanceTypeOfferings",
+        "ec2:DescribeRouteTables",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcEndpoints",
+        "elasticmapreduce:DescribeSecurityConfiguration",
+        "elasticmapreduce:ListClusters",
+        "elasticmapreduce:ListSupportedInstanceTypes",
+        "servicequotas:GetServiceQuota",
+    ]
+    return allow("LookUp", actions, "*")
+
+
+def pass_role_statement(sid: str, role_arns: list[str], *, service: str) -> Statement:
+    """Hand these roles to this service and to no other."""
+    condition = {"StringLike": {"iam:PassedToService": f"{service}*"}}
+    return allow(sid, ["iam:PassRole"], role_arns, condition=condition)
+
+
+def pass_roles_statements(scope: PolicyScope) -> list[Statement]:
+    """Hand the service role to EMR and the node roles to EC2."""
+    nodes = [scope.role_arn(scope.export_role), scope.role_arn(scope.import_role)]
+    return [
+        pass_role_statement(
+            "PassService", [scope.role_arn(scope.service_role)], service="elasticmapreduce.amazonaws.com"
+        ),
+        pass_role_statement("PassNodes", nodes, service="ec2.amazonaws.com"),
+    ]
+
+
+def read_roles_statement(scope: PolicyScope) -> Statement:
+    """Look at the roles before a launch."""
+    names = (scope.service_role, scope.export_role, scope.import_role)
+    roles = [scope.role_arn(name) for name in names]
+    profiles = [arn.replace(":role/", ":instance-profile/") for arn in roles[1:]]
+    return allow("ReadRoles", ["iam:GetInstanceProfile", "iam:GetRole"], [*roles, *profiles])
+
+
+def simulate_statement(scope: PolicyScope) -> Statement:
+    """Ask IAM what the caller, whose name no policy can know, and the nodes may do; read-only."""
+    principals = [f"arn:{scope.partition}:iam::{scope.account}:{kind}/*" for kind in ("role", "user")]
+    return allow("AskPermissions", ["iam:SimulatePrincipalPolicy"], principals)
+
+
+def table_statement(scope: PolicyScope, names: Iterable[str]) -> Statement:
+    """These DynamoDB actions on the tables."""
+    return allow("Tables", [f"dynamodb:{name}" for name in names], scope.table_arns)
+
+
+def list_statement(scope: PolicyScope, places: Iterable[S3Location]) -> list[Statement]:
+    """
+    List these folders. `IfExists` because HeadBucket, which finds a bucket's region, carries no prefix.
+    """
+    prefixes: dict[str, list[str]] = {}
+    for place in places:
+        found = prefixes.setdefault(scope.bucket_arn(place), [])
+        found.extend(text for text in (f"{place.prefix}*", place.key) if text and text not in found)
+    return [
+        allow(f"List{number}", ["s3:ListBucket"], arn, condition={"StringLikeIfExists": {"s3:prefix": wanted}})
+        for number, (arn, wanted) in enumerate(prefixes.items(), start=1)
+    ]
+
+
+def objects_statement(sid: str, scope: PolicyScope, actions: Iterable[str], places: Iterable[S3Location]) -> Statement:
+    """These actions on the objects of these folders."""
+    arns = dict.fromkeys(scope.objects_arn(place) for place in places)
+    return allow(sid, [f"s3:{name}" for name in actions], list(arns))
+
+
+def key_statements(scope: PolicyScope, *, writes: bool) -> list[Statement]:
+    """Use the buckets' KMS keys, through S3 only."""
+    if not scope.kms_key_arns:
+        return []
+    actions = ["kms:Decrypt", "kms:GenerateDataKey"] if writes else ["kms:Decrypt"]
+    condition = {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com"}}
+    return [allow("Keys", actions, list(scope.kms_key_arns), condition=condition)]

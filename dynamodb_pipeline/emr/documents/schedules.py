@@ -1,0 +1,195 @@
+"""
+The CloudFormation template of a schedule: EventBridge Scheduler starts the cluster, failures reach a topic.
+
+Three ways to fail, three ways to hear of it: a launch that EMR refuses goes to the dead-letter queue and its alarm;
+a cluster or a step that fails goes through an EMR event to the same topic, as one line that names the next command.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from dynamodb_pipeline.emr.documents.policies import schedule_policy, trust_document
+from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
+from dynamodb_pipeline.emr.documents.roles_template import ACCOUNT, in_cloudformation, substituted
+from dynamodb_pipeline.errors import UsageError
+
+RUN_JOB_FLOW_TARGET = "arn:${AWS::Partition}:scheduler:::aws-sdk:emr:runJobFlow"
+# Scheduler's own defaults are 185 tries over a day: a cluster could start a day late.
+MAX_EVENT_AGE_S = 900
+RETRIES = 0
+QUEUE_KEEPS_S = 1_209_600
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
+EXPRESSION = re.compile(r"(cron|rate|at)\(.+\)")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """
+    When and how a run starts by itself.
+
+    Attributes:
+        name: of the schedule, also in the clusters' names.
+        expression: `cron(0 3 * * ? *)`, `rate(1 day)`; bare cron fields are wrapped.
+        timezone: IANA name the expression is meant in.
+        email: subscribed to failures, or None.
+    """
+
+    name: str
+    expression: str
+    timezone: str = "UTC"
+    email: str | None = None
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            msg = f"schedule name {self.name!r} must be 1 to 41 of A-Z a-z 0-9 _ -"
+            raise UsageError(msg)
+        if not EXPRESSION.fullmatch(self.expression):
+            msg = f"--cron {self.expression!r} is none of cron(0 3 * * ? *), rate(1 day), at(2026-12-01T03:00:00)"
+            raise UsageError(msg)
+
+
+def schedule_expression(text: str) -> str:
+    """
+    A Scheduler expression from the user's text; bare fields are taken as cron.
+
+    Raises:
+        UsageError: five fields, as Unix cron has them; Scheduler wants a sixth, the year, and `?` for one day field.
+    """
+    if "(" in text:
+        return text
+    fields = text.split()
+    if len(fields) != 6:
+        msg = (
+            f"--cron {text!r} has {len(fields)} fields; Scheduler wants minute hour day month weekday year, "
+            "with ? for one of day and weekday: '0 3 * * ? *' is 3 o'clock every day"
+        )
+        raise UsageError(msg)
+    return f"cron({' '.join(fields)})"
+
+
+def schedule_template(
+    schedule: Schedule, *, request: dict[str, Any], scope: PolicyScope, name_prefix: str
+) -> dict[str, Any]:
+    """The whole template; `request` is what each firing sends."""
+    inside = in_cloudformation(scope)
+    resources: dict[str, Any] = {
+        "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": f"{schedule.name} failures"}},
+        "TopicPolicy": _topic_policy(),
+        "DeadLetters": _dead_letters(),
+        "DeadLettersAlarm": _dead_letters_alarm(schedule),
+        "Role": _role(inside),
+        "Schedule": _schedule(schedule, request),
+        "StepFailed": _rule(STEP_PATTERN, name_prefix=f"{name_prefix}:", transformer=STEP_TEXT),
+        "ClusterFailed": _rule(CLUSTER_PATTERN, name_prefix=f"{name_prefix}-", transformer=CLUSTER_TEXT),
+    }
+    if schedule.email:
+        resources["Subscription"] = {
+            "Type": "AWS::SNS::Subscription",
+            "Properties": {"TopicArn": {"Ref": "Topic"}, "Protocol": "email", "Endpoint": schedule.email},
+        }
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": f"dynamodb-pipeline: schedule {schedule.name}, its role, dead letters and failure messages",
+        "Resources": resources,
+        "Outputs": {"FailureTopicArn": {"Value": {"Ref": "Topic"}}},
+    }
+
+
+def _schedule(schedule: Schedule, request: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Type": "AWS::Scheduler::Schedule",
+        "Properties": {
+            "Name": schedule.name,
+            "ScheduleExpression": schedule.expression,
+            "ScheduleExpressionTimezone": schedule.timezone,
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "Target": {
+                "Arn": {"Fn::Sub": RUN_JOB_FLOW_TARGET},
+                "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+                "Input": json.dumps(request, sort_keys=True),
+                "RetryPolicy": {"MaximumRetryAttempts": RETRIES, "MaximumEventAgeInSeconds": MAX_EVENT_AGE_S},
+                "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}},
+            },
+        },
+    }
+
+
+def _role(scope: PolicyScope) -> dict[str, Any]:
+    policy = substituted(schedule_policy(scope, dead_letter_arn="DEAD_LETTERS"))
+    for statement in policy["Statement"]:
+        if statement["Resource"] == "DEAD_LETTERS":
+            statement["Resource"] = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+    trust = substituted(trust_document("schedule", account=ACCOUNT))
+    policies = [{"PolicyName": "launch", "PolicyDocument": policy}]
+    return {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust, "Policies": policies}}
+
+
+def _dead_letters() -> dict[str, Any]:
+    properties = {"MessageRetentionPeriod": QUEUE_KEEPS_S, "SqsManagedSseEnabled": True}
+    return {"Type": "AWS::SQS::Queue", "Properties": properties}
+
+
+def _dead_letters_alarm(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "AlarmDescription": f"schedule {schedule.name} could not start its cluster: read the dead-letter queue",
+            "Namespace": "AWS/SQS",
+            "MetricName": "ApproximateNumberOfMessagesVisible",
+            "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["DeadLetters", "QueueName"]}}],
+            "Statistic": "Maximum",
+            "Period": 300,
+            "EvaluationPeriods": 1,
+            "Threshold": 0,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": "notBreaching",
+            "AlarmActions": [{"Ref": "Topic"}],
+        },
+    }
+
+
+def _topic_policy() -> dict[str, Any]:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": ["events.amazonaws.com", "cloudwatch.amazonaws.com"]},
+        "Action": "sns:Publish",
+        "Resource": {"Ref": "Topic"},
+        "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+    }
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    return {
+        "Type": "AWS::SNS::TopicPolicy",
+        "Properties": {"Topics": [{"Ref": "Topic"}], "PolicyDocument": document},
+    }
+
+
+# Events carry no tags, so they are matched by the beginning of a name.
+STEP_PATTERN = {"detail-type": ["EMR Step Status Change"], "detail": {"state": ["FAILED", "CANCELLED"]}}
+CLUSTER_PATTERN = {"detail-type": ["EMR Cluster State Change"], "detail": {"state": ["TERMINATED_WITH_ERRORS"]}}
+STEP_TEXT = {
+    "InputPathsMap": {
+        "cluster": "$.detail.clusterId", "name": "$.detail.name", "state": "$.detail.state", "region": "$.region",
+    },
+    "InputTemplate": '"<name> <state> on cluster <cluster>; why: dynamodb-pipeline status <cluster> --region <region>"',
+}  # fmt: skip
+CLUSTER_TEXT = {
+    "InputPathsMap": {
+        "cluster": "$.detail.clusterId", "name": "$.detail.name", "reason": "$.detail.stateChangeReason",
+    },
+    "InputTemplate": '"cluster <cluster> (<name>) failed: <reason>; see: dynamodb-pipeline status <cluster>"',
+}  # fmt: skip
+
+
+def _rule(pattern: dict[str, Any], *, name_prefix: str, transformer: dict[str, Any]) -> dict[str, Any]:
+    detail = {**pattern["detail"], "name": [{"prefix": name_prefix}]}
+    return {
+        "Type": "AWS::Events::Rule",
+        "Properties": {
+            "EventPattern": {**pattern, "source": ["aws.emr"], "detail": detail},
+            "Targets": [{"Id": "topic", "Arn": {"Ref": "Topic"}, "InputTransformer": transformer}],
+        },
+    }

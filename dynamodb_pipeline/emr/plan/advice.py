@@ -1,0 +1,105 @@
+"""What a plan says beside its figures: warnings about what will probably go wrong, and hints."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date
+
+from dynamodb_pipeline.emr.calls.clock import duration_text
+from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
+from dynamodb_pipeline.emr.cluster.release_labels import support_text
+from dynamodb_pipeline.emr.cluster.sizing import layout_of_groups
+from dynamodb_pipeline.emr.plan.cost import Cost
+from dynamodb_pipeline.emr.plan.estimate import GIB, START_UP_S, Estimate, TableFacts, slots_for_rate
+from dynamodb_pipeline.emr.plan.prices import Prices
+from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
+
+# Below this a cluster's start-up costs more than the export.
+SMALL_BYTES = GIB
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The nodes of a run. A standing cluster's are paid anyway (`billed` False) and are there at once."""
+
+    groups: tuple[NodeGroup, ...]
+    release_label: str
+    billed: bool = True
+
+    @property
+    def start_s(self) -> float:
+        return START_UP_S if self.billed else 0.0
+
+
+def plan_warnings(
+    settings: LaunchSettings,
+    *,
+    fleet: Fleet,
+    found: list[tuple[TableFacts, Estimate]],
+    prices: Prices,
+    today: date,
+) -> list[str]:
+    """What will probably go wrong: a timeout, a label without support, prices of another region."""
+    warnings = [_timeout_warning(settings, facts, one) for facts, one in found]
+    warnings += [_unknown_warning(facts) for facts, _ in found]
+    support = support_text(fleet.release_label, today=today)
+    warnings.append(support if "PAST" in support else None)
+    if prices.region != settings.region:
+        warnings.append(f"prices are those of {prices.region}, not of {settings.region}; --prices FILE gives others")
+    return [warning for warning in warnings if warning]
+
+
+def _unknown_warning(facts: TableFacts) -> str | None:
+    if facts.is_known:
+        return None
+    return f"time and cost are without the writes into {facts.table_name}: the size of what is imported is not known"
+
+
+def _timeout_warning(settings: LaunchSettings, facts: TableFacts, found: Estimate) -> str | None:
+    limit_s = settings.limits.timeout_s
+    if found.data_s <= limit_s:
+        return None
+    needed_h = math.ceil(found.data_s * 1.25 / 3600)
+    return (
+        f"{facts.table_name} needs about {duration_text(found.data_s)}, more than --timeout {duration_text(limit_s)}; "
+        f"give --timeout {needed_h}h or a higher rate (sizes are hours old, so it is not refused)"
+    )
+
+
+def plan_notes(
+    settings: LaunchSettings,
+    *,
+    fleet: Fleet,
+    found: list[tuple[TableFacts, Estimate]],
+    cost: Cost,
+    today: date,
+) -> list[str]:
+    """What is good to know: support, timeout, the reader that suits, the alternatives."""
+    notes = [support_text(fleet.release_label, today=today), f"timeout {duration_text(settings.limits.timeout_s)}"]
+    if settings.verb == "export":
+        notes += [_reader_note(fleet, found), _native_note(cost)]
+    if all(facts.is_known for facts, _ in found) and sum(facts.size_bytes for facts, _ in found) < SMALL_BYTES:
+        notes.append("below 1 GiB a cluster mostly starts and stops: --local does the same here")
+    return notes
+
+
+def _reader_note(fleet: Fleet, found: list[tuple[TableFacts, Estimate]]) -> str:
+    """Which reader suits: the connector unless the nodes cannot keep up with the rate."""
+    slow = next(((facts, one) for facts, one in found if one.nodes_bound), None)
+    if slow is None:
+        return "reader: the connector keeps up with the rate on these nodes"
+    core = next(group for group in fleet.groups if group.role == "CORE")
+    per_node = layout_of_groups("export", fleet.groups).slots / core.count
+    nodes = math.ceil(slots_for_rate(slow[0]) / per_node)
+    return (
+        f"reader: the nodes, not the rate, bound {slow[0].table_name}; {nodes} core nodes would use the whole rate "
+        f"(--set Instances.InstanceGroups.CORE.InstanceCount={nodes}), or --reader direct, which needs less of them"
+    )
+
+
+def _native_note(cost: Cost) -> str:
+    return (
+        f"DynamoDB's own export would cost about ${cost.native_export_usd:.2f} and no read units, "
+        "but needs point-in-time recovery and cannot be imported into an existing table by AWS"
+    )

@@ -1,0 +1,110 @@
+"""Preflight of buckets and folders: missing, forbidden, somebody else's, in another region, public."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dynamodb_pipeline.aws.api_errors import error_code
+from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, unknown, warning
+from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.s3_location import S3Location, log_folder_problem
+
+PROBE_NAME = "_dynamodb_pipeline_probe"
+PROBE_REMEDY = "`dynamodb-pipeline policy launcher` prints the statements; the bucket's own policy must allow it too"
+
+
+def check_bucket(s3: Any, place: S3Location, *, region: str, owner: str | None) -> CheckResult:
+    """The bucket exists, belongs to the expected account and may be used by the caller; 404 and 403 told apart."""
+    from botocore.exceptions import ClientError
+
+    name = f"bucket {place.bucket}"
+    expected = {"ExpectedBucketOwner": owner} if owner else {}
+    try:
+        found = s3.head_bucket(Bucket=place.bucket, **expected)
+    except ClientError as err:
+        return _bucket_failure(name, place, code=error_code(err), owner=owner)
+    where = found.get("BucketRegion") or found["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", region)
+    if where != region:
+        remedy = "data crosses regions and is charged for it; intended for a cross-region copy"
+        return warning(name, f"in {where}, the run is in {region}", remedy=remedy)
+    return ok(name, f"in {where}")
+
+
+def _bucket_failure(name: str, place: S3Location, *, code: str, owner: str | None) -> CheckResult:
+    if code in {"404", "NoSuchBucket"}:
+        remedy = "check the name; buckets are never created by this tool"
+        return failed(name, f"bucket {place.bucket} does not exist", remedy=remedy)
+    if code in {"403", "AccessDenied"}:
+        whose = f" or does not belong to account {owner}" if owner else ""
+        detail = f"bucket {place.bucket} is forbidden to the caller{whose}"
+        return failed(name, detail, remedy=PROBE_REMEDY, exit_code=ExitCode.DENIED)
+    return unknown(name, f"HeadBucket answered {code}", remedy="the run may still work; try preflight again")
+
+
+def check_public_access(s3: Any, place: S3Location, *, owner: str | None) -> CheckResult:
+    """The bucket blocks public access; an export is the whole table."""
+    from botocore.exceptions import ClientError
+
+    name = f"public access {place.bucket}"
+    remedy = f"aws s3api put-public-access-block --bucket {place.bucket} (all four settings true)"
+    expected = {"ExpectedBucketOwner": owner} if owner else {}
+    try:
+        block = s3.get_public_access_block(Bucket=place.bucket, **expected)["PublicAccessBlockConfiguration"]
+    except ClientError as err:
+        if error_code(err) != "NoSuchPublicAccessBlockConfiguration":
+            raise
+        return warning(name, "the bucket does not block public access itself", remedy=remedy)
+    if not all(block.values()):
+        return warning(name, "the bucket blocks public access only in part", remedy=remedy)
+    return ok(name, "blocked")
+
+
+def check_log_folder(logs_uri: str, *, data_uris: tuple[str, ...]) -> CheckResult:
+    """Logs go to a folder, never to a bucket's top level nor into data."""
+    problem = log_folder_problem(logs_uri, data_uris=data_uris)
+    if problem:
+        return failed("log-folder", problem, remedy="give --logs s3://bucket/folder", exit_code=ExitCode.USAGE)
+    return ok("log-folder", logs_uri)
+
+
+def check_manifest(s3: Any, folder: S3Location) -> CheckResult:
+    """An import's manifest lies there and its entries are in the same bucket; it never has to be edited."""
+    from botocore.exceptions import ClientError
+
+    try:
+        data = s3.get_object(Bucket=folder.bucket, Key=folder.child("manifest").key)["Body"].read()
+    except ClientError as err:
+        if error_code(err) not in {"NoSuchKey", "404"}:
+            raise
+        remedy = "the job takes the only finished export below it, else lists them; or --without-manifest"
+        return unknown("manifest", f"{folder.uri} holds no manifest itself", remedy=remedy)
+    others = _foreign_buckets(data, own=folder.bucket)
+    if others:
+        detail = f"the manifest names {', '.join(others)}; entries are looked for beside the manifest first"
+        return warning("manifest", detail, remedy="nothing to edit; --allow-bucket NAME reads from that bucket")
+    return ok("manifest", f"found in {folder.uri}")
+
+
+def _foreign_buckets(data: bytes, *, own: str) -> list[str]:
+    try:
+        urls = [str(entry["url"]) for entry in json.loads(data)["entries"]]
+    except (ValueError, KeyError, TypeError):
+        return []  # a damaged manifest is refused by the job, with its place
+    buckets = {url.partition("://")[2].partition("/")[0] for url in urls}
+    return sorted(buckets - {own})
+
+
+def check_probe_write(s3: Any, folder: S3Location, *, owner: str | None) -> CheckResult:
+    """Puts a tiny object and removes it again; only on request."""
+    from botocore.exceptions import ClientError
+
+    place = folder.child(PROBE_NAME)
+    expected = {"ExpectedBucketOwner": owner} if owner else {}
+    try:
+        s3.put_object(Bucket=place.bucket, Key=place.key, Body=b"", **expected)
+        s3.delete_object(Bucket=place.bucket, Key=place.key, **expected)
+    except ClientError as err:
+        detail = f"{place.uri}: {error_code(err)}"
+        return failed(f"write {folder.uri}", detail, remedy=PROBE_REMEDY, exit_code=ExitCode.DENIED)
+    return ok(f"write {folder.uri}", "an object was put and removed")

@@ -1,0 +1,103 @@
+"""What one preflight check found, and how a list of them is shown and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Callable
+
+from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied
+from dynamodb_pipeline.errors import DeniedError, ExitCode
+
+MAX_DETAIL = 200
+RETRY_ADVICE = "Further retries may succeed"  # botocore's, followed by the reply itself
+
+
+class Verdict(Enum):
+    """OK and WARNING let a run start; UNKNOWN could not be looked at and lets it start too; FAILED does not."""
+
+    OK = "ok"
+    WARNING = "warning"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check: what was looked at, the verdict, what was seen and, unless ok, the remedy in one line."""
+
+    name: str
+    verdict: Verdict
+    detail: str
+    remedy: str = ""
+    exit_code: ExitCode = ExitCode.PRECONDITION
+
+    def __post_init__(self) -> None:
+        """What was seen and the remedy are one line each, whoever worded them."""
+        for name in ("detail", "remedy"):
+            object.__setattr__(self, name, " ".join(getattr(self, name).split()))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "verdict": self.verdict.value, "detail": self.detail, "remedy": self.remedy}
+
+
+def ok(name: str, detail: str) -> CheckResult:
+    """The check passed."""
+    return CheckResult(name, Verdict.OK, detail)
+
+
+def warning(name: str, detail: str, *, remedy: str) -> CheckResult:
+    """Worth knowing; the run may start."""
+    return CheckResult(name, Verdict.WARNING, detail, remedy)
+
+
+def unknown(name: str, detail: str, *, remedy: str) -> CheckResult:
+    """Could not be looked at."""
+    return CheckResult(name, Verdict.UNKNOWN, detail, remedy)
+
+
+def failed(name: str, detail: str, *, remedy: str, exit_code: ExitCode = ExitCode.PRECONDITION) -> CheckResult:
+    """The run would fail."""
+    return CheckResult(name, Verdict.FAILED, detail, remedy, exit_code)
+
+
+def guarded(name: str, check: Callable[[], CheckResult]) -> CheckResult:
+    """Run a check; one that may not look, or gets no answer, is unknown and does not stop the others."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    try:
+        return check()
+    except (BotoCoreError, ClientError, ResponseParserError) as err:
+        if is_denied(err):
+            denied = denied_error(err, call=f"the check {name}")
+            return unknown(name, str(denied), remedy="allow this read-only action, or skip the check knowingly")
+        return unknown(name, error_text(err), remedy="the run may still work; try preflight again")
+    except DeniedError as err:
+        return unknown(name, str(err), remedy="allow this read-only action, or skip the check knowingly")
+
+
+def error_text(err: Exception) -> str:
+    """An error's code and the first line of its text, without botocore's advice and what follows it."""
+    first = next(iter(str(err).splitlines()), "").partition(RETRY_ADVICE)[0].rstrip(" .:,")
+    text = f"{error_code(err)}: {first}"
+    return text if len(text) <= MAX_DETAIL else f"{text[:MAX_DETAIL].rpartition(' ')[0]} ..."
+
+
+def overall(results: Iterable[CheckResult]) -> ExitCode:
+    """0 when nothing failed, else the first failure's code (missing credentials before anything else)."""
+    codes = [result.exit_code for result in results if result.verdict is Verdict.FAILED]
+    if ExitCode.DENIED in codes:
+        return ExitCode.DENIED
+    return codes[0] if codes else ExitCode.DONE
+
+
+def table_lines(results: Iterable[CheckResult]) -> list[str]:
+    """A table for people: verdict, name, what was seen, and the remedy on its own line."""
+    lines = []
+    for result in results:
+        lines.append(f"{result.verdict.value.upper():8} {result.name:20} {result.detail}")
+        if result.remedy:
+            lines.append(f"{'':8} {'':20} remedy: {result.remedy}")
+    return lines

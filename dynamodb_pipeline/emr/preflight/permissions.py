@@ -1,0 +1,126 @@
+"""
+Preflight of permissions: what IAM's policy simulator says to every call that the run will make.
+
+A right that is missing is found here, in seconds, and not hours later on a cluster. The simulator knows the policies
+of the principal only; a bucket's or table's own policy may allow more, so for those a refusal is a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, unknown, warning
+from dynamodb_pipeline.emr.preflight.roles import POLICY, Caller
+from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG
+from dynamodb_pipeline.errors import ExitCode
+
+REQUEST_TAG = f"elasticmapreduce:RequestTag/{PIPELINE_TAG}"
+RESOURCE_TAG = f"elasticmapreduce:ResourceTag/{PIPELINE_TAG}"
+# What watching and stopping a run takes; ListClusters finds it again.
+OPERATE = ("DescribeCluster", "ListSteps", "CancelSteps", "TerminateJobFlows")
+NODE_ACTIONS = {
+    "export": ("dynamodb:DescribeTable", "dynamodb:Scan"),
+    "import": ("dynamodb:DescribeTable", "dynamodb:BatchWriteItem"),
+    "verify": ("dynamodb:DescribeTable", "dynamodb:Scan"),
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """Actions on resources in a context, as the simulator is asked."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    context: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """
+    One action that the policies do not allow.
+
+    Attributes:
+        depends_on: condition keys that the simulator was not told (an address, a second factor): with them the answer
+            may be another.
+    """
+
+    action: str
+    resource: str
+    depends_on: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return f"{self.action} on {self.resource}"
+
+
+def refusals(iam: Any, principal_arn: str, questions: Iterable[Question]) -> list[Refusal]:
+    """Everything asked that the principal's policies do not allow."""
+    found: list[Refusal] = []
+    for question in questions:
+        reply = iam.simulate_principal_policy(
+            PolicySourceArn=principal_arn,
+            ActionNames=list(question.actions),
+            ResourceArns=list(question.resources),
+            ContextEntries=[_entry(key, value) for key, value in question.context.items()],
+        )
+        found += [_refusal(result) for result in reply["EvaluationResults"] if result["EvalDecision"] != "allowed"]
+    return found
+
+
+def _refusal(result: dict[str, Any]) -> Refusal:
+    """Keys of services that are not asked here (an S3 prefix) are missing too and mean nothing."""
+    missing = [key for key in result.get("MissingContextValues", []) if key.startswith(("aws:", "iam:Assoc"))]
+    return Refusal(result["EvalActionName"], result.get("EvalResourceName", "*"), tuple(missing))
+
+
+def _entry(key: str, value: str) -> dict[str, Any]:
+    return {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+
+
+def launch_questions(caller: Caller, *, region: str, passed: dict[str, str | None]) -> list[Question]:
+    """
+    What the launcher must be allowed.
+
+    Args:
+        passed: role ARN by the service that gets it; None for a role that does not exist, which another check says.
+    """
+    cluster = f"arn:{caller.partition}:elasticmapreduce:{region}:{caller.account}:cluster/j-0"
+    launch = Question(("elasticmapreduce:RunJobFlow",), ("*",), {REQUEST_TAG: "true"})
+    tag = Question(("elasticmapreduce:AddTags",), (cluster,), {REQUEST_TAG: "true"})
+    operate = Question(tuple(f"elasticmapreduce:{name}" for name in OPERATE), (cluster,), {RESOURCE_TAG: "true"})
+    find = Question(("elasticmapreduce:ListClusters",), ("*",))
+    passing = [
+        Question(("iam:PassRole",), (arn,), {"iam:PassedToService": service}) for service, arn in passed.items() if arn
+    ]
+    return [launch, tag, operate, find, *passing]
+
+
+def check_launch_permissions(iam: Any, caller: Caller, *, region: str, passed: dict[str, str | None]) -> CheckResult:
+    """The caller may launch, tag, watch and stop a cluster, and hand both roles to it."""
+    found = refusals(iam, caller.policy_source_arn, launch_questions(caller, region=region, passed=passed))
+    sure = [one.text for one in found if not one.depends_on]
+    if sure:
+        return failed("permissions", f"not allowed: {', '.join(sure)}", remedy=POLICY, exit_code=ExitCode.DENIED)
+    if found:
+        keys = ", ".join(dict.fromkeys(key for one in found for key in one.depends_on))
+        return unknown("permissions", f"{found[0].text} depends on {keys}", remedy=POLICY)
+    return ok("permissions", "launch with the tag, watch, stop, and PassRole on the roles")
+
+
+def check_node_permissions(
+    iam: Any, caller: Caller, *, role_arn: str | None, verb: str, region: str, tables: tuple[str, ...]
+) -> CheckResult:
+    """The nodes' role may read (of an import: write) every table of the run."""
+    if role_arn is None:
+        return unknown("node-permissions", "there is no role to look at", remedy="see the check node-role")
+    place = f"arn:{caller.partition}:dynamodb:{region}:{caller.account}:table"
+    resources = tuple(f"{place}/{name}" for name in tables)
+    missing = [one.text for one in refusals(iam, role_arn, [Question(NODE_ACTIONS[verb], resources)] if tables else [])]
+    name = role_arn.rpartition("/")[2]
+    if missing:
+        kind = "nodes-import" if verb == "import" else "nodes-export"
+        remedy = f"`dynamodb-pipeline policy {kind}` prints what it needs, unless the table's own policy allows it"
+        return warning("node-permissions", f"role {name} is not allowed {', '.join(missing)}", remedy=remedy)
+    return ok("node-permissions", f"{name}: {', '.join(NODE_ACTIONS[verb])}")

@@ -1,0 +1,162 @@
+"""
+Looks at everything a run needs before anything is started. Read-only, except for `--probe-write`.
+
+Each check stands for itself: one that may not look is `unknown` and does not stop the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dynamodb_pipeline.emr.calls.console import Clients
+from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
+from dynamodb_pipeline.emr.preflight import (
+    buckets as checks_buckets,
+)
+from dynamodb_pipeline.emr.preflight import (
+    cluster as checks_cluster,
+)
+from dynamodb_pipeline.emr.preflight import (
+    network as checks_network,
+)
+from dynamodb_pipeline.emr.preflight import (
+    permissions as checks_permissions,
+)
+from dynamodb_pipeline.emr.preflight import (
+    roles as checks_roles,
+)
+from dynamodb_pipeline.emr.preflight import (
+    tables as checks_tables,
+)
+from dynamodb_pipeline.emr.preflight.check_result import CheckResult, Verdict, guarded
+from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
+from dynamodb_pipeline.s3_location import S3Location, s3_location
+
+
+@dataclass(frozen=True)
+class PreflightScope:
+    """What is checked: the settings, and for a new cluster its config and request."""
+
+    settings: LaunchSettings
+    config: ClusterConfig | None
+    request: dict[str, Any] | None
+
+
+def preflight(scope: PreflightScope, clients: Clients) -> list[CheckResult]:
+    """Run every check and return the results in the order of a run; only missing credentials end it early."""
+    credentials, caller = checks_roles.check_credentials(clients.client("sts"))
+    if caller is None:
+        return [credentials]
+    return [
+        credentials,
+        *_table_checks(scope, clients),
+        *_bucket_checks(scope, clients),
+        *(_cluster_checks(scope, clients, caller) if scope.config and scope.request else ()),
+    ]
+
+
+def _table_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResult]:
+    settings, dynamodb = scope.settings, clients.client("dynamodb")
+    for table_name in settings.table_names:
+        yield guarded(
+            f"table {table_name}",
+            lambda name=table_name: checks_tables.check_table(  # type: ignore[misc]
+                dynamodb, name, verb=settings.verb, region=settings.region
+            ),
+        )
+    if settings.verb == "import" and settings.data_uris:
+        folder = s3_location(settings.data_uris[0], what="--input")
+        table_name = settings.jobs[0].table_name
+        s3 = clients.client("s3")
+        yield guarded("manifest", lambda: checks_buckets.check_manifest(s3, folder))
+        yield guarded("key-schema", lambda: checks_tables.check_key_schema(dynamodb, s3, table_name, folder))
+
+
+def _bucket_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResult]:
+    settings, s3 = scope.settings, clients.client("s3")
+    yield checks_buckets.check_log_folder(settings.logs_uri, data_uris=settings.data_uris)
+    owner = settings.bucket_owner
+    for place in _places(settings):
+        yield guarded(
+            f"bucket {place.bucket}",
+            lambda at=place: checks_buckets.check_bucket(  # type: ignore[misc]
+                s3, at, region=settings.region, owner=owner
+            ),
+        )
+        yield guarded(
+            f"public access {place.bucket}",
+            lambda at=place: checks_buckets.check_public_access(s3, at, owner=owner),  # type: ignore[misc]
+        )
+    for folder in _written_folders(settings) if settings.probe_write else ():
+        yield checks_buckets.check_probe_write(s3, folder, owner=owner)
+
+
+def _places(settings: LaunchSettings) -> list[S3Location]:
+    """One place in each bucket the run uses."""
+    uris = [*settings.data_uris, settings.logs_uri, settings.code.uri]
+    places = [s3_location(uri, what="folder") for uri in uris if uri.startswith("s3")]
+    return list({place.bucket: place for place in places}.values())
+
+
+def _written_folders(settings: LaunchSettings) -> list[S3Location]:
+    data = settings.data_uris if settings.verb == "export" else ()
+    return [s3_location(uri, what="folder") for uri in (*data, settings.logs_uri, settings.code.uri)]
+
+
+def _cluster_checks(scope: PreflightScope, clients: Clients, caller: checks_roles.Caller) -> Iterator[CheckResult]:
+    config, request = scope.config, scope.request
+    assert config is not None
+    assert request is not None
+    emr, iam, ec2 = clients.client("emr"), clients.client("iam"), clients.client("ec2")
+    service, nodes = request["ServiceRole"], request["JobFlowRole"]
+    security = request.get("SecurityConfiguration")
+    yield checks_cluster.check_tag(request)
+    yield guarded("service-role", lambda: checks_roles.check_service_role(iam, service))
+    yield guarded("node-role", lambda: checks_roles.check_node_role(iam, nodes))
+    yield from _permission_checks(scope.settings, iam, caller, service=service, profile=nodes)
+    yield guarded("security-config", lambda: checks_cluster.check_security_configuration(emr, security))
+    yield guarded("instance-type", lambda: checks_cluster.check_label_offers_types(emr, config))
+    yield from _place_checks(ec2, config, request, region=scope.settings.region)
+    yield guarded("quota", lambda: checks_cluster.check_quota(clients.client("service-quotas"), config))
+
+
+def _permission_checks(
+    settings: LaunchSettings, iam: Any, caller: checks_roles.Caller, *, service: str, profile: str
+) -> Iterator[CheckResult]:
+    def launcher() -> CheckResult:
+        passed = {
+            "elasticmapreduce.amazonaws.com": checks_roles.role_arn(iam, service),
+            "ec2.amazonaws.com": checks_roles.role_of_profile(iam, profile),
+        }
+        return checks_permissions.check_launch_permissions(iam, caller, region=settings.region, passed=passed)
+
+    def nodes() -> CheckResult:
+        return checks_permissions.check_node_permissions(
+            iam,
+            caller,
+            role_arn=checks_roles.role_of_profile(iam, profile),
+            verb=settings.verb,
+            region=settings.region,
+            tables=settings.table_names,
+        )
+
+    yield guarded("permissions", launcher)
+    yield guarded("node-permissions", nodes)
+
+
+def _place_checks(ec2: Any, config: ClusterConfig, request: dict[str, Any], *, region: str) -> Iterator[CheckResult]:
+    subnet_id = request["Instances"].get("Ec2SubnetId")
+    if subnet_id:
+        yield guarded("subnet", lambda: checks_network.check_subnet(ec2, subnet_id, config=config))
+        yield guarded("routes", lambda: checks_network.check_routes(ec2, subnet_id, region=region))
+    yield guarded(
+        "instance-offering",
+        lambda: checks_cluster.check_zone_offers_types(ec2, config, zone=checks_network.zone_of(ec2, subnet_id)),
+    )
+
+
+def failures(results: list[CheckResult]) -> list[CheckResult]:
+    """The checks that refuse the run."""
+    return [result for result in results if result.verdict is Verdict.FAILED]

@@ -1,0 +1,68 @@
+"""Preflight of tables: they exist, can be read, and an import's target has the export's key schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dynamodb_pipeline.aws.api_errors import error_code
+from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, unknown, warning
+from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.exports.export_record import NAME as EXPORT_RECORD
+from dynamodb_pipeline.formats.exports.export_record import ExportRecord
+from dynamodb_pipeline.formats.items.key_schema import KeySchema
+from dynamodb_pipeline.s3_location import S3Location
+
+# Autoscaling puts a table into UPDATING; it stays readable and writable.
+USABLE = ("ACTIVE", "UPDATING")
+CREATE_REMEDY = "check --table and --region; an import never creates its table: create it first"
+
+
+def check_table(dynamodb: Any, table_name: str, *, verb: str, region: str) -> CheckResult:
+    """The table exists in this region and can be used."""
+    name = f"table {table_name}"
+    try:
+        table = dynamodb.describe_table(TableName=table_name)["Table"]
+    except dynamodb.exceptions.ResourceNotFoundException:
+        return failed(name, f"table {table_name!r} not found in {region}", remedy=CREATE_REMEDY)
+    if table["TableStatus"] not in USABLE:
+        remedy = "wait until it is ACTIVE, or use another table"
+        return failed(name, f"table {table_name!r} is {table['TableStatus']}", remedy=remedy)
+    key = KeySchema.from_description(table).describe()
+    seen = f"{table['TableStatus']}, {table.get('ItemCount', 0):,} items, key {key}"
+    side_effect = _import_side_effect(table) if verb == "import" else None
+    if side_effect:
+        return warning(name, f"{seen}; {side_effect}", remedy="expect this, or import into a table without it")
+    return ok(name, seen)
+
+
+def _import_side_effect(table: dict[str, Any]) -> str | None:
+    """What writing into this table sets off beside the writes themselves."""
+    found = []
+    if (table.get("StreamSpecification") or {}).get("StreamEnabled"):
+        found.append("its stream will carry every written item")
+    if table.get("Replicas"):
+        found.append("every write is replicated to its other regions")
+    if table.get("GlobalSecondaryIndexes"):
+        found.append(f"every write costs units on {len(table['GlobalSecondaryIndexes'])} index(es) too")
+    return "; ".join(found) or None
+
+
+def check_key_schema(dynamodb: Any, s3: Any, table_name: str, folder: S3Location) -> CheckResult:
+    """The target's key schema is the export's. Old backups carry none: the job then checks every item's key."""
+    from botocore.exceptions import ClientError
+
+    try:
+        data = s3.get_object(Bucket=folder.bucket, Key=folder.child(EXPORT_RECORD).key)["Body"].read()
+    except ClientError as err:
+        if error_code(err) not in {"NoSuchKey", "404"}:
+            raise
+        return unknown("key-schema", f"{folder.uri} has no {EXPORT_RECORD}", remedy="the job checks every item's key")
+    try:
+        exported = ExportRecord.from_bytes(data, where=folder.child(EXPORT_RECORD).uri).key_schema
+    except IntegrityError as err:
+        return failed("key-schema", str(err), remedy="the export's record is damaged; use another copy of the export")
+    target = KeySchema.from_description(dynamodb.describe_table(TableName=table_name)["Table"])
+    if exported != target:
+        detail = f"table {table_name!r} has key {target.describe()}, the export {exported.describe()}"
+        return failed("key-schema", detail, remedy="create a table with the same key names, types and roles")
+    return ok("key-schema", target.describe())

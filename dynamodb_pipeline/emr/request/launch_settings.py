@@ -1,0 +1,155 @@
+"""
+Everything a launch needs to know, checked once and then frozen.
+
+The job's own options are not repeated here: they travel as each `TableJob`'s argument list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, TableJob, option_value
+from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.s3_location import S3Location, log_folder_problem, s3_location
+from dynamodb_pipeline.secret_patterns import refuse_secrets
+
+PIPELINE_TAG = "dynamodbdatapipeline"
+RUN_TAG = "dynamodb-pipeline:run-id"
+# Characters EMR refuses in a cluster's name (API_Cluster: <, >, $, | and backtick).
+REFUSED_IN_NAMES = set("<>$|`")
+HOUR_S = 3600.0
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """What the cluster is made of. Roles: None means the name our roles template creates for the verb."""
+
+    config: str = "m3"
+    overrides: tuple[str, ...] = ()
+    service_role: str = "dynamodb-pipeline-service"
+    node_role: str | None = None
+    subnet_id: str | None = None
+    security_configuration: str | None = "dynamodb-pipeline"
+    tags: tuple[tuple[str, str], ...] = ()
+    log_kms_key_arn: str | None = None
+
+    def node_role_for(self, verb: str) -> str:
+        """The instance profile of the nodes: an export's cannot write a table."""
+        return self.node_role or ("dynamodb-pipeline-import" if verb == "import" else "dynamodb-pipeline-export")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Deadlines in seconds and money in US dollars; `timeout_s` counts from a step's start, per table."""
+
+    timeout_s: float = 12 * HOUR_S
+    provisioning_s: float = 0.75 * HOUR_S
+    max_cost_usd: float | None = None
+
+
+@dataclass(frozen=True)
+class LaunchSettings:
+    """
+    One launch.
+
+    Attributes:
+        verb: `export`, `import` or `verify`.
+        run_id: of the whole run; in the cluster's name and tag.
+        region: the table's and the cluster's.
+        logs_uri: folder for EMR's logs (`emr/`), run records (`runs/`) and, unless `code_uri` is given, code.
+        jobs: one per table.
+        data_uris: output or input folders, for the log folder rule and the checks.
+        cluster_id: run on this standing cluster instead of a new one.
+        spark_conf: extra `key=value` settings for spark-submit.
+    """
+
+    verb: str
+    run_id: str
+    region: str
+    logs_uri: str
+    jobs: tuple[TableJob, ...]
+    data_uris: tuple[str, ...] = ()
+    code_uri: str | None = None
+    name_prefix: str = "dynamodb-pipeline"
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
+    limits: Limits = field(default_factory=Limits)
+    cluster_id: str | None = None
+    connector_jar: str = CONNECTOR_JAR
+    spark_conf: tuple[str, ...] = ()
+    wait: bool = True
+    bucket_owner: str | None = None
+    probe_write: bool = False
+
+    def __post_init__(self) -> None:
+        problems = settings_problems(self)
+        if problems:
+            raise UsageError("\n".join(problems))
+        refuse_secrets(self.spark_conf, where="--spark-conf")
+
+    @property
+    def cluster_name(self) -> str:
+        """`dynamodb-pipeline-export-<run id>`: the one thing ListClusters can be searched by."""
+        return f"{self.name_prefix}-{self.verb}-{self.run_id}"
+
+    @property
+    def table_names(self) -> tuple[str, ...]:
+        """The tables that the run touches: a verification of an export alone touches none."""
+        return tuple(job.table_name for job in self.jobs if option_value(job.job_arguments, "--table"))
+
+    @property
+    def logs(self) -> S3Location:
+        return s3_location(self.logs_uri, what="--logs")
+
+    @property
+    def emr_logs_uri(self) -> str:
+        """LogUri of the cluster, with its final slash."""
+        return self.logs.child("emr").uri + "/"
+
+    @property
+    def code(self) -> S3Location:
+        """Folder of the uploaded code."""
+        return s3_location(self.code_uri, what="--code") if self.code_uri else self.logs.child("code")
+
+    def tags(self) -> dict[str, str]:
+        """All tags of the cluster; the mandatory one cannot be left out or changed."""
+        return {**dict(self.cluster.tags), PIPELINE_TAG: "true", RUN_TAG: self.run_id}
+
+
+def settings_problems(settings: LaunchSettings) -> list[str]:
+    """Every reason why these settings cannot be launched, found without contacting anything."""
+    problems = [
+        log_folder_problem(settings.logs_uri, data_uris=settings.data_uris),
+        _verb_problem(settings),
+        _tag_problem(settings.cluster.tags),
+        _name_problem(settings.cluster_name),
+        *(_conf_problem(text) for text in settings.spark_conf),
+    ]
+    return [problem for problem in problems if problem]
+
+
+def _verb_problem(settings: LaunchSettings) -> str | None:
+    if settings.verb not in JOB_SCRIPTS:
+        return f"{settings.verb!r} is not one of {', '.join(JOB_SCRIPTS)}"
+    if not settings.jobs:
+        return f"{settings.verb} has no table; give --table"
+    if settings.verb == "import" and len(settings.jobs) > 1:
+        return f"an import takes exactly one table, not {len(settings.jobs)}; start one import per table"
+    return None
+
+
+def _tag_problem(tags: tuple[tuple[str, str], ...]) -> str | None:
+    if dict(tags).get(PIPELINE_TAG, "true") != "true":
+        return f"tag {PIPELINE_TAG} must have the value true: policies and alarms depend on it"
+    return None
+
+
+def _name_problem(name: str) -> str | None:
+    bad = REFUSED_IN_NAMES.intersection(name)
+    if bad or len(name) > 256:
+        return f"cluster name {name[:80]!r} must have at most 256 characters and none of < > $ | `"
+    return None
+
+
+def _conf_problem(text: str) -> str | None:
+    key, mark, _ = text.partition("=")
+    return None if mark and key.startswith("spark.") else f"--spark-conf {key!r} is not spark.key=value"

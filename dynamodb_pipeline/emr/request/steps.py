@@ -1,0 +1,121 @@
+"""
+Builds the EMR steps: one `spark-submit` argument list per table, run by command-runner.jar in client mode.
+
+Client mode puts the driver's output, tracebacks included, into the step's own log. Arguments stay a list from
+end to end: nothing splits or joins them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.secret_patterns import refuse_secrets
+
+CONNECTOR_JAR = "/usr/share/aws/emr/ddb/lib/emr-ddb-hadoop.jar"
+COMMAND_RUNNER = "command-runner.jar"
+# All strings of one step together (EMR API reference, HadoopJarStepConfig).
+MAX_STEP_CHARACTERS = 10_240
+MAX_STEPS = 256
+MAX_NAME_CHARACTERS = 256
+JOB_SCRIPTS = {"export": "export_table.py", "import": "import_table.py", "verify": "verify_table.py"}
+
+
+@dataclass(frozen=True)
+class TableJob:
+    """
+    One table's part of a run: what stands after the job script on its command line.
+
+    Attributes:
+        table_name: names the step.
+        job_arguments: the job's own options, e.g. `("--table", "Forum", "--output", "s3://...")`.
+        run_id: the job's own run id; its record is `<logs>/runs/<run_id>/run.json`.
+        size_bytes: the table's size, 0 when unknown; bigger tables start first.
+    """
+
+    table_name: str
+    job_arguments: tuple[str, ...]
+    run_id: str
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class JobCode:
+    """Where the code of a run lies: the library zip and the folder of job scripts, as s3:// addresses."""
+
+    zip_uri: str
+    script_uris: dict[str, str]
+    connector_jar: str = CONNECTOR_JAR
+
+
+def spark_submit_arguments(job: TableJob, *, verb: str, code: JobCode, conf: dict[str, str]) -> list[str]:
+    """The argument list as EMR runs it on the leader."""
+    settings = [text for key in sorted(conf) for text in ("--conf", f"{key}={conf[key]}")]
+    return [
+        "spark-submit",
+        *("--master", "yarn", "--deploy-mode", "client"),
+        *("--jars", code.connector_jar),
+        *("--py-files", code.zip_uri),
+        *settings,
+        code.script_uris[verb],
+        *job.job_arguments,
+    ]
+
+
+def step_request(name: str, *, arguments: list[str], action_on_failure: str) -> dict[str, Any]:
+    """
+    One member of `Steps`.
+
+    Raises:
+        UsageError: longer than EMR takes, or an argument looks like a credential.
+    """
+    refuse_secrets(arguments, where=f"step {name}")
+    length = len(COMMAND_RUNNER) + sum(len(argument) for argument in arguments)
+    if length > MAX_STEP_CHARACTERS:
+        msg = f"step {name} has {length:,} characters, EMR takes {MAX_STEP_CHARACTERS:,}; shorten its options"
+        raise UsageError(msg)
+    return {
+        "Name": name[:MAX_NAME_CHARACTERS],
+        "ActionOnFailure": action_on_failure,
+        "HadoopJarStep": {"Jar": COMMAND_RUNNER, "Args": arguments},
+    }
+
+
+def step_requests(
+    jobs: tuple[TableJob, ...], *, verb: str, name_prefix: str, code: JobCode, conf: dict[str, str]
+) -> list[dict[str, Any]]:
+    """
+    All steps of a new cluster: biggest table first; one failed table of several leaves the others running.
+
+    Raises:
+        UsageError: more than 256 tables, or a step EMR would refuse.
+    """
+    if len(jobs) > MAX_STEPS:
+        msg = f"{len(jobs)} tables in one run; a cluster takes {MAX_STEPS} steps: split the run"
+        raise UsageError(msg)
+    action = "TERMINATE_CLUSTER" if len(jobs) == 1 else "CONTINUE"
+    ordered = sorted(jobs, key=lambda job: -job.size_bytes)
+    return [
+        step_request(
+            step_name(job, verb=verb, name_prefix=name_prefix),
+            arguments=spark_submit_arguments(job, verb=verb, code=code, conf=conf),
+            action_on_failure=action,
+        )
+        for job in ordered
+    ]
+
+
+def step_name(job: TableJob, *, verb: str, name_prefix: str) -> str:
+    """`dynamodb-pipeline:export:Forum:<run id>`: events carry no tags, so alarms match this by its prefix."""
+    return f"{name_prefix}:{verb}:{job.table_name}:{job.run_id}"
+
+
+def option_value(arguments: list[str] | tuple[str, ...], option: str) -> str | None:
+    """The value of `--option value` or `--option=value` in an argument list, None when absent."""
+    for position, argument in enumerate(arguments):
+        if argument == option and position + 1 < len(arguments):
+            return arguments[position + 1]
+        if argument.startswith(f"{option}="):
+            return argument.partition("=")[2]
+    return None

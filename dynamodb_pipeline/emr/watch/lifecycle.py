@@ -1,0 +1,192 @@
+"""
+Waits for a run on a cluster, and ends what must not go on.
+
+botocore's waiters stop after 30 minutes with the same error as a failed step; exports run for hours, so this is our
+own loop: two reads per look, pauses that grow to half a minute, and a deadline for everything.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Callable
+
+from dynamodb_pipeline.emr.calls.attention import Attention
+from dynamodb_pipeline.emr.calls.clock import Clock, utc
+from dynamodb_pipeline.emr.calls.cluster_state import ClusterView, StepView, read_cluster, read_steps
+from dynamodb_pipeline.emr.calls.stopping import await_end, cancel_steps, terminate_cluster
+from dynamodb_pipeline.emr.request.launch_settings import Limits
+from dynamodb_pipeline.emr.watch.wait_verdict import Look, Verdict, overdue_steps, verdict
+from dynamodb_pipeline.emr.watch.watch_text import WatchLine, watch_line
+from dynamodb_pipeline.errors import PipelineError
+
+FIRST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = 30.0
+PAUSE_GROWTH = 1.4
+SECOND_CTRL_C_S = 10.0
+
+
+@dataclass(frozen=True)
+class RunTarget:
+    """
+    What is waited for.
+
+    Attributes:
+        run: what the user calls it in `wait RUN` and `cancel RUN`.
+        ours: the launcher made the cluster and may end it.
+        step_ids: our steps of a standing cluster; None means every step of the cluster.
+    """
+
+    cluster_id: str
+    run: str
+    region: str
+    ours: bool
+    step_ids: tuple[str, ...] | None = None
+
+
+class Ending(Enum):
+    """Why the wait is over."""
+
+    FINISHED = "finished"
+    CLUSTER_LOST = "cluster lost"
+    NOT_PROVISIONED = "not provisioned in time"
+    TIMED_OUT = "timed out"
+    DETACHED = "detached"
+    STOPPED_BY_USER = "stopped by the user"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the wait ended, with the cluster and our steps as last seen."""
+
+    ending: Ending
+    cluster: ClusterView
+    steps: tuple[StepView, ...]
+    timed_out_ids: tuple[str, ...] = ()
+
+
+@dataclass
+class RunWatch:
+    """One wait. `say` takes progress lines; `attention` tells of Ctrl-C and SIGTERM."""
+
+    emr: Any
+    target: RunTarget
+    limits: Limits
+    clock: Clock
+    attention: Attention
+    say: Callable[[str], None]
+    jitter: Callable[[], float] = random.random
+
+    def __post_init__(self) -> None:
+        self._began_s = self.clock.now()
+        self._printed: WatchLine | None = None
+        self._last: Look | None = None
+        self._timed_out: tuple[str, ...] = ()
+
+    def wait(self) -> Outcome:
+        """
+        Return when the run has ended, was detached from or had to be ended.
+
+        Raises:
+            PipelineError: contact or permission lost; the message ends with the cluster's fate.
+        """
+        try:
+            return self._wait()
+        except PipelineError as err:
+            msg = f"{err}\n{self._last_seen()}"
+            raise type(err)(msg) from err
+
+    def _wait(self) -> Outcome:
+        pause_s = FIRST_PAUSE_S
+        while True:
+            look = self.look()
+            self._tell(look)
+            if self.attention.interrupts or self.attention.terminated:
+                return self._interrupted(look)
+            outcome = self._act(verdict(look, limits=self.limits, began_s=self._began_s), look)
+            if outcome is not None:
+                return outcome
+            self.clock.sleep(pause_s * (0.8 + 0.4 * self.jitter()))
+            pause_s = min(LONGEST_PAUSE_S, pause_s * PAUSE_GROWTH)
+
+    def look(self) -> Look:
+        """Ask EMR once for the cluster and its steps."""
+        cluster = read_cluster(self.emr, self.target.cluster_id, clock=self.clock)
+        steps = read_steps(self.emr, self.target.cluster_id, clock=self.clock)
+        wanted = self.target.step_ids
+        ours = tuple(step for step in steps if wanted is None or step.id in wanted)
+        self._last = Look(cluster=cluster, steps=ours, at_s=self.clock.now())
+        return self._last
+
+    def _tell(self, look: Look) -> None:
+        line = watch_line(look, began_s=self._began_s)
+        if line.worth_printing(self._printed):
+            self.say(line.text)
+            self._printed = line
+
+    def _act(self, found: Verdict, look: Look) -> Outcome | None:
+        if found is Verdict.GO_ON:
+            return None
+        if found is Verdict.STEP_OVERDUE:
+            return self._cancel_overdue(look)
+        if found is Verdict.NOT_PROVISIONED:
+            return self._outcome(Ending.NOT_PROVISIONED, look, cluster=self._end(look))
+        cluster = look.cluster if found is Verdict.CLUSTER_LOST else self._await_end(look)
+        return self._outcome(self._ending(found, look), look, cluster=cluster)
+
+    def _ending(self, found: Verdict, look: Look) -> Ending:
+        if self._timed_out:
+            return Ending.TIMED_OUT
+        never_started = all(step.started is None for step in look.steps)
+        return Ending.CLUSTER_LOST if found is Verdict.CLUSTER_LOST or never_started else Ending.FINISHED
+
+    def _cancel_overdue(self, look: Look) -> Outcome | None:
+        overdue = tuple(step.id for step in overdue_steps(look, limits=self.limits))
+        self._timed_out += overdue
+        self.say(f"timeout: cancelling {', '.join(overdue)}")
+        steps = cancel_steps(self.emr, self.target.cluster_id, overdue, clock=self.clock)
+        if all(step.final for step in steps) and len(look.unfinished) > len(overdue):
+            return None  # other tables of this run get their own time
+        seen = self.look()
+        cluster = self._end(seen)
+        return self._outcome(Ending.TIMED_OUT, self.look() if self.target.ours else seen, cluster=cluster)
+
+    def _interrupted(self, look: Look) -> Outcome:
+        self.say(self._detached_text(look))
+        if not self.attention.terminated:
+            self.clock.sleep(SECOND_CTRL_C_S)
+        if self.attention.interrupts < 2:
+            return self._outcome(Ending.DETACHED, look)
+        self.say("stopping as asked")
+        if not self.target.ours and look.unfinished:
+            ids = tuple(step.id for step in look.unfinished)
+            cancel_steps(self.emr, self.target.cluster_id, ids, clock=self.clock)
+        return self._outcome(Ending.STOPPED_BY_USER, look, cluster=self._end(look))
+
+    def _detached_text(self, look: Look) -> str:
+        run, verb = self.target.run, "terminate" if self.target.ours else "cancel"
+        return (
+            f"detached: cluster {look.cluster.id} goes on without this terminal; "
+            f"attach: dynamodb-pipeline wait {run}; stop: dynamodb-pipeline {verb} {run}; "
+            f"Ctrl-C again within {SECOND_CTRL_C_S:.0f} s stops it now"
+        )
+
+    def _end(self, look: Look) -> ClusterView:
+        if not self.target.ours:
+            return look.cluster
+        return terminate_cluster(self.emr, self.target.cluster_id, clock=self.clock)
+
+    def _await_end(self, look: Look) -> ClusterView:
+        if not self.target.ours or not look.cluster.ends_by_itself:
+            return look.cluster
+        return await_end(self.emr, self.target.cluster_id, clock=self.clock)
+
+    def _outcome(self, ending: Ending, look: Look, *, cluster: ClusterView | None = None) -> Outcome:
+        return Outcome(ending=ending, cluster=cluster or look.cluster, steps=look.steps, timed_out_ids=self._timed_out)
+
+    def _last_seen(self) -> str:
+        seen = f"last seen {self._last.cluster.state} at {utc(self._last.at_s):%H:%M:%S}" if self._last else "not seen"
+        after = "it ends after its last step" if self.target.ours else "it is a standing cluster"
+        attach = f"attach: dynamodb-pipeline wait {self.target.run}"
+        return f"cluster {self.target.cluster_id} ({seen}) was left as it is; {after}; {attach}"

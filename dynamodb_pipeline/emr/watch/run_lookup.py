@@ -1,0 +1,84 @@
+"""
+Finds a run from anywhere, with nothing but its id: by cluster name, then by step name on living clusters.
+
+`RUN` may also be a cluster id (`j-...`), for runs that a schedule started.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dynamodb_pipeline.emr.calls.clock import Clock
+from dynamodb_pipeline.emr.calls.cluster_search import FoundCluster, list_clusters, since
+from dynamodb_pipeline.emr.calls.cluster_state import LIVE_STATES, StepView, read_cluster, read_steps
+from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG, RUN_TAG
+from dynamodb_pipeline.emr.watch.lifecycle import RunTarget
+from dynamodb_pipeline.errors import PreconditionError
+
+# Standing clusters looked through for a step of the run; each costs one call.
+STANDING_LOOKS = 20
+
+
+def find_run(emr: Any, run: str, *, region: str, clock: Clock, cluster_id: str | None = None) -> RunTarget:
+    """
+    Return where the run is or was.
+
+    Args:
+        run: run id, or a cluster id.
+        cluster_id: the standing cluster it was given to, when known.
+
+    Raises:
+        PreconditionError: no such run in this region.
+    """
+    if cluster_id is not None:
+        return _on_standing(emr, run, cluster_id=cluster_id, region=region, clock=clock)
+    if run.startswith("j-"):
+        return own_cluster(emr, run, run=run, region=region, clock=clock)
+    listed = list_clusters(emr, clock=clock, created_after=since(clock))
+    for cluster in listed:
+        if cluster.name.endswith(f"-{run}"):
+            return own_cluster(emr, cluster.id, run=run, region=region, clock=clock)
+    return _search_standing(emr, listed, run=run, region=region, clock=clock)
+
+
+def own_cluster(emr: Any, cluster_id: str, *, run: str, region: str, clock: Clock) -> RunTarget:
+    """
+    The target of a cluster that carries our tag.
+
+    Raises:
+        PreconditionError: it does not carry it, so it is not ours to touch.
+    """
+    tags = dict(read_cluster(emr, cluster_id, clock=clock).tags)
+    if tags.get(PIPELINE_TAG) != "true" or RUN_TAG not in tags:
+        msg = f"cluster {cluster_id} was not started by dynamodb-pipeline (tag {RUN_TAG} is missing); not touched"
+        raise PreconditionError(msg)
+    return RunTarget(cluster_id=cluster_id, run=run, region=region, ours=True)
+
+
+def steps_of_run(steps: tuple[StepView, ...], run: str) -> tuple[StepView, ...]:
+    """Steps whose name ends in this run's id, or in that of one of its tables (`<run id>.<table>`)."""
+    return tuple(step for step in steps if _belongs(step.name.rpartition(":")[2], run))
+
+
+def _belongs(step_run: str, run: str) -> bool:
+    return step_run == run or step_run.startswith(f"{run}.")
+
+
+def _on_standing(emr: Any, run: str, *, cluster_id: str, region: str, clock: Clock) -> RunTarget:
+    ours = steps_of_run(read_steps(emr, cluster_id, clock=clock), run)
+    if not ours:
+        msg = f"cluster {cluster_id} has no step of run {run}; check the run id (steps are named ...:<run id>)"
+        raise PreconditionError(msg)
+    ids = tuple(step.id for step in ours)
+    return RunTarget(cluster_id=cluster_id, run=run, region=region, ours=False, step_ids=ids)
+
+
+def _search_standing(emr: Any, listed: list[FoundCluster], *, run: str, region: str, clock: Clock) -> RunTarget:
+    living = [cluster for cluster in listed if cluster.state in LIVE_STATES][:STANDING_LOOKS]
+    for cluster in living:
+        ours = steps_of_run(read_steps(emr, cluster.id, clock=clock), run)
+        if ours:
+            ids = tuple(step.id for step in ours)
+            return RunTarget(cluster_id=cluster.id, run=run, region=region, ours=False, step_ids=ids)
+    msg = f"no cluster or step of run {run} in {region} within two months; check --region and the id, or --cluster-id"
+    raise PreconditionError(msg)

@@ -1,0 +1,120 @@
+"""
+Reads a job's own record, `<logs>/runs/<run id>/run.json`: EMR only knows failed, the record knows the exit code.
+
+The record of an earlier attempt may still lie there; one older than the step's start is not this step's.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from dynamodb_pipeline.aws.api_errors import error_code
+from dynamodb_pipeline.emr.calls.cluster_state import StepView
+from dynamodb_pipeline.emr.request.steps import option_value
+from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.s3_location import S3Location, s3_location
+
+# Clocks of EMR and S3 may differ by this much.
+CLOCK_SKEW = timedelta(minutes=2)
+MISSING = {"NoSuchKey", "404", "NoSuchBucket"}
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """
+    What became of one step.
+
+    Attributes:
+        exit_code: the job's own when its record says so, else judged from the step's state.
+        record: the run record, empty when none of this step was found.
+        error: the job's own error message, or None.
+    """
+
+    step: StepView
+    exit_code: ExitCode
+    record: dict[str, Any]
+    error: str | None
+
+
+def record_location(step: StepView) -> S3Location | None:
+    """Where the step's job keeps its record, from the step's own arguments; None without --logs and --run-id."""
+    logs, run_id = option_value(step.arguments, "--logs"), option_value(step.arguments, "--run-id")
+    if logs is None or run_id is None:
+        return None
+    return s3_location(logs, what="--logs").child(f"runs/{run_id}/run.json")
+
+
+def read_record(s3: Any, step: StepView) -> dict[str, Any]:
+    """The step's record, or an empty one when it is absent, unreadable or of an earlier attempt."""
+    from botocore.exceptions import ClientError
+
+    place = record_location(step)
+    if place is None:
+        return {}
+    try:
+        found = s3.get_object(Bucket=place.bucket, Key=place.key)
+    except ClientError as err:
+        if error_code(err) in MISSING | {"AccessDenied", "403"}:
+            return {}
+        raise
+    if step.started and found["LastModified"] < step.started - CLOCK_SKEW:
+        return {}
+    return _parsed(found["Body"].read())
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(data)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def job_result(step: StepView, record: dict[str, Any], *, timed_out: bool = False) -> JobResult:
+    """Join what EMR and the job say; where they differ the worse one counts."""
+    code = _recorded_code(record)
+    if timed_out:
+        code = ExitCode.DEADLINE
+    elif code is None or (code is ExitCode.DONE and step.state != "COMPLETED"):
+        code = _code_of_state(step.state)
+    error = record.get("error")
+    return JobResult(step=step, exit_code=code, record=record, error=str(error) if error else None)
+
+
+def _recorded_code(record: dict[str, Any]) -> ExitCode | None:
+    try:
+        return ExitCode(record["exit_code"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _code_of_state(state: str) -> ExitCode:
+    if state == "COMPLETED":
+        return ExitCode.DONE
+    return ExitCode.STOPPED if state == "CANCELLED" else ExitCode.CLUSTER
+
+
+# The exit code of a run of several tables is the first of these that any of them has.
+WORST_FIRST = (
+    ExitCode.UNEXPECTED,
+    ExitCode.INTEGRITY,
+    ExitCode.CLUSTER,
+    ExitCode.DENIED,
+    ExitCode.DEADLINE,
+    ExitCode.STOPPED,
+    ExitCode.PRECONDITION,
+    ExitCode.USAGE,
+    ExitCode.TERMINATED,
+    ExitCode.INTERRUPTED,
+    ExitCode.SET_ASIDE,
+)
+
+
+def worst(codes: list[ExitCode]) -> ExitCode:
+    """The exit code of the whole run; no result at all is a failure of the cluster."""
+    if not codes:
+        return ExitCode.CLUSTER
+    return next((code for code in WORST_FIRST if code in codes), ExitCode.DONE)

@@ -1,0 +1,140 @@
+"""
+Puts together what became of a run: one result per table, the exit code of the whole, the last line.
+
+Pure apart from the two readers it is given results of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dynamodb_pipeline.durations import duration_s
+from dynamodb_pipeline.emr.calls.attention import Attention
+from dynamodb_pipeline.emr.calls.clock import duration_text
+from dynamodb_pipeline.emr.calls.cluster_state import fate_line
+from dynamodb_pipeline.emr.calls.console import CommandResult
+from dynamodb_pipeline.emr.request.launch_settings import Limits
+from dynamodb_pipeline.emr.request.steps import option_value
+from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis
+from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget
+from dynamodb_pipeline.emr.watch.run_records import JobResult, worst
+from dynamodb_pipeline.emr.watch.watch_text import step_line
+from dynamodb_pipeline.errors import MEANING, ExitCode
+
+STATUS = {
+    Ending.DETACHED: "running",
+    Ending.STOPPED_BY_USER: "stopped",
+    Ending.NOT_PROVISIONED: "failed",
+    Ending.CLUSTER_LOST: "failed",
+    Ending.TIMED_OUT: "failed",
+    Ending.FINISHED: "done",
+}
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A run that is over, or was detached from."""
+
+    target: RunTarget
+    outcome: Outcome
+    results: tuple[JobResult, ...]
+    diagnosis: Diagnosis | None
+    exit_code: ExitCode
+
+    def lines(self) -> list[str]:
+        """For people; the cluster's fate is the last line, whatever happened before."""
+        return [
+            *(_result_line(result) for result in self.results),
+            *(self.diagnosis.lines() if self.diagnosis else []),
+            *_advice(self),
+            fate_line(self.outcome.cluster, region=self.target.region),
+        ]
+
+    def command_result(self, kind: str) -> CommandResult:
+        """The JSON document of the run."""
+        failed = STATUS[self.outcome.ending] == "done" and self.exit_code not in (ExitCode.DONE, ExitCode.SET_ASIDE)
+        document = {
+            "kind": kind,
+            "run_id": self.target.run,
+            "status": "failed" if failed else STATUS[self.outcome.ending],
+            "ending": self.outcome.ending.value,
+            "cluster_id": self.outcome.cluster.id,
+            "cluster_state": self.outcome.cluster.state,
+            "tables": [_result_json(result) for result in self.results],
+            "diagnosis": self.diagnosis.to_json() if self.diagnosis else None,
+            "fate": fate_line(self.outcome.cluster, region=self.target.region),
+        }
+        return CommandResult(self.exit_code, document)
+
+
+def run_exit_code(outcome: Outcome, results: tuple[JobResult, ...], *, attention: Attention) -> ExitCode:
+    """The exit code of the whole run."""
+    if outcome.ending is Ending.DETACHED:
+        return ExitCode.TERMINATED if attention.terminated else ExitCode.INTERRUPTED
+    if outcome.ending is Ending.STOPPED_BY_USER:
+        return ExitCode.INTERRUPTED
+    if outcome.ending is Ending.NOT_PROVISIONED:
+        return ExitCode.DEADLINE
+    codes = [result.exit_code for result in results]
+    return worst([*codes, ExitCode.CLUSTER]) if outcome.ending is Ending.CLUSTER_LOST else worst(codes)
+
+
+def needs_diagnosis(result: JobResult) -> bool:
+    """A step that failed for a reason somebody has to find."""
+    return result.exit_code not in (ExitCode.DONE, ExitCode.SET_ASIDE) and result.step.started is not None
+
+
+def _result_line(result: JobResult) -> str:
+    code = result.exit_code
+    said = f": {result.error}" if result.error else ""
+    return f"{step_line(result.step)}; exit code {int(code)} ({MEANING[code]}){said}"
+
+
+def _result_json(result: JobResult) -> dict[str, Any]:
+    return {
+        "table": option_value(result.step.arguments, "--table"),
+        "run_id": option_value(result.step.arguments, "--run-id"),
+        "step_id": result.step.id,
+        "step_state": result.step.state,
+        "exit_code": int(result.exit_code),
+        "error": result.error,
+        **_where(result.record),
+        "record": result.record,
+    }
+
+
+def _where(record: dict[str, Any]) -> dict[str, Any]:
+    """The finished folder of an export, which is what the next command needs."""
+    return {"export_uri": record["export_uri"]} if record.get("export_uri") else {}
+
+
+def _advice(report: RunReport) -> list[str]:
+    """What to do next, for the endings that leave something to be done."""
+    if report.outcome.ending is Ending.NOT_PROVISIONED:
+        return ["the cluster was not ready in time: EC2 may be short of this type; try another --subnet or --config"]
+    late = [result for result in report.results if result.exit_code is ExitCode.DEADLINE]
+    return [_timeout_advice(result) for result in late]
+
+
+def _timeout_advice(result: JobResult) -> str:
+    given_s = step_timeout_s(result)
+    done = items_done(result.record)
+    how_far = f" after {done:,} items" if done else ""
+    again = option_value(result.step.arguments, "--run-id")
+    return (
+        f"timeout of {duration_text(given_s)} reached{how_far}; what was done is kept: "
+        f"run the same command with --run-id {again} --timeout {round(2 * given_s / 3600) or 1}h"
+    )
+
+
+def items_done(record: dict[str, Any]) -> int:
+    """Items a record speaks of, of the whole run or of its tables; 0 when it says nothing."""
+    counts = [record.get("items"), *(table.get("items") for table in record.get("tables", []))]
+    return sum(count for count in counts if isinstance(count, int))
+
+
+def step_timeout_s(result: JobResult) -> float:
+    """The step's own `--timeout` in seconds."""
+    text = option_value(result.step.arguments, "--timeout")
+    return duration_s(text, option="--timeout") if text else Limits().timeout_s

@@ -1,0 +1,48 @@
+"""The progress lines of a waiting launcher: one when something changes, one every few minutes otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dynamodb_pipeline.emr.calls.clock import duration_text, utc
+from dynamodb_pipeline.emr.calls.cluster_state import StepView
+from dynamodb_pipeline.emr.watch.wait_verdict import Look
+
+SILENCE_S = 300.0
+
+
+@dataclass(frozen=True)
+class WatchLine:
+    """A line, and the part of it whose change makes a new line worth printing."""
+
+    text: str
+    key: str
+    at_s: float
+
+    def worth_printing(self, last: WatchLine | None) -> bool:
+        return last is None or self.key != last.key or self.at_s - last.at_s >= SILENCE_S
+
+
+def watch_line(look: Look, *, began_s: float) -> WatchLine:
+    """E.g. `12:03:40 cluster j-1 RUNNING; step dynamodb-pipeline:export:Forum:r RUNNING for 3 min; 1 of 2 done`."""
+    cluster = look.cluster
+    key = "; ".join([f"cluster {cluster.id} {cluster.reason_text()}", *_step_keys(look)])
+    age = duration_text(_age_s(look, began_s=began_s))
+    return WatchLine(text=f"{utc(look.at_s):%H:%M:%S} {key} ({age})", key=key, at_s=look.at_s)
+
+
+def _step_keys(look: Look) -> list[str]:
+    done = sum(step.final for step in look.steps)
+    keys = [f"step {step.name} {step.state}" for step in look.running]
+    return [*keys, f"{done} of {len(look.steps)} steps ended"] if look.steps else keys
+
+
+def _age_s(look: Look, *, began_s: float) -> float:
+    started = next((step.started for step in look.running if step.started), None)
+    return look.at_s - (started.timestamp() if started else began_s)
+
+
+def step_line(step: StepView) -> str:
+    """One finished step for people: `step dynamodb-pipeline:export:Forum:r COMPLETED after 12 min`."""
+    took = duration_text((step.ended - step.started).total_seconds()) if step.ended and step.started else None
+    return f"step {step.name} {step.state}" + (f" after {took}" if took else "")

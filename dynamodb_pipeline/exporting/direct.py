@@ -1,0 +1,100 @@
+"""Export by our own parallel Scan: tight rate, page-level resume, strong consistency on request, no JVM needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.exporting.table import ReadOutcome, TableExport, file_records
+from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
+from dynamodb_pipeline.passes.segments import FileSinkFactory, ScanPlan, ScanWorker, segment_unit
+from dynamodb_pipeline.rate.page_size import average_item_bytes
+from dynamodb_pipeline.rate.parallelism import segment_count, worker_count
+from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.run.ledger import Ledger
+from dynamodb_pipeline.run.progress import Goal
+from dynamodb_pipeline.workers.engine import Engine
+from dynamodb_pipeline.workers.work_queue import WorkUnit
+
+
+def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger: Ledger) -> ReadOutcome:
+    """
+    Scan the table at the allowed rate into data files, going on where an earlier attempt of this run stopped.
+
+    Raises:
+        PipelineError: see rated_run.py.
+    """
+    allowed = export.rate.units_per_s["table"]
+    workers = worker_count(allowed, slots=engine.slots)
+    segments = _segments(export, ledger, workers)
+    entries = ledger.open(ledger_header(export, segments))
+    work = remaining_units(segments, entries.values())
+    records = list(entries.values())
+
+    def on_finished(work_id: str, record: dict[str, Any]) -> None:
+        ledger.add(work_id, record)
+        records.append(record)
+
+    table = export.table
+    rated = Rated(table, export.rate_of, Goal(f"export {table.name}", allowed, "read units", table.item_count or None))
+    run = RatedRun(ctx, engine, rated, units=work, on_finished=on_finished)
+    settings = export.settings
+    plan = ScanPlan(
+        table.name,
+        segments,
+        settings.consistent_read,
+        average_item_bytes(table_bytes=table.size_bytes, item_count=table.item_count),
+    )
+    sink = FileSinkFactory(str(export.folder), settings.compression, settings.null_tag)
+    consumed = run.run(
+        lambda connect: ScanWorker(export.worker, connect, plan, sink), count=workers, group=f"export-{table.name}"
+    )
+    details = {"segments": segments, "tasks": workers, "throttles": consumed.throttles, "resumed": bool(entries)}
+    return ReadOutcome(tuple(file_records(records)), consumed.units.get("table", 0.0), False, None, details)
+
+
+def _segments(export: TableExport, ledger: Ledger, workers: int) -> int:
+    if export.settings.segments is not None:
+        return export.settings.segments  # a resume with another number is refused
+    before = ledger.header()
+    if before is not None:
+        return int(before["segments"])
+    return segment_count(export.table.size_bytes, workers=workers)
+
+
+def ledger_header(export: TableExport, segments: int) -> dict[str, Any]:
+    """What a resume depends on."""
+    settings = export.settings
+    return {
+        "kind": "export-direct",
+        "table": export.table.name,
+        "table_id": export.table.table_id,
+        "folder": str(export.folder),
+        "segments": segments,
+        "compression": settings.compression,
+        "null_tag": settings.null_tag,
+        "consistent_read": settings.consistent_read,
+    }
+
+
+def remaining_units(segments: int, entries: Any) -> list[WorkUnit]:
+    """
+    What is still to be scanned after the ledger's entries: per segment from the furthest position on.
+
+    Raises:
+        PreconditionError: an entry of a segment that this scan does not have.
+    """
+    furthest: dict[int, dict[str, Any]] = {}
+    for entry in entries:
+        if not 0 <= entry["segment"] < segments:
+            msg = f"the ledger names segment {entry['segment']} of {segments}; start a new run"
+            raise PreconditionError(msg)
+        if entry["pages"] > furthest.get(entry["segment"], {"pages": 0})["pages"]:
+            furthest[entry["segment"]] = entry
+    units = []
+    for segment in range(segments):
+        entry = furthest.get(segment, {"pages": 0, "next_key": None})
+        unit = segment_unit(segment=segment, pages=entry["pages"], next_key=entry["next_key"])
+        if unit is not None:
+            units.append(WorkUnit(unit["work_id"], unit["body"]))
+    return units

@@ -1,0 +1,87 @@
+"""Several tables in one run, one after the other: all checked before the first is read, one result each."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from dynamodb_pipeline.errors import ExitCode, PipelineError
+from dynamodb_pipeline.exporting.table import TableExport, export_table, resolve
+from dynamodb_pipeline.formats.exports.layout import output_folder
+from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.run.record import RUN_ID_STAMP
+from dynamodb_pipeline.settings.job import ExportSettings
+
+if TYPE_CHECKING:
+    from dynamodb_pipeline.run.run import Engines
+
+
+class SomeTablesFailedError(PipelineError):
+    """At least one table's export failed; the others are finished and valid."""
+
+    def __init__(self, message: str, exit_code: ExitCode, facts: dict[str, Any]):
+        super().__init__(message)
+        self.exit_code, self.facts = exit_code, facts
+
+
+def export_tables(ctx: RunContext, settings: ExportSettings, engines: Engines) -> dict[str, Any]:
+    """
+    Export every table of the settings, the biggest first.
+
+    Raises:
+        PipelineError: a check of any table failed before anything was read; or a single table failed.
+        SomeTablesFailedError: of several tables some failed; its facts hold the result of each.
+    """
+    moment = settings.scheduled_time or moment_of(ctx.run_id, began=ctx.began)
+    several = len(settings.tables) > 1
+    exports = [
+        resolve(
+            ctx,
+            settings,
+            name,
+            folder=output_folder(
+                settings.output,
+                table=name,
+                region=ctx.clients.region,
+                several=several,
+                moment=moment,
+                exact=settings.exact_output,
+            ),
+        )
+        for name in settings.tables
+    ]
+    exports.sort(key=lambda e: e.table.size_bytes, reverse=True)
+    if not several:
+        result = export_table(ctx, exports[0], engines.get())
+        return {"tables": [result], "export_uri": result["export_uri"]}
+    return _all(ctx, exports, engines)
+
+
+def _all(ctx: RunContext, exports: list[TableExport], engines: Engines) -> dict[str, Any]:
+    results: list[dict[str, Any]] = []
+    first: Exception | None = None
+    for export in exports:
+        try:
+            results.append(export_table(ctx, export, engines.get()))
+        except Exception as err:  # a bug in one table's export must not cost the others theirs
+            ctx.lifetime.check()
+            first = first or err
+            results.append({"table": export.table.name, "exit_code": int(_code(err)), "error": str(err)})
+            ctx.reporter.note(f"{export.table.name}: failed: {err}")
+    if first is not None:
+        failed = [r["table"] for r in results if "error" in r]
+        msg = f"{len(failed)} of {len(results)} tables failed ({', '.join(failed)}); first: {first}"
+        raise SomeTablesFailedError(msg, _code(first), {"tables": results}) from first
+    return {"tables": results}
+
+
+def _code(err: Exception) -> ExitCode:
+    return ExitCode(getattr(err, "exit_code", ExitCode.UNEXPECTED))
+
+
+def moment_of(run_id: str, *, began: datetime | None = None) -> datetime:
+    """The moment in a run id of ours, so that a resumed run finds its folder again; else when it began, or now."""
+    match = RUN_ID_STAMP.match(run_id)
+    if match is None:
+        return began or datetime.now(timezone.utc)
+    return datetime.strptime(match[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)

@@ -1,0 +1,137 @@
+"""
+Export through AWS's emr-dynamodb-connector.
+
+The records of a finished partition go to the ledger at once, and a resume reads only the rest.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict, replace
+from typing import Any, Callable
+
+from dynamodb_pipeline.connector.metering import metering
+from dynamodb_pipeline.connector.read import ConnectorRead, connector_version, line_groups, segments_for, splits_for
+from dynamodb_pipeline.connector.relay_start import start_relays
+from dynamodb_pipeline.exporting.partitions import PartitionWriter, run_partitions
+from dynamodb_pipeline.exporting.table import ReadOutcome, TableExport
+from dynamodb_pipeline.formats.exports.export_record import FileRecord
+from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
+from dynamodb_pipeline.rate.page_size import EVENTUAL_BYTES_PER_UNIT, average_item_bytes
+from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.run.ledger import Ledger
+from dynamodb_pipeline.run.progress import Goal
+from dynamodb_pipeline.workers.engine import SparkEngine
+
+GUESSED_ITEM_BYTES = 512.0  # where DescribeTable knows nothing yet; only sizes the connector's first pages
+
+
+def read_with_connector(ctx: RunContext, export: TableExport, engine: SparkEngine, *, ledger: Ledger) -> ReadOutcome:
+    """
+    Read the table through the connector, metered by the relay or by the connector's own limiter.
+
+    Raises:
+        PipelineError: the reason to stop, or what made a task fail.
+    """
+    metered = export.settings.rate_control == "relay"
+    splits = splits_for(slots=engine.slots, rate_rcu=export.rate.units_per_s["table"], metered_by_relay=metered)
+    read = as_dealt(connector_read(export, splits), export, ledger.header())
+    entries = ledger.open(ledger_header(export, read))
+    records = [FileRecord(**fields) for entry in entries.values() for fields in entry["files"]]
+    lock = threading.Lock()
+
+    def on_partition(partition: int, files: list[FileRecord]) -> None:
+        with lock:
+            records.extend(files)
+            ledger.add(partition_id(partition), {"files": [asdict(f) for f in files]})
+
+    units = _run(ctx, export, engine, read, done=frozenset(entries), on_partition=on_partition)
+    estimate = sum(f.plain_bytes for f in records) / EVENTUAL_BYTES_PER_UNIT
+    details = {"segments": read.segments, "tasks": read.splits, "resumed": bool(entries)}
+    version = connector_version(engine.sc) or "unknown"
+    return ReadOutcome(tuple(records), estimate if units is None else units, units is None, version, details)
+
+
+def _run(
+    ctx: RunContext,
+    export: TableExport,
+    engine: SparkEngine,
+    read: ConnectorRead,
+    *,
+    done: frozenset[str],
+    on_partition: Callable[[int, list[FileRecord]], None],
+) -> float | None:
+    """Read what is not done; returns the units the relay counted, None when nobody counted."""
+    goal = Goal(f"export {read.table}", export.rate.units_per_s["table"], "read units", export.table.item_count or None)
+    rated = RatedRun(ctx, engine, Rated(export.table, export.rate_of, goal), units=[], on_finished=_nothing)
+    group, settings = f"export-{read.table}", export.settings
+    with rated.coordinator() as coordinator:
+        metered = metering(read, coordinator, export)
+        if metered.relay is not None:
+            start_relays(engine, metered.relay)
+        rdd = line_groups(engine.sc, metered.read)
+        left = [p for p in range(rdd.getNumPartitions()) if partition_id(p) not in done]
+        write = PartitionWriter(
+            export.worker,
+            str(export.folder),
+            settings.compression,
+            settings.null_tag,
+            engine.connect_to(coordinator),
+        )
+        with ctx.lifetime.on_stop(lambda _: engine.cancel(group)), rated.explaining(coordinator):
+            run_partitions(rdd, write, left, job_group=group, on_partition=on_partition)
+        counted = coordinator.state().budget.consumed.get("table", 0.0)
+    return counted if settings.rate_control == "relay" else None
+
+
+def _nothing(_work_id: str, _record: dict[str, Any]) -> None:
+    """The connector's tasks take no work from the coordinator."""
+
+
+def partition_id(partition: int) -> str:
+    """A partition's id in the ledger."""
+    return f"partition-{partition:06d}"
+
+
+def connector_read(export: TableExport, splits: int) -> ConnectorRead:
+    """What the connector is told about this export, before anything is metered."""
+    table = export.table
+    segments = export.settings.segments or segments_for(splits=splits, table_bytes=table.size_bytes)
+    return ConnectorRead(
+        table=table.name,
+        region=table.region or export.worker.aws.region,
+        splits=min(splits, segments),
+        segments=segments,
+        rate_rcu=max(1, int(export.rate.units_per_s["table"])),
+        average_item_bytes=average_item_bytes(table_bytes=table.size_bytes, item_count=table.item_count)
+        or GUESSED_ITEM_BYTES,
+        item_count=table.item_count,
+        table_bytes=table.size_bytes,
+        endpoint=export.worker.aws.endpoint("dynamodb"),
+        keys=export.worker.aws.loopback_keys[:2] if export.worker.aws.loopback_keys else None,
+    )
+
+
+def as_dealt(read: ConnectorRead, export: TableExport, header: dict[str, Any] | None) -> ConnectorRead:
+    """
+    The read with the segments and splits of the run's earlier attempts: both follow from the table's size and the
+    cluster, which may have changed meanwhile. What the user asks for, and the connector's own limiter, come first.
+    """
+    settings = export.settings
+    if header is None or settings.segments is not None or settings.rate_control == "connector":
+        return read
+    return replace(read, segments=int(header["segments"]), splits=int(header["splits"]))
+
+
+def ledger_header(export: TableExport, read: ConnectorRead) -> dict[str, Any]:
+    """What a resume depends on: the same segments dealt to the same partitions."""
+    return {
+        "kind": "export-connector",
+        "table": read.table,
+        "table_id": export.table.table_id,
+        "folder": str(export.folder),
+        "segments": read.segments,
+        "splits": read.splits,
+        "compression": export.settings.compression,
+        "null_tag": export.settings.null_tag,
+    }

@@ -1,0 +1,181 @@
+"""
+Looks at any folder or single file of items: what is it, what is in it, what is wrong with it.
+
+Needs no table and no cluster. Nothing is believed and nothing ends the look but an empty place: what does not fit is
+listed as a problem, and the rest is looked at all the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError
+from dynamodb_pipeline.folders.inspect_sample import redacted
+from dynamodb_pipeline.folders.inspect_schema import SchemaTally
+from dynamodb_pipeline.formats.files.compression import codec_of
+from dynamodb_pipeline.formats.files.text import Text
+from dynamodb_pipeline.reading.file_puts import DataFile
+from dynamodb_pipeline.reading.file_reader import FileReader, check_stored, dialect_of, text_of
+from dynamodb_pipeline.reading.finished_runs import finished_runs, is_finished
+from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
+from dynamodb_pipeline.reading.item_judge import BadLine, ParsedItem
+from dynamodb_pipeline.reading.source import data_names, load_source
+from dynamodb_pipeline.store.objects import ObjectStore
+
+PROBLEMS_KEPT = 100
+
+
+@dataclass(frozen=True)
+class InspectOptions:
+    """How much to look at: lines to show redacted, and at most how many files (None: all)."""
+
+    samples: int = 0
+    max_files: int | None = None
+    allow_buckets: tuple[str, ...] = ()
+
+
+@dataclass
+class FileFacts:
+    """One file: None where it could not be found out."""
+
+    name: str
+    bytes: int
+    compression: str | None = None
+    dialect: str | None = None
+    plain_bytes: int | None = None
+    items: int | None = None
+    problem_count: int = 0
+
+
+@dataclass
+class Inspection:
+    """What was found so far."""
+
+    path: str
+    source: ImportSource | None = None
+    exports: tuple[str, ...] = ()
+    files: list[FileFacts] = field(default_factory=list)
+    schema: SchemaTally = field(default_factory=SchemaTally)
+    samples: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    problem_count: int = 0
+
+    def problem(self, text: str) -> None:
+        """Note what is wrong; the first hundred by name."""
+        self.problem_count += 1
+        if len(self.problems) < PROBLEMS_KEPT:
+            self.problems.append(text)
+
+    def sums(self, name: str) -> int:
+        """The sum of a field over all files, unknown ones as 0."""
+        return sum(getattr(facts, name) or 0 for facts in self.files)
+
+    def kinds(self, name: str) -> dict[str, int]:
+        """How many files have each value of a field."""
+        return dict(Counter(getattr(facts, name) or "unknown" for facts in self.files))
+
+
+def inspect_path(
+    store: ObjectStore, path: str, options: InspectOptions, *, progress: Callable[[Inspection], None]
+) -> Inspection:
+    """
+    Look at what lies at `path`; `progress` is called after every file.
+
+    Raises:
+        PreconditionError: nothing is there that could hold items.
+        DeniedError: it may not be read.
+    """
+    found = Inspection(path)
+    if not is_finished(store, path):
+        found.exports = tuple(finished_runs(store, path))
+        if len(found.exports) > 1:
+            return found
+    found.source = _source(store, found, options)
+    reader = FileReader(store, found.source.key_schema)
+    for file in found.source.files[: options.max_files]:
+        _Look(file, reader, found, samples=options.samples).take()
+        progress(found)
+    return found
+
+
+def _source(store: ObjectStore, found: Inspection, options: InspectOptions) -> ImportSource:
+    """The only export at or below the path, else every file that could hold items."""
+    folder = found.exports[0] if found.exports else found.path
+    source = None
+    try:
+        source = load_source(store, folder, allow_buckets=options.allow_buckets)
+    except IntegrityError as err:
+        found.problem(str(err))
+    except PreconditionError:
+        source = None  # no manifest: not a finished export, which is not wrong for a look
+    return source or any_files(store, folder)
+
+
+def any_files(store: ObjectStore, path: str) -> ImportSource:
+    """
+    A single file, or every file in a folder and below it that may be one of items.
+
+    Raises:
+        PreconditionError: there is none.
+    """
+    single = store.head(path)
+    objects = [single] if single else list(store.list(path))
+    names = {single.uri} if single else set(data_names(o.uri for o in objects if o.bytes))
+    files = tuple(InputFile(o.uri, o.bytes, o.etag) for o in objects if o.uri in names)
+    if not files:
+        msg = f"{path} holds no data file ({len(objects)} objects in all); check its spelling"
+        raise PreconditionError(msg)
+    skipped = tuple(o.uri for o in objects if o.uri not in names)
+    return ImportSource(path, "folder" if single is None else "file", files, orphans=skipped)
+
+
+class _Look:
+    """The look at one file."""
+
+    def __init__(self, file: InputFile, reader: FileReader, found: Inspection, *, samples: int):
+        self._file, self._reader, self._found, self._samples = file, reader, found, samples
+        self._facts = FileFacts(file.name, file.bytes)
+        found.files.append(self._facts)
+
+    def take(self) -> None:
+        try:
+            data = self._opened()
+            self._facts.items = 0
+            for judged in self._reader.items(data):
+                self._facts.items += 1
+                self._judge(judged)
+        except IntegrityError as err:
+            self._problem(str(err))
+
+    def _opened(self) -> DataFile:
+        file, facts = self._file, self._facts
+        stored = self._reader.store.fetch(file.uri, etag=file.etag)
+        self._check(stored)
+        facts.compression = codec_of(stored, name=file.uri).value
+        plain = text_of(file, stored)
+        facts.plain_bytes = len(plain)
+        dialect = dialect_of(plain, name=file.uri)
+        facts.dialect = dialect.value
+        return DataFile(file, plain, dialect)
+
+    def _check(self, stored: Text) -> None:
+        """Other bytes than the export's are a problem, but may still be looked at."""
+        try:
+            check_stored(self._file, stored)
+        except IntegrityError as err:
+            self._problem(str(err))
+
+    def _judge(self, judged: ParsedItem | BadLine) -> None:
+        if isinstance(judged, BadLine):
+            self._problem(str(judged.error))
+            return
+        self._found.schema.add(judged.item)
+        if len(self._found.samples) < self._samples:
+            sample = {"file": self._file.name, "line": judged.line, "item": redacted(judged.item)}
+            self._found.samples.append(sample)
+
+    def _problem(self, text: str) -> None:
+        self._facts.problem_count += 1
+        self._found.problem(text)

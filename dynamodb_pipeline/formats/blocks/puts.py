@@ -1,0 +1,185 @@
+"""
+Lines of a data file on their way into a table, as the JSON a request body carries: block by block, without a parse
+line by line.
+
+`checked_puts` is for files nobody vouches for: the same verdict as parsing, converting, checking and encoding line by
+line, for a fraction of the CPU. `known_puts` is for those whose items are known to be good. Both only say yes. None
+means: go line by line, to know which line and why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from operator import eq
+from typing import Any, NamedTuple
+
+from dynamodb_pipeline.formats.blocks import grammar as item_grammar
+from dynamodb_pipeline.formats.blocks.grammar import loud, quiet
+from dynamodb_pipeline.formats.blocks.retag import TO_DYNAMODB, Retagger, connector_block_to_puts
+from dynamodb_pipeline.formats.blocks.shape_rules import rules_of
+from dynamodb_pipeline.formats.files.dialect_lines import Dialect
+from dynamodb_pipeline.formats.items.item_error import ItemError
+from dynamodb_pipeline.formats.items.item_rules import check_item
+from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
+from dynamodb_pipeline.formats.items.tags import TAGS
+
+_WRAPPER = b'{"Item":'
+_UPPER_CASE_KEYS = (b'{"S":', b'{"N":', b'{"B":')
+_UNCHANGED = Retagger(item_grammar.DYNAMODB, dict(zip(TAGS, TAGS)), separator=rb"\n")
+_RETAGGERS = {Dialect.CONNECTOR: TO_DYNAMODB, Dialect.DYNAMODB_JSON: _UNCHANGED, Dialect.NATIVE: _UNCHANGED}
+
+
+class Put(NamedTuple):
+    """One item to write: its JSON with upper-case tags, its canonical key, its size by DynamoDB's rule."""
+
+    json: bytes
+    key: bytes | None
+    size_bytes: int
+
+
+def checked_puts(
+    block: bytes, *, keys: KeySchema, dialect: Dialect = Dialect.CONNECTOR, index_keys: tuple[IndexKeys, ...] = ()
+) -> list[Put] | None:
+    """
+    The puts of a block of lines, one for each, every rule of `check_item` kept.
+
+    None when a line breaks a rule, is empty, or is not as `dialect`'s usual writer writes it. A block of some 100 KB
+    is best: it is judged as a whole, and declined as a whole.
+    """
+    text = _item_lines(block, dialect)
+    if text is None or dialect not in _RETAGGERS:
+        return None
+    judge = BlockJudge(_RETAGGERS[dialect], keys, index_keys)
+    try:
+        return judge.by_shape(text) or judge.by_parsing(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def known_puts(block: bytes, dialect: Dialect) -> list[bytes] | None:
+    """
+    The JSON of the puts of a block of which `checked_puts` has said yes, or of a file whose hash its export vouches
+    for; None when lines must be parsed all the same.
+    """
+    if dialect is Dialect.CONNECTOR:
+        return connector_block_to_puts(block)
+    text = _item_lines(block, dialect) if dialect in _RETAGGERS else None
+    return None if text is None else loud(text).splitlines()
+
+
+class BlockJudge:
+    """
+    Lines of quiet text, each ended by a line feed, to puts.
+
+    Args:
+        retagger: from the lines' tags to upper-case ones.
+        keys: the table's key.
+        index_keys: those of its indexes.
+    """
+
+    def __init__(self, retagger: Retagger, keys: KeySchema, index_keys: tuple[IndexKeys, ...] = ()) -> None:
+        self._retagger, self._keys, self._index_keys = retagger, keys, index_keys
+
+    def by_shape(self, text: bytes) -> list[Put] | None:
+        """
+        Without a parse, but for items of another shape than the first; None when that has no shape to go by.
+
+        Raises:
+            ValueError: an item breaks a rule.
+        """
+        found = self._retagger.shaped(text)
+        rules = rules_of(found.shape.example) if found else None
+        if found is None or rules is None or found.rest or len(found.rows) != text.count(b"\n"):
+            return None
+        lines = self._retagger.shaped_lines(found)
+        facts = rules.facts(
+            [row[1:-2] for row in found.rows if row[0]],
+            keys=self._keys,
+            index_keys=self._index_keys,
+            escapes=b"\\" in text or b"\x01" in text,
+        )
+        others = self._parsed([line[:-1] for line, row in zip(lines, found.rows) if not row[0]])
+        facts_of_each, other_puts = iter(facts), iter(others)
+        return [
+            Put(loud(line[:-1]), *next(facts_of_each)) if row[0] else next(other_puts)
+            for line, row in zip(lines, found.rows)
+        ]
+
+    def by_parsing(self, text: bytes) -> list[Put]:
+        """
+        With one parse and neither conversion nor encoding: tags are renamed on bytes first, and the parse proves the
+        renaming.
+
+        Raises:
+            ValueError: a line breaks a rule, or has to be converted to be sure of it.
+        """
+        lines = self._retagger.rename(text).splitlines()
+        doubtful = self._retagger is not _UNCHANGED and any(map(text.__contains__, _UPPER_CASE_KEYS))
+        if doubtful and any(map(eq, lines, text.splitlines())):
+            reason = "a line of DynamoDB's own JSON among others"
+            raise ItemError(reason)
+        return self._parsed(lines)
+
+    def _parsed(self, lines: Sequence[bytes]) -> list[Put]:
+        """
+        Puts of quiet lines with upper-case tags.
+
+        Each must be an item without an attribute `M` (which may have been `m`) and account for every quote of its
+        text (or a name stood there twice).
+        """
+        puts = [loud(line) for line in lines]
+        items = _items(puts)
+        facts = [check_item(item, keys=self._keys, index_keys=self._index_keys) for item in items]
+        if [_strings_in_map(item) for item in items] != [line.count(b'"') / 2 for line in lines]:
+            reason = "a name stands there twice"
+            raise ItemError(reason)
+        return [Put(json_text, fact.key, fact.size_bytes) for json_text, fact in zip(puts, facts)]
+
+
+def _item_lines(block: bytes, dialect: Dialect) -> bytes | None:
+    """Quiet text, a line for each item, without a wrapper."""
+    text = quiet(block if block.endswith(b"\n") or not block else block + b"\n")
+    return _unwrapped(text) if text and dialect is Dialect.NATIVE else text
+
+
+def _unwrapped(text: bytes) -> bytes | None:
+    """What is inside `{"Item":...}`; that it is one item and no more is for the parse to find."""
+    lines = text.splitlines()
+    if not all(line.startswith(_WRAPPER) and line.endswith(b"}") for line in lines):
+        return None
+    return b"".join([b"%b\n" % line[len(_WRAPPER) : -1] for line in lines])
+
+
+def _items(puts: Sequence[bytes]) -> list[Any]:
+    """
+    One value a line. Raises ValueError for other lines.
+
+    Each line stands in an array of its own: in a valid item no array is followed by a comma, so none can span lines.
+    """
+    return [item for (item,) in json.loads(b"[[" + b"],[".join(puts) + b"]]")] if puts else []
+
+
+def _strings_in_map(members: Mapping[str, Any]) -> int:
+    """JSON strings in the text of a valid item or map: names, tags and contents."""
+    if "M" in members:
+        reason = "an attribute with the name of a tag"
+        raise ItemError(reason)
+    return len(members) + _strings_in_values(members.values())
+
+
+def _strings_in_values(values: Iterable[Mapping[str, Any]]) -> int:
+    """JSON strings in the text of valid values: tags and contents. One loop, for it sees every value."""
+    count = 0
+    for value in values:
+        for tag, content in value.items():  # one
+            count += 1
+            if content.__class__ is str:
+                count += 1
+            elif content.__class__ is dict:
+                count += _strings_in_map(content)
+            elif tag == "L":
+                count += _strings_in_values(content)
+            elif content.__class__ is list:
+                count += len(content)
+    return count

@@ -1,0 +1,134 @@
+"""
+The shape of an item: its names, types and nesting in their order, without the contents.
+
+Items of one table mostly have one shape, or a few. A pattern made of it matches an item several times faster than the
+grammar does and hands over the contents, which a template then sets between renamed tags. Nothing is
+guessed: a shape is made of an item the grammar has matched, so whatever matches the shape matches the grammar too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from dynamodb_pipeline.formats.blocks.grammar import STRING, loud
+
+MAX_SHAPES = 16  # of a table with more, the rest go by the grammar: compiling costs as much as a page saves
+
+_OWN_LEVEL = 2  # inside the item and inside a value
+_NAMES = re.compile(rb'"[^"]*":')  # tags too; of items of several shapes they mostly differ
+_TOKEN = re.compile(rb'"[^"]*":?|\["[^"]*"(?:,"[^"]*")*\]|true|false|[{}\[\],]')
+
+
+class Shape(NamedTuple):
+    """
+    A pattern and what to make of its groups.
+
+    Groups: the item's first bracket, its contents, an item of another shape, and what is no item. `template`
+    takes them all; the last two are empty when the first is not. `example` is an item of this shape, renamed.
+    """
+
+    pattern: re.Pattern[bytes]
+    template: bytes
+    example: bytes
+
+
+class Content(NamedTuple):
+    """One of the contents of an item: the attribute whose whole value it is, its tag, its text in quiet JSON."""
+
+    attribute: str | None
+    tag: str
+    text: bytes
+
+
+class Shapes:
+    """
+    The shapes seen so far in texts of one grammar, each with the template of one renaming.
+
+    Args:
+        items: the pattern of one item and its `separator`, or else all that follows; each of the two is a group.
+        separator: the pattern of what stands between two items.
+        rename: an item with its tags renamed.
+    """
+
+    def __init__(self, items: re.Pattern[bytes], separator: bytes, rename: Callable[[bytes], bytes]) -> None:
+        self._items = items
+        self._separator = separator
+        self._rename = rename
+        self._known: dict[bytes, Shape] = {}
+        self._last: Shape | None = None
+
+    def of(self, text: bytes) -> Shape | None:
+        """The shape of the first two items of quiet `text`; None when they differ, or too many shapes are known."""
+        if self._last is None or not _first_two(self._last.pattern, text):
+            self._last = self._found(text)
+        return self._last
+
+    def _found(self, text: bytes) -> Shape | None:
+        two = _first_two(self._items, text)
+        if two is None or _NAMES.findall(two[0]) != _NAMES.findall(two[1]):
+            return None
+        source = _pattern(two[0])
+        if source != _pattern(two[1]):
+            return None
+        if source not in self._known and len(self._known) < MAX_SHAPES:
+            self._known[source] = self._learn(source, two[0])
+        return self._known.get(source)
+
+    def _learn(self, source: bytes, item: bytes) -> Shape:
+        pattern = re.compile(source + self._separator + b"|" + self._items.pattern)
+        example = self._rename(item)
+        return Shape(pattern, _template(example) + b"\n%b%b", example)
+
+
+def contents(item: bytes) -> tuple[Content, ...]:
+    """The contents of an item of quiet text the grammar has matched, as the groups of its shape have them."""
+    found = []
+    level, attribute = 0, b""
+    tokens = _TOKEN.findall(item)
+    for before, token in zip(tokens, tokens[1:]):
+        level += {b"{": 1, b"[": 1, b"}": -1, b"]": -1}.get(before, 0)
+        if level == 1 and token.endswith(b":"):
+            attribute = token[:-1]
+        elif _is_content(token, before):
+            found.append(Content(_text(attribute) if level == _OWN_LEVEL else None, _text(before[:-1]), token))
+    return tuple(found)
+
+
+def _first_two(pattern: re.Pattern[bytes], text: bytes) -> tuple[bytes, bytes] | None:
+    """The first group of the first two matches, None unless both have one."""
+    first = pattern.match(text)
+    second = first and pattern.match(text, first.end())
+    return (first[1], second[1]) if first and second and first[1] and second[1] else None
+
+
+def _pattern(item: bytes) -> bytes:
+    tokens = _TOKEN.findall(item)
+    return rb"(\{)" + b"".join(_token_pattern(token, before) for before, token in zip(tokens, tokens[1:]))
+
+
+def _token_pattern(token: bytes, before: bytes) -> bytes:
+    if not _is_content(token, before):
+        return re.escape(token)
+    if token.startswith(b"["):
+        return rb"(\[" + STRING + b"(?:," + STRING + rb")*\])"
+    return b"(" + STRING + b")" if token.startswith(b'"') else b"(true|false)"
+
+
+def _template(item: bytes) -> bytes:
+    tokens = _TOKEN.findall(item)
+    literal = (b"%b" if _is_content(t, before) else t.replace(b"%", b"%%") for before, t in zip(tokens, tokens[1:]))
+    return b"%b" + b"".join(literal)
+
+
+def _is_content(token: bytes, before: bytes) -> bool:
+    """Whether a token may be another in the next item: no name, no tag, no bracket, and not null's `true`."""
+    if token.endswith(b":") or len(token) == 1:
+        return False
+    return not (token == b"true" and before.startswith((b'"NULL', b'"nULL')))
+
+
+def _text(token: bytes) -> str:
+    return str(json.loads(loud(token)))

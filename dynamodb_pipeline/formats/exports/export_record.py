@@ -1,0 +1,190 @@
+"""
+`_export.json`: what an export knows about itself, written just before the manifest.
+
+The manifest says which files count; this says what is in them: sizes, item counts, SHA-256 of every stored
+object, the table and its key, the time of the scan. AWS's tools skip names that start with "_". The record
+carries the SHA-256 of its own fields, so that damage to the record itself shows; against somebody who edits
+data and record alike no plain hash helps.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.exports import record_fields as fields
+from dynamodb_pipeline.formats.exports.file_record import FileRecord, file_records
+from dynamodb_pipeline.formats.exports.manifest import Manifest
+from dynamodb_pipeline.formats.exports.record_fields import FieldError
+from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
+from dynamodb_pipeline.formats.items.key_schema import KeySchema
+from dynamodb_pipeline.formats.items.tags import NULL_TAG_OPTIONS
+
+__all__ = ["ExportRecord", "FileRecord"]
+
+NAME = "_export.json"
+FORMAT_VERSION = 1
+NOT_A_POINT_IN_TIME = "not a point in time: items changed during the scan may be in their old or new state"
+READERS = ("connector", "direct")
+CONSISTENCIES = ("eventual", "strong")
+COMPRESSIONS = ("none", "gzip")
+
+
+@dataclass(frozen=True)
+class ExportRecord:
+    """
+    A finished export; checked as a whole when made.
+
+    Attributes:
+        tool_version: of dynamodb-pipeline.
+        connector_version: of the connector's jar, None when it did not read.
+        run_id: of the run that wrote the export.
+        table_name, table_arn, table_id, region: the table; `table_id` tells it from later ones of that name.
+        key_schema: its primary key, which the target of an import must have.
+        reader: "connector" or "direct".
+        scan_started, scan_ended: ISO 8601 in UTC.
+        consistency: of the reads, "eventual" or "strong"; neither makes the export a point in time.
+        compression: "none" or "gzip".
+        null_tag: how NULL is tagged, "nULL" or "nULLValue".
+        files: the data files, in the order of their names whatever order they are given in.
+    """
+
+    tool_version: str
+    connector_version: str | None
+    run_id: str
+    table_name: str
+    table_arn: str
+    table_id: str
+    region: str
+    key_schema: KeySchema
+    reader: str
+    scan_started: str
+    scan_ended: str
+    consistency: str
+    compression: str
+    null_tag: str
+    files: tuple[FileRecord, ...]
+    format_version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        """Raise FieldError, a ValueError, for the first field that is not as it must be."""
+        for name in ("tool_version", "run_id", "table_name", "table_arn", "table_id", "region"):
+            fields.text(name, getattr(self, name))
+        if self.connector_version is not None:
+            fields.text("connector_version", self.connector_version)
+        fields.one_of("format_version", self.format_version, (FORMAT_VERSION,))
+        fields.one_of("reader", self.reader, READERS)
+        fields.one_of("consistency", self.consistency, CONSISTENCIES)
+        fields.one_of("compression", self.compression, COMPRESSIONS)
+        fields.one_of("null_tag", self.null_tag, NULL_TAG_OPTIONS)
+        fields.ordered_times("scan_started", self.scan_started, "scan_ended", self.scan_ended)
+        for number, record in enumerate(self.files):
+            record.check(f"files[{number}]", compression=self.compression)
+        fields.distinct("files", [record.name for record in self.files])
+        in_order = tuple(sorted(self.files, key=lambda record: record.name))
+        object.__setattr__(self, "files", in_order)  # so that equal exports are equal records
+
+    @property
+    def item_count(self) -> int:
+        """Items in all files."""
+        return sum(record.item_count for record in self.files)
+
+    @property
+    def bytes(self) -> int:
+        """Stored bytes of all files."""
+        return sum(record.bytes for record in self.files)
+
+    @property
+    def plain_bytes(self) -> int:
+        """Bytes of text of all files."""
+        return sum(record.plain_bytes for record in self.files)
+
+    def to_bytes(self) -> builtins.bytes:
+        """The record's JSON, the same bytes for the same record; files in the order of their names."""
+        members = self._members()
+        members["record_sha256"] = _digest(members)
+        return (json.dumps(members, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode("utf-8")
+
+    @classmethod
+    def from_bytes(cls, data: builtins.bytes, *, where: str) -> ExportRecord:
+        """
+        The record in `data`, every field, total and the record's own hash checked.
+
+        Args:
+            where: the record's address, for messages.
+
+        Raises:
+            IntegrityError: names the field, what was expected and what was found.
+        """
+        try:
+            return cls._from_members(parse_json(data))
+        except JsonTextError as err:
+            msg = f"export record {where} is not complete JSON ({err}); it is damaged"
+            raise IntegrityError(msg) from err
+        except ValueError as err:
+            msg = f"export record {where}: {err}"
+            raise IntegrityError(msg) from err
+
+    def check_manifest(self, manifest: Manifest, *, where: str) -> None:
+        """
+        Raise IntegrityError unless the manifest lists exactly this record's files, by name.
+
+        This finds a damaged name in the manifest, which the manifest alone cannot.
+        """
+        listed = {entry.url.rpartition("/")[2] for entry in manifest.entries}
+        recorded = {record.name for record in self.files}
+        if listed != recorded or len(manifest.entries) != len(self.files):
+            odd = ", ".join(sorted(listed ^ recorded)[:3]) or "a file listed twice"
+            msg = f"{where}: manifest and {NAME} name different files ({odd}); one is damaged or of another export"
+            raise IntegrityError(msg)
+
+    def _members(self) -> dict[str, Any]:
+        members = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        members.update(
+            point_in_time=NOT_A_POINT_IN_TIME,
+            key_schema=self.key_schema.to_json(),
+            files=[dataclasses.asdict(record) for record in self.files],
+            totals=self._totals(),
+        )
+        return members
+
+    def _totals(self) -> dict[str, int]:
+        return {
+            "file_count": len(self.files),
+            "item_count": self.item_count,
+            "bytes": self.bytes,
+            "plain_bytes": self.plain_bytes,
+        }
+
+    @classmethod
+    def _from_members(cls, value: Any) -> ExportRecord:
+        members = fields.plain_numbers(value)
+        own = {field.name for field in dataclasses.fields(cls)}
+        fields.one_of("format_version", fields.members_of("the record", members).get("format_version"), (1,))
+        fields.exactly("the record", members, own | {"point_in_time", "totals", "record_sha256"})
+        found_hash, totals = members.pop("record_sha256"), members.pop("totals")
+        fields.equal("point_in_time", members.pop("point_in_time"), NOT_A_POINT_IN_TIME, why="it is a fixed text")
+        record = cls(**{**members, **_parsed(members)})
+        fields.equal("totals", totals, record._totals(), why="the sums over files")
+        fields.equal("record_sha256", found_hash, _digest(record._members()), why="the hash of the other fields")
+        return record
+
+
+def _parsed(members: dict[str, Any]) -> dict[str, Any]:
+    try:
+        key_schema = KeySchema.from_json(members["key_schema"])
+    except (ValueError, TypeError, AttributeError) as err:
+        msg = f"key_schema: {err}"
+        raise FieldError(msg) from err
+    files = fields.list_of("files", members["files"])
+    return {"key_schema": key_schema, "files": tuple(file_records(files))}
+
+
+def _digest(members: dict[str, Any]) -> str:
+    canonical = json.dumps(members, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8")).hexdigest()

@@ -1,0 +1,155 @@
+"""
+The `manifest` object of a Data Pipeline export: version 3, the one list of the data files that count.
+
+Written byte for byte as the connector's export tool does (ExportManifestRecordWriter), so that AWS's own
+import reads ours; read fail-closed, because a manifest misread is a table half restored. Where the files
+lie now is the matter of `entry_location`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from dynamodb_pipeline.errors import IntegrityError, UsageError
+from dynamodb_pipeline.formats.exports.entry_location import Resolved, check_entry_url, resolve, s3_scheme
+from dynamodb_pipeline.formats.exports.manifest_json import manifest_object
+from dynamodb_pipeline.formats.items.json_text import integer
+
+__all__ = ["VERSION", "Manifest", "ManifestEntry", "Resolved", "parse", "render", "resolve"]
+
+NAME = "DynamoDB-export"
+VERSION = 3
+MAX_ENTRIES = 1_000_000  # 100,000 items a file: 10^11 items; more is no manifest but an attack on memory
+
+# What java.net.URI escapes in a path: all of ASCII but RFC 2396's unreserved characters and ":@&=+$,;/" (so
+# `%` itself too), and beyond ASCII the control characters and what Character.isSpaceChar names.
+_ESCAPED = re.compile(
+    "[^A-Za-z0-9\\-_.!~*'():@&=+$,;/\u0080-\U0010ffff]|[\u0080-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+)
+
+
+@dataclass(frozen=True)
+class ManifestEntry:
+    """One data file: its address when the manifest was written, quoted as Java's URI does."""
+
+    url: str
+    mandatory: bool = True
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A parsed manifest; `entries` in the order they are written in."""
+
+    entries: tuple[ManifestEntry, ...]
+    version: int = VERSION
+
+
+def render(entries: Iterable[str]) -> bytes:
+    """
+    The manifest's bytes for the literal addresses of data files (`s3://bucket/prefix/name`, unquoted).
+
+    Sorted by the file name read backwards, which spreads later reads; no newline at the end.
+
+    Raises:
+        UsageError: an address that `parse` and `resolve` would refuse: choose another output folder.
+        ValueError: the same file twice.
+    """
+    addresses = sorted(map(_checked, entries), key=_reversed_name)
+    if len(set(addresses)) != len(addresses):
+        msg = "a data file is listed twice"
+        raise ValueError(msg)
+    lines = ",\n".join(f'{{"url":"{_uri(address)}","mandatory":true}}' for address in addresses)
+    return f'{{"name":"{NAME}","version":{VERSION},\n"entries": [\n{lines}\n]}}'.encode()
+
+
+def parse(data: bytes, *, where: str) -> Manifest:
+    """
+    The manifest in `data`; white space and other top-level members are of no meaning, as for AWS's import.
+
+    A changed letter inside an address still makes a manifest; only the export record or the missing object
+    shows it.
+
+    Args:
+        where: the manifest's address, for messages.
+
+    Raises:
+        IntegrityError: truncated, no JSON, another version, a member of the wrong type, unknown or twice,
+            the same file twice, or an address no data file can have.
+    """
+    members = manifest_object(data, where=f"manifest {where}")
+    _check_header(members, where)
+    entries = members.get("entries")
+    if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
+        raise IntegrityError(_wrong(where, "entries", f"a list of at most {MAX_ENTRIES}"))
+    parsed = tuple(_entry(entry, f"entries[{number}]", where) for number, entry in enumerate(entries))
+    _check_distinct(parsed, where)
+    return Manifest(entries=parsed)
+
+
+def _checked(address: str) -> str:
+    try:
+        check_entry_url(address)
+    except ValueError as err:
+        msg = f"a manifest cannot name this data file: {err}; choose another output folder"
+        raise UsageError(msg) from err
+    return s3_scheme(address)
+
+
+def _uri(address: str) -> str:
+    """As `new Path(folder, name).toUri().toString()` prints it: the path quoted, s3n:// and s3a:// made s3://."""
+    start = address.index("/", len("s3://"))
+    return address[:start] + _ESCAPED.sub(_percent, address[start:])
+
+
+def _percent(character: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.group().encode("utf-8"))
+
+
+def _reversed_name(address: str) -> bytes:
+    return address.rpartition("/")[2][::-1].encode("utf-8", "surrogatepass")
+
+
+def _check_header(members: dict[str, Any], where: str) -> None:
+    if members.get("name", NAME) != NAME:
+        raise IntegrityError(_wrong(where, "name", NAME))
+    try:
+        version = integer(members.get("version"))
+    except ValueError as err:
+        raise IntegrityError(_wrong(where, "version", str(VERSION))) from err
+    if version != VERSION:
+        msg = f"manifest {where}: version {version} is unknown; this tool and AWS's read version {VERSION}"
+        raise IntegrityError(msg)
+
+
+def _entry(entry: Any, field: str, where: str) -> ManifestEntry:
+    if not isinstance(entry, dict) or not {"url"} <= entry.keys() <= {"url", "mandatory"}:
+        raise IntegrityError(_wrong(where, field, "an object with url and mandatory"))
+    url, mandatory = entry["url"], entry.get("mandatory", True)
+    if type(url) is not str:
+        raise IntegrityError(_wrong(where, f"{field}.url", "a string"))
+    if not isinstance(mandatory, bool):
+        raise IntegrityError(_wrong(where, f"{field}.mandatory", "true or false"))
+    try:
+        check_entry_url(url)
+    except ValueError as err:
+        msg = f"manifest {where}: {field}.url: {err}"
+        raise IntegrityError(msg) from err
+    return ManifestEntry(url=url, mandatory=mandatory)
+
+
+def _check_distinct(entries: tuple[ManifestEntry, ...], where: str) -> None:
+    seen: set[str] = set()
+    for number, entry in enumerate(entries):
+        address = s3_scheme(entry.url)
+        if address in seen:
+            name = address.rpartition("/")[2]
+            msg = f"manifest {where}: entries[{number}] lists a file for the second time ({name})"
+            raise IntegrityError(msg)
+        seen.add(address)
+
+
+def _wrong(where: str, field: str, expected: str) -> str:
+    return f"manifest {where}: {field} is not {expected}; it is damaged or of another tool"

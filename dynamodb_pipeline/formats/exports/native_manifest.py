@@ -1,0 +1,217 @@
+"""
+The two manifests of DynamoDB's own export to S3 (`manifest-summary.json`, `manifest-files.json`).
+
+They carry what Data Pipeline's manifest lacks: an item count and an MD5 for every data file. Both are
+checked. Data files are looked for relative to where the manifests lie now, not by the keys of the day of
+the export. Layout:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.exports.entry_location import check_entry_url
+from dynamodb_pipeline.formats.exports.manifest_json import manifest_object
+from dynamodb_pipeline.formats.files.foreign import FormatError
+from dynamodb_pipeline.formats.files.lines import LineError, iter_lines
+from dynamodb_pipeline.formats.files.text import md5_base64
+from dynamodb_pipeline.formats.items.json_text import integer
+
+SUMMARY_NAME = "manifest-summary.json"
+FILES_NAME = "manifest-files.json"
+_MD5 = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # base64 of 16 bytes
+_TABLE_ARN = re.compile(r"arn:[a-z0-9-]+:dynamodb:[a-z0-9-]*:[0-9]*:table/([A-Za-z0-9_.-]+)")
+_NAMES_A_PART = re.compile(r"filter|projection|condition|expression|subset|partial|sample|limit|attribute", re.I)
+_EXPORT_FOLDER = re.compile(r"(?:.*/)?AWSDynamoDB/[^/]+/(?=.)")
+
+
+@dataclass(frozen=True)
+class NativeIdentity:
+    """
+    What `manifest-summary.json` says the export is of, in whatever form its data are.
+
+    Attributes:
+        table_name: of the exported table; None when the writer left its ARN out.
+        export_time: the point in time the data is of, ISO 8601; None when absent.
+        part: why it may be less than the whole table; None for a full export.
+    """
+
+    table_name: str | None
+    export_time: str | None
+    part: str | None
+
+
+@dataclass(frozen=True)
+class NativeSummary:
+    """
+    What `manifest-summary.json` says of a full export in DynamoDB JSON.
+
+    Attributes:
+        table_arn: of the exported table; None when the writer left it out.
+        table_id: of the exported table, likewise.
+        export_time: the point in time the data is of, ISO 8601; None when absent.
+        item_count: of all data files together.
+        files_key: S3 key of `manifest-files.json` on the day of the export.
+    """
+
+    table_arn: str | None
+    table_id: str | None
+    export_time: str | None
+    item_count: int
+    files_key: str
+
+
+@dataclass(frozen=True)
+class NativeFile:
+    """One data file: its S3 key on the day of the export, its items, its MD5 as base64, its ETag then."""
+
+    data_file_key: str
+    item_count: int
+    md5: str
+    etag: str | None
+
+
+def parse_summary(data: bytes, *, where: str) -> NativeSummary:
+    """
+    Raises:
+        FormatError: an incremental export, or Amazon Ion output.
+        IntegrityError: no JSON, or a member that is needed is missing or of the wrong type.
+    """
+    members = manifest_object(data, where=where)
+    _refuse_other_exports(members, where)
+    return NativeSummary(
+        table_arn=_text_or_none(members, "tableArn", where),
+        table_id=_text_or_none(members, "tableId", where),
+        export_time=_text_or_none(members, "exportTime", where),
+        item_count=_count(members, "itemCount", where),
+        files_key=_text(members, "manifestFilesS3Key", where),
+    )
+
+
+def identity(data: bytes, *, where: str) -> NativeIdentity:
+    """
+    Raises:
+        IntegrityError: no JSON object, or a member of the identity is of the wrong type or form.
+    """
+    members = manifest_object(data, where=where)
+    arn = _text_or_none(members, "tableArn", where)
+    found = None if arn is None else _TABLE_ARN.fullmatch(arn)
+    if arn is not None and found is None:
+        raise IntegrityError(_wrong(where, "tableArn", "the ARN of a table"))
+    return NativeIdentity(found[1] if found else None, _text_or_none(members, "exportTime", where), _part(members))
+
+
+def _part(members: dict[str, Any]) -> str | None:
+    """A full export has no such members today; a new one of such a name means that items or attributes are left out."""
+    if members.get("exportType", "FULL_EXPORT") != "FULL_EXPORT" or "exportFromTime" in members:
+        return "no full export"
+    odd = sorted(name for name in members if _NAMES_A_PART.search(name))
+    return f"its {odd[0]} may make it a part of a table" if odd else None
+
+
+def parse_files(data: bytes, *, where: str) -> tuple[NativeFile, ...]:
+    """
+    The data files of `manifest-files.json`, one JSON object a line; `check_totals` finds a missing line.
+
+    Raises:
+        IntegrityError: a malformed line, a file twice, or a key that leads elsewhere.
+    """
+    try:
+        files = tuple(_file(line, f"{where} line {number}") for number, _, line in iter_lines(data, name=where))
+    except LineError as err:
+        raise IntegrityError(str(err)) from err
+    if len({file.data_file_key for file in files}) != len(files):
+        msg = f"{where} lists a data file twice; it is damaged"
+        raise IntegrityError(msg)
+    return files
+
+
+def check_totals(summary: NativeSummary, files: Iterable[NativeFile], *, where: str) -> None:
+    """Raise IntegrityError unless the files' item counts add up to the summary's."""
+    total = sum(file.item_count for file in files)
+    if total != summary.item_count:
+        msg = f"{where} says {summary.item_count} items, {FILES_NAME} lists {total}; one of them is incomplete"
+        raise IntegrityError(msg)
+
+
+def check_md5(data: bytes, stated: bytes, *, where: str) -> None:
+    """
+    Raise IntegrityError unless `stated`, the object that lies beside a manifest (`md5_name`), is the MD5 of `data`.
+
+    DynamoDB writes it as base64; hex digits, which other tools write into such files, are taken too.
+    """
+    text = stated.decode("ascii", "replace").strip()
+    if text not in (md5_base64(data), b64decode(md5_base64(data)).hex()):
+        msg = f"{where} is damaged: its MD5 is not the one in {md5_name(where.rpartition('/')[2])}"
+        raise IntegrityError(msg)
+
+
+def md5_name(manifest_name: str) -> str:
+    """`manifest-files.json` -> `manifest-files.md5`."""
+    return manifest_name.removesuffix(".json") + ".md5"
+
+
+def resolve(data_file_key: str, *, folder: str) -> str:
+    """
+    Where a data file lies now, given the folder where the manifests lie now.
+
+    Below the export's folder `AWSDynamoDB/<export id>/` it keeps its path, whatever the prefix and bucket
+    are now; writers without that folder put data files into `data/` beside the manifests.
+    """
+    below = _EXPORT_FOLDER.sub("", data_file_key)
+    return f"{folder.rstrip('/')}/{below if below != data_file_key else 'data/' + data_file_key.rpartition('/')[2]}"
+
+
+def _refuse_other_exports(members: dict[str, Any], where: str) -> None:
+    kind, output = members.get("exportType", "FULL_EXPORT"), members.get("outputFormat")
+    if kind == "INCREMENTAL_EXPORT" or "exportFromTime" in members:
+        msg = f"{where} is of an incremental export: it holds changes, not a table; import a full export"
+        raise FormatError(msg)
+    if kind != "FULL_EXPORT" or output != "DYNAMODB_JSON":
+        msg = f"{where}: {kind} in {output} is not read; export the table again as DYNAMODB_JSON"
+        raise FormatError(msg)
+
+
+def _file(line: bytes, where: str) -> NativeFile:
+    members = manifest_object(line, where=where)
+    file = NativeFile(
+        data_file_key=_text(members, "dataFileS3Key", where),
+        item_count=_count(members, "itemCount", where),
+        md5=_text(members, "md5Checksum", where),
+        etag=_text_or_none(members, "etag", where),
+    )
+    if not _MD5.fullmatch(file.md5):
+        raise IntegrityError(_wrong(where, "md5Checksum", "the base64 of an MD5"))
+    try:
+        check_entry_url(f"s3://bucket/{file.data_file_key}")
+    except ValueError as err:
+        raise IntegrityError(_wrong(where, "dataFileS3Key", "the key of a file")) from err
+    return file
+
+
+def _text(members: dict[str, Any], field: str, where: str) -> str:
+    value = members.get(field)
+    if type(value) is not str or not value:
+        raise IntegrityError(_wrong(where, field, "a text"))
+    return value
+
+
+def _text_or_none(members: dict[str, Any], field: str, where: str) -> str | None:
+    return None if members.get(field) is None else _text(members, field, where)
+
+
+def _count(members: dict[str, Any], field: str, where: str) -> int:
+    try:
+        return integer(members.get(field))
+    except ValueError as err:
+        raise IntegrityError(_wrong(where, field, "a whole number")) from err
+
+
+def _wrong(where: str, field: str, expected: str) -> str:
+    return f"{where}: {field} is not {expected}; it is damaged or of another tool"

@@ -1,0 +1,182 @@
+"""
+Strict JSON: what Python's own parser lets through silently is refused here.
+
+Python keeps the last of two equal members, takes NaN, makes floats of numbers, accepts halves of surrogate pairs
+and ends in RecursionError on deep nesting. In an item each of these is lost or changed data. The price is twice
+plain `json.loads`, because a Python function sees every object; regular item lines go the way of `quick_lines`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from json import JSONDecodeError, JSONDecoder
+from typing import Any, NoReturn
+
+from dynamodb_pipeline.formats.items.tags import NumberLiteral
+
+HALF_OF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")  # may be whole with its partner; worth a closer look
+_SHOWN_CHARS = 64
+
+
+class JsonTextError(ValueError):
+    """
+    The text is no strict JSON; the message names the rule and the place, never a value.
+
+    Attributes:
+        steps: the members and positions that lead to the object that is meant, from the outermost value inwards; empty
+            where that itself is meant, or nothing more is known.
+    """
+
+    def __init__(self, message: str, steps: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.steps = steps
+
+
+class _RepeatedMemberError(JsonTextError):
+    """A member twice in one object; where that is, the parser does not tell."""
+
+
+def parse_json(data: bytes) -> Any:
+    """
+    The value of one JSON text in UTF-8; numbers as `NumberLiteral`, their literal text.
+
+    Raises:
+        JsonTextError: not UTF-8, not JSON, other text behind it, a member twice, NaN or Infinity, a lone
+            surrogate, or nested deeper than the interpreter can follow.
+    """
+    text = decode_utf8(data)
+    value, end = scan_json(text, 0, decoder=_STRICT)
+    if end != len(text) and text[end:].strip(" \t\r\n"):
+        msg = f"other text follows the JSON value (byte {_byte_position(text, end)})"
+        raise JsonTextError(msg)
+    return value
+
+
+def scan_json(text: str, position: int, *, decoder: JSONDecoder | None = None) -> tuple[Any, int]:
+    """
+    The JSON value that starts at `position` (white space before it is skipped) and the position after it.
+
+    Without a `decoder`, raw control characters inside strings are taken, as Hive text has them.
+
+    Raises:
+        JsonTextError: as `parse_json`, but for what follows the value.
+    """
+    try:
+        value, end = (decoder or _LENIENT_STRINGS).raw_decode(text, _skip_space(text, position))
+        if "\\u" in text and HALF_OF_PAIR.search(text, position, end):
+            _refuse_lone_surrogates(value)
+    except JSONDecodeError as err:
+        msg = f"malformed JSON: {_shape_of(err.msg)} (byte {_byte_position(text, err.pos)})"
+        raise JsonTextError(msg) from err
+    except _RepeatedMemberError as err:
+        raise JsonTextError(str(err), _steps_to_repeated(text[_skip_space(text, position) :])) from None
+    except RecursionError:
+        msg = "nested too deep"
+        raise JsonTextError(msg) from None
+    return value, end
+
+
+def decode_utf8(data: bytes) -> str:
+    """
+    The text of `data`.
+
+    Raises:
+        JsonTextError: not UTF-8, with the position of the first wrong byte.
+    """
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as err:
+        msg = f"not UTF-8 (byte {err.start})"
+        raise JsonTextError(msg) from err
+
+
+def integer(value: object) -> int:
+    """
+    A non-negative whole number from parsed JSON, below 2^63.
+
+    Raises:
+        ValueError: anything else, also a string of digits, `1.0` or `1e3`.
+    """
+    if isinstance(value, NumberLiteral) and re.fullmatch(r"(?:0|[1-9][0-9]{0,18})", value, re.ASCII):
+        number = int(value)
+        if number < 1 << 63:
+            return number
+    msg = "not a whole number from 0 to 2^63 - 1"
+    raise ValueError(msg)
+
+
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        _refuse_duplicate([name for name, _ in pairs])
+    return members
+
+
+def _refuse_duplicate(names: list[str]) -> NoReturn:
+    seen: set[str] = set()
+    twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+    msg = f"member {json.dumps(twice[:_SHOWN_CHARS])} stands there twice"
+    raise _RepeatedMemberError(msg)
+
+
+class _Repeated:
+    """Stands for an object with a member twice."""
+
+
+def _marked(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Repeated:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else _Repeated()
+
+
+def _steps_to_repeated(text: str) -> tuple[str | int, ...]:
+    """Where `text`, read once more, has an object with a member twice; nothing where what follows is malformed."""
+    try:
+        value, _ = JSONDecoder(strict=False, object_pairs_hook=_marked).raw_decode(text)
+    except (ValueError, RecursionError):
+        return ()
+    places: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    for steps, found in places:  # grows meanwhile
+        if isinstance(found, _Repeated):
+            return steps
+        inner = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+        places += [((*steps, step), each) for step, each in inner]
+    return ()
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    msg = f"{word} is no JSON number"
+    raise JsonTextError(msg)
+
+
+def _refuse_lone_surrogates(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        msg = "a lone surrogate, which is no character (\\ud800 to \\udfff without its partner)"
+        raise JsonTextError(msg) from None
+
+
+def _skip_space(text: str, position: int) -> int:
+    while text[position : position + 1] in {" ", "\t", "\r", "\n"}:
+        position += 1
+    return position
+
+
+def _byte_position(text: str, position: int) -> int:
+    return len(text[:position].encode("utf-8", "surrogatepass"))
+
+
+def _shape_of(message: str) -> str:
+    """Python's message without a quoted character of the input."""
+    return message.partition(": '")[0].rstrip(" :")
+
+
+_HOOKS: dict[str, Any] = {
+    "object_pairs_hook": _unique_members,
+    "parse_int": NumberLiteral,
+    "parse_float": NumberLiteral,
+    "parse_constant": _refuse_constant,
+}
+_STRICT = JSONDecoder(strict=True, **_HOOKS)
+_LENIENT_STRINGS = JSONDecoder(strict=False, **_HOOKS)

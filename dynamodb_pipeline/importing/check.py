@@ -1,0 +1,101 @@
+"""The driver's side of the pass before the first write: counts, bad items and their limit, keys that stand twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.importing.check_worker import CheckWorker
+from dynamodb_pipeline.importing.job import ImportRun, TableImport
+from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
+from dynamodb_pipeline.reading.input_files import ImportSource
+from dynamodb_pipeline.reading.key_spill import Collision, KeySpill
+from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.settings.item_limit import ItemLimit
+from dynamodb_pipeline.workers.work_queue import WorkUnit
+
+MAX_COLLISIONS = 100_000  # more are no accident; keeps the memory of the driver and of every worker bounded
+
+
+@dataclass(frozen=True)
+class Checked:
+    """
+    What the pass before the first write found.
+
+    `checked` has, by work id, the SHA-256 of texts whose items need not be judged again (`InputFile.checked_sha256`).
+    """
+
+    items: int
+    bad: int
+    collisions: tuple[Collision, ...] = ()
+    checked: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def dropped(self) -> int:
+        """Items that are not written because the same key stands again further on."""
+        return sum(c.count - 1 for c in self.collisions)
+
+    def units(self, source: ImportSource) -> list[WorkUnit]:
+        """The files to write. Where keys collide every item's key is needed, so every file is parsed again."""
+        return source.units(checked={} if self.collisions else self.checked)
+
+
+def check(run: ImportRun, *, keys: KeySpill) -> Checked:
+    """
+    Read every file once before the first write; the hashes of all keys go to `keys` where somebody needs them.
+
+    Raises:
+        IntegrityError: a damaged file, a bad item without --set-aside, too many of them, or a key that stands twice.
+    """
+    job, counts = run.job, {"items": 0, "bad": 0}
+    checked: dict[str, str] = {}
+
+    def on_finished(work_id: str, record: dict[str, Any]) -> None:
+        for name in counts:
+            counts[name] += record[name]
+        if "checked_sha256" in record:
+            checked[work_id] = record["checked_sha256"]
+
+    collect = job.settings.mirror or not job.source.cannot_repeat_keys
+    units = job.source.units()
+    rated = Rated.files_only(f"check {job.source.folder}", items=job.source.item_count)
+    reading = RatedRun(
+        run.ctx, run.engine, rated, units=units, on_finished=on_finished, on_kept=lambda _, block: keys.add_block(block)
+    )
+    if units:
+        count = min(run.engine.slots, len(units))
+        reading.run(lambda connect: CheckWorker(job.worker, connect, run.plan, collect), count=count, group="check")
+    refuse_too_many_bad(job, counts["bad"], total=counts["items"], so="nothing was written")
+    return Checked(counts["items"], counts["bad"], _collisions(run.ctx, job, keys), checked)
+
+
+def refuse_too_many_bad(job: TableImport, bad: int, *, total: int, so: str) -> None:
+    """
+    Raises:
+        IntegrityError: `bad` of `total` items are more than --max-set-aside allows; `so` says what that means.
+    """
+    limit = ItemLimit(*job.settings.max_set_aside)
+    if bad and limit.exceeded(bad, total=total):
+        msg = f"{bad} of {total} items are bad, --max-set-aside allows {limit}; {so}"
+        raise IntegrityError(msg)
+
+
+def _collisions(ctx: RunContext, job: TableImport, keys: KeySpill) -> tuple[Collision, ...]:
+    found: list[Collision] = []
+    for collision in keys.collisions():
+        found.append(collision)
+        if job.settings.duplicates == "refuse":
+            msg = f"{_twice(job, collision)}; nothing was written. --duplicates last-wins takes the last"
+            raise IntegrityError(msg)
+        if len(found) > MAX_COLLISIONS:
+            msg = f"more than {MAX_COLLISIONS:,} keys stand more than once, such as {_twice(job, collision)}"
+            raise IntegrityError(msg)
+    if found:
+        ctx.reporter.note(f"note: {len(found)} keys stand more than once; the last in the manifest's order wins")
+    return tuple(found)
+
+
+def _twice(job: TableImport, collision: Collision) -> str:
+    return f"the same key stands at {' and at '.join(job.place(file, line) for file, line in collision.first)}"

@@ -1,0 +1,159 @@
+"""One import, resolved before anything is read: its files, its table, its rate, and what every worker must know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dynamodb_pipeline.dynamodb.table import TableDescription, describe, refuse_unusable
+from dynamodb_pipeline.dynamodb.target_check import may_skip_parsing, refuse_other_keys
+from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.formats.exports.layout import join
+from dynamodb_pipeline.importing.set_aside import SetAside
+from dynamodb_pipeline.importing.write_worker import ImportPlan
+from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, write_rate
+from dynamodb_pipeline.reading.finished_runs import UNKNOWN_TABLE, SourceChoice, choose_finished_run
+from dynamodb_pipeline.reading.input_files import ImportSource
+from dynamodb_pipeline.reading.source import load_source
+from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.settings.job import ImportSettings
+from dynamodb_pipeline.store.objects import ObjectStore
+from dynamodb_pipeline.workers.engine import Engine
+from dynamodb_pipeline.workers.worker_context import WorkerContext
+
+
+@dataclass(frozen=True)
+class TableImport:
+    """One import, resolved: source, target, rate."""
+
+    source: ImportSource
+    table: TableDescription
+    choice: RateChoice
+    settings: ImportSettings
+    worker: WorkerContext
+
+    def rate_of(self, table: TableDescription) -> AllowedRate:
+        """The rate that this run may write `table` at, as it is described now."""
+        return write_rate(table.capacity, self.choice, indexes=table.index_capacities)
+
+    @property
+    def rate(self) -> AllowedRate:
+        return self.rate_of(self.table)
+
+    def place(self, file: int, line: int) -> str:
+        """Where a line stands, for messages."""
+        return f"{self.source.files[file].uri} line {line}"
+
+
+@dataclass(frozen=True)
+class ImportRun:
+    """One import under way: the run, what is imported, what every worker must know, and where workers run."""
+
+    ctx: RunContext
+    job: TableImport
+    plan: ImportPlan
+    engine: Engine
+
+
+def resolve(ctx: RunContext, settings: ImportSettings) -> TableImport:
+    """
+    Find the files and the table and compare their keys; no item is read, nothing is started.
+
+    Raises:
+        PreconditionError: nothing to import, no such table, a status that cannot be written, another key schema.
+        IntegrityError: the export contradicts itself.
+    """
+    table = describe(ctx.clients.client("dynamodb"), settings.table)
+    refuse_unusable(table, purpose="import")
+    source = find_source(ctx.store, settings)
+    refuse_other_keys(source.key_schema, table.key_schema, table=table.name)
+    choice = RateChoice.of(settings.rate.percent, settings.rate.units)
+    return TableImport(source, table, choice, settings, ctx.worker())
+
+
+def find_source(store: ObjectStore, settings: ImportSettings) -> ImportSource:
+    """
+    Every file that these settings mean: of the folder itself, else of the finished export below it.
+
+    Raises:
+        PreconditionError: nothing to import, several exports and none chosen, or another table's where it must not be.
+        IntegrityError: the export contradicts itself.
+    """
+    folder = settings.input
+    if not settings.without_manifest:
+        command = f"dynamodb-pipeline import --table {settings.table} --input"
+        choice = SourceChoice(settings.table, settings.from_table, settings.latest, command)
+        folder = choose_finished_run(store, folder, choice)
+    source = load_source(
+        store, folder, without_manifest=settings.without_manifest, allow_buckets=settings.allow_buckets
+    )
+    refuse_other_source(source, settings.from_table)
+    if settings.mirror:
+        _refuse_mirror_of_another(source, settings)
+    return source
+
+
+def refuse_other_source(source: ImportSource, from_table: str | None) -> None:
+    """
+    Raises:
+        PreconditionError: the export names another table than `--from-table` does.
+    """
+    if from_table is not None and source.source_table not in (None, from_table):
+        msg = f"{source.folder} is {source.origin}, not what --from-table {from_table} says; nothing was written"
+        raise PreconditionError(msg)
+
+
+def _refuse_mirror_of_another(source: ImportSource, settings: ImportSettings) -> None:
+    """A mirror deletes what the export lacks, so the export must be the whole of the right table, and say so."""
+    from_table, found = settings.from_table, source.source_table
+    msg = None
+    if source.part is not None:
+        msg = f"--mirror: {source.folder}: {source.part}; items are only deleted on account of a whole table"
+    elif found is None and from_table != UNKNOWN_TABLE:
+        msg = (
+            f"--mirror: {source.folder} names no table, so nothing proves that it is of "
+            f"{from_table or settings.table}; if it is, give --from-table {UNKNOWN_TABLE}"
+        )
+    elif found is not None and found != (from_table or settings.table):
+        msg = (
+            f"--mirror: {source.folder} is {source.origin}, and items of {settings.table} would be deleted on account "
+            f"of it; if that is meant, give --from-table {found}"
+        )
+    if msg is not None:
+        msg += ". Nothing was deleted or written"
+        raise PreconditionError(msg)
+
+
+def import_plan(ctx: RunContext, job: TableImport) -> ImportPlan:
+    """What every worker must know."""
+    table, source, settings = job.table, job.source, job.settings
+    attributes = frozenset(a.name for index in table.index_keys for a in index.attributes)
+    aside = SetAside(join(settings.set_aside, ctx.run_id)) if settings.set_aside else None
+    fast = source.record is not None and may_skip_parsing(
+        source.key_schema, table.key_schema, index_attributes=attributes
+    )
+    return ImportPlan(
+        table=table.name,
+        keys=table.key_schema,
+        index_keys=table.index_keys,
+        resources=tuple(job.rate.units_per_s),
+        fast=fast,
+        skip_existing=settings.skip_existing,
+        set_aside=aside,
+    )
+
+
+def ledger_header(job: TableImport) -> dict[str, Any]:
+    """What a resume depends on: the table itself, the very objects, the mode."""
+    settings = job.settings
+    return {
+        "kind": "import",
+        "table": job.table.name,
+        "table_id": job.table.table_id,
+        "input": job.source.folder,
+        "files": {f.uri: f.etag for f in job.source.files},
+        "skip_existing": settings.skip_existing,
+        "duplicates": settings.duplicates,
+        "set_aside": settings.set_aside,
+        "mirror": settings.mirror,
+    }

@@ -1,0 +1,75 @@
+"""
+How much an import will write, told before anything is started: for plans, which look and never refuse.
+
+Text is what is counted: the items as lines of JSON, a little more than what DynamoDB bills.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from dynamodb_pipeline.errors import PipelineError
+from dynamodb_pipeline.formats.files.text import line_count
+from dynamodb_pipeline.importing.job import find_source
+from dynamodb_pipeline.reading.file_reader import text_of
+from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
+from dynamodb_pipeline.settings.job import ImportSettings
+from dynamodb_pipeline.store.objects import ObjectStore
+
+# A larger file is not fetched for an estimate only.
+SAMPLE_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ImportSize:
+    """
+    What will be written: bytes of text and items, with where that is known from.
+
+    Without `is_known` both are 0 and `basis` says why.
+    """
+
+    text_bytes: int
+    item_count: int
+    basis: str
+    is_known: bool = True
+
+
+def import_size(store: ObjectStore, settings: ImportSettings) -> ImportSize:
+    """How much these settings will import; an input that cannot be read is a size that is not known."""
+    try:
+        source = find_source(store, settings)
+        size = _recorded(source) or _estimated(store, source)
+        return replace(size, basis=f"{size.basis}; {source.origin}")
+    except PipelineError as err:
+        return _unknown(str(err).splitlines()[0])
+
+
+def _recorded(source: ImportSource) -> ImportSize | None:
+    if source.record is None:
+        return None
+    return ImportSize(source.record.plain_bytes, source.record.item_count, "as its _export.json says")
+
+
+def _estimated(store: ObjectStore, source: ImportSource) -> ImportSize:
+    """From the sizes of all files and the lines of the smallest; a native export's count of items is its own."""
+    if not source.files:
+        return ImportSize(0, source.item_count or 0, "as its manifest says")
+    smallest = min(source.files, key=lambda file: file.bytes)
+    if smallest.bytes > SAMPLE_BYTES:
+        return _unknown(f"{source.folder} has no _export.json and no file small enough for a sample")
+    lines, plain_bytes = _sample(store, smallest)
+    item_count = source.item_count
+    if item_count is None:
+        item_count = max(len(source.files), round(source.bytes / smallest.bytes * lines))
+    text_bytes = round(source.bytes / smallest.bytes * plain_bytes)
+    return ImportSize(text_bytes, item_count, f"estimated from the sizes of its files and the lines of {smallest.name}")
+
+
+def _sample(store: ObjectStore, file: InputFile) -> tuple[int, int]:
+    """Lines and bytes of text of one file."""
+    plain = text_of(file, store.fetch(file.uri, etag=file.etag))
+    return max(1, line_count(plain)), len(plain)
+
+
+def _unknown(reason: str) -> ImportSize:
+    return ImportSize(0, 0, reason, is_known=False)

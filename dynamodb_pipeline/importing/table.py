@@ -1,0 +1,126 @@
+"""
+Imports one export into one existing table: everything checked before the first write, then file by file.
+
+Items of the same key are replaced, new ones are added; other items of the table stay, unless the table is to become a
+mirror of the export.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from dynamodb_pipeline.dynamodb.table import describe_again
+from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.importing.check import Checked, check
+from dynamodb_pipeline.importing.job import ImportRun, TableImport, import_plan, ledger_header, resolve
+from dynamodb_pipeline.importing.mirror_delete import delete_planned
+from dynamodb_pipeline.importing.mirror_plan import DeletionPlan, plan_deletions
+from dynamodb_pipeline.importing.scheduled import claim_moment
+from dynamodb_pipeline.importing.write import Written, write
+from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED
+from dynamodb_pipeline.reading.key_spill import KeySpill
+from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.run.ledger import Ledger
+from dynamodb_pipeline.settings.job import ImportSettings
+from dynamodb_pipeline.store.spill import Spill
+
+if TYPE_CHECKING:
+    from dynamodb_pipeline.run.run import Engines
+
+NOTHING_WRITTEN = Written({"items": 0, "written": 0, "skipped": 0, "set_aside": 0}, NOTHING_CONSUMED)
+
+
+def import_table(ctx: RunContext, settings: ImportSettings, engines: Engines) -> dict[str, Any]:
+    """
+    Import and return the result.
+
+    Raises:
+        PipelineError: see errors.py; exit codes 2, 3, 4 and 7 of the checks mean that nothing was written.
+    """
+    started = time.monotonic()
+    job = resolve(ctx, settings)
+    claim_moment(ctx, settings)
+    _announce(ctx, job)
+    result = _Steps(ImportRun(ctx, job, import_plan(ctx, job), engines.get())).take()
+    return {**result, "seconds": round(time.monotonic() - started, 3)}
+
+
+class _Steps:
+    """The steps of one import, which share its ledgers and the keys on this machine's disk."""
+
+    def __init__(self, run: ImportRun):
+        self._run = run
+        self._ledger, self._mirror_ledger = self._ledger_of("import"), self._ledger_of("mirror")
+
+    def take(self) -> dict[str, Any]:
+        run, job = self._run, self._run.job
+        done = self._ledger.open(ledger_header(job))
+        with ExitStack() as stack:
+            keys, doomed = stack.enter_context(KeySpill()), stack.enter_context(Spill())
+            facts = check(run, keys=keys)
+            deletions = None
+            if job.settings.mirror:
+                deletions = plan_deletions(run, export_keys=keys, doomed=doomed, ledger=self._mirror_ledger)
+            if job.settings.dry_run:
+                return _result(job, facts, NOTHING_WRITTEN, deletions)
+            run.ctx.lifetime.check()
+            written = write(run, facts=facts, ledger=self._ledger, done=done)
+            self._refuse_changed()
+            result = _result(job, facts, written, deletions)
+            return result if deletions is None else {**result, **self._deleted(deletions, doomed)}
+
+    def _ledger_of(self, step: str) -> Ledger:
+        ctx = self._run.ctx
+        return Ledger(ctx.store, ctx.subfolder(f"ledger/{step}/{self._run.job.table.name}"))
+
+    def _deleted(self, deletions: DeletionPlan, doomed: Spill) -> dict[str, Any]:
+        deleted, consumed = delete_planned(self._run, deletions=deletions, doomed=doomed, ledger=self._mirror_ledger)
+        self._refuse_changed()
+        return {
+            "items_deleted": deletions.deleted_before + deleted,
+            "delete_units_consumed": consumed.units.get("table", 0.0),
+        }
+
+    def _refuse_changed(self) -> None:
+        describe_again(self._run.ctx.clients.client("dynamodb"), self._run.job.table)
+
+
+def _announce(ctx: RunContext, job: TableImport) -> None:
+    source, note = job.source, ctx.reporter.note
+    about = f"{len(source.files)} files, {source.bytes:,} bytes"
+    note(f"{job.table.name}: {job.rate.derivation}; from {source.folder} ({source.kind}, {about}): {source.origin}")
+    for text in (*source.notes, *job.table.import_warnings):
+        note(f"note: {text}")
+    if source.orphans:
+        note(f"note: {len(source.orphans)} files that the manifest does not list are left out")
+    if ctx.folder is None:
+        note("note: without --logs a stopped import cannot be resumed")
+
+
+def _result(job: TableImport, facts: Checked, written: Written, deletions: DeletionPlan | None) -> dict[str, Any]:
+    totals, consumed = written.totals, written.consumed
+    aside = totals["set_aside"]
+    return {
+        "table": job.table.name,
+        "input": job.source.folder,
+        "source": job.source.kind,
+        "source_table": job.source.source_table,
+        "items": facts.items,
+        "items_bad": facts.bad,
+        "items_written": totals["written"],
+        "items_skipped": totals["skipped"],
+        "items_set_aside": aside,
+        "duplicates_dropped": facts.dropped,
+        "files": len(job.source.files),
+        "bytes": job.source.bytes,
+        "write_units_consumed": consumed.units.get("table", 0.0),
+        "index_units_consumed": {name: units for name, units in consumed.units.items() if name != "table"},
+        "write_units_per_s_allowed": job.rate.units_per_s["table"],
+        "rate": job.rate.derivation,
+        "throttles": consumed.throttles,
+        "dry_run": job.settings.dry_run,
+        "exit_code": int(ExitCode.SET_ASIDE if aside else ExitCode.DONE),
+        **(deletions.facts() if deletions else {}),
+    }

@@ -1,0 +1,76 @@
+"""Reads a whole table at its allowed rate into something else than files: digests, rows, keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from dynamodb_pipeline.dynamodb.table import TableDescription
+from dynamodb_pipeline.passes.rated_run import Consumed, Rated, RatedRun
+from dynamodb_pipeline.passes.segments import ScanPlan, ScanWorker, Sink, segment_unit
+from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate
+from dynamodb_pipeline.rate.page_size import average_item_bytes
+from dynamodb_pipeline.rate.parallelism import segment_count, worker_count
+from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.run.progress import Goal
+from dynamodb_pipeline.workers.engine import Engine
+from dynamodb_pipeline.workers.work_queue import WorkUnit
+from dynamodb_pipeline.workers.worker_context import WorkerContext
+
+SinkFactory = Callable[[WorkerContext, Any], Sink]
+
+
+@dataclass(frozen=True)
+class TableScan:
+    """
+    A table to be read.
+
+    Attributes:
+        label: of the progress lines.
+        attributes: names of those wanted, empty for all.
+        max_page_units: read units of the largest page to ask for.
+    """
+
+    table: TableDescription
+    choice: RateChoice
+    worker: WorkerContext
+    label: str
+    consistent: bool = False
+    attributes: tuple[str, ...] = ()
+    max_page_units: float = float("inf")
+
+    def rate_of(self, table: TableDescription) -> AllowedRate:
+        """The rate at which `table` may be read, as it is described now."""
+        return read_rate(table.capacity, self.choice)
+
+    @property
+    def rate(self) -> AllowedRate:
+        return self.rate_of(self.table)
+
+    def run(
+        self, ctx: RunContext, engine: Engine, *, sink: SinkFactory, on_record: Callable[[dict[str, Any]], None]
+    ) -> Consumed:
+        """
+        Scan once; `on_record` gets what the sinks recorded, on the driver, one at a time, every page exactly once.
+
+        Raises:
+            PipelineError: see rated_run.py.
+        """
+        table, allowed = self.table, self.rate.units_per_s["table"]
+        workers = worker_count(allowed, slots=engine.slots)
+        segments = segment_count(table.size_bytes, workers=workers)
+        rated = Rated(table, self.rate_of, Goal(self.label, allowed, "read units", table.item_count or None))
+        run = RatedRun(ctx, engine, rated, units=_units(segments), on_finished=lambda _, record: on_record(record))
+        plan = self._plan(segments)
+        return run.run(
+            lambda connect: ScanWorker(self.worker, connect, plan, sink), count=workers, group=f"scan-{table.name}"
+        )
+
+    def _plan(self, segments: int) -> ScanPlan:
+        item_bytes = average_item_bytes(table_bytes=self.table.size_bytes, item_count=self.table.item_count)
+        return ScanPlan(self.table.name, segments, self.consistent, item_bytes, self.max_page_units, self.attributes)
+
+
+def _units(segments: int) -> list[WorkUnit]:
+    units = (segment_unit(segment=segment, pages=0, next_key=None) for segment in range(segments))
+    return [WorkUnit(unit["work_id"], unit["body"]) for unit in units if unit is not None]

@@ -1,0 +1,129 @@
+"""
+What to write of one data file, worked out in blocks: what Python makes of an item takes several times the room of its
+line.
+
+A block goes the quick way (puts.py) where that is certain to be right, and line by line otherwise; both give the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count, repeat
+from typing import Callable, TypeVar
+
+from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.blocks.puts import checked_puts, known_puts
+from dynamodb_pipeline.formats.files.dialects import Dialect
+from dynamodb_pipeline.formats.files.lines import BLOCK_BYTES, MAX_LINE_BYTES, Block, LineError, PlainLines, blocks
+from dynamodb_pipeline.formats.files.text import Text
+from dynamodb_pipeline.formats.items.item_rules import write_units
+from dynamodb_pipeline.importing.batches import Put
+from dynamodb_pipeline.reading.input_files import InputFile
+from dynamodb_pipeline.reading.item_judge import BadLine, ItemJudge, ParsedItem
+
+T = TypeVar("T")
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file whose stored bytes are proven; its items are still to be judged."""
+
+    file: InputFile
+    plain: Text
+    dialect: Dialect
+
+
+class FilePuts:
+    """
+    Every line of a file as a put or a bad line; the caller decides about bad lines.
+
+    Args:
+        data: the file.
+        judge: what an item must be.
+        known: its items are known to be good: none is judged where its line needs no parse.
+        careful: parse every line all the same, to find out what DynamoDB refused.
+
+    Attributes:
+        regular: after an iteration, whether no line needed a look of its own. Then the same text gives the same puts
+            without any judgement.
+    """
+
+    def __init__(self, data: DataFile, judge: ItemJudge, *, known: bool = False, careful: bool = False):
+        self._data, self._judge, self._known, self._careful = data, judge, known, careful
+        self.regular = True
+
+    def __iter__(self) -> Iterator[Put | BadLine]:
+        """Raises as `judged`."""
+        return self._counted(lambda block: self._quick(block) or map(_encoded, self._parsed(block)))
+
+    def judged(self) -> Iterator[Put | ParsedItem | BadLine]:
+        """
+        The same for whoever needs keys and lines only: items that had to be parsed are not encoded.
+
+        Raises:
+            IntegrityError: a line longer than any item; at the end, no item at all in a text that is not empty, or
+                another count than the export says.
+        """
+        return self._counted(lambda block: self._quick(block) or self._parsed(block))
+
+    def items(self) -> Iterator[ParsedItem | BadLine]:
+        """Every line parsed and judged; raises as `judged`."""
+        return self._counted(self._parsed)
+
+    def _counted(self, read: Callable[[Block], Iterable[T]]) -> Iterator[T]:
+        """What is read of block after block, its number checked at the end."""
+        items, self.regular = 0, True
+        try:
+            for block in blocks(self._data.plain):
+                found = read(block)
+                if isinstance(found, list):  # all of it is there
+                    items += len(found)
+                    yield from found
+                else:
+                    for one in found:
+                        items += 1
+                        yield one
+        except LineError as err:
+            raise IntegrityError(str(err)) from err
+        check_count(self._data.file, items)
+        if items == 0 and len(self._data.plain) > 0:
+            msg = f"{self._data.file.uri} holds blank lines and no item; its items are lost, or it is no data file"
+            raise IntegrityError(msg)
+
+    def _quick(self, block: Block) -> list[Put] | None:
+        """The block's puts without looking at each line, None or nothing when that is not certain to be right."""
+        if self._careful or len(block.text) > BLOCK_BYTES + MAX_LINE_BYTES:
+            return None
+        if self._known:
+            bodies = known_puts(block.text, self._data.dialect) or ()
+            units = map(write_units, map(len, bodies))
+            return list(map(Put, bodies, units, repeat(None), count(block.first_line)))
+        judge = self._judge
+        if judge.keys is None:
+            return None
+        found = checked_puts(block.text, dialect=self._data.dialect, keys=judge.keys, index_keys=judge.index_keys)
+        return [Put(p.json, write_units(p.size_bytes), p.key, n) for n, p in enumerate(found or (), block.first_line)]
+
+    def _parsed(self, block: Block) -> Iterator[ParsedItem | BadLine]:
+        self.regular = False
+        name, dialect = self._data.file.uri, self._data.dialect
+        return self._judge.lines(PlainLines(block.text, name=name, block=block), name=name, dialect=dialect)
+
+
+def check_count(file: InputFile, count: int) -> None:
+    """
+    Raises:
+        IntegrityError: the file holds another number of items than the export says.
+    """
+    if file.item_count is not None and count != file.item_count:
+        msg = f"{file.uri} holds {count} items, the export says {file.item_count}"
+        raise IntegrityError(msg)
+
+
+def _encoded(found: ParsedItem | BadLine) -> Put | BadLine:
+    if isinstance(found, BadLine):
+        return found
+    return Put(_encode(found.item).encode("utf-8"), write_units(found.size_bytes), found.key, found.line)

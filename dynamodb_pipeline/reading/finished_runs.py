@@ -1,0 +1,130 @@
+"""Where an import or a verification finds finished exports below a folder, and which of them it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from shlex import quote
+
+from dynamodb_pipeline.addresses import is_s3
+from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.formats.exports.layout import MANIFEST, NATIVE_SUMMARY, join
+from dynamodb_pipeline.reading.backups import Backup, read_backup
+from dynamodb_pipeline.store.objects import ObjectStore
+
+UNKNOWN_TABLE = "unknown"  # what --from-table calls the table of an export that names none
+LEVELS = 3  # below a bucket: region, table, stamp
+
+
+@dataclass(frozen=True)
+class SourceChoice:
+    """
+    Which finished export is meant.
+
+    Attributes:
+        table: the target's name, None when there is no target.
+        from_table: the exported table's name where it is another one (`--from-table`).
+        latest: take the newest when there are several.
+        command: what the user would type before the folder, for messages.
+    """
+
+    table: str | None
+    from_table: str | None
+    latest: bool
+    command: str
+
+    @property
+    def wanted(self) -> str | None:
+        """Name of the table whose exports are candidates, None for any."""
+        return self.from_table or self.table
+
+
+def choose_finished_run(store: ObjectStore, source: str, choice: SourceChoice) -> str:
+    """
+    The folder to import: `source` itself when it holds a manifest, else the finished export below it that is meant.
+
+    Below a folder the table and time count that each export itself names; a folder's name proves nothing. The only
+    export below it is taken whatever its table, as if its folder had been given, unless the choice says otherwise.
+
+    Raises:
+        PreconditionError: nothing there, nothing of the table, or several (all listed) between which nothing decides.
+        IntegrityError: an export's record or summary is damaged.
+    """
+    if is_finished(store, source):
+        return source
+    folders = finished_runs(store, source)
+    if not folders:
+        msg = no_manifest_message(store, source, command=choice.command)
+        raise PreconditionError(msg)
+    if len(folders) == 1 and not choice.latest and choice.from_table is None:
+        return folders[0]
+    found = [read_backup(store, folder) for folder in folders]
+    candidates = _candidates(found, choice)
+    if not candidates:
+        raise PreconditionError(_nothing_of_the_table(source, found, choice))
+    if len(candidates) > 1 and (not choice.latest or _mixed(candidates)):
+        msg = f"{source} holds {len(candidates)} finished exports; give one, or the table's folder with --latest:"
+        raise PreconditionError(msg + _listed(candidates))
+    return _newest(source, candidates).folder
+
+
+def _candidates(found: list[Backup], choice: SourceChoice) -> list[Backup]:
+    whole = [backup for backup in found if backup.part is None]
+    if choice.wanted is None:
+        return whole
+    if any(backup.table is not None for backup in found):
+        return [backup for backup in whole if backup.table == choice.wanted]
+    return whole if choice.from_table in (None, UNKNOWN_TABLE) else []
+
+
+def _mixed(candidates: list[Backup]) -> bool:
+    """True for exports of several tables; those that name none may be, when they lie in several folders."""
+    tables = {backup.table for backup in candidates}
+    places = {backup.folder.rstrip("/").rpartition("/")[0] for backup in candidates}
+    return len(tables) > 1 or (None in tables and len(places) > 1)
+
+
+def _newest(source: str, candidates: list[Backup]) -> Backup:
+    if len(candidates) == 1:
+        return candidates[0]
+    moments = [backup.moment for backup in candidates if backup.moment is not None]
+    last = [backup for backup in candidates if backup.moment == max(moments, default=None)]
+    if len(moments) < len(candidates) or len(last) > 1:
+        msg = f"{source} holds {len(candidates)} finished exports; the newest cannot be told; give one:"
+        raise PreconditionError(msg + _listed(candidates))
+    return last[0]
+
+
+def _nothing_of_the_table(source: str, found: list[Backup], choice: SourceChoice) -> str:
+    return (
+        f"{source} holds no finished export of table {choice.wanted!r} that is known to be the whole of it; give the "
+        f"folder of one export, or --from-table NAME for another table's:{_listed(found)}"
+    )
+
+
+def _listed(backups: Iterable[Backup]) -> str:
+    return "".join(f"\n  {backup}" for backup in backups)
+
+
+def is_finished(store: ObjectStore, folder: str) -> bool:
+    """True when the folder itself holds a Data Pipeline manifest or a native export's summary."""
+    return any(store.head(join(folder, name)) is not None for name in (MANIFEST, NATIVE_SUMMARY))
+
+
+def finished_runs(store: ObjectStore, source: str) -> list[str]:
+    """Folders at most three levels below `source` that hold a manifest, in the order of their names."""
+    place = f"s3://{source.partition('://')[2]}" if is_s3(source) else source  # as a listing writes addresses
+    prefix = place.rstrip("/") + "/"
+    found = (o.uri for o in store.list(source) if o.uri.rpartition("/")[2] in (MANIFEST, NATIVE_SUMMARY))
+    folders = {uri.rpartition("/")[0] + "/" for uri in found}
+    return sorted(f for f in folders if 1 <= f[len(prefix) :].count("/") <= LEVELS)
+
+
+def no_manifest_message(store: ObjectStore, source: str, *, command: str) -> str:
+    """Why a folder without a manifest is refused, with the command that reads it all the same."""
+    if store.head(source) is None and next(iter(store.list(source)), None) is None:
+        return f"{source} holds nothing; check its spelling"
+    return (
+        f"{source} has no manifest: not a finished export. To read every data file in it all the same, at the risk "
+        f"of leftovers of failed attempts, run: {command} {quote(source)} --without-manifest"
+    )

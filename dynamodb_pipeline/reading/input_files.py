@@ -1,0 +1,93 @@
+"""What an import or a verification reads, once it is found: the files of one export, in the manifest's order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from dynamodb_pipeline.formats.exports.export_record import ExportRecord
+from dynamodb_pipeline.formats.items.key_schema import KeySchema
+from dynamodb_pipeline.workers.work_queue import WorkUnit
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """
+    One data file to read.
+
+    `sha256` (hex) and `plain_bytes` are known for our own exports, `md5` (base64) for native ones, `item_count` for
+    both; `etag` pins the object between the check and the read. `checked_sha256` is of the text, once every item of it
+    was judged and none needed a look of its own: that text is written without being judged again.
+    """
+
+    uri: str
+    bytes: int
+    etag: str
+    sha256: str | None = None
+    md5: str | None = None
+    item_count: int | None = None
+    plain_bytes: int | None = None
+    checked_sha256: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def name(self) -> str:
+        return self.uri.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class ImportSource:
+    """
+    A folder's files in the manifest's order, and what is known about the export they make up.
+
+    `kind` is `datapipeline`, `native` or `folder`; `key_schema` is None where the export does not carry it; `notes`
+    are for the user; `orphans` lie in the folder and are not read. `source_table` is the name of the exported table,
+    None where the export names none; `part` says why it may not be the whole table.
+    """
+
+    folder: str
+    kind: str
+    files: tuple[InputFile, ...]
+    record: ExportRecord | None = None
+    notes: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = field(default=(), repr=False)
+    source_table: str | None = None
+    part: str | None = None
+
+    @property
+    def key_schema(self) -> KeySchema | None:
+        return self.record.key_schema if self.record else None
+
+    @property
+    def origin(self) -> str:
+        """Whose items these are, in words."""
+        if self.source_table is None:
+            return "it names no table: nothing proves whose items they are"
+        return f"an export of table {self.source_table!r}"
+
+    @property
+    def bytes(self) -> int:
+        return sum(f.bytes for f in self.files)
+
+    @property
+    def item_count(self) -> int | None:
+        counts = [f.item_count for f in self.files if f.item_count is not None]
+        return sum(counts) if len(counts) == len(self.files) else None
+
+    def units(self, *, checked: Mapping[str, str] = MappingProxyType({})) -> list[WorkUnit]:
+        """One unit of work a file, numbered in the manifest's order; `checked`: work id -> `checked_sha256`."""
+        units = []
+        for number, file in enumerate(self.files):
+            work_id = f"file-{number:07d}"
+            known = replace(file, checked_sha256=checked.get(work_id))
+            units.append(WorkUnit(work_id, {"file": known.to_json(), "number": number}))
+        return units
+
+    @property
+    def cannot_repeat_keys(self) -> bool:
+        """True for our own hashed exports: a scan never returns a key twice."""
+        return self.record is not None

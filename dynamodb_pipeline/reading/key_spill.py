@@ -1,0 +1,80 @@
+"""
+Finds keys that stand twice in an input, across all its files, in bounded memory.
+
+The driver sorts key hashes by their first byte into 256 parts on local disk (spill.py), 28 bytes an item, and then
+looks at one part at a time: a 256th of the keys is all that memory ever holds.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from dynamodb_pipeline.store.spill import PARTS, Spill
+
+KEY_HASH_BYTES = 16  # two different keys share one by chance of 1 in 10**20 for a billion items
+PLACE = struct.Struct(f">{KEY_HASH_BYTES}sIQ")  # key hash, number of the file, line; sorts as its bytes do
+BLOCK_BYTES = 40_000 * PLACE.size  # 1.5 MB as base64, below the coordinator's longest message
+PLACES_KEPT = 5
+
+Place = tuple[int, int]
+
+
+def key_hash(key: bytes) -> bytes:
+    """The first `KEY_HASH_BYTES` of the canonical key's SHA-256."""
+    return hashlib.sha256(key).digest()[:KEY_HASH_BYTES]
+
+
+def place_bytes(key: bytes, *, file: int, line: int) -> bytes:
+    """Where a key stands, as `KeySpill` takes it."""
+    return PLACE.pack(key_hash(key), file, line)
+
+
+@dataclass(frozen=True)
+class Collision:
+    """One key's hash, the first few (file number, line) where it stands, the last one, and how many there are."""
+
+    key_hash: bytes
+    first: tuple[Place, ...]
+    last: Place
+    count: int
+
+
+class KeySpill(Spill):
+    """Places of keys; a context manager."""
+
+    def add_block(self, block: str) -> None:
+        """Take many `place_bytes`, base64."""
+        for row in _rows(base64.b64decode(block)):
+            self.add(row[0], row)
+
+    def collisions(self) -> Iterator[Collision]:
+        """Yield every key that stands at two places or more; a file read twice counts once."""
+        for part in range(PARTS):
+            for key, rows in groupby(sorted(set(_rows(self.part(part)))), key=lambda row: row[:KEY_HASH_BYTES]):
+                found = _collision(key, rows)
+                if found.count > 1:
+                    yield found
+
+    def key_hashes(self, part: int) -> set[bytes]:
+        """The hashes of all keys in a part, which is the first byte of each."""
+        return {row[:KEY_HASH_BYTES] for row in _rows(self.part(part))}
+
+
+def _rows(data: bytes) -> Iterator[bytes]:
+    return (data[start : start + PLACE.size] for start in range(0, len(data), PLACE.size))
+
+
+def _collision(key: bytes, rows: Iterable[bytes]) -> Collision:
+    first: list[Place] = []
+    last, count = (0, 0), 0
+    for count, row in enumerate(rows, 1):  # noqa: B007 - the last number is the count
+        _, file, line = PLACE.unpack(row)
+        last = (file, line)
+        if len(first) < PLACES_KEPT:
+            first.append(last)
+    return Collision(key, tuple(first), last, count)

@@ -1,0 +1,197 @@
+"""
+Finds what an import or a verification reads: the files of one export, every one of them before anything is written.
+
+Three kinds of folder: a Data Pipeline export (`manifest`, with our `_export.json` when we wrote it), a native export of
+DynamoDB (`manifest-summary.json`), and, only when asked for, a folder without any manifest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError
+from dynamodb_pipeline.formats.exports import manifest as manifests
+from dynamodb_pipeline.formats.exports import native_manifest as native
+from dynamodb_pipeline.formats.exports.entry_location import resolve
+from dynamodb_pipeline.formats.exports.export_record import ExportRecord
+from dynamodb_pipeline.formats.exports.layout import EXPORT_RECORD, MANIFEST, MARKER_SUFFIX, NATIVE_SUMMARY, join
+from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
+from dynamodb_pipeline.store.objects import ObjectInfo, ObjectMissingError, ObjectStore
+
+NAMED_IN_MESSAGE = 5
+NO_HASHES = "this export carries no hashes: every item is parsed and checked, but lost lines cannot be noticed"
+
+
+def load_source(
+    store: ObjectStore, folder: str, *, without_manifest: bool = False, allow_buckets: tuple[str, ...] = ()
+) -> ImportSource:
+    """
+    Find and check every object of the export in `folder`.
+
+    Raises:
+        PreconditionError: no manifest there (says which command reads the folder all the same).
+        IntegrityError: a manifest, record or object is missing, contradictory or of the wrong size.
+    """
+    data = _optional(store, join(folder, MANIFEST))
+    if data is not None:
+        return _from_manifest(store, folder, data, allow_buckets=allow_buckets)
+    summary = _optional(store, join(folder, NATIVE_SUMMARY))
+    if summary is not None:
+        return _from_native(store, folder, summary)
+    if not without_manifest:
+        msg = f"{folder} has no manifest: not a finished export; --without-manifest reads every data file in it"
+        raise PreconditionError(msg)
+    return _from_folder(store, folder)
+
+
+def _optional(store: ObjectStore, uri: str) -> bytes | None:
+    try:
+        return store.get(uri)
+    except ObjectMissingError:
+        return None
+
+
+def _from_manifest(store: ObjectStore, folder: str, data: bytes, *, allow_buckets: tuple[str, ...]) -> ImportSource:
+    uri = join(folder, MANIFEST)
+    manifest = manifests.parse(data, where=uri)
+    listing = {o.uri: o for o in store.list(folder)}
+    found, notes = _find(store, manifest, listing, manifest_uri=uri, allow_buckets=allow_buckets)
+    where = join(folder, EXPORT_RECORD)
+    raw = _optional(store, where)
+    record = None if raw is None else ExportRecord.from_bytes(raw, where=where)
+    if record is None:
+        notes.append(NO_HASHES)
+        files = tuple(_plain_file(o) for o in found)
+    else:
+        record.check_manifest(manifest, where=where)
+        files = _with_record(found, record, folder)
+    orphans = _orphans(listing.values(), {f.uri for f in files})
+    table = record.table_name if record else None
+    return ImportSource(folder, "datapipeline", files, record, tuple(notes), orphans, source_table=table)
+
+
+def _find(
+    store: ObjectStore,
+    manifest: manifests.Manifest,
+    listing: dict[str, ObjectInfo],
+    *,
+    manifest_uri: str,
+    allow_buckets: tuple[str, ...],
+) -> tuple[list[ObjectInfo], list[str]]:
+    """Every entry's object, in the manifest's order; listed objects are known without another request."""
+    found: list[ObjectInfo] = []
+    missing: list[str] = []
+    notes: Counter[str] = Counter()
+    for entry in manifest.entries:
+        place = resolve(entry.url, manifest_uri=manifest_uri, allow_buckets=allow_buckets)
+        info = next(filter(None, (listing.get(u) or store.head(u) for u in place.candidate_uris)), None)
+        if info is None:
+            missing.append(entry.url)
+            continue
+        found.append(info)
+        if place.note:
+            notes[place.note] += 1
+    _refuse_missing(manifest_uri, missing)
+    _refuse_twice(manifest_uri, found)
+    return found, [f"{note} ({count} files)" for note, count in notes.items()]
+
+
+def _refuse_twice(where: str, found: list[ObjectInfo]) -> None:
+    twice = sorted(uri for uri, count in Counter(o.uri for o in found).items() if count > 1)
+    if twice:
+        msg = f"{where}: several entries mean the same file: {_named(twice)}; the export was copied wrongly"
+        raise IntegrityError(msg)
+
+
+def _refuse_missing(where: str, missing: list[str]) -> None:
+    if missing:
+        msg = f"{where}: {len(missing)} listed files are not there: {_named(missing)}; the export is incomplete"
+        raise IntegrityError(msg)
+
+
+def _plain_file(info: ObjectInfo) -> InputFile:
+    if info.bytes == 0:
+        msg = f"{info.uri} is empty although the manifest lists it; a data file holds at least one item"
+        raise IntegrityError(msg)
+    return InputFile(info.uri, info.bytes, info.etag)
+
+
+def _with_record(found: list[ObjectInfo], record: ExportRecord, folder: str) -> tuple[InputFile, ...]:
+    known = {f.name: f for f in record.files}
+    names = {o.uri.rpartition("/")[2]: o for o in found}
+    wrong = [f"{n} has {names[n].bytes} of {f.bytes} bytes" for n, f in known.items() if names[n].bytes != f.bytes]
+    if wrong:
+        msg = f"{folder}: size differs from {EXPORT_RECORD}: {_named(wrong)}"
+        raise IntegrityError(msg)
+    return tuple(
+        InputFile(o.uri, o.bytes, o.etag, known[n].sha256, None, known[n].item_count, known[n].plain_bytes)
+        for n, o in names.items()
+    )
+
+
+def _from_native(store: ObjectStore, folder: str, data: bytes) -> ImportSource:
+    where, files_uri = join(folder, NATIVE_SUMMARY), join(folder, native.FILES_NAME)
+    listing, files_data = {o.uri: o for o in store.list(folder)}, store.get(files_uri)
+    _check_sidecars(store, listing, {where: data, files_uri: files_data})
+    summary = native.parse_summary(data, where=where)
+    listed = native.parse_files(files_data, where=files_uri)
+    native.check_totals(summary, listed, where=where)
+    uris = [native.resolve(f.data_file_key, folder=folder) for f in listed]
+    _refuse_missing(files_uri, [uri for uri in uris if uri not in listing])
+    files = tuple(_native_file(f, listing[uri]) for f, uri in zip(listed, uris))
+    orphans = _orphans(listing.values(), {f.uri for f in files})
+    said = native.identity(data, where=where)
+    return ImportSource(folder, "native", files, orphans=orphans, source_table=said.table_name, part=said.part)
+
+
+def _check_sidecars(store: ObjectStore, listing: Mapping[str, ObjectInfo], manifests: Mapping[str, bytes]) -> None:
+    """Compare native manifests with the MD5s that lie beside them; old copies of exports may lack those."""
+    for uri, data in manifests.items():
+        md5_uri = native.md5_name(uri)
+        if md5_uri in listing:
+            native.check_md5(data, store.get(md5_uri), where=uri)
+
+
+def _native_file(listed: native.NativeFile, info: ObjectInfo) -> InputFile:
+    return InputFile(info.uri, info.bytes, info.etag, md5=listed.md5, item_count=listed.item_count)
+
+
+def _from_folder(store: ObjectStore, folder: str) -> ImportSource:
+    single = store.head(folder)
+    found = [single] if single else list(store.list(folder))
+    prefix = folder.rstrip("/") + "/"
+    data = [o for o in found if single or _is_data(o, prefix)]
+    skipped = tuple(o.uri for o in found if o not in data)
+    if not data:
+        msg = f"{folder} holds no data file ({len(found)} objects, all hidden, empty or in sub-folders)"
+        raise PreconditionError(msg)
+    notes = [f"no manifest: all {len(data)} data files are read; leftovers of failed attempts cannot be told apart"]
+    if skipped:
+        notes.append(f"skipped: {_named(skipped)}")
+    return ImportSource(folder, "folder", tuple(_plain_file(o) for o in data), None, tuple(notes), skipped)
+
+
+def _is_data(info: ObjectInfo, prefix: str) -> bool:
+    inner = info.uri[len(prefix) :]
+    hidden = inner.startswith(("_", ".")) or inner.endswith(MARKER_SUFFIX) or inner == MANIFEST
+    return bool(inner) and "/" not in inner and not hidden and info.bytes > 0
+
+
+def _orphans(objects: Iterable[ObjectInfo], listed: set[str]) -> tuple[str, ...]:
+    return tuple(data_names(o.uri for o in objects if o.uri not in listed))
+
+
+def data_names(uris: Iterable[str]) -> Iterator[str]:
+    """Of these addresses those whose names a data file may have."""
+    for uri in uris:
+        name = uri.rstrip("/").rpartition("/")[2]
+        own = name.startswith(("_", ".", "manifest")) or name.endswith(MARKER_SUFFIX) or uri.endswith("/")
+        if not own:
+            yield uri
+
+
+def _named(names: Iterable[str]) -> str:
+    shown = list(names)
+    more = f" and {len(shown) - NAMED_IN_MESSAGE} more" if len(shown) > NAMED_IN_MESSAGE else ""
+    return ", ".join(shown[:NAMED_IN_MESSAGE]) + more

@@ -1,0 +1,121 @@
+"""
+What a run has finished so far: one tiny put-if-absent object per finished piece of work, under the run's own folder.
+
+The ledger is written by the driver only, after a worker's success has arrived. A header pins everything a resume
+depends on; a resume with any difference is refused instead of guessed at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
+from dynamodb_pipeline.formats.exports.layout import join
+from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore, put_once
+
+HEADER = "header.json"
+READ_ATTEMPTS = 2  # damage on the way heals by itself
+READS_AT_ONCE = 8  # botocore keeps 10 connections to an endpoint
+
+
+class Ledger:
+    """
+    The ledger of one table in one run.
+
+    Args:
+        store: where objects go.
+        folder: `<logs>/runs/<run-id>/ledger/<table>`; None keeps nothing, so that the run cannot be resumed.
+    """
+
+    def __init__(self, store: ObjectStore, folder: str | None):
+        self._store, self._folder = store, folder
+
+    @property
+    def resumable(self) -> bool:
+        return self._folder is not None
+
+    def open(self, header: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """
+        Pin `header` and return the entries of earlier attempts by id; empty for a new run.
+
+        Raises:
+            PreconditionError: this run id was used with another header; every difference is named.
+        """
+        if self._folder is None:
+            return {}
+        if not put_once(self._store, join(self._folder, HEADER), _sealed(HEADER, header)):
+            self._compare(self._load(HEADER), header)
+        return self._entries()  # of a new run too: whether this PUT or an earlier one made the header cannot be told
+
+    def header(self) -> dict[str, Any] | None:
+        """The pinned header of an earlier attempt, None when there is none."""
+        if self._folder is None:
+            return None
+        try:
+            return self._load(HEADER)
+        except ObjectMissingError:
+            return None
+
+    def add(self, entry_id: str, record: dict[str, Any]) -> None:
+        """
+        Note `entry_id` as finished; the same note again changes nothing.
+
+        Raises:
+            StoppedError: another process has noted other work under that id. Two drivers of one run must not go on
+                side by side: each would count pages or files of its own, and a resume would find both.
+        """
+        if self._folder is None:
+            return
+        name = f"{entry_id}.json"
+        if not put_once(self._store, join(self._folder, name), _sealed(name, record)):
+            msg = f"{self._folder}: another process works on the same run (entry {entry_id}); let one of them end first"
+            raise StoppedError(msg)
+
+    def _entries(self) -> dict[str, dict[str, Any]]:
+        """Every entry by its id; a run of thousands of files would spend minutes on one read after the other."""
+        assert self._folder is not None
+        names = [o.uri.rpartition("/")[2] for o in self._store.list(self._folder)]
+        entries = [name for name in names if name != HEADER]
+        with ThreadPoolExecutor(max_workers=READS_AT_ONCE, thread_name_prefix="ledger") as pool:
+            return {name[: -len(".json")]: record for name, record in zip(entries, pool.map(self._load, entries))}
+
+    def _load(self, name: str) -> dict[str, Any]:
+        assert self._folder is not None
+        uri = join(self._folder, name)
+        for _ in range(READ_ATTEMPTS):
+            record = _opened(name, self._store.get(uri))
+            if record is not None:
+                return record
+        msg = f"{uri} is not what this run wrote there; nothing can be resumed from it, start a new run (new --run-id)"
+        raise IntegrityError(msg)
+
+    def _compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+        names = sorted(set(before) | set(now))
+        changed = [f"{n}: was {before.get(n)!r}, is {now.get(n)!r}" for n in names if before.get(n) != now.get(n)]
+        if changed:
+            msg = "this run cannot be resumed, these differ: " + "; ".join(changed) + ". Start a new run (new --run-id)"
+            raise PreconditionError(msg)
+
+
+def _sealed(name: str, record: dict[str, Any]) -> bytes:
+    """The record with its own name and hash: what a resume starts from must be neither damaged nor another's."""
+    text = json.dumps(record, sort_keys=True)
+    return (json.dumps({"name": name, "record": record, "sha256": _digest(name, text)}, sort_keys=True) + "\n").encode()
+
+
+def _opened(name: str, data: bytes) -> dict[str, Any] | None:
+    """The record that was sealed under `name`, None when `data` is anything else."""
+    try:
+        fields = json.loads(data)
+        record: dict[str, Any] = fields["record"]
+        whole = fields["sha256"] == _digest(name, json.dumps(record, sort_keys=True))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return record if whole else None
+
+
+def _digest(name: str, text: str) -> str:
+    return hashlib.sha256(f"{name}\n{text}".encode()).hexdigest()

@@ -1,0 +1,224 @@
+"""
+One run from its settings to its result: state, signals, attempts, and the one Spark session all tables share.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime, timezone
+from typing import Any, Callable
+
+from dynamodb_pipeline.aws.clients import AwsClients
+from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY
+from dynamodb_pipeline.errors import ExitCode, PipelineError
+from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.run.heartbeat import Heartbeat, Here, own_facts, refuse_living
+from dynamodb_pipeline.run.lifetime import RunLifetime, duration_text, stop_on_signals
+from dynamodb_pipeline.run.progress import Reporter
+from dynamodb_pipeline.run.record import RunRecord, new_run_id, now_text, run_folder
+from dynamodb_pipeline.run.resume import RESUMABLE, began_at, earlier_record, latest_unfinished, resume_command
+from dynamodb_pipeline.settings.job import CommonSettings, ExportSettings, ImportSettings, VerifySettings
+from dynamodb_pipeline.store.objects import ObjectStore
+from dynamodb_pipeline.workers.engine import Engine, ProcessEngine, SparkEngine
+from dynamodb_pipeline.workers.worker_context import object_store
+
+RETRIED = (ExitCode.UNEXPECTED, ExitCode.STOPPED)
+PROCESS_SLOTS = 4
+
+logger = logging.getLogger(__name__)
+
+Job = Callable[[RunContext, Any, "Engines"], dict[str, Any]]
+
+
+class Engines:
+    """Starts the engine when the first table passed its checks, and ends it with the run."""
+
+    def __init__(self, common: CommonSettings, *, kind: str, local: bool, engine: str):
+        self._common, self._kind, self._local, self._name = common, kind, local, engine
+        self._spark: Any = None
+        self._engine: Engine | None = None
+
+    def get(self) -> Engine:
+        """The run's engine, started once."""
+        if self._engine is None:
+            self._engine = self._start()
+        return self._engine
+
+    def _start(self) -> Engine:
+        tasks = self._common.tasks
+        if self._name == "process":
+            return ProcessEngine(slots=tasks or PROCESS_SLOTS)
+        from dynamodb_pipeline.workers import spark_session as session
+
+        jar = session.find_jar(self._common.connector_jar) if self._local and self._kind == "export" else None
+        self._spark = session.start_session(f"dynamodb-{self._kind}", jar=jar, local=self._local, tasks=tasks)
+        sc = self._spark.sparkContext
+        slots = session.slots(sc)
+        return SparkEngine(sc, slots=min(slots, tasks or slots), host=session.driver_host(sc))
+
+    def close(self) -> None:
+        if self._spark is not None:
+            spark, self._spark = self._spark, None
+            try:
+                spark.stop()
+            except Exception as err:  # the JVM may be gone; how the run ended counts
+                logger.warning("Spark could not be stopped: %s", err)
+
+
+class Run:
+    """
+    Executes one job.
+
+    Args:
+        kind: `export`, `import` or `verify`.
+        settings: the checked settings of that kind.
+        write: takes text for people.
+        local, engine, terminal: see `job_main.run_settings`.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        settings: ExportSettings | ImportSettings | VerifySettings,
+        *,
+        write: Callable[[str], None],
+        local: bool,
+        engine: str,
+        terminal: bool,
+        tool_version: str,
+    ):
+        self._kind, self._settings, self._common = kind, settings, settings.common
+        self._reporter = Reporter(write, terminal=terminal)
+        self._engines = Engines(self._common, kind=kind, local=local, engine=engine)
+        self._tool_version = tool_version
+
+    def execute(self) -> dict[str, Any]:
+        """
+        Run the job and return its result.
+
+        Raises:
+            PipelineError: with the run's facts as `facts`; run.json says the same.
+        """
+        clients = AwsClients(self._common.region, bucket_owner=self._common.bucket_owner)
+        lifetime = RunLifetime(deadline_s=self._common.timeout_s, watch_parent=SPARK_GATEWAY in os.environ)
+        ctx = self._context(clients, lifetime)
+        record = RunRecord(ctx.store, ctx.folder, self._facts(ctx))
+        self._announce(ctx)
+        with stop_on_signals(lifetime), self._closing():
+            try:
+                record.save()
+                with self._heartbeat(ctx, record):
+                    result: dict[str, Any] = lifetime.run(lambda: self._attempts(ctx, record))
+                record.save(state="done", ended=now_text(), **result)
+            except BaseException as err:
+                self._record_failure(record, err)
+                raise
+        return result
+
+    def _context(self, clients: AwsClients, lifetime: RunLifetime) -> RunContext:
+        store = object_store(clients, put_options=self._put_options(), sleep=lifetime.sleep)
+        known = self._common.run_id or self._resumed(store)
+        run_id = known or new_run_id(datetime.now(timezone.utc))
+        folder = run_folder(self._common.logs, run_id) if self._common.logs else None
+        began = self._began(store, folder) if folder and known else None
+        return RunContext(clients, store, lifetime, self._reporter, run_id, folder, self._tool_version, now_text, began)
+
+    def _announce(self, ctx: RunContext) -> None:
+        limit = self._common.timeout_s
+        ends = f"ends itself after {duration_text(limit)} (--timeout)" if limit else "has no deadline"
+        no_state = self._kind == "export" and not ctx.folder
+        ctx.reporter.note(f"run {ctx.run_id} {ends}{'; without --logs it cannot be resumed' * no_state}")
+
+    def _began(self, store: ObjectStore, folder: str) -> datetime | None:
+        """When the run that is gone on with began, None when there was none; a living one is refused."""
+        refuse_living(lambda: earlier_record(store, folder), Here())
+        return began_at(earlier_record(store, folder))
+
+    def _heartbeat(self, ctx: RunContext, record: RunRecord) -> AbstractContextManager[object]:
+        return Heartbeat(record.save, note=ctx.reporter.note) if ctx.folder else nullcontext()
+
+    def _resumed(self, store: ObjectStore) -> str | None:
+        if not self._common.resume or self._common.logs is None:
+            return None
+        run_id = latest_unfinished(store, self._common.logs, kind=self._kind, tables=self._tables)
+        self._reporter.note(f"resuming run {run_id}")
+        return run_id
+
+    @property
+    def _tables(self) -> list[str]:
+        one = getattr(self._settings, "table", None)
+        return sorted(getattr(self._settings, "tables", ())) or ([one] if one else [])
+
+    def _put_options(self) -> dict[str, str]:
+        key = getattr(self._settings, "sse_kms_key_id", None)
+        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+
+    def _facts(self, ctx: RunContext) -> dict[str, Any]:
+        facts = {
+            "kind": self._kind,
+            "run_id": ctx.run_id,
+            "tool_version": self._tool_version,
+            "region": ctx.clients.region,
+            "table_names": self._tables,
+        }
+        first = {"first_started": f"{ctx.began:%Y-%m-%dT%H:%M:%SZ}"} if ctx.began else {}
+        return {**facts, **first, **own_facts()}
+
+    @contextmanager
+    def _closing(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._engines.close()
+
+    def _attempts(self, ctx: RunContext, record: RunRecord) -> dict[str, Any]:
+        """The job, repeated after exit 1 or 5 while attempts are left and the state of the first is kept."""
+        attempts = self._common.attempts if ctx.folder is not None else 1
+        for attempt in range(1, attempts + 1):
+            try:
+                result = self._job()(ctx, self._settings, self._engines)
+            except Exception as err:
+                code = getattr(err, "exit_code", ExitCode.UNEXPECTED)
+                if code not in RETRIED or attempt == attempts or ctx.lifetime.reason is not None:
+                    raise
+                ctx.reporter.note(f"attempt {attempt} of {attempts} failed, going on where it stopped: {err}")
+                record.save(attempt=attempt + 1, last_error=str(err))
+            else:
+                return {**self._facts(ctx), "exit_code": 0, "status": "done", **result}
+        raise AssertionError(attempts)
+
+    def _job(self) -> Job:
+        if self._kind == "export":
+            from dynamodb_pipeline.exporting.tables import export_tables
+
+            return export_tables
+        if self._kind == "import":
+            from dynamodb_pipeline.importing.table import import_table
+
+            return import_table
+        from dynamodb_pipeline.verifying.verify import verify
+
+        return verify
+
+    def _record_failure(self, record: RunRecord, err: BaseException) -> None:
+        code = getattr(err, "exit_code", ExitCode.UNEXPECTED)
+        facts = {"state": "failed", "exit_code": int(code), "error": str(err), "ended": now_text()}
+        facts.update(self._way_on(record, code))
+        if isinstance(err, PipelineError):
+            told = {"run_id": record.facts["run_id"], **self._way_on(record, code)}
+            err.facts = {**told, **getattr(err, "facts", {})}  # type: ignore[attr-defined]
+        try:
+            record.save(**{**facts, **getattr(err, "facts", {})})
+        except PipelineError as second:
+            self._reporter.note(f"run.json could not be written: {second}")
+        if "resume" in facts:
+            self._reporter.note(f"to go on where it stopped: {facts['resume']}")
+
+    def _way_on(self, record: RunRecord, code: int) -> dict[str, str]:
+        """The command that resumes the run, where that is possible."""
+        if self._common.logs is None or self._kind == "verify" or code not in RESUMABLE:
+            return {}
+        return {"resume": resume_command(self._kind, self._common.words, run_id=record.facts["run_id"])}

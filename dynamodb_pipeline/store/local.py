@@ -1,0 +1,124 @@
+"""Files of a local folder as objects, for looking at and checking copies on a disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from dynamodb_pipeline.addresses import is_s3
+from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.formats.files.text import Text
+from dynamodb_pipeline.store.objects import (
+    AlreadyExistsError,
+    Body,
+    ObjectChangedError,
+    ObjectInfo,
+    ObjectMissingError,
+    ObjectStore,
+)
+from dynamodb_pipeline.store.spool import collected
+
+PIECE_BYTES = 1 << 20
+
+
+class LocalObjectStore:
+    """Objects are files, addresses are paths as given; a file's ETag is its inode, size and time of change."""
+
+    def get(self, uri: str, *, etag: str | None = None) -> bytes:
+        return b"".join(self._pieces(uri, etag))
+
+    def fetch(self, uri: str, *, etag: str | None = None) -> Text:
+        return collected(self._pieces(uri, etag))
+
+    def _pieces(self, uri: str, etag: str | None) -> Iterator[bytes]:
+        path = Path(uri)
+        try:
+            with path.open("rb") as file:
+                yield from iter(lambda: file.read(PIECE_BYTES), b"")
+            found = _etag(path)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as err:
+            msg = f"{uri} does not exist"
+            raise ObjectMissingError(msg) from err
+        except PermissionError as err:
+            msg = f"{uri} cannot be read: {err.strerror}"
+            raise PreconditionError(msg) from err
+        if etag is not None and found != etag:
+            msg = f"{uri} was replaced since it was checked; start again"
+            raise ObjectChangedError(msg)
+
+    def head(self, uri: str) -> ObjectInfo | None:
+        path = Path(uri)
+        return _info(uri, path) if path.is_file() else None
+
+    def put(self, uri: str, body: Body, *, if_absent: bool = False, sha256_hex: str | None = None) -> None:
+        data = body if isinstance(body, bytes) else body.read()
+        if sha256_hex is not None and hashlib.sha256(data).hexdigest() != sha256_hex:
+            msg = f"{uri}: the bytes are not those whose SHA-256 was given"
+            raise ObjectChangedError(msg)
+        path = Path(uri)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
+            part.write(data)
+        try:
+            _publish(part.name, path, if_absent=if_absent)
+        finally:
+            Path(part.name).unlink(missing_ok=True)
+
+    def list(self, folder_uri: str) -> Iterator[ObjectInfo]:
+        folder = Path(folder_uri)
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            yield _info(f"{folder_uri.rstrip('/')}/{path.relative_to(folder).as_posix()}", path)
+
+    def delete(self, uri: str) -> None:
+        Path(uri).unlink(missing_ok=True)
+
+
+class AnyObjectStore:
+    """Chooses by the address: `s3://` goes to S3, everything else is a path on this machine."""
+
+    def __init__(self, s3: ObjectStore, local: ObjectStore | None = None):
+        self._s3, self._local = s3, local or LocalObjectStore()
+
+    def _of(self, uri: str) -> ObjectStore:
+        return self._s3 if is_s3(uri) else self._local
+
+    def get(self, uri: str, *, etag: str | None = None) -> bytes:
+        return self._of(uri).get(uri, etag=etag)
+
+    def fetch(self, uri: str, *, etag: str | None = None) -> Text:
+        return self._of(uri).fetch(uri, etag=etag)
+
+    def head(self, uri: str) -> ObjectInfo | None:
+        return self._of(uri).head(uri)
+
+    def put(self, uri: str, body: Body, *, if_absent: bool = False, sha256_hex: str | None = None) -> None:
+        self._of(uri).put(uri, body, if_absent=if_absent, sha256_hex=sha256_hex)
+
+    def list(self, folder_uri: str) -> Iterator[ObjectInfo]:
+        return self._of(folder_uri).list(folder_uri)
+
+    def delete(self, uri: str) -> None:
+        self._of(uri).delete(uri)
+
+
+def _publish(part: str, path: Path, *, if_absent: bool) -> None:
+    if not if_absent:
+        os.replace(part, path)
+        return
+    try:
+        os.link(part, path)
+    except FileExistsError as err:
+        msg = f"{path} exists already"
+        raise AlreadyExistsError(msg) from err
+
+
+def _info(uri: str, path: Path) -> ObjectInfo:
+    return ObjectInfo(uri, path.stat().st_size, _etag(path))
+
+
+def _etag(path: Path) -> str:
+    found = path.stat()
+    return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"

@@ -1,0 +1,132 @@
+"""
+What a failed S3 call means: worth sending again, or an error of ours that names the object and the remedy.
+
+botocore's own retries are off for objects, so every failure is seen here. Most of them say nothing about whether the
+request was carried out; sending a whole-object request again is harmless, since it ends in the same object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.aws.request_errors import ErrorKind, Throttled, Transient
+from dynamodb_pipeline.errors import DeniedError, PipelineError, PreconditionError, StoppedError
+from dynamodb_pipeline.store.objects import AlreadyExistsError, ObjectChangedError, ObjectMissingError
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+DENIED_CODES = frozenset(
+    {"403", "AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
+    | {"InvalidToken", "AccountProblem", "KMS.AccessDeniedException"}
+    | {"ExpiredTokenException", "TokenRefreshRequired", "RequestExpired", "RequestTimeTooSkewed"}
+)
+MISSING_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
+CONFLICT_CODES = frozenset({"412", "PreconditionFailed"})
+RACE_CODES = frozenset({"409", "ConditionalRequestConflict", "OperationAborted"})
+SLOW_CODES = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests"})
+ALTERED_CODES = frozenset({"BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"})
+SLOW_STATUSES = frozenset({429, 503})
+SERVER_ERROR = 500
+
+
+class AlteredOnTheWay(Transient):
+    """Bytes were lost or changed between S3 and us; chance, unless it happens again and again."""
+
+    kind = ErrorKind.BAD_REPLY
+
+
+@contextmanager
+def s3_errors(operation: str, where: S3Uri) -> Iterator[None]:
+    """
+    Replace whatever botocore raises in this block.
+
+    Raises:
+        WireError: the call may be sent again (`Throttled`, `Transient`, `AlteredOnTheWay`).
+        PipelineError: it may not; names object and remedy.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError  # botocore's own transport
+
+    try:
+        yield
+    except ClientError as err:
+        raise s3_error(err, operation=operation, where=where) from err
+    except BotoCoreError as err:
+        raise unsent(err, f"S3 {operation} {where}", otherwise=_otherwise(err)) from err
+    except (HTTPError, ConnectionError, ResponseParserError) as err:  # botocore: an error reply that broke off
+        msg = f"S3 {operation} {where}: {err}"
+        raise Transient(msg) from err
+    except RuntimeError as err:  # botocore: "refreshed credentials are still expired"
+        msg = f"S3 {operation} {where}: {err}; renew the credentials, then resume the run"
+        raise DeniedError(msg) from err
+
+
+def _otherwise(err: Exception) -> type[PipelineError]:
+    """`Transient` for what happened on the network, else an error for which sending again is no cure."""
+    from botocore import exceptions as known
+
+    passing = (known.HTTPClientError, known.ConnectionError, known.IncompleteReadError)
+    return Transient if isinstance(err, passing) else StoppedError
+
+
+def unsent(err: Exception, what: str, *, otherwise: type[PipelineError] = StoppedError) -> PipelineError:
+    """Our error for a request that botocore could not send: `otherwise`, unless credentials are the reason."""
+    from botocore import exceptions as known
+
+    credentials = (
+        known.NoCredentialsError,
+        known.PartialCredentialsError,
+        known.CredentialRetrievalError,
+        known.TokenRetrievalError,
+        known.SSOError,
+        known.ProfileNotFound,
+    )
+    if isinstance(err, credentials):
+        return DeniedError(f"{what}: no usable AWS credentials: {err}; renew them, then run the same command again")
+    return otherwise(f"{what}: {err}")
+
+
+def s3_error(err: Any, *, operation: str, where: S3Uri) -> PipelineError:
+    """The exception that a botocore ClientError of an S3 call stands for."""
+    return _refused(error_code(err), operation=operation, where=where) or _failed(err, operation=operation, where=where)
+
+
+def _refused(code: str, *, operation: str, where: S3Uri) -> PipelineError | None:
+    """What S3 will say again however often it is asked; None for anything else."""
+    if code == "NoSuchBucket":
+        return PreconditionError(f"bucket {where.bucket!r} does not exist; check the spelling or create it first")
+    if code in MISSING_CODES:
+        return ObjectMissingError(f"{where} does not exist")
+    if code in CONFLICT_CODES:
+        if operation == "get_object":
+            return ObjectChangedError(f"{where} was replaced since it was checked; start again")
+        return AlreadyExistsError(f"{where} exists already")
+    if code in DENIED_CODES:
+        return DeniedError(
+            f"S3 refuses {operation} on {where} ({code}); grant it to this role"
+            " (`dynamodb-pipeline policy` prints what is needed) or check --bucket-owner"
+        )
+    if code == "InvalidObjectState":
+        return PreconditionError(f"{where} is archived; restore it to S3 Standard first")
+    return None
+
+
+def _failed(err: Any, *, operation: str, where: S3Uri) -> PipelineError:
+    """What may go well the next time."""
+    code, status = error_code(err), err.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    text = f"S3 {operation} {where} failed: {code}: {err.response.get('Error', {}).get('Message', '')}"
+    if code in ALTERED_CODES:
+        return AlteredOnTheWay(f"{where} was altered on its way to S3 and refused ({code})", code=code, status=status)
+    if code in SLOW_CODES or status in SLOW_STATUSES:
+        return Throttled(text, code=code, status=status)
+    if code in RACE_CODES or code == "RequestTimeout" or status >= SERVER_ERROR:
+        return Transient(text, code=code, status=status)
+    return StoppedError(text)
+
+
+def error_code(err: Any) -> str:
+    """S3's error code; a reply without a body (HEAD) has its status in place of one."""
+    return str(err.response.get("Error", {}).get("Code", ""))

@@ -1,0 +1,200 @@
+"""
+The second look of a verification: in the buckets that differ, which keys are missing, extra or different.
+
+Both sides are read once more; of items in those buckets the key and half of the item's digest go to the driver's disk
+(spill.py), where a 256th of them is compared at a time.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+from dynamodb_pipeline.dynamodb.requests import ScanPage
+from dynamodb_pipeline.formats.items.digest import bucket_of, canonical_item
+from dynamodb_pipeline.formats.items.key_schema import KeySchema
+from dynamodb_pipeline.passes.rated_run import Consumed, Rated, RatedRun
+from dynamodb_pipeline.passes.table_scan import TableScan
+from dynamodb_pipeline.reading.file_reader import FileReader
+from dynamodb_pipeline.reading.input_files import InputFile
+from dynamodb_pipeline.reading.item_judge import BadLine, ParsedItem
+from dynamodb_pipeline.reading.key_rows import UNIT_BYTES, key_row, key_rows
+from dynamodb_pipeline.reading.key_spill import key_hash
+from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.store.spill import PARTS, Spill
+from dynamodb_pipeline.verifying.table import page_items
+from dynamodb_pipeline.workers.client import CoordinatorClient
+from dynamodb_pipeline.workers.engine import Connect, Engine
+from dynamodb_pipeline.workers.failures import reported
+from dynamodb_pipeline.workers.work_queue import WorkUnit
+from dynamodb_pipeline.workers.worker_context import WorkerContext
+
+DIGEST_BYTES = 16  # of an item; two different items of one key share it by chance of 1 in 10**38
+
+
+@dataclass(frozen=True)
+class RowFilter:
+    """Picklable: makes the row (key_rows.py) of an item that lies in one of `buckets`."""
+
+    keys: KeySchema
+    buckets: frozenset[int]
+
+    def row(self, item: Mapping[str, Any], key: bytes) -> bytes:
+        """The item's row, empty for an item of another bucket."""
+        if bucket_of(key) not in self.buckets:
+            return b""
+        return key_row(key, hashlib.sha256(canonical_item(item)).digest()[:DIGEST_BYTES])
+
+
+class RowSink:
+    """Rows of a table's items."""
+
+    def __init__(self, rows: RowFilter):
+        self._filter = rows
+        self._rows = bytearray()
+
+    def add(self, page: ScanPage) -> bool:
+        for item in page_items(page):
+            self._rows += self._filter.row(item, self._filter.keys.key_of(item))
+        return len(self._rows) < UNIT_BYTES
+
+    def record(self) -> dict[str, Any]:
+        rows = base64.b64encode(self._rows).decode("ascii")
+        self._rows.clear()
+        return {"rows": rows}
+
+    def abandon(self) -> None:
+        self._rows.clear()
+
+
+@dataclass(frozen=True)
+class RowSinkFactory:
+    """Picklable: makes a worker's `RowSink`."""
+
+    rows: RowFilter
+
+    def __call__(self, _worker: WorkerContext, _clients: Any) -> RowSink:
+        return RowSink(self.rows)
+
+
+@dataclass(frozen=True)
+class RowsWorker:
+    """Picklable worker: sends the rows of an export's files."""
+
+    worker: WorkerContext
+    connect: Connect
+    rows: RowFilter
+
+    def __call__(self, worker_id: int, attempt: int) -> None:
+        clients = self.worker.clients()
+        grants = self.connect(worker_id, attempt)
+        reader = FileReader(self.worker.store(clients), self.rows.keys)
+        try:
+            while (unit := grants.take()) is not None:
+                with reported(grants, unit):
+                    send_rows(unit, reader, grants, rows=self.rows)
+        finally:
+            grants.close()
+
+
+def send_rows(unit: Mapping[str, Any], reader: FileReader, grants: CoordinatorClient, *, rows: RowFilter) -> None:
+    """Read one file again and send the rows of its items."""
+    found = reader.items(reader.open(InputFile(**unit["file"])))
+    waiting = bytearray()
+    for row in _rows_of(found, rows):
+        waiting += row
+        if len(waiting) >= UNIT_BYTES:
+            grants.keep(unit["work_id"], base64.b64encode(waiting).decode("ascii"))
+            waiting.clear()
+    grants.finished(unit["work_id"], {"rows": base64.b64encode(waiting).decode("ascii")})
+
+
+def _rows_of(found: Iterable[ParsedItem | BadLine], rows: RowFilter) -> Iterator[bytes]:
+    for judged in found:
+        if isinstance(judged, ParsedItem) and judged.key is not None:
+            yield rows.row(judged.item, judged.key)
+
+
+@dataclass
+class Differences:
+    """How many keys differ, and the first few as (kind, canonical key)."""
+
+    missing: int = 0
+    extra: int = 0
+    different: int = 0
+    examples: list[tuple[str, bytes]] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return self.missing + self.extra + self.different
+
+    def add(self, kind: str, key: bytes, *, limit: int) -> None:
+        setattr(self, kind, getattr(self, kind) + 1)
+        if len(self.examples) < limit:
+            self.examples.append((kind, key))
+
+
+def compare(export: Spill, table: Spill, *, limit: int) -> Differences:
+    """Compare two spills of rows; a key that came twice from one side counts as it came last."""
+    found = Differences()
+    for part in range(PARTS):
+        mine = dict(key_rows(export.part(part), tail_bytes=DIGEST_BYTES))
+        theirs = dict(key_rows(table.part(part), tail_bytes=DIGEST_BYTES))
+        for key in sorted(mine.keys() | theirs.keys()):
+            if key not in theirs:
+                found.add("missing", key, limit=limit)
+            elif key not in mine:
+                found.add("extra", key, limit=limit)
+            elif mine[key] != theirs[key]:
+                found.add("different", key, limit=limit)
+    return found
+
+
+def keep_rows(spill: Spill) -> Callable[[str], None]:
+    """Return what takes base64 rows into `spill`."""
+
+    def keep(rows: str) -> None:
+        for key, tail in key_rows(base64.b64decode(rows), tail_bytes=DIGEST_BYTES):
+            spill.add(key_hash(key)[0], key_row(key, tail))
+
+    return keep
+
+
+@dataclass(frozen=True)
+class SecondReading:
+    """Both sides once more: the files of `units` and the table of `scan`."""
+
+    ctx: RunContext
+    engine: Engine
+    units: list[WorkUnit]
+    scan: TableScan
+
+    def compare(self, rows: RowFilter, *, limit: int) -> tuple[Differences, Consumed]:
+        """
+        Compare the buckets of `rows` key by key; `limit` bounds the keys that are named.
+
+        Raises:
+            PipelineError: see rated_run.py.
+        """
+        with Spill() as export, Spill() as table:
+            self._read_export(rows, keep_rows(export))
+            keep = keep_rows(table)
+            sink = RowSinkFactory(rows)
+            consumed = self.scan.run(self.ctx, self.engine, sink=sink, on_record=lambda record: keep(record["rows"]))
+            return compare(export, table, limit=limit), consumed
+
+    def _read_export(self, rows: RowFilter, keep: Callable[[str], None]) -> None:
+        run = RatedRun(
+            self.ctx,
+            self.engine,
+            Rated.files_only("look again at the export"),
+            units=self.units,
+            on_finished=lambda _, record: keep(record["rows"]),
+            on_kept=lambda _, block: keep(block),
+        )
+        if self.units:
+            count = min(self.engine.slots, len(self.units))
+            run.run(lambda connect: RowsWorker(self.scan.worker, connect, rows), count=count, group="verify-rows")

@@ -1,0 +1,141 @@
+"""
+The pass of a verification over an export's files: every byte and every item, nothing believed.
+
+Unlike the check before an import it does not stop at the first problem: it counts them all and names some.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.items.digest import BucketDigest
+from dynamodb_pipeline.formats.items.key_schema import KeySchema
+from dynamodb_pipeline.reading.file_reader import FileReader
+from dynamodb_pipeline.reading.input_files import InputFile
+from dynamodb_pipeline.reading.item_judge import BadLine, ParsedItem
+from dynamodb_pipeline.reading.key_spill import BLOCK_BYTES, place_bytes
+from dynamodb_pipeline.workers.client import CoordinatorClient
+from dynamodb_pipeline.workers.engine import Connect
+from dynamodb_pipeline.workers.failures import reported
+from dynamodb_pipeline.workers.worker_context import WorkerContext
+
+PROBLEMS_OF_A_FILE = 5
+PROBLEMS_KEPT = 10_000  # files with problems, and keys that stand twice; the rest is only counted
+
+
+@dataclass(frozen=True)
+class VerifyFilesWorker:
+    """Picklable worker: reads files from the coordinator; without `keys` everything but keys is checked."""
+
+    worker: WorkerContext
+    connect: Connect
+    keys: KeySchema | None
+
+    def __call__(self, worker_id: int, attempt: int) -> None:
+        clients = self.worker.clients()
+        grants = self.connect(worker_id, attempt)
+        reader = FileReader(self.worker.store(clients), self.keys)
+        try:
+            while (unit := grants.take()) is not None:
+                with reported(grants, unit):
+                    verify_file(unit, reader, grants)
+        finally:
+            grants.close()
+
+
+def verify_file(unit: Mapping[str, Any], reader: FileReader, grants: CoordinatorClient) -> None:
+    """Read one file and report what it holds and what is wrong with it."""
+    tally = _Tally(lambda block: grants.keep(unit["work_id"], block), int(unit["number"]))
+    try:
+        data = reader.open(InputFile(**unit["file"]))
+        tally.about = {"plain_bytes": len(data.plain), "dialect": data.dialect.value}
+        tally.read(reader.items(data))
+    except IntegrityError as err:
+        tally.problem(str(err))
+    grants.progress(items=tally.items)
+    grants.finished(unit["work_id"], tally.record())
+
+
+class _Tally:
+    """Counts and digests one file's items, and hands the hashes of their keys on in blocks."""
+
+    def __init__(self, keep: Callable[[str], None], number: int):
+        self._keep, self._number = keep, number
+        self._places = bytearray()
+        self._digest = BucketDigest()
+        self._problems: list[str] = []
+        self._problem_count = 0
+        self.about: dict[str, Any] = {"plain_bytes": 0, "dialect": None}
+        self.items = 0
+
+    def read(self, found: Iterable[ParsedItem | BadLine]) -> None:
+        for judged in found:
+            self.items += 1
+            if isinstance(judged, BadLine):
+                self.problem(str(judged.error))
+            elif judged.key is not None:
+                self._digest.add(judged.item, judged.key)
+                self._places += place_bytes(judged.key, file=self._number, line=judged.line)
+                if len(self._places) >= BLOCK_BYTES:
+                    self._send()
+        self._send()
+
+    def problem(self, text: str) -> None:
+        self._problem_count += 1
+        if len(self._problems) < PROBLEMS_OF_A_FILE:
+            self._problems.append(text)
+
+    def record(self) -> dict[str, Any]:
+        return {
+            **self.about,
+            "number": self._number,
+            "items": self.items,
+            "problems": self._problems,
+            "problem_count": self._problem_count,
+            "digest": self._digest.to_json(),
+        }
+
+    def _send(self) -> None:
+        if self._places:
+            self._keep(base64.b64encode(self._places).decode("ascii"))
+            self._places.clear()
+
+
+@dataclass
+class FileFindings:
+    """What the pass over all files found; filled on the driver."""
+
+    items: int = 0
+    plain_bytes: int = 0
+    dialects: Counter[str] = field(default_factory=Counter)
+    digest: BucketDigest = field(default_factory=BucketDigest)
+    problem_count: int = 0
+    _problems: dict[int, list[str]] = field(default_factory=dict)
+    _of_no_file: list[str] = field(default_factory=list)
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Take one file's record."""
+        self.items += record["items"]
+        self.plain_bytes += record["plain_bytes"]
+        if record["dialect"]:
+            self.dialects[record["dialect"]] += 1
+        self.digest.merge(BucketDigest.from_json(record["digest"]))
+        self.problem_count += record["problem_count"]
+        if record["problems"] and len(self._problems) < PROBLEMS_KEPT:
+            self._problems[record["number"]] = record["problems"]
+
+    def add_problem(self, text: str) -> None:
+        """Take a problem that is not of one file alone; it is named after those of files."""
+        self.problem_count += 1
+        if len(self._of_no_file) < PROBLEMS_KEPT:
+            self._of_no_file.append(text)
+
+    def problems(self, limit: int) -> list[str]:
+        """The first few problems, in the manifest's order."""
+        of_files = [text for _, texts in sorted(self._problems.items()) for text in texts]
+        return [*of_files, *self._of_no_file][:limit]

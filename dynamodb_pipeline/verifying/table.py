@@ -1,0 +1,108 @@
+"""
+The table's side of a verification: a scan into digests, and the decision which buckets need a second look.
+
+Both sides are compared by counts and by order-independent sums of item digests for each bucket of keys
+(formats/items/digest.py); no item travels, and nothing is joined.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from dynamodb_pipeline.dynamodb.requests import ScanPage
+from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.items.digest import BucketDigest
+from dynamodb_pipeline.formats.items.key_schema import KeySchema
+from dynamodb_pipeline.passes.rated_run import Consumed
+from dynamodb_pipeline.passes.table_scan import TableScan
+from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.workers.engine import Engine
+from dynamodb_pipeline.workers.worker_context import WorkerContext
+
+PAGES_OF_A_UNIT = 64  # a lost worker repeats no more than this
+ITEMS_LOOKED_AT_AGAIN = 2_000_000  # of both sides together; bounds the driver's disk and the messages to it
+
+
+def page_items(page: ScanPage) -> list[dict[str, Any]]:
+    """
+    The page's items, parsed.
+
+    Raises:
+        IntegrityError: the page does not hold as many items as its Count says.
+    """
+    items: list[dict[str, Any]] = json.loads(page.body)["Items"]
+    if len(items) != page.count:
+        msg = f"a Scan reply holds {len(items)} items and says {page.count}"
+        raise IntegrityError(msg)
+    return items
+
+
+class DigestSink:
+    """A table's items as bucket digests."""
+
+    def __init__(self, keys: KeySchema):
+        self._keys = keys
+        self.abandon()
+
+    def add(self, page: ScanPage) -> bool:
+        for item in page_items(page):
+            self._digest.add(item, self._keys.key_of(item))
+        self._pages += 1
+        return self._pages < PAGES_OF_A_UNIT
+
+    def record(self) -> dict[str, Any]:
+        record = {"digest": self._digest.to_json()}
+        self.abandon()
+        return record
+
+    def abandon(self) -> None:
+        self._digest, self._pages = BucketDigest(), 0
+
+
+@dataclass(frozen=True)
+class DigestSinkFactory:
+    """Picklable: makes a worker's `DigestSink`."""
+
+    keys: KeySchema
+
+    def __call__(self, _worker: WorkerContext, _clients: Any) -> DigestSink:
+        return DigestSink(self.keys)
+
+
+def table_digest(ctx: RunContext, scan: TableScan, engine: Engine) -> tuple[BucketDigest, Consumed]:
+    """Scan the table once; raises as rated_run.py."""
+    digest = BucketDigest()
+
+    def on_record(record: dict[str, Any]) -> None:
+        digest.merge(BucketDigest.from_json(record["digest"]))
+
+    consumed = scan.run(ctx, engine, sink=DigestSinkFactory(scan.table.key_schema), on_record=on_record)
+    return digest, consumed
+
+
+@dataclass(frozen=True)
+class SecondLook:
+    """
+    The buckets to look at again, and whether these are all that differ.
+
+    Each of them holds at least one key that is missing, extra or different.
+    """
+
+    buckets: frozenset[int]
+    complete: bool
+
+
+def second_look(export: BucketDigest, table: BucketDigest, *, max_items: int = ITEMS_LOOKED_AT_AGAIN) -> SecondLook:
+    """The first differing buckets that together hold at most `max_items` on both sides, and at least one of them."""
+    counts = [mine + theirs for (mine, _), (theirs, _) in zip(export, table)]
+    differing = export.differing_buckets(table)
+    chosen: list[int] = []
+    items = 0
+    for bucket in differing:
+        items += counts[bucket]
+        if chosen and items > max_items:
+            break
+        chosen.append(bucket)
+    return SecondLook(frozenset(chosen), len(chosen) == len(differing))

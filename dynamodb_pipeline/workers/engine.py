@@ -1,0 +1,122 @@
+"""
+Where workers run: Spark tasks of a cluster (or of this machine), or threads of this process without any JVM.
+
+A worker is the same callable in both: `worker(worker_id, attempt)`. It connects to the driver's coordinator by the
+`connect` function it was built with, takes work until there is none, and returns nothing: what it finished it told the
+coordinator.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Callable, Protocol
+
+from dynamodb_pipeline.workers.client import (
+    CoordinatorAddress,
+    CoordinatorClient,
+    LocalCoordinatorClient,
+    TcpCoordinatorClient,
+)
+from dynamodb_pipeline.workers.coordinator import Coordinator
+from dynamodb_pipeline.workers.failures import marked, unmarked
+
+Worker = Callable[[int, int], None]
+Connect = Callable[[int, int], CoordinatorClient]
+
+
+class Engine(Protocol):
+    """A place with a number of slots in which workers run at once."""
+
+    name: str
+    slots: int
+    host: str
+
+    def connect_to(self, coordinator: Coordinator) -> Connect:
+        """Return what a worker calls to reach the coordinator; picklable where workers are remote."""
+
+    def run(self, worker: Worker, *, count: int, group: str) -> None:
+        """Run `count` workers at once and wait for all; raises the first failure after the rest were stopped."""
+
+    def cancel(self, group: str) -> None:
+        """Stop the workers of a group as soon as possible."""
+
+
+@dataclass(frozen=True)
+class TcpConnect:
+    """Picklable: connects a Spark worker to the driver."""
+
+    address: CoordinatorAddress
+
+    def __call__(self, worker_id: int, attempt: int) -> CoordinatorClient:
+        return TcpCoordinatorClient(self.address, worker_id=worker_id, attempt=attempt)
+
+
+class SparkEngine:
+    """Workers are Spark tasks, one partition each."""
+
+    name = "spark"
+
+    def __init__(self, sc: Any, *, slots: int, host: str):
+        self.sc, self.slots, self.host = sc, slots, host
+
+    def connect_to(self, coordinator: Coordinator) -> Connect:
+        return TcpConnect(coordinator.address)
+
+    def run(self, worker: Worker, *, count: int, group: str) -> None:
+        self.sc.setJobGroup(group, group, interruptOnCancel=True)
+        with unmarked():
+            self.sc.parallelize(range(count), count).foreachPartition(_SparkTask(worker))
+
+    def cancel(self, group: str) -> None:
+        self.sc.cancelJobGroup(group)
+
+
+@dataclass(frozen=True)
+class _SparkTask:
+    worker: Worker
+
+    def __call__(self, ids: Iterable[int]) -> None:
+        from pyspark import TaskContext
+
+        task = TaskContext.get()
+        for worker_id in ids:
+            with marked():
+                self.worker(worker_id, task.attemptNumber() if task else 0)
+
+
+class ProcessEngine:
+    """Workers are threads of this process; for small tables, tests and thousands of fault runs."""
+
+    name = "process"
+    host = "127.0.0.1"
+
+    def __init__(self, *, slots: int):
+        self.slots = slots
+
+    def connect_to(self, coordinator: Coordinator) -> Connect:
+        return lambda worker_id, attempt: LocalCoordinatorClient(coordinator, worker_id=worker_id, attempt=attempt)
+
+    def run(self, worker: Worker, *, count: int, group: str) -> None:
+        failures: list[BaseException] = []
+        threads = [
+            threading.Thread(target=_recorded, args=(worker, number, failures), name=f"{group}-{number}", daemon=True)
+            for number in range(count)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
+
+    def cancel(self, group: str) -> None:
+        """Threads cannot be killed; the stopped coordinator ends them at their next request."""
+
+
+def _recorded(worker: Worker, number: int, failures: list[BaseException]) -> None:
+    try:
+        worker(number, 0)
+    except BaseException as err:
+        failures.append(err)

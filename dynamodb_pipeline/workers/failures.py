@@ -1,0 +1,100 @@
+"""A worker's failure on its way to the driver: message and exit code survive the trip, tracebacks stay in task logs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from dynamodb_pipeline.dynamodb.error_reply import safe_text
+from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
+from dynamodb_pipeline.workers.client import CoordinatorClient, CoordinatorLost, RunStopped, Superseded
+
+MARK = "dynamodb-pipeline failure: "
+_MARKED = re.compile(re.escape(MARK) + r"(\d+) (.*)")
+_CAUSED_BY = re.compile(r"^\s*Caused by: (.*)$", re.MULTILINE)
+_PYTHON = "Traceback (most recent call last)"
+CAUSE_CHARS_MAX = 300
+
+ENDED_BY_DRIVER = (RunStopped, Superseded, CoordinatorLost)
+
+
+class WorkerFailure(PipelineError):
+    """What made a worker give up a unit of work for good."""
+
+    def __init__(self, message: str, exit_code: ExitCode):
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def encode(err: PipelineError) -> str:
+    """The failure as text."""
+    return json.dumps({"exit_code": int(err.exit_code), "message": str(err)})
+
+
+def decode(text: str) -> WorkerFailure:
+    """The failure that `encode` wrote."""
+    said = json.loads(text)
+    return WorkerFailure(said["message"], ExitCode(said["exit_code"]))
+
+
+@contextmanager
+def reported(grants: CoordinatorClient, unit: Mapping[str, Any]) -> Iterator[None]:
+    """Tell the driver of a PipelineError while working on `unit`: a retry of the task could not help."""
+    try:
+        yield
+    except ENDED_BY_DRIVER:
+        raise
+    except PipelineError as err:
+        grants.failed(unit["work_id"], encode(err))
+        raise
+
+
+def marked_text(err: PipelineError) -> str:
+    """The failure in one line that `task_failure` finds again in whatever Spark makes of it."""
+    text = " ".join(str(err).split())
+    return f"{MARK}{int(err.exit_code)} {text}"
+
+
+@contextmanager
+def marked() -> Iterator[None]:
+    """Inside a Spark task: put a PipelineError's exit code into its text, which is all that reaches the driver."""
+    try:
+        yield
+    except PipelineError as err:
+        raise WorkerFailure(marked_text(err), ExitCode(err.exit_code)) from err
+
+
+@contextmanager
+def unmarked() -> Iterator[None]:
+    """
+    On the driver, around a Spark job: its py4j error as what it stands for.
+
+    Raises:
+        WorkerFailure: what `marked` marked in the task that failed.
+        StoppedError: Spark lost the task (an executor, a node, the connector's own failure); the run can be resumed.
+        Exception: as it came, when Python code failed with anything else: a bug.
+    """
+    from py4j.protocol import Py4JError
+
+    try:
+        yield
+    except Py4JError as err:
+        failure = task_failure(str(err))
+        if failure is None:
+            raise
+        raise failure from err
+
+
+def task_failure(text: str) -> PipelineError | None:
+    """What the text of a failed Spark job says of its cause, None for a bug of ours."""
+    found = _MARKED.search(text)
+    if found is not None:
+        return WorkerFailure(found[2], ExitCode(int(found[1])))
+    if _PYTHON in text:
+        return None
+    causes = _CAUSED_BY.findall(text) or [text.strip().partition("\n")[0]]
+    cause = safe_text(causes[-1])[:CAUSE_CHARS_MAX]
+    return StoppedError(f"a Spark task failed: {cause}; see the logs of the executors")

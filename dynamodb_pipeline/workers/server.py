@@ -1,0 +1,198 @@
+"""
+The sockets of the coordinator: accept, prove the key, cut lines, write answers; decisions are the desk's.
+
+One thread, never blocked by a peer. Bounds: connections, connections without proof, time for the proof, bytes of a line
+and of answers that a peer does not read. A connection that breaks a bound, or sends what is no message, is closed; its
+worker's reservations and work are released like those of any other closed connection.
+"""
+
+from __future__ import annotations
+
+import math
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+
+from dynamodb_pipeline.workers import protocol as messages
+from dynamodb_pipeline.workers.client import keep_alive
+from dynamodb_pipeline.workers.desk import Desk
+from dynamodb_pipeline.workers.peers import DEFAULT_LIMITS, Limits, Peer
+from dynamodb_pipeline.workers.protocol import Message, ProtocolError, field_of
+
+_CHUNK_BYTES = 65536
+
+
+class CoordinatorServer:
+    """Moves messages between connections and the desk until `close`."""
+
+    def __init__(self, desk: Desk, *, key: bytes, host: str, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._desk = desk
+        self._key = key
+        self._limits = limits
+        self._listener = socket.create_server((host, 0), backlog=128)
+        self._listener.setblocking(False)
+        self.port: int = self._listener.getsockname()[1]
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._wake_out.setblocking(False)
+        self._peers: set[Peer] = set()
+        self._peers_max = limits.connections
+        self._strangers: dict[Peer, None] = {}  # oldest first
+        self._outbox: deque[tuple[Peer, Message]] = deque()
+        self._thread_id = 0
+        self._wakes_at_s = 0.0
+        self._closing = False
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._wake_in, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        """The loop; returns after `close`."""
+        self._thread_id = threading.get_ident()
+        try:
+            while not self._closing:
+                self._wakes_at_s = math.inf  # what changes while we look must wake us
+                wait_s = self._timeout(self._desk.pump())
+                self._wakes_at_s = time.monotonic() + (math.inf if wait_s is None else wait_s)
+                self._flush()
+                for key, _ in self._selector.select(wait_s):
+                    self._on_ready(key.fileobj, key.data)
+                self._drop_silent_strangers()
+        finally:
+            self._release()
+
+    def wake(self, *, within_s: float = 0.0) -> None:
+        """Make the loop look again in at most `within_s` seconds: another thread changed something."""
+        if time.monotonic() + within_s < self._wakes_at_s:
+            self._rouse()
+
+    def close(self) -> None:
+        """End the loop."""
+        self._closing = True
+        self._rouse()
+
+    def _rouse(self) -> None:
+        try:
+            self._wake_out.send(b"\0")
+        except OSError:
+            return  # it is awake already, or gone
+
+    def _timeout(self, wait_s: float | None) -> float | None:
+        if not self._strangers:
+            return wait_s
+        deadlines = [peer.deadline_s - time.monotonic() for peer in self._strangers]
+        waits = deadlines if wait_s is None else [*deadlines, wait_s]
+        return max(0.0, min(waits))
+
+    def _on_ready(self, ready: object, peer: Peer | None) -> None:
+        if peer is not None:
+            self._serve_peer(peer)
+        elif ready is self._listener:
+            self._accept()
+        else:
+            self._wake_in.recv(4096)
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return  # it is gone again
+        if len(self._peers) >= self._peers_max:
+            connection.close()
+            return
+        if len(self._strangers) >= self._limits.strangers_max:
+            self._drop(next(iter(self._strangers)))
+        connection.setblocking(False)
+        keep_alive(connection)
+        peer = Peer(connection, time.monotonic() + self._limits.handshake_s)
+        self._peers.add(peer)
+        self._strangers[peer] = None
+        self._selector.register(connection, selectors.EVENT_READ, peer)
+        self._answer(peer, {"protocol": messages.PROTOCOL, "challenge": peer.asked})
+
+    def _serve_peer(self, peer: Peer) -> None:
+        try:
+            data = peer.connection.recv(_CHUNK_BYTES)
+            if not data:
+                self._drop(peer)
+            for message in peer.lines.feed(data):
+                self._on_message(peer, message)
+        except BlockingIOError:
+            pass  # ready for writing only
+        except (OSError, ProtocolError):
+            self._drop(peer)
+        if peer.watches_writing:
+            self._write(peer)
+
+    def _on_message(self, peer: Peer, message: Message) -> None:
+        if peer.session is None:
+            self._shake_hands(peer, message)
+        else:
+            self._desk.handle(peer.session, message)
+
+    def _shake_hands(self, peer: Peer, message: Message) -> None:
+        asked, worker = field_of(message, "challenge", str), field_of(message, "worker", str)
+        attempt = field_of(message, "attempt", int)
+        proof = messages.worker_proof(self._key, asked=peer.asked, own=asked, worker=worker, attempt=attempt)
+        if not messages.is_proof(message.get("proof"), proof):
+            msg = "a wrong proof"
+            raise ProtocolError(msg)
+        self._strangers.pop(peer, None)
+        peer.lines.limit_bytes = messages.LINE_BYTES_MAX
+        own = {"proof": messages.driver_proof(self._key, asked=asked, own=peer.asked)}
+        peer.session = self._desk.open_session(worker, attempt, lambda answer: self._answer(peer, {**own, **answer}))
+        peer.session.deliver = lambda answer: self._answer(peer, answer)
+
+    def _answer(self, peer: Peer, message: Message) -> None:
+        """Queue an answer, from any thread."""
+        self._outbox.append((peer, message))
+        if threading.get_ident() != self._thread_id:
+            self.wake()
+
+    def _flush(self) -> None:
+        while self._outbox:
+            peer, message = self._outbox.popleft()
+            peer.unsent += messages.encode(message)
+            self._write(peer)
+
+    def _write(self, peer: Peer) -> None:
+        if not peer.unsent or peer not in self._peers:
+            return
+        try:
+            del peer.unsent[: peer.connection.send(peer.unsent)]
+        except BlockingIOError:
+            pass  # its window is full: wait until it is ready
+        except OSError:
+            self._drop(peer)
+            return
+        if len(peer.unsent) > self._limits.unread_bytes_max:
+            self._drop(peer)
+        elif bool(peer.unsent) != peer.watches_writing:
+            peer.watches_writing = bool(peer.unsent)
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if peer.unsent else 0)
+            self._selector.modify(peer.connection, events, peer)
+
+    def _drop_silent_strangers(self) -> None:
+        if self._strangers:
+            now = time.monotonic()
+            for peer in [peer for peer in self._strangers if peer.deadline_s <= now]:
+                self._drop(peer)
+
+    def _drop(self, peer: Peer) -> None:
+        if peer in self._peers:
+            self._peers.discard(peer)
+            self._strangers.pop(peer, None)
+            self._selector.unregister(peer.connection)
+            peer.connection.close()
+            if peer.session is not None:
+                self._desk.end_session(peer.session)
+
+    def _release(self) -> None:
+        self._flush()
+        for peer in list(self._peers):
+            self._drop(peer)
+        self._selector.close()
+        for each in (self._listener, self._wake_in, self._wake_out):
+            each.close()

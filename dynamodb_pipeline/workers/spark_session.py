@@ -1,0 +1,106 @@
+"""
+Starts Spark for a job, or takes the one spark-submit prepared, and makes sure that it cannot lose items silently.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+from dynamodb_pipeline.connector.read import REQUIRED_SPARK_CONF, assert_spark_conf, quiet_logs
+from dynamodb_pipeline.errors import PreconditionError
+
+# Tasks must not start before all executors are there, or shares of the rate would be dealt to absent ones.
+SESSION_CONF = {
+    **REQUIRED_SPARK_CONF,
+    "spark.dynamicAllocation.enabled": "false",
+    "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+    "spark.scheduler.maxRegisteredResourcesWaitingTime": "300s",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.task.maxFailures": "4",
+}
+LOCAL_CONF = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+}
+# Heap of a local run: Spark's own, and of each task the 600 pages of 200 KB that the connector holds when its reader is
+# slower than the table (PSCAN_MULTIPLEXER_CAPACITY; as Java objects they take four times the room of their text).
+LOCAL_HEAP_MB, LOCAL_HEAP_MB_PER_TASK = 512, 640
+CLUSTER_JAR = "/usr/share/aws/emr/ddb/lib/emr-ddb-hadoop.jar"
+
+
+def start_session(app_name: str, *, jar: str | None = None, local: bool = False, tasks: int | None = None) -> Any:
+    """
+    Return a SparkSession with the settings of `SESSION_CONF`, asserted.
+
+    Args:
+        app_name: shown by YARN.
+        jar: connector jar of a local run; under spark-submit `--jars` brought it.
+        local: run on this machine's cores instead of where spark-submit says.
+        tasks: cores of a local run, None for all.
+
+    Raises:
+        UsageError: the command line forces a setting that can lose items.
+    """
+    from pyspark.sql import SparkSession
+
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName(app_name)
+    conf = dict(SESSION_CONF)
+    if local:
+        builder = builder.master(f"local[{tasks or '*'}]")
+        conf.update(LOCAL_CONF)
+        conf["spark.driver.memory"] = f"{LOCAL_HEAP_MB + LOCAL_HEAP_MB_PER_TASK * (tasks or os.cpu_count() or 1)}m"
+        if jar:
+            conf["spark.jars"] = jar
+    for key, value in conf.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("WARN")
+    assert_spark_conf(spark.sparkContext)
+    quiet_logs(spark.sparkContext)
+    return spark
+
+
+def slots(sc: Any) -> int:
+    """How many tasks run at once: the registered executors' cores (local mode: the master's own count)."""
+    if sc.master.startswith("local"):
+        return max(1, int(sc.defaultParallelism))
+    executors = int(sc._jsc.sc().getExecutorMemoryStatus().size()) - 1  # less the driver
+    cores = int(sc.getConf().get("spark.executor.cores", "1"))
+    return max(1, executors * cores)
+
+
+def driver_host(sc: Any) -> str:
+    """The address at which executors reach the driver; loopback in local mode."""
+    return "127.0.0.1" if sc.master.startswith("local") else str(sc.getConf().get("spark.driver.host"))
+
+
+def find_jar(given: str | None) -> str:
+    """
+    The connector jar of a run on this machine.
+
+    Raises:
+        PreconditionError: none given and none found where EMR or `make setup` put it.
+    """
+    own = Path(__file__).parent.parent.parent / "jars" / "connector"
+    found = [Path(given)] if given else [Path(CLUSTER_JAR), *sorted(own.glob("emr-dynamodb-hadoop-*.jar"))]
+    jar = next((p for p in found if p.is_file()), None)
+    if jar is None:
+        msg = f"connector jar not found ({given or f'{CLUSTER_JAR}, {own}'}); run `make setup` or give --connector-jar"
+        raise PreconditionError(msg)
+    return str(jar)
+
+
+def jvm_stderr(sc: Any) -> Callable[[str], None]:
+    """Write to spark-submit's real stderr; Python's own stderr arrives on its stdout in client mode."""
+
+    err = sc._jvm.java.lang.System.err
+
+    def write(text: str) -> None:
+        err.println(text.rstrip("\n"))
+
+    return write

@@ -1,0 +1,178 @@
+"""Policies: least privilege, condition keys that their actions support, and the AWS page's own one with its flaw."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from dynamodb_pipeline.emr.cluster.project_files import project_folder
+from dynamodb_pipeline.emr.documents.policies import POLICIES, TRUSTED_SERVICES, trust_document
+from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope
+from dynamodb_pipeline.emr.documents.roles_template import roles_template
+from dynamodb_pipeline.s3_location import S3Location
+from tests.unit.emr.builders import a_request
+
+# Condition keys by action, from the service authorization reference (read 2026-11-23): EMR's own keys that may
+# stand in a condition on that action. Everything else supports none of EMR's keys.
+EMR_KEYS = {
+    "elasticmapreduce:RunJobFlow": {"elasticmapreduce:RequestTag"},
+    "elasticmapreduce:AddTags": {"elasticmapreduce:RequestTag", "elasticmapreduce:ResourceTag"},
+    **{
+        f"elasticmapreduce:{name}": {"elasticmapreduce:ResourceTag"}
+        for name in (
+            "AddJobFlowSteps", "CancelSteps", "DescribeCluster", "DescribeStep", "ListInstanceGroups",
+            "ListInstances", "ListSteps", "PutAutoTerminationPolicy", "TerminateJobFlows",
+        )
+    },
+    "iam:PassRole": {"iam:PassedToService"},
+    "s3:ListBucket": {"s3:prefix"},
+    "kms:Decrypt": {"kms:ViaService"},
+    "kms:GenerateDataKey": {"kms:ViaService"},
+}  # fmt: skip
+KEY = "arn:aws:kms:us-west-2:123456789012:key/1"
+
+
+def scope(**changes: Any) -> PolicyScope:
+    values: dict[str, Any] = {
+        "account": "123456789012",
+        "region": "us-west-2",
+        "tables": EXAMPLE_TABLES,
+        "data": S3Location("my-bucket", "exports"),
+        "logs": S3Location("my-bucket", "logs"),
+        "code": S3Location("my-bucket", "logs/code"),
+        "kms_key_arns": (KEY,),
+    }
+    return PolicyScope(**{**values, **changes})
+
+
+def statements(kind: str, **changes: Any) -> list[dict[str, Any]]:
+    return list(POLICIES[kind](scope(**changes))["Statement"])
+
+
+def actions(kind: str, **changes: Any) -> set[str]:
+    return {action for statement in statements(kind, **changes) for action in statement["Action"]}
+
+
+def condition_keys(statement: dict[str, Any]) -> set[str]:
+    keys = {key for test in statement.get("Condition", {}).values() for key in test}
+    return {key.partition("/")[0] for key in keys}
+
+
+def unsupported(kind: str) -> list[str]:
+    """Actions of a policy whose statement is conditioned on a key they do not carry: such an Allow never applies."""
+    return [
+        f"{action}: {key}"
+        for statement in statements(kind)
+        for action in statement["Action"]
+        for key in condition_keys(statement) - EMR_KEYS.get(action, set())
+    ]
+
+
+@pytest.mark.parametrize("kind", sorted(set(POLICIES) - {"as-published"}))
+def test_every_condition_key_is_supported_by_its_actions(kind: str) -> None:
+    assert unsupported(kind) == []
+
+
+def test_the_pages_own_policy_can_only_ever_allow_run_job_flow() -> None:
+    """Its request tag is on no Describe* or Terminate* call; this is why it is shipped repaired."""
+    flawed = {text.partition(": ")[0] for text in unsupported("as-published")}
+    names = ("DescribeStep", "DescribeCluster", "TerminateJobFlows")
+    assert flawed == {f"elasticmapreduce:{name}" for name in names}
+
+
+@pytest.mark.parametrize("kind", sorted(set(POLICIES) - {"as-published"}))
+def test_no_action_is_a_wildcard_and_everything_is_limited_to_named_things(kind: str) -> None:
+    for statement in statements(kind):
+        assert not any("*" in action for action in statement["Action"])
+        if statement["Resource"] == "*":
+            assert statement["Sid"] in {"LaunchTagged", "LookUp"}
+
+
+def test_export_nodes_can_write_no_table_and_delete_nothing() -> None:
+    assert {a for a in actions("nodes-export") if a.startswith("dynamodb:")} == {
+        "dynamodb:DescribeTable",
+        "dynamodb:Scan",
+    }
+    assert not any("Delete" in action for action in actions("nodes-export"))
+
+
+def test_import_nodes_write_tables_and_only_read_the_exports() -> None:
+    found = {a for a in actions("nodes-import") if a.startswith("dynamodb:")}
+    assert found == {"dynamodb:DescribeTable", "dynamodb:BatchWriteItem"}
+    exports = next(s for s in statements("nodes-import") if s["Sid"] == "Exports")
+    assert exports["Action"] == ["s3:GetObject"]
+
+
+@pytest.mark.parametrize(
+    ("option", "more"),
+    [
+        ({"skip_existing": True}, {"dynamodb:PutItem"}),
+        ({"mirror": True}, {"dynamodb:Scan"}),
+    ],
+    ids=["skip existing", "mirror"],
+)
+def test_import_options_add_exactly_their_rights(option: dict[str, Any], more: set[str]) -> None:
+    assert actions("nodes-import", **option) - actions("nodes-import") == more
+
+
+def test_nodes_cannot_change_the_code_they_run() -> None:
+    for kind in ("nodes-export", "nodes-import"):
+        writable = [s["Resource"] for s in statements(kind) if "s3:PutObject" in s["Action"]]
+        assert not any("logs/*" in arn or "/code/" in arn for arns in writable for arn in arns)
+
+
+def test_tables_of_the_pages_example_are_named_one_by_one() -> None:
+    tables = next(s for s in statements("nodes-export") if s["Sid"] == "Tables")["Resource"]
+    assert tables == [f"arn:aws:dynamodb:us-west-2:123456789012:table/{name}" for name in EXAMPLE_TABLES]
+
+
+def test_launcher_passes_exactly_the_roles_of_the_request() -> None:
+    passed = [s["Resource"] for s in statements("launcher") if s["Action"] == ["iam:PassRole"]]
+    names = {arn.rpartition("/")[2] for arns in passed for arn in arns}
+    assert {a_request()["ServiceRole"], a_request()["JobFlowRole"]} <= names
+    assert names == {"dynamodb-pipeline-service", "dynamodb-pipeline-export", "dynamodb-pipeline-import"}
+
+
+def test_launch_is_allowed_with_the_tag_only() -> None:
+    launch = next(s for s in statements("launcher") if s["Action"] == ["elasticmapreduce:RunJobFlow"])
+    assert launch["Condition"] == {"StringEquals": {"elasticmapreduce:RequestTag/dynamodbdatapipeline": "true"}}
+
+
+def test_keys_are_left_out_when_there_are_none() -> None:
+    assert "kms:Decrypt" in actions("nodes-export")
+    assert "kms:Decrypt" not in actions("nodes-export", kms_key_arns=())
+
+
+@pytest.mark.parametrize("kind", TRUSTED_SERVICES)
+def test_trust_names_one_service(kind: str) -> None:
+    (statement,) = trust_document(kind, account="123456789012")["Statement"]
+    assert statement["Principal"] == {"Service": TRUSTED_SERVICES[kind]}
+
+
+def test_shipped_roles_template_is_the_rendered_example() -> None:
+    """policies/roles.json: Forum, Thread and Reply of the AWS page, in a bucket to be replaced."""
+    example = scope(
+        data=S3Location("amzn-s3-demo-bucket", "exports"),
+        logs=S3Location("amzn-s3-demo-bucket", "logs"),
+        code=S3Location("amzn-s3-demo-bucket", "logs/code"),
+        kms_key_arns=(),
+    )
+    shipped = json.loads((project_folder("policies") / "roles.json").read_text())
+    assert shipped == roles_template(example)
+
+
+def test_roles_template_has_an_instance_profile_of_the_roles_name_for_each_node_role() -> None:
+    resources = roles_template(scope())["Resources"]
+    for prefix in ("Export", "Import"):
+        role, profile = resources[f"{prefix}NodesRole"], resources[f"{prefix}NodesProfile"]
+        assert role["Properties"]["RoleName"] == profile["Properties"]["InstanceProfileName"]
+    text = json.dumps(resources["SecurityConfiguration"])
+    assert '"MinimumInstanceMetadataServiceVersion": 2' in text
+
+
+def test_roles_template_leaves_account_and_region_to_cloudformation() -> None:
+    text = json.dumps(roles_template(scope(kms_key_arns=())))
+    assert "123456789012" not in text
+    assert "us-west-2" not in text

@@ -1,0 +1,193 @@
+"""The plan: AWS's own arithmetic, AWS's worked examples, the money, the warnings and the one refusal."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
+from dynamodb_pipeline.emr.cluster.instance_types import known_types
+from dynamodb_pipeline.emr.plan.advice import Fleet
+from dynamodb_pipeline.emr.plan.estimate import GIB, TableFacts, export_estimate, import_estimate, write_units
+from dynamodb_pipeline.emr.plan.plan import Plan, make_plan
+from dynamodb_pipeline.emr.plan.prices import load_prices
+from dynamodb_pipeline.emr.request.launch_settings import Limits
+from dynamodb_pipeline.errors import PreconditionError, UsageError
+from tests.unit.emr.builders import a_job, settings
+
+TODAY = date(2026, 11, 23)
+M5 = Fleet((NodeGroup("MASTER", "m5.xlarge", 1), NodeGroup("CORE", "m5.xlarge", 2)), "emr-7.13.0")
+
+
+def facts(**changes: Any) -> TableFacts:
+    values: dict[str, Any] = {
+        "table_name": "Forum",
+        "size_bytes": 100 * GIB,
+        "item_count": 100_000_000,
+        "units_per_s": 6000.0,
+        "rate_text": "50% of 12,000 read units (on-demand) = 6,000/s",
+        "on_demand": True,
+    }
+    return TableFacts(**{**values, **changes})
+
+
+def plan(*tables: TableFacts, fleet: Fleet = M5, **changes: Any) -> Plan:
+    jobs = tuple(a_job(one.table_name) for one in tables)
+    launch = settings(**{"jobs": jobs, "region": "us-east-1", **changes})
+    return make_plan(launch, fleet=fleet, tables=tables, prices=load_prices(), today=TODAY)
+
+
+def test_aws_worked_example_of_a_scan() -> None:
+    """Developer guide: 20 GiB at 100 read units, strongly consistent: 52,429 s = 14.56 h."""
+    found = export_estimate(facts(size_bytes=21_474_836_480, units_per_s=100.0, strong=True), slots=8)
+    assert round(found.rate_s) == 52_429
+    assert round(found.rate_s / 3600, 2) == 14.56
+
+
+def test_an_eventually_consistent_scan_takes_half_of_that() -> None:
+    found = export_estimate(facts(size_bytes=21_474_836_480, units_per_s=100.0), slots=8)
+    assert round(found.rate_s) == round(52_428.8 / 2)
+
+
+@pytest.mark.parametrize(
+    ("item_bytes", "units_each"), [(1, 1), (1024, 1), (1025, 2), (4000, 4)], ids=["tiny", "1 KiB", "over", "4 KB"]
+)
+def test_write_units_round_each_item_up(item_bytes: int, units_each: int) -> None:
+    """Developer guide: less than 1 KB = 1, 1-2 KB = 2 ... times the number of items."""
+    assert write_units(item_bytes * 1000, item_count=1000) == units_each * 1000
+
+
+def test_write_units_of_an_empty_table_are_none() -> None:
+    assert write_units(0, item_count=0) == 0
+
+
+def test_import_lasts_units_over_rate() -> None:
+    found = import_estimate(facts(size_bytes=10 * GIB, item_count=10_737_418, units_per_s=4000.0), slots=4)
+    assert found.data_s == pytest.approx(10_737_418 / 4000, rel=0.01)
+
+
+def test_cost_of_100_gib_at_6000_units() -> None:
+    """The cost model: 44 minutes, $0.53 of nodes (1 leader + 2 core m5.xlarge at $0.24), $1.64 of reads."""
+    found = plan(facts())
+    assert found.wall_s / 60 == pytest.approx(44, abs=1)
+    assert found.cost.ec2_usd + found.cost.emr_usd == pytest.approx(0.53, abs=0.01)
+    assert found.cost.units_usd == pytest.approx(1.64, abs=0.01)
+
+
+def test_provisioned_capacity_is_not_charged_twice() -> None:
+    found = plan(facts(on_demand=False))
+    assert found.cost.units_usd == 0
+    assert found.cost.capacity_usd == pytest.approx(100 * GIB / 8192 / 3600 * 0.00013, rel=0.01)
+
+
+def test_import_pays_for_every_index_it_touches() -> None:
+    one = plan(facts(units_per_s=4000.0), verb="import").cost.units_usd
+    three = plan(facts(units_per_s=4000.0, written_copies=3), verb="import").cost.units_usd
+    assert three == pytest.approx(3 * one)
+
+
+def test_import_of_little_says_how_little_and_where_that_is_known_from() -> None:
+    small = facts(size_bytes=300_000, item_count=900, units_per_s=100.0, basis="as its _export.json says")
+    (line, *_) = plan(small, verb="import").lines()
+    assert line.startswith("Forum: 292.97 KiB, 900 items (as its _export.json says); 900 write units;")
+    assert line.endswith("about 9 s")
+
+
+def test_import_of_unknown_size_says_so_and_claims_no_time() -> None:
+    found = plan(facts(size_bytes=0, item_count=0, basis="s3://b/x has no manifest", is_known=False), verb="import")
+    (line, *_) = found.lines()
+    assert "not known (s3://b/x has no manifest)" in line
+    assert " 0 " not in line
+    assert "without the writes into Forum" in " ".join(found.warnings)
+    (table,) = found.to_json()["tables"]
+    assert (table["item_count"], table["units"], table["data_s"]) == (None, None, None)
+
+
+def test_max_cost_refuses_what_it_cannot_compare() -> None:
+    unknown = facts(size_bytes=0, item_count=0, basis="s3://b/x has no manifest", is_known=False)
+    with pytest.raises(PreconditionError, match=r"--max-cost 5\.00 cannot be kept to.*no manifest"):
+        plan(unknown, verb="import", limits=Limits(max_cost_usd=5.0))
+
+
+def test_standing_cluster_costs_nothing_more() -> None:
+    fleet = Fleet(M5.groups, M5.release_label, billed=False)
+    found = plan(facts(), fleet=fleet)
+    assert found.cost.ec2_usd == 0
+    assert found.wall_s < plan(facts()).wall_s
+
+
+def test_several_tables_run_one_after_another() -> None:
+    one = plan(facts()).wall_s
+    two = plan(facts(), facts(table_name="Thread")).wall_s
+    assert two - one == pytest.approx(100 * GIB / 8192 / 6000, rel=0.01)
+
+
+def test_max_cost_refuses_and_says_by_how_much() -> None:
+    with pytest.raises(PreconditionError, match=r"about \$4\.\d\d, over --max-cost 1\.00; not started"):
+        plan(facts(), limits=Limits(max_cost_usd=1.0))
+    assert plan(facts(), limits=Limits(max_cost_usd=5.0))
+
+
+def test_too_short_timeout_warns_and_names_one_that_suffices() -> None:
+    slow = facts(units_per_s=100.0, size_bytes=20 * GIB)
+    found = plan(slow, limits=Limits(timeout_s=3600.0))
+    assert any("--timeout 10h" in warning for warning in found.warnings)
+    assert not plan(facts()).warnings
+
+
+def test_old_label_warns() -> None:
+    assert "PAST" in " ".join(plan(facts(), fleet=Fleet(M5.groups, "emr-7.2.0")).warnings)
+
+
+def test_prices_of_another_region_warn() -> None:
+    assert "eu-west-1" in " ".join(plan(facts(), region="eu-west-1").warnings)
+
+
+def test_nodes_that_bound_the_rate_are_told_with_the_number_that_suffices() -> None:
+    small = Fleet((NodeGroup("MASTER", "m3.xlarge", 1), NodeGroup("CORE", "m3.xlarge", 1)), "emr-7.13.0")
+    fast = facts(units_per_s=20_000.0)
+    text = " ".join(plan(fast, fleet=small).notes)
+    assert "InstanceCount=5" in text
+    assert "--reader direct" in text
+    assert "keeps up" in " ".join(plan(facts(), fleet=M5).notes)
+
+
+def test_lines_say_rate_cost_and_the_native_alternative() -> None:
+    text = "\n".join(plan(facts()).lines())
+    for part in ("50% of 12,000 read units", "cost: about $", "list prices of 2026-11-23", "point-in-time recovery"):
+        assert part in text
+
+
+def test_prices_that_are_not_confirmed_are_named_where_they_count() -> None:
+    m3 = Fleet((NodeGroup("MASTER", "m3.xlarge", 1), NodeGroup("CORE", "m3.xlarge", 1)), "emr-7.13.0")
+    (line,) = [line for line in plan(facts(), fleet=m3).lines() if "not confirmed" in line]
+    assert "emr_per_hour.m3.xlarge" in line
+    assert "ec2_per_hour.m3.xlarge" not in line
+    assert "s3_gib_month" in line
+    assert plan(facts(), verb="import").to_json()["prices"]["unconfirmed"] == []
+
+
+def test_plan_is_json() -> None:
+    assert json.loads(json.dumps(plan(facts()).to_json()))["tables"][0]["bound_by"] == "rate"
+
+
+@pytest.mark.parametrize("type_name", known_types())
+def test_every_sized_type_has_a_price(type_name: str) -> None:
+    assert sum(load_prices().node_hour(type_name)) > 0
+
+
+def test_own_price_file_is_used_and_a_broken_one_refused(tmp_path: Path) -> None:
+    shipped = load_prices()
+    own = {"date": "2027-01-01", "region": "eu-west-1", "ec2_per_hour": {}, "emr_per_hour": {}, **shipped.numbers}
+    path = tmp_path / "prices.json"
+    path.write_text(json.dumps(own))
+    assert load_prices(path).region == "eu-west-1"
+    path.write_text(json.dumps({**own, "read_unit_hour": "x"}))
+    with pytest.raises(UsageError, match="read_unit_hour"):
+        load_prices(path)
+    with pytest.raises(UsageError, match=r"no price for m5\.xlarge"):
+        path.write_text(json.dumps(own)) and load_prices(path).node_hour("m5.xlarge")

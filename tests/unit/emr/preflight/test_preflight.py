@@ -1,0 +1,402 @@
+"""Every check, provoked: its name, the exit code and one line of remedy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.parsers import ResponseParserError
+
+from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
+from dynamodb_pipeline.emr.preflight.buckets import check_log_folder
+from dynamodb_pipeline.emr.preflight.check_result import CheckResult, Verdict, guarded, overall, table_lines
+from dynamodb_pipeline.emr.preflight.cluster import check_tag
+from dynamodb_pipeline.emr.preflight.preflight import PreflightScope, preflight
+from dynamodb_pipeline.emr.preflight.roles import Caller
+from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings
+from dynamodb_pipeline.emr.request.steps import TableJob
+from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.formats.exports.export_record import NAME as EXPORT_RECORD
+from dynamodb_pipeline.formats.exports.export_record import ExportRecord
+from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
+from tests.unit.emr.aws import DATA, EMR_TRUST, LOGS, LOGS_URI, NODE_TRUST, OUTPUT, REGION, Account, account
+from tests.unit.emr.builders import RUN, a_job, a_request, settings
+from tests.unit.emr.fakes import client_error
+
+
+@pytest.fixture
+def made() -> Iterator[Account]:
+    with account() as one:
+        yield one
+
+
+def launch(**changes: Any) -> LaunchSettings:
+    return settings(**{"logs_uri": LOGS_URI, "data_uris": (OUTPUT,), **changes})
+
+
+def checks(made: Account, **changes: Any) -> dict[str, CheckResult]:
+    wanted = launch(**changes)
+    config = load_cluster_config(wanted.cluster.config, region=REGION, overrides=wanted.cluster.overrides)
+    results = preflight(PreflightScope(wanted, config, a_request(wanted)), made.clients)
+    assert all(result.remedy and "\n" not in result.remedy for result in results if result.verdict is not Verdict.OK)
+    assert len({result.name for result in results}) == len(results)
+    return {result.name: result for result in results}
+
+
+def test_complete_account_passes_every_check(made: Account) -> None:
+    found = checks(made)
+    assert {name: r.verdict.value for name, r in found.items() if r.verdict is not Verdict.OK} == {}
+    assert overall(found.values()) == ExitCode.DONE
+
+
+def test_missing_table(made: Account) -> None:
+    found = checks(made, jobs=(a_job("Nowhere"),))["table Nowhere"]
+    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.PRECONDITION)
+    assert "--region" in found.remedy
+
+
+def test_import_into_a_table_with_a_stream_and_index_warns(made: Account) -> None:
+    made.clients.client("dynamodb").create_table(
+        TableName="Busy",
+        KeySchema=[{"AttributeName": "Id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("Id", "By")],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "ByWhom",
+                "KeySchema": [{"AttributeName": "By", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+        BillingMode="PAY_PER_REQUEST",
+    )
+    found = checks(made, verb="import", jobs=(a_job("Busy"),))["table Busy"]
+    assert found.verdict is Verdict.WARNING
+    assert "stream" in found.detail
+    assert "1 index(es)" in found.detail
+
+
+@pytest.mark.parametrize("role", ["data", "logs"])
+def test_missing_bucket(made: Account, role: str) -> None:
+    place = {"data": {"data_uris": ("s3://gone-bucket/x",)}, "logs": {"logs_uri": "s3://gone-bucket/x"}}[role]
+    found = checks(made, **place)["bucket gone-bucket"]
+    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.PRECONDITION)
+    assert "does not exist" in found.detail
+
+
+@pytest.mark.parametrize("code", ["403", "AccessDenied"])
+def test_forbidden_bucket_is_not_called_missing(made: Account, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    def refuse(**_: Any) -> None:
+        raise client_error(code, status=403)
+
+    monkeypatch.setattr(made.s3, "head_bucket", refuse)
+    found = checks(made, bucket_owner="123456789012")[f"bucket {DATA}"]
+    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.DENIED)
+    assert "forbidden" in found.detail
+    assert "123456789012" in found.detail
+
+
+def test_bucket_in_another_region_is_said_not_refused(made: Account) -> None:
+    made.clients.client("s3", region="us-east-1").create_bucket(Bucket="over-there")
+    found = checks(made, data_uris=("s3://over-there/x",))["bucket over-there"]
+    assert found.verdict is Verdict.WARNING
+    assert "us-east-1" in found.detail
+
+
+def test_public_bucket_warns(made: Account) -> None:
+    made.s3.delete_public_access_block(Bucket=DATA)
+    assert checks(made)[f"public access {DATA}"].verdict is Verdict.WARNING
+
+
+@pytest.mark.parametrize("uri", [f"s3://{LOGS}", f"{OUTPUT}/logs"], ids=["top level", "inside the data"])
+def test_log_folder_rule(uri: str) -> None:
+    found = check_log_folder(uri, data_uris=(OUTPUT,))
+    assert (found.name, found.verdict, found.exit_code) == ("log-folder", Verdict.FAILED, ExitCode.USAGE)
+
+
+def test_missing_tag() -> None:
+    found = check_tag({**a_request(), "Tags": []})
+    assert (found.name, found.verdict) == ("tag", Verdict.FAILED)
+
+
+def test_missing_roles(made: Account) -> None:
+    cluster = ClusterSettings(service_role="none-such", node_role="none-such")
+    found = checks(made, cluster=cluster)
+    assert {found[name].verdict for name in ("service-role", "node-role")} == {Verdict.FAILED}
+    assert "policies/roles.json" in found["service-role"].remedy
+
+
+def test_role_that_does_not_trust_emr(made: Account) -> None:
+    made.clients.client("iam").create_role(RoleName="other", AssumeRolePolicyDocument=json.dumps(NODE_TRUST))
+    found = checks(made, cluster=ClusterSettings(service_role="other"))["service-role"]
+    assert "does not trust EMR" in found.detail
+
+
+def test_instance_profile_without_a_role(made: Account) -> None:
+    """The API makes a role without a profile, and a profile without a role."""
+    made.clients.client("iam").create_instance_profile(InstanceProfileName="hollow")
+    found = checks(made, cluster=ClusterSettings(node_role="hollow"))["node-role"]
+    assert "holds no role" in found.detail
+    assert "add-role-to-instance-profile" in found.remedy
+
+
+def test_the_pages_role_names_pass(made: Account) -> None:
+    iam = made.clients.client("iam")
+    iam.create_role(RoleName="DataPipelineDefaultRole", AssumeRolePolicyDocument=json.dumps(EMR_TRUST))
+    name = "DataPipelineDefaultResourceRole"
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(NODE_TRUST))
+    iam.create_instance_profile(InstanceProfileName=name)
+    iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+    found = checks(made, cluster=ClusterSettings(service_role="DataPipelineDefaultRole", node_role=name))
+    assert {found[one].verdict for one in ("service-role", "node-role")} == {Verdict.OK}
+
+
+def test_launch_that_is_not_allowed(made: Account) -> None:
+    made.denied_actions = {"elasticmapreduce:RunJobFlow"}
+    found = checks(made)["permissions"]
+    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.DENIED)
+    assert "policy launcher" in found.remedy
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["elasticmapreduce:AddTags", "elasticmapreduce:TerminateJobFlows", "elasticmapreduce:ListClusters", "iam:PassRole"],
+)
+def test_one_missing_right_of_the_launcher_is_named(made: Account, action: str) -> None:
+    """Also those that are needed only once a cluster runs."""
+    made.denied_actions = {action}
+    found = checks(made)["permissions"]
+    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.DENIED)
+    assert f"{action} on " in found.detail
+
+
+def test_pass_role_is_asked_for_the_role_inside_the_profile_and_its_service(made: Account) -> None:
+    checks(made)
+    (asked,) = [
+        request
+        for request in made.simulated
+        if request["ActionNames"] == ["iam:PassRole"] and "pipeline-export" in request["ResourceArns"][0]
+    ]
+    (entry,) = asked["ContextEntries"]
+    assert (entry["ContextKeyName"], entry["ContextKeyValues"]) == ("iam:PassedToService", ["ec2.amazonaws.com"])
+
+
+def test_right_that_depends_on_what_the_simulator_does_not_know_is_not_called_missing(made: Account) -> None:
+    made.denied_actions, made.missing_keys = {"iam:PassRole"}, ["s3:prefix", "aws:MultiFactorAuthPresent"]
+    found = checks(made)["permissions"]
+    assert found.verdict is Verdict.UNKNOWN
+    assert found.detail.endswith("depends on aws:MultiFactorAuthPresent")
+
+
+@pytest.mark.parametrize(
+    ("verb", "action"), [("export", "dynamodb:Scan"), ("import", "dynamodb:BatchWriteItem")], ids=["export", "import"]
+)
+def test_node_role_that_may_not_use_the_table_is_named(made: Account, verb: str, action: str) -> None:
+    """A warning: the table's own policy may allow it, which the simulator does not see."""
+    made.denied_actions = {action}
+    found = checks(made, verb=verb)["node-permissions"]
+    assert found.verdict is Verdict.WARNING
+    assert f"{action} on arn:aws:dynamodb:{REGION}:123456789012:table/Forum" in found.detail
+    assert f"policy nodes-{verb}" in found.remedy
+
+
+def test_verification_of_an_export_alone_asks_for_no_table(made: Account) -> None:
+    job = TableJob("export", ("s3://data/exports", "--logs", LOGS_URI), run_id=RUN)
+    found = checks(made, verb="verify", jobs=(job,))
+    assert not [name for name in found if name.startswith("table")]
+    assert found["node-permissions"].verdict is Verdict.OK
+
+
+def test_assumed_role_is_judged_by_its_role() -> None:
+    caller = Caller("123456789012", "arn:aws:sts::123456789012:assumed-role/Admin/me")
+    assert caller.policy_source_arn == "arn:aws:iam::123456789012:role/Admin"
+
+
+@pytest.mark.parametrize(("name", "verdict"), [("none-such", Verdict.FAILED), (None, Verdict.WARNING)])
+def test_security_configuration(made: Account, name: str | None, verdict: Verdict) -> None:
+    found = checks(made, cluster=ClusterSettings(security_configuration=name))["security-config"]
+    assert found.verdict is verdict
+
+
+def test_type_that_emr_does_not_list(made: Account) -> None:
+    cluster = ClusterSettings(overrides=("Instances.InstanceGroups.CORE.InstanceType=m6i.xlarge",))
+    found = checks(made, cluster=cluster)["instance-type"]
+    assert found.verdict is Verdict.FAILED
+    assert "m6i.xlarge" in found.detail
+
+
+def subnet(made: Account, *, zone: str = f"{REGION}a", cidr: str = "10.0.1.0/24") -> tuple[Any, str]:
+    ec2 = made.clients.client("ec2")
+    vpc_id = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    made_subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"]
+    return vpc_id, made_subnet["SubnetId"]
+
+
+def test_unknown_subnet(made: Account) -> None:
+    found = checks(made, cluster=ClusterSettings(subnet_id="subnet-0123456789abcdef0"))
+    assert found["subnet"].verdict is Verdict.FAILED
+
+
+def test_private_subnet_without_gateway_endpoints_is_refused_in_seconds(made: Account) -> None:
+    _, subnet_id = subnet(made)
+    found = checks(made, cluster=ClusterSettings(subnet_id=subnet_id))["routes"]
+    assert found.verdict is Verdict.FAILED
+    assert "s3 and dynamodb" in found.detail
+    assert f"com.amazonaws.{REGION}.dynamodb" in found.remedy
+
+
+def test_private_subnet_with_both_endpoints_passes(made: Account) -> None:
+    vpc_id, subnet_id = subnet(made)
+    ec2 = made.clients.client("ec2")
+    tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])["RouteTables"]
+    for service in ("s3", "dynamodb"):
+        ec2.create_vpc_endpoint(
+            VpcId=vpc_id,
+            ServiceName=f"com.amazonaws.{REGION}.{service}",
+            RouteTableIds=[tables[0]["RouteTableId"]],
+            VpcEndpointType="Gateway",
+        )
+    assert checks(made, cluster=ClusterSettings(subnet_id=subnet_id))["routes"].verdict is Verdict.OK
+
+
+def test_public_subnet_passes(made: Account) -> None:
+    vpc_id, subnet_id = subnet(made)
+    ec2 = made.clients.client("ec2")
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc_id)
+    table = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])["RouteTables"][0]
+    ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    assert "public subnet" in checks(made, cluster=ClusterSettings(subnet_id=subnet_id))["routes"].detail
+
+
+def test_quota_that_is_too_small(made: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    quotas = made.clients.client("service-quotas")
+    monkeypatch.setattr(quotas, "get_service_quota", lambda **_: {"Quota": {"Value": 4.0}})
+    found = checks(made)["quota"]
+    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.PRECONDITION)
+    assert "needs 8 vCPUs" in found.detail
+
+
+def test_credentials_that_do_not_work_end_it_early(made: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: Any) -> None:
+        raise client_error("InvalidClientTokenId")
+
+    monkeypatch.setattr(made.clients.client("sts"), "get_caller_identity", refuse)
+    results = preflight(PreflightScope(launch(), None, None), made.clients)
+    assert [result.name for result in results] == ["credentials"]
+    assert overall(results) == ExitCode.DENIED
+
+
+def an_import(made: Account) -> dict[str, CheckResult]:
+    return checks(made, verb="import", jobs=(a_job("Forum"),))
+
+
+def test_import_without_export_record_leaves_keys_to_the_job(made: Account) -> None:
+    found = an_import(made)
+    assert found["key-schema"].verdict is Verdict.UNKNOWN
+    assert found["manifest"].verdict is Verdict.UNKNOWN
+
+
+def put_export_record(made: Account, *, key_type: str) -> None:
+    record = ExportRecord(
+        tool_version="0.1.0",
+        connector_version=None,
+        run_id="r",
+        table_name="Forum",
+        table_arn="arn:aws:dynamodb:eu-west-1:123456789012:table/Forum",
+        table_id="11111111-1111-1111-1111-111111111111",
+        region=REGION,
+        key_schema=KeySchema((KeyAttribute("Id", "HASH", key_type),)),
+        reader="connector",
+        scan_started="2026-11-23T03:00:00Z",
+        scan_ended="2026-11-23T03:01:00Z",
+        consistency="eventual",
+        compression="none",
+        null_tag="nULL",
+        files=(),
+    )
+    made.s3.put_object(Bucket=DATA, Key=f"exports/{EXPORT_RECORD}", Body=record.to_bytes())
+
+
+def test_same_key_schema_passes(made: Account) -> None:
+    put_export_record(made, key_type="S")
+    assert an_import(made)["key-schema"].verdict is Verdict.OK
+
+
+def test_other_key_schema_is_refused_with_both(made: Account) -> None:
+    """The AWS page's first bullet: same key schema, or the import fails."""
+    put_export_record(made, key_type="N")
+    found = an_import(made)["key-schema"]
+    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.PRECONDITION)
+    assert "Id (S, HASH)" in found.detail
+    assert "Id (N, HASH)" in found.detail
+
+
+def test_damaged_export_record_is_refused(made: Account) -> None:
+    made.s3.put_object(Bucket=DATA, Key=f"exports/{EXPORT_RECORD}", Body=b"{}")
+    assert an_import(made)["key-schema"].verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize(("bucket", "verdict"), [(DATA, Verdict.OK), ("old-bucket", Verdict.WARNING)])
+def test_manifest_of_a_copied_export_needs_no_editing(made: Account, bucket: str, verdict: Verdict) -> None:
+    body = {"name": "DynamoDB-export", "version": 3, "entries": [{"url": f"s3://{bucket}/x/f1", "mandatory": True}]}
+    made.s3.put_object(Bucket=DATA, Key="exports/manifest", Body=json.dumps(body).encode())
+    found = an_import(made)["manifest"]
+    assert found.verdict is verdict
+    if verdict is Verdict.WARNING:
+        assert "nothing to edit" in found.remedy
+
+
+def test_probe_write_leaves_nothing_behind(made: Account) -> None:
+    found = checks(made, probe_write=True)
+    assert found[f"write {OUTPUT}"].verdict is Verdict.OK
+    assert "Contents" not in made.s3.list_objects_v2(Bucket=DATA)
+    assert f"write {OUTPUT}" not in checks(made)
+
+
+def test_check_that_may_not_look_is_unknown_and_stops_nothing() -> None:
+    def refuse() -> CheckResult:
+        raise client_error("AccessDenied", message="not authorized to perform: ec2:DescribeSubnets on resource: *")
+
+    found = guarded("subnet", refuse)
+    assert found.verdict is Verdict.UNKNOWN
+    assert "ec2:DescribeSubnets" in found.detail
+    assert overall([found]) == ExitCode.DONE
+
+
+def test_error_of_a_check_is_one_line_without_advice_to_retry() -> None:
+    def garble() -> CheckResult:
+        text = "Unable to parse response (no element found), invalid XML received. Further retries may succeed:\nb'x'"
+        raise ResponseParserError(text)
+
+    found = guarded("permissions", garble)
+    assert found.detail == "ResponseParserError: Unable to parse response (no element found), invalid XML received"
+
+
+def test_long_error_of_a_check_is_cut_between_words() -> None:
+    def refuse() -> CheckResult:
+        raise client_error("InvalidInput", message="word " * 100)
+
+    assert guarded("subnet", refuse).detail.endswith("word ...")
+
+
+def test_table_for_people_has_a_line_for_each_check_and_remedy() -> None:
+    lines = table_lines([CheckResult("a", Verdict.OK, "fine"), CheckResult("b", Verdict.FAILED, "bad", "do this")])
+    assert [line.split()[0] for line in lines] == ["OK", "FAILED", "remedy:"]
+
+
+def test_preflight_reads_only(made: Account) -> None:
+    """No call whose name does not say that it looks."""
+    calls: list[str] = []
+    for service in ("s3", "dynamodb", "iam", "ec2", "sts", "service-quotas"):
+        events = made.clients.client(service).meta.events
+        events.register_first("before-call.*.*", lambda model, **_: calls.append(model.name), unique_id="recorder")
+    try:
+        checks(made)
+    finally:
+        for service in ("s3", "dynamodb", "iam", "ec2", "sts", "service-quotas"):
+            made.clients.client(service).meta.events.unregister("before-call.*.*", unique_id="recorder")
+    assert calls
+    assert [name for name in calls if not name.startswith(("Describe", "Get", "List", "Head"))] == []

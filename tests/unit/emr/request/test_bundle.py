@@ -1,0 +1,190 @@
+"""The bundle zip: reproducible, whole, nothing in it that a node must not have, and usable without boto3 around it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from dynamodb_pipeline.aws.node_boto3 import DIGEST_ENTRY, VENDOR_PREFIX
+from dynamodb_pipeline.emr.request.bundle import NODE_PARTS, Bundle, build_bundle
+
+PROJECT = Path(__file__).parents[2]
+LIBRARY_PREFIX = "dynamodb_pipeline/"
+NODE_PYTHON = (3, 9)
+IMPORT_TIMEOUT_S = 240
+# Property tests that were long already beside the code.
+LONG_TESTS = (
+    *("formats/test_retag.py", "formats/test_dialects.py", "formats/test_puts.py"),
+    *("transfer/test_budget_promise.py", "transfer/test_scan_reply.py"),
+)
+
+# An interpreter without site-packages (-S) and without the environment (-I): what a node without our set-up has.
+# `sys.dont_write_bytecode` keeps the unpacked copy as it is.
+ON_A_NODE = """
+import importlib.util, json, sys
+sys.dont_write_bytecode = True
+bundle, modules = sys.argv[1], json.loads(sys.argv[2])
+sys.path.insert(0, bundle)
+assert importlib.util.find_spec("boto3") is None, "this interpreter has a boto3 of its own"
+from dynamodb_pipeline.aws.node_boto3 import ensure_boto3
+ensure_boto3()
+import importlib
+for name in modules:
+    module = importlib.import_module(name)
+    assert module.__file__.startswith(bundle), (name, module.__file__)
+from dynamodb_pipeline.aws.clients import AwsClients, AwsSettings
+endpoints = tuple((service, "http://127.0.0.1:9") for service in ("dynamodb", "s3"))
+clients = AwsClients(settings=AwsSettings("eu-west-1", endpoints, ("key", "secret", None)))
+import boto3
+services = [clients.client(name).meta.service_model.service_name for name in ("dynamodb", "s3", "sts")]
+print(json.dumps({"services": services, "boto3": boto3.__file__, "version": boto3.__version__}))
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return build_bundle(tmp_path_factory.mktemp("bundle") / "dynamodb_pipeline.zip")
+
+
+@pytest.fixture(scope="module")
+def names(built: Bundle) -> list[str]:
+    with zipfile.ZipFile(built.path) as archive:
+        return archive.namelist()
+
+
+def on_a_node(bundle: Path, modules: list[str], *, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Import `modules` out of the zip as a node does, its temporary files in `folder`."""
+    command = [sys.executable, "-I", "-S", "-c", ON_A_NODE, str(bundle), json.dumps(modules)]
+    env = {"TMPDIR": str(folder), "AWS_EC2_METADATA_DISABLED": "true"}
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=IMPORT_TIMEOUT_S, check=False)
+
+
+def module_names(names: list[str]) -> list[str]:
+    own = [name for name in names if name.startswith(LIBRARY_PREFIX)]
+    return [name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in own]
+
+
+def test_two_builds_give_the_same_bytes(built: Bundle, tmp_path: Path) -> None:
+    again = build_bundle(tmp_path / "deeper" / "other.zip")
+    assert again.path.read_bytes() == built.path.read_bytes()
+    assert again.sha256 == built.sha256 == hashlib.sha256(built.path.read_bytes()).hexdigest()
+
+
+def test_it_holds_every_module_that_nodes_run(names: list[str]) -> None:
+    package = PROJECT / "dynamodb_pipeline"
+    wanted = [package / part for part in NODE_PARTS]
+    files = [path for root in wanted for path in ([root] if root.is_file() else root.rglob("*.py"))]
+    assert {name for name in names if name.startswith(LIBRARY_PREFIX)} == {
+        path.relative_to(PROJECT).as_posix() for path in files
+    }
+
+
+def test_it_holds_nothing_else(names: list[str]) -> None:
+    """No tests, no launcher, no sandbox, no compiled code, no second pyspark, no service that jobs never call."""
+    assert [name for name in names if name.startswith((f"{LIBRARY_PREFIX}emr", f"{LIBRARY_PREFIX}cli"))] == []
+    assert {name for name in names if not name.startswith((LIBRARY_PREFIX, VENDOR_PREFIX))} == {DIGEST_ENTRY}
+    packages = {name.split("/")[1] for name in names if name.startswith(VENDOR_PREFIX)}
+    kept = {name for name in packages if not name.endswith(".dist-info")}
+    assert kept == {"boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six.py"}
+    assert [name for name in names if name.endswith((".so", ".pyc"))] == []
+    services = {
+        name.split("/")[3] for name in names if name.startswith("vendor/botocore/data/") and name.count("/") > 3
+    }
+    assert services == {"dynamodb", "s3", "sts", "sso", "sso-oidc"}
+
+
+def test_every_copied_package_brings_its_licence(names: list[str]) -> None:
+    infos = {name.split("/")[1] for name in names if ".dist-info/" in name}
+    assert {info.partition("-")[0] for info in infos} >= {"boto3", "botocore", "jmespath", "s3transfer", "urllib3"}
+
+
+def test_nothing_of_the_build_machine_is_inside(built: Bundle) -> None:
+    with zipfile.ZipFile(built.path) as archive:
+        entries = archive.infolist()
+        own = b"".join(archive.read(entry) for entry in entries if entry.filename.startswith(LIBRARY_PREFIX))
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {entry.external_attr >> 16 for entry in entries} == {0o644}
+    assert str(PROJECT).encode() not in own
+
+
+def test_every_module_of_the_zip_is_python_3_9(built: Bundle) -> None:
+    with zipfile.ZipFile(built.path) as archive:
+        sources = {name: archive.read(name) for name in archive.namelist() if name.endswith(".py")}
+    assert len(sources) > 200
+    for name, source in sources.items():
+        ast.parse(source, filename=name, feature_version=NODE_PYTHON)
+
+
+def test_every_module_imports_from_the_zip_on_a_node_without_boto3(
+    built: Bundle, names: list[str], tmp_path: Path
+) -> None:
+    """The copy of boto3 is unpacked, and makes real clients: its service models lie there as files."""
+    done = on_a_node(built.path, module_names(names), folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["services"] == ["dynamodb", "s3", "sts"]
+    (unpacked,) = tmp_path.glob("dynamodb-pipeline-*")
+    assert Path(said["boto3"]).is_relative_to(unpacked)
+    assert unpacked.stat().st_mode & 0o777 == 0o700
+
+
+def test_unit_tests_pass_from_the_zip(built: Bundle, tmp_path: Path) -> None:
+    """What was zipped is what was tested: no module missing, no file read that lies beside the code only."""
+    check = f"import dynamodb_pipeline\nassert dynamodb_pipeline.__file__.startswith({str(built.path)!r})\n"
+    (tmp_path / "from_the_zip.py").write_text(check)
+    path = os.pathsep.join(map(str, (built.path, tmp_path, PROJECT)))
+    left_out = [f"--ignore={PROJECT / 'tests' / 'unit' / name}" for name in LONG_TESTS]
+    folders = [PROJECT / "tests" / "unit" / part for part in ("formats", "transfer")]
+    # -P and an empty pythonpath: nothing puts the checkout before the zip
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-o", "pythonpath=", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "-p", "from_the_zip", *left_out, *folders],
+        env={**os.environ, "PYTHONPATH": path},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=IMPORT_TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert int(re.findall(r"(\d+) passed", done.stdout)[-1]) > 1000
+
+
+def test_the_copy_is_the_pinned_one(built: Bundle, tmp_path: Path) -> None:
+    pinned = dict(
+        line.split(" ")[0].split("==")
+        for line in (PROJECT / "requirements" / "node.txt").read_text().splitlines()
+        if "==" in line and not line.startswith(" ")
+    )
+    said = json.loads(on_a_node(built.path, [], folder=tmp_path).stdout)
+    assert said["version"] == pinned["boto3"]
+
+
+def test_a_zip_without_the_copy_says_how_to_build_one(built: Bundle, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.zip"
+    with zipfile.ZipFile(built.path) as whole, zipfile.ZipFile(bare, "w") as archive:
+        for name in whole.namelist():
+            if name.startswith(LIBRARY_PREFIX):
+                archive.writestr(name, whole.read(name))
+    done = on_a_node(bare, [], folder=tmp_path)
+    assert done.returncode != 0
+    assert "holds no copy of boto3; build it with `make bundle`" in done.stderr
+
+
+def test_a_folder_of_somebody_else_is_refused(built: Bundle, tmp_path: Path) -> None:
+    """The temporary folder is everybody's: a copy that others could change is not trusted."""
+    assert on_a_node(built.path, [], folder=tmp_path).returncode == 0
+    (unpacked,) = tmp_path.glob("dynamodb-pipeline-*")
+    unpacked.chmod(0o777)
+    done = on_a_node(built.path, [], folder=tmp_path)
+    assert done.returncode != 0
+    assert "is not private to this user; remove it" in done.stderr

@@ -1,0 +1,116 @@
+"""The watcher follows the capacity, forgives a failed reading, and ends the run when the table is no longer ours."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from dynamodb_pipeline.dynamodb.table import TableBusyError, TableDescription, TableMissingError, TableUnreachableError
+from dynamodb_pipeline.errors import DeniedError, IntegrityError, PipelineError, StoppedError
+from dynamodb_pipeline.passes.capacity_watch import CapacityWatcher
+from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate
+from tests.unit.dynamodb.table_replies import on_demand_table, provisioned_table
+
+
+def table(reads: int = 400, **changes: Any) -> TableDescription:
+    units = {"ReadCapacityUnits": reads, "WriteCapacityUnits": 100}
+    return TableDescription.from_description(provisioned_table(ProvisionedThroughput=units, **changes))
+
+
+class Watched:
+    """A watcher whose readings are given; keeps what it told."""
+
+    def __init__(self, *readings: TableDescription | Exception) -> None:
+        self._readings = list(readings)
+        self.rates: list[AllowedRate] = []
+        self.ends: list[PipelineError] = []
+        self.notes: list[str] = []
+        self.waits: list[float] = []
+        self.watcher = CapacityWatcher(
+            table(),
+            read=self._read,
+            rate_of=lambda found: read_rate(found.capacity, RateChoice.of("25", None)),
+            on_rate=self.rates.append,
+            on_end=self.ends.append,
+            note=self.notes.append,
+        )
+
+    def _read(self) -> TableDescription:
+        reading = self._readings.pop(0)
+        if isinstance(reading, Exception):
+            raise reading
+        return reading
+
+    def run(self) -> Watched:
+        """Until the readings are used up, or the watcher ends."""
+
+        def wait(seconds: float) -> bool:
+            self.waits.append(seconds)
+            return not self._readings
+
+        self.watcher.run(wait)
+        return self
+
+
+def test_it_looks_once_a_minute() -> None:
+    assert Watched(table(), table(), table()).run().waits == [60.0] * 4
+
+
+def test_an_unchanged_capacity_is_not_told() -> None:
+    watched = Watched(table(), table(TableStatus="UPDATING", ItemCount=3)).run()
+    assert (watched.rates, watched.ends, watched.notes) == ([], [], [])
+
+
+def test_a_changed_capacity_is_told_once_with_its_derivation() -> None:
+    watched = Watched(table(200), table(200), table(800)).run()
+    assert [rate.units_per_s for rate in watched.rates] == [{"table": 50.0}, {"table": 200.0}]
+    assert watched.notes[0] == "the table's capacity changed: 25% of 200 read units (provisioned) = 50/s"
+
+
+def test_a_change_to_on_demand_is_followed() -> None:
+    watched = Watched(TableDescription.from_description(on_demand_table())).run()
+    assert watched.rates[0].units_per_s == {"table": 3000.0}
+
+
+@pytest.mark.parametrize(
+    "error", [TableBusyError("throttled"), TableUnreachableError("no network"), DeniedError("expired")], ids=str
+)
+def test_a_reading_that_fails_keeps_the_rate_and_is_told(error: PipelineError) -> None:
+    watched = Watched(error, table(200)).run()
+    assert watched.ends == []
+    assert watched.notes[0] == f"the capacity could not be read, the rate stays as it is: {error}"
+    assert [rate.units_per_s for rate in watched.rates] == [{"table": 50.0}]
+
+
+@pytest.mark.parametrize(
+    ("reading", "kind"),
+    [
+        (TableMissingError("table 'orders' not found"), IntegrityError),
+        (table(TableStatus="DELETING"), IntegrityError),
+        (table(TableId="another"), IntegrityError),
+    ],
+    ids=["gone", "deleting", "made-anew"],
+)
+def test_a_table_that_is_no_longer_ours_ends_the_run(
+    reading: TableDescription | Exception, kind: type[PipelineError]
+) -> None:
+    watched = Watched(reading, table()).run()
+    assert [type(end) for end in watched.ends] == [kind]
+    assert len(watched.waits) == 1, "it went on looking"
+
+
+def test_a_bug_ends_the_run_instead_of_vanishing_with_its_thread() -> None:
+    watched = Watched(KeyError("TableStatus")).run()
+    assert isinstance(watched.ends[0], StoppedError)
+    assert isinstance(watched.ends[0].__cause__, KeyError)
+
+
+def test_closing_ends_the_thread_without_waiting_out_the_minute() -> None:
+    before = threading.active_count()
+    watched = Watched(table())
+    with watched.watcher:
+        assert threading.active_count() == before + 1
+    assert threading.active_count() == before
+    assert watched.ends == []
