@@ -62,3 +62,8 @@ class S3Uri:
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
+
+
+def join(folder: str, name: str) -> str:
+    """`folder/name` for an s3:// address or a local path."""
+    return f"{folder.rstrip('/')}/{name}"

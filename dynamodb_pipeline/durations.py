@@ -23,3 +23,14 @@ def duration_s(text: str, *, option: str) -> float:
         msg = f"{option} {text!r} is not a duration; write 90s, 15m, 12h or 2d"
         raise UsageError(msg)
     return seconds
+
+
+def duration_text(seconds: float) -> str:
+    """A duration for people: `45 s`, `12 min`, `3 h 05 min`."""
+    whole = round(seconds)
+    if whole < 90:
+        return f"{whole} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min"

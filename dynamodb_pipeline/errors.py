@@ -89,3 +89,26 @@ class ClusterError(PipelineError):
     """The EMR cluster or one of its steps failed; the message ends with the cluster's fate."""
 
     exit_code = ExitCode.CLUSTER
+
+
+# The exit code of a run of several tables is the first of these that any of them has.
+WORST_FIRST = (
+    ExitCode.UNEXPECTED,
+    ExitCode.INTEGRITY,
+    ExitCode.CLUSTER,
+    ExitCode.DENIED,
+    ExitCode.DEADLINE,
+    ExitCode.STOPPED,
+    ExitCode.PRECONDITION,
+    ExitCode.USAGE,
+    ExitCode.TERMINATED,
+    ExitCode.INTERRUPTED,
+    ExitCode.SET_ASIDE,
+)
+
+
+def worst(codes: list[ExitCode]) -> ExitCode:
+    """The exit code of the whole run; no result at all is a failure of the cluster."""
+    if not codes:
+        return ExitCode.CLUSTER
+    return next((code for code in WORST_FIRST if code in codes), ExitCode.DONE)

@@ -12,8 +12,9 @@ from dynamodb_pipeline.durations import duration_s
 from dynamodb_pipeline.emr.plan.prices import Prices, load_prices
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, Limits
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, TableJob
-from dynamodb_pipeline.emr.request.table_jobs import RunWords, export_jobs, single_job, without_options
+from dynamodb_pipeline.emr.request.table_jobs import RunWords, export_jobs, single_job
 from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.settings.words import without_options
 
 Value = TypeVar("Value")
 

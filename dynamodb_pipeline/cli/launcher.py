@@ -24,12 +24,11 @@ from dynamodb_pipeline.emr.calls.attention import SignalClock
 from dynamodb_pipeline.emr.plan.estimate import TableFacts
 from dynamodb_pipeline.emr.request.bundle import build_bundle
 from dynamodb_pipeline.errors import UsageError
-from dynamodb_pipeline.exporting.tables import moment_of
 from dynamodb_pipeline.importing.size import ImportSize, import_size
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate, write_rate
-from dynamodb_pipeline.run.record import new_run_id
 from dynamodb_pipeline.run.resume import latest_unfinished
-from dynamodb_pipeline.workers.worker_context import object_store
+from dynamodb_pipeline.settings.run_ids import moment_of, new_run_id
+from dynamodb_pipeline.store.anywhere import object_store
 
 Write = Callable[[str], None]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dynamodb_pipeline.errors import ExitCode, UsageError
-from dynamodb_pipeline.formats.exports.layout import check_log_folder
 from dynamodb_pipeline.job_main import guarded
-from dynamodb_pipeline.run.record import check_run_id
+from dynamodb_pipeline.settings.checks import check_log_folder
+from dynamodb_pipeline.settings.run_ids import check_run_id
 
 BUNDLE_PATH = "dist/dynamodb_pipeline.zip"
 INSPECT_INTERVAL_S = 10.0
@@ -96,7 +96,7 @@ def _store_for(args: argparse.Namespace) -> Any:
 
 def _s3_store(args: argparse.Namespace) -> Any:
     from dynamodb_pipeline.aws.clients import AwsClients
-    from dynamodb_pipeline.workers.worker_context import object_store
+    from dynamodb_pipeline.store.anywhere import object_store
 
     return object_store(AwsClients(args.region, bucket_owner=args.bucket_owner))
 

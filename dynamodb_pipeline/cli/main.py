@@ -181,7 +181,7 @@ def _source_of(settings: Any) -> Any:
     ensure_boto3()
     from dynamodb_pipeline.aws.clients import AwsClients
     from dynamodb_pipeline.importing.job import find_source
-    from dynamodb_pipeline.workers.worker_context import object_store
+    from dynamodb_pipeline.store.anywhere import object_store
 
     common = settings.common
     return find_source(object_store(AwsClients(common.region, bucket_owner=common.bucket_owner)), settings)

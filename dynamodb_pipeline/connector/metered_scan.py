@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
-from dynamodb_pipeline.aws.request_errors import Throttled, Transient, WireError
+from dynamodb_pipeline.aws.request_errors import Throttled, Transient
 from dynamodb_pipeline.aws.retry import Pacing, pause
-from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, scan_page
+from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
 from dynamodb_pipeline.rate.page_size import PageSizer
-from dynamodb_pipeline.workers.contract import CoordinatorClient, Grant
+from dynamodb_pipeline.workers.contract import CoordinatorClient, settled_page
 
 
 class ClientGone(Exception):
@@ -78,20 +78,3 @@ class MeteredScan:
             limits = [n for n in (request.limit, sizer.limit(cap_units)) if n is not None]
             limit = min(limits) if limits else None
             return request._replace(limit=limit), sizer.estimate(limit)
-
-
-def settled_page(wire: DynamoDbWire, request: ScanRequest, grants: CoordinatorClient, grant: Grant) -> ScanPage:
-    """Read a page under a grant and end the grant by what came of it; raises what `scan_page` raises."""
-    try:
-        page = scan_page(wire, request)
-    except Throttled as err:
-        grants.settle(grant, {}, throttled=not err.key_range_only)
-        raise
-    except Transient:
-        grants.forfeit(grant)
-        raise
-    except WireError:
-        grants.settle(grant, {})  # refused before anything was read
-        raise
-    grants.settle(grant, page.consumed)
-    return page

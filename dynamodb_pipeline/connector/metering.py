@@ -11,7 +11,7 @@ from dynamodb_pipeline.connector.relay_settings import RelayKeys, RelaySettings
 from dynamodb_pipeline.workers.coordinator import Coordinator
 
 if TYPE_CHECKING:
-    from dynamodb_pipeline.exporting.table import TableExport
+    from dynamodb_pipeline.exporting.job import TableExport
 
 # One port for the relays of all nodes, for the connector has one endpoint in its conf. Below Linux's own ephemeral
 # range (32768 and up), so that no outgoing connection of another process has it.

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dynamodb_pipeline.errors import PreconditionError, UsageError
+from dynamodb_pipeline.errors import PreconditionError
 
 INPUT_FORMAT = "org.apache.hadoop.dynamodb.read.DynamoDBInputFormat"
 KEY_CLASS = "org.apache.hadoop.io.Text"
@@ -26,12 +26,6 @@ SEPARATOR = b"\x1e"
 GROUP = 20  # divides MAX_ITEMS of a data file; 20 items of 400 KB still fit an executor's memory
 PIPE_BUFFER_BYTES = 65536
 
-# Spark settings without which an export can be short or empty and still "succeed" (connector issues, Spark >= 3.2).
-REQUIRED_SPARK_CONF = {
-    "spark.hadoopRDD.ignoreEmptySplits": "false",
-    "spark.speculation": "false",
-    "spark.files.ignoreCorruptFiles": "false",
-}
 
 RELAY_RATE = 1_000_000  # units/s: the connector's own limiter is out of the way when the relay meters
 RCU_PER_SPLIT = 100  # the connector makes at most one split for each 100 units/s of its rate
@@ -100,22 +94,6 @@ def segments_for(*, splits: int, table_bytes: int) -> int:
     gib = table_bytes // 2**30
     per_split = max(2, -(-gib // splits))
     return min(MAX_SEGMENTS, per_split * splits)
-
-
-def assert_spark_conf(sc: Any) -> None:
-    """
-    Raises:
-        UsageError: a setting of `REQUIRED_SPARK_CONF` has another value; names it and the value it must have.
-    """
-    conf = sc.getConf()
-    wrong = [
-        f"{key}={conf.get(key)} (must be {value})"
-        for key, value in REQUIRED_SPARK_CONF.items()
-        if (conf.get(key) or "").lower() != value
-    ]
-    if wrong:
-        msg = "Spark settings that can lose items silently: " + "; ".join(wrong) + "; remove them from the command"
-        raise UsageError(msg)
 
 
 def quiet_logs(sc: Any) -> None:

@@ -164,3 +164,26 @@ def _region_of(arn: str) -> str:
 def _other_regions(table: Mapping[str, Any], arn: str) -> tuple[str, ...]:
     regions = (replica["RegionName"] for replica in table.get("Replicas") or ())
     return tuple(region for region in regions if region != _region_of(arn))
+
+
+def refuse_other_keys(export: KeySchema | None, target: KeySchema, *, table: str) -> None:
+    """
+    Raises:
+        PreconditionError: names, roles or types of the key attributes differ; both schemas are named. An export that
+            carries no key schema is checked item by item instead (see check_pass.py).
+    """
+    if export is None or export == target:
+        return
+    msg = (
+        f"table {table!r} has another key schema than the export: the table has {target.describe()}, the export "
+        f"{export.describe()}; use a table with the export's key schema"
+    )
+    raise PreconditionError(msg)
+
+
+def may_skip_parsing(export: KeySchema | None, target: KeySchema, *, index_attributes: frozenset[str]) -> bool:
+    """
+    True when items of a hashed export of ours are certainly valid in the target: same keys, and no index of the
+    target has a key attribute of its own, whose type an item could miss.
+    """
+    return export == target and index_attributes <= set(target.names)

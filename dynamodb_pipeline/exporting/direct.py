@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.exporting.table import ReadOutcome, TableExport, file_records
+from dynamodb_pipeline.exporting.file_sink import FileSinkFactory
+from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport, file_records
+from dynamodb_pipeline.passes.pages import ScanPlan
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
-from dynamodb_pipeline.passes.segments import FileSinkFactory, ScanPlan, ScanWorker, segment_unit
+from dynamodb_pipeline.passes.segments import ScanWorker, segment_unit
 from dynamodb_pipeline.rate.page_size import average_item_bytes
 from dynamodb_pipeline.rate.parallelism import segment_count, worker_count
 from dynamodb_pipeline.run.context import RunContext

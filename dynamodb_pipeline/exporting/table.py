@@ -8,78 +8,16 @@ here, so the lists published are of files that are whole.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from typing import Any
 
-from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.dynamodb.table import TableDescription, describe, describe_again, holds_an_item, refuse_unusable
-from dynamodb_pipeline.errors import IntegrityError, UsageError
+from dynamodb_pipeline.dynamodb.table import describe_again, holds_an_item
+from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.exporting.claim import Claim, claim_folder
+from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport, ledger_of
 from dynamodb_pipeline.exporting.publish import finished_record, mark_success, publish
-from dynamodb_pipeline.formats.exports.entry_location import check_entry_url
-from dynamodb_pipeline.formats.exports.export_record import ExportRecord, FileRecord
-from dynamodb_pipeline.formats.exports.layout import Claim, claim_folder
-from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate
+from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.run.context import RunContext
-from dynamodb_pipeline.run.ledger import Ledger
-from dynamodb_pipeline.settings.job import ExportSettings
 from dynamodb_pipeline.workers.engine import Engine, SparkEngine
-from dynamodb_pipeline.workers.worker_context import WorkerContext
-
-
-@dataclass(frozen=True)
-class TableExport:
-    """One table's export, resolved: what is read, where to, how fast."""
-
-    table: TableDescription
-    folder: S3Uri
-    choice: RateChoice
-    settings: ExportSettings
-    worker: WorkerContext
-
-    @property
-    def rate(self) -> AllowedRate:
-        return self.rate_of(self.table)
-
-    def rate_of(self, table: TableDescription) -> AllowedRate:
-        """The rate that this run may read `table` at, as it is described now."""
-        return read_rate(table.capacity, self.choice)
-
-
-@dataclass(frozen=True)
-class ReadOutcome:
-    """
-    What a reader brought: files, units, and who says so.
-
-    `units_consumed` is None where nobody counted; `estimated` marks the connector's own limiter.
-    """
-
-    files: tuple[FileRecord, ...]
-    units_consumed: float | None
-    estimated: bool
-    connector_version: str | None
-    details: dict[str, Any]
-
-
-def resolve(ctx: RunContext, settings: ExportSettings, name: str, *, folder: S3Uri) -> TableExport:
-    """
-    Check one table and derive its rate; nothing is claimed, read or started.
-
-    Raises:
-        PreconditionError: no such table, a status that cannot be read, an output that no manifest may name.
-        DeniedError: the permission that is missing, by name.
-    """
-    try:
-        check_entry_url(str(folder.child("file")))
-    except ValueError as err:
-        msg = f"--output: {err}; choose a folder without such parts"
-        raise UsageError(msg) from err
-    table = describe(ctx.clients.client("dynamodb"), name)
-    refuse_unusable(table, purpose="export")
-    choice = RateChoice.of(settings.rate.percent, settings.rate.units)
-    options = (("ServerSideEncryption", "aws:kms"), ("SSEKMSKeyId", settings.sse_kms_key_id or ""))
-    worker = ctx.worker(put_options=options if settings.sse_kms_key_id else ())
-    return TableExport(table, folder, choice, settings, worker)
 
 
 def export_table(ctx: RunContext, export: TableExport, engine: Engine) -> dict[str, Any]:
@@ -115,11 +53,6 @@ def _read(ctx: RunContext, export: TableExport, engine: Engine) -> ReadOutcome:
     from dynamodb_pipeline.exporting.through_connector import read_with_connector
 
     return read_with_connector(ctx, export, engine, ledger=ledger_of(ctx, export))
-
-
-def ledger_of(ctx: RunContext, export: TableExport) -> Ledger:
-    """This table's ledger in this run."""
-    return Ledger(ctx.store, ctx.subfolder(f"ledger/export/{export.table.name}"))
 
 
 def _check_not_falsely_empty(ctx: RunContext, export: TableExport, outcome: ReadOutcome) -> None:
@@ -174,13 +107,3 @@ def _result(
         "seconds": round(seconds, 3),
         **(outcome.details if outcome else {"already_done": True}),
     }
-
-
-def file_records(entries: Iterable[dict[str, Any]]) -> list[FileRecord]:
-    """The file records kept in ledger entries or task results."""
-    return [FileRecord(**fields) for entry in entries for fields in entry["files"]]
-
-
-def file_fields(files: Iterable[FileRecord]) -> list[dict[str, Any]]:
-    """The inverse, one entry's `files`."""
-    return [asdict(f) for f in files]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.errors import ExitCode, PipelineError
-from dynamodb_pipeline.exporting.table import TableExport, export_table, resolve
+from dynamodb_pipeline.exporting.job import TableExport, resolve
+from dynamodb_pipeline.exporting.table import export_table
 from dynamodb_pipeline.formats.exports.layout import output_folder
 from dynamodb_pipeline.run.context import RunContext
-from dynamodb_pipeline.run.record import RUN_ID_STAMP
 from dynamodb_pipeline.settings.job import ExportSettings
+from dynamodb_pipeline.settings.run_ids import moment_of
 
 if TYPE_CHECKING:
-    from dynamodb_pipeline.run.run import Engines
+    from dynamodb_pipeline.workers.engine import Engines
 
 
 class SomeTablesFailedError(PipelineError):
@@ -77,11 +77,3 @@ def _all(ctx: RunContext, exports: list[TableExport], engines: Engines) -> dict[
 
 def _code(err: Exception) -> ExitCode:
     return ExitCode(getattr(err, "exit_code", ExitCode.UNEXPECTED))
-
-
-def moment_of(run_id: str, *, began: datetime | None = None) -> datetime:
-    """The moment in a run id of ours, so that a resumed run finds its folder again; else when it began, or now."""
-    match = RUN_ID_STAMP.match(run_id)
-    if match is None:
-        return began or datetime.now(timezone.utc)
-    return datetime.strptime(match[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)

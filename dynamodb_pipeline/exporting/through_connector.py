@@ -13,8 +13,8 @@ from typing import Any, Callable
 from dynamodb_pipeline.connector.metering import metering
 from dynamodb_pipeline.connector.read import ConnectorRead, connector_version, line_groups, segments_for, splits_for
 from dynamodb_pipeline.connector.relay_start import start_relays
+from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport
 from dynamodb_pipeline.exporting.partitions import PartitionWriter, run_partitions
-from dynamodb_pipeline.exporting.table import ReadOutcome, TableExport
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
 from dynamodb_pipeline.rate.page_size import EVENTUAL_BYTES_PER_UNIT, average_item_bytes

@@ -13,15 +13,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, UsageError
-from dynamodb_pipeline.exporting.data_files import is_data_file
 from dynamodb_pipeline.formats.exports import manifest as manifests
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
-from dynamodb_pipeline.formats.exports.layout import CLAIM, EXPORT_RECORD, MANIFEST, join
+from dynamodb_pipeline.formats.exports.layout import CLAIM, EXPORT_RECORD, MANIFEST, is_data_file
 from dynamodb_pipeline.run.heartbeat import Here, heartbeat_of, refuse_living
 from dynamodb_pipeline.run.ledger import HEADER, Ledger
-from dynamodb_pipeline.run.record import check_run_id, run_folder
 from dynamodb_pipeline.run.resume import earlier_record
+from dynamodb_pipeline.settings.run_ids import check_run_id, run_folder
 from dynamodb_pipeline.store.objects import ObjectInfo, ObjectStore
 
 

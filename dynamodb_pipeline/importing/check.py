@@ -2,44 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.importing.check_worker import CheckWorker
-from dynamodb_pipeline.importing.job import ImportRun, TableImport
+from dynamodb_pipeline.importing.job import Checked, ImportRun, TableImport, refuse_too_many_bad
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
-from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.reading.key_spill import Collision, KeySpill
 from dynamodb_pipeline.run.context import RunContext
-from dynamodb_pipeline.settings.item_limit import ItemLimit
-from dynamodb_pipeline.workers.work_queue import WorkUnit
 
 MAX_COLLISIONS = 100_000  # more are no accident; keeps the memory of the driver and of every worker bounded
-
-
-@dataclass(frozen=True)
-class Checked:
-    """
-    What the pass before the first write found.
-
-    `checked` has, by work id, the SHA-256 of texts whose items need not be judged again (`InputFile.checked_sha256`).
-    """
-
-    items: int
-    bad: int
-    collisions: tuple[Collision, ...] = ()
-    checked: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def dropped(self) -> int:
-        """Items that are not written because the same key stands again further on."""
-        return sum(c.count - 1 for c in self.collisions)
-
-    def units(self, source: ImportSource) -> list[WorkUnit]:
-        """The files to write. Where keys collide every item's key is needed, so every file is parsed again."""
-        return source.units(checked={} if self.collisions else self.checked)
 
 
 def check(run: ImportRun, *, keys: KeySpill) -> Checked:
@@ -69,17 +41,6 @@ def check(run: ImportRun, *, keys: KeySpill) -> Checked:
         reading.run(lambda connect: CheckWorker(job.worker, connect, run.plan, collect), count=count, group="check")
     refuse_too_many_bad(job, counts["bad"], total=counts["items"], so="nothing was written")
     return Checked(counts["items"], counts["bad"], _collisions(run.ctx, job, keys), checked)
-
-
-def refuse_too_many_bad(job: TableImport, bad: int, *, total: int, so: str) -> None:
-    """
-    Raises:
-        IntegrityError: `bad` of `total` items are more than --max-set-aside allows; `so` says what that means.
-    """
-    limit = ItemLimit(*job.settings.max_set_aside)
-    if bad and limit.exceeded(bad, total=total):
-        msg = f"{bad} of {total} items are bad, --max-set-aside allows {limit}; {so}"
-        raise IntegrityError(msg)
 
 
 def _collisions(ctx: RunContext, job: TableImport, keys: KeySpill) -> tuple[Collision, ...]:

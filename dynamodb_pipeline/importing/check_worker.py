@@ -14,9 +14,9 @@ from typing import Any, Callable
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.files.text import sha256_hex
-from dynamodb_pipeline.importing.batches import Put
+from dynamodb_pipeline.importing.job import ImportPlan
 from dynamodb_pipeline.importing.set_aside import REMEDY
-from dynamodb_pipeline.importing.write_worker import ImportPlan
+from dynamodb_pipeline.reading.file_puts import Put
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import InputFile
 from dynamodb_pipeline.reading.item_judge import BadLine, ParsedItem

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.dynamodb.table import TableDescription, describe, refuse_unusable
-from dynamodb_pipeline.dynamodb.target_check import may_skip_parsing, refuse_other_keys
-from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.formats.exports.layout import join
+from dynamodb_pipeline.dynamodb.table_description import may_skip_parsing, refuse_other_keys
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError
+from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
 from dynamodb_pipeline.importing.set_aside import SetAside
-from dynamodb_pipeline.importing.write_worker import ImportPlan
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, write_rate
 from dynamodb_pipeline.reading.finished_runs import UNKNOWN_TABLE, SourceChoice, choose_finished_run
 from dynamodb_pipeline.reading.input_files import ImportSource
+from dynamodb_pipeline.reading.key_spill import Collision
 from dynamodb_pipeline.reading.source import load_source
 from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.settings.item_limit import ItemLimit
 from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.engine import Engine
+from dynamodb_pipeline.workers.work_queue import WorkUnit
 from dynamodb_pipeline.workers.worker_context import WorkerContext
 
 
@@ -157,3 +161,63 @@ def ledger_header(job: TableImport) -> dict[str, Any]:
         "set_aside": settings.set_aside,
         "mirror": settings.mirror,
     }
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """
+    What every worker must know of the import.
+
+    Attributes:
+        resources: "table" and "index:<name>" of the target's global indexes.
+        fast: files with a matching hash are written without parsing.
+        skip_existing: put only items whose key is not in the table.
+        set_aside: where bad items go, None when the first one ends the run.
+        files_in_hand: how many files a worker interleaves.
+        colliding: hashes (key_spill.key_hash) of keys that stand more than once; they are left out of a whole file,
+            and written last by units of work that name their lines.
+    """
+
+    table: str
+    keys: KeySchema
+    index_keys: tuple[IndexKeys, ...]
+    resources: tuple[str, ...]
+    fast: bool = False
+    skip_existing: bool = False
+    set_aside: SetAside | None = None
+    files_in_hand: int = 4
+    colliding: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True)
+class Checked:
+    """
+    What the pass before the first write found.
+
+    `checked` has, by work id, the SHA-256 of texts whose items need not be judged again (`InputFile.checked_sha256`).
+    """
+
+    items: int
+    bad: int
+    collisions: tuple[Collision, ...] = ()
+    checked: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def dropped(self) -> int:
+        """Items that are not written because the same key stands again further on."""
+        return sum(c.count - 1 for c in self.collisions)
+
+    def units(self, source: ImportSource) -> list[WorkUnit]:
+        """The files to write. Where keys collide every item's key is needed, so every file is parsed again."""
+        return source.units(checked={} if self.collisions else self.checked)
+
+
+def refuse_too_many_bad(job: TableImport, bad: int, *, total: int, so: str) -> None:
+    """
+    Raises:
+        IntegrityError: `bad` of `total` items are more than --max-set-aside allows; `so` says what that means.
+    """
+    limit = ItemLimit(*job.settings.max_set_aside)
+    if bad and limit.exceeded(bad, total=total):
+        msg = f"{bad} of {total} items are bad, --max-set-aside allows {limit}; {so}"
+        raise IntegrityError(msg)

@@ -17,14 +17,13 @@ from typing import Any
 from dynamodb_pipeline.formats.items.item_rules import write_units
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.formats.items.key_values import key_item
-from dynamodb_pipeline.importing.batches import Put, batches
-from dynamodb_pipeline.importing.job import ImportRun
+from dynamodb_pipeline.importing.job import ImportPlan, ImportRun
 from dynamodb_pipeline.importing.mirror_plan import DeletionPlan
-from dynamodb_pipeline.importing.table_writer import TableWriter
-from dynamodb_pipeline.importing.write import worker_count
-from dynamodb_pipeline.importing.write_worker import ImportPlan
+from dynamodb_pipeline.importing.table_writer import TableWriter, batches
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED, Consumed, Rated, RatedRun
 from dynamodb_pipeline.rate.page_size import average_item_bytes
+from dynamodb_pipeline.rate.parallelism import write_worker_count
+from dynamodb_pipeline.reading.file_puts import Put
 from dynamodb_pipeline.reading.key_rows import key_row, key_rows
 from dynamodb_pipeline.run.ledger import Ledger
 from dynamodb_pipeline.run.progress import Goal
@@ -104,7 +103,7 @@ def delete_planned(run: ImportRun, *, deletions: DeletionPlan, doomed: Spill, le
         deleting = RatedRun(run.ctx, run.engine, rated, units=units, on_finished=on_finished)
         used = deleting.run(
             lambda connect: DeleteWorker(job.worker, connect, run.plan, write_units(int(size))),
-            count=worker_count(allowed, slots=run.engine.slots, files=len(units)),
+            count=write_worker_count(allowed, slots=run.engine.slots, files=len(units)),
             group="mirror",
         )
         consumed = consumed.plus(used)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 
+from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.formats.exports.layout import join, stamp
+from dynamodb_pipeline.formats.exports.layout import stamp
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.store.objects import put_once

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.formats.exports.layout import join
 from dynamodb_pipeline.store.objects import ObjectStore
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.dynamodb.table import describe_again
 from dynamodb_pipeline.errors import ExitCode
-from dynamodb_pipeline.importing.check import Checked, check
-from dynamodb_pipeline.importing.job import ImportRun, TableImport, import_plan, ledger_header, resolve
+from dynamodb_pipeline.importing.check import check
+from dynamodb_pipeline.importing.job import Checked, ImportRun, TableImport, import_plan, ledger_header, resolve
 from dynamodb_pipeline.importing.mirror_delete import delete_planned
 from dynamodb_pipeline.importing.mirror_plan import DeletionPlan, plan_deletions
 from dynamodb_pipeline.importing.scheduled import claim_moment
@@ -27,7 +27,7 @@ from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.store.spill import Spill
 
 if TYPE_CHECKING:
-    from dynamodb_pipeline.run.run import Engines
+    from dynamodb_pipeline.workers.engine import Engines
 
 NOTHING_WRITTEN = Written({"items": 0, "written": 0, "skipped": 0, "set_aside": 0}, NOTHING_CONSUMED)
 

@@ -7,7 +7,8 @@ is repeated (a whole-item put is idempotent), and only a bound of the retry poli
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Callable, TypeVar
 
@@ -16,8 +17,12 @@ from dynamodb_pipeline.aws.retry import Pacing, pause
 from dynamodb_pipeline.dynamodb.requests import BatchReply, batch_write, key_absent, put_item
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
-from dynamodb_pipeline.importing.batches import Put
+from dynamodb_pipeline.reading.file_puts import Put
 from dynamodb_pipeline.workers.client import CoordinatorClient
+
+MAX_ITEMS = 25
+
+MAX_BYTES = 15 * 1024 * 1024  # of 16 MB; the rest is for the request's frame
 
 Reply = TypeVar("Reply")
 Units = Mapping[str, float]
@@ -127,3 +132,27 @@ class TableWriter:
 
 def _unprocessed(count: int) -> Throttled:
     return Throttled(f"{count} items were returned unprocessed", code="UnprocessedItems")
+
+
+def batches(puts: Iterable[Put], *, max_units: float = math.inf) -> Iterator[list[Put]]:
+    """
+    Yield the puts in order, cut into requests.
+
+    A put that is larger than `max_units` by itself makes a request of its own.
+    """
+    batch: list[Put] = []
+    keys: set[bytes] = set()
+    units, size = 0.0, 0
+    for put in puts:
+        body, put_units, key, _ = put
+        units += put_units
+        size += len(body)
+        if units > max_units or size > MAX_BYTES or len(batch) == MAX_ITEMS or key in keys:
+            if batch:
+                yield batch
+            batch, keys, units, size = [], set(), put_units, len(body)
+        batch.append(put)
+        if key is not None:
+            keys.add(key)
+    if batch:
+        yield batch

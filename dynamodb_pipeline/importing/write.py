@@ -8,18 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.importing.check import Checked, refuse_too_many_bad
-from dynamodb_pipeline.importing.job import ImportRun, TableImport
-from dynamodb_pipeline.importing.write_worker import ImportPlan, ImportWorker
+from dynamodb_pipeline.importing.job import Checked, ImportPlan, ImportRun, TableImport, refuse_too_many_bad
+from dynamodb_pipeline.importing.write_worker import ImportWorker
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED, Consumed, Rated, RatedRun
+from dynamodb_pipeline.rate.parallelism import write_worker_count
 from dynamodb_pipeline.reading.key_spill import Collision
 from dynamodb_pipeline.run.ledger import Ledger
 from dynamodb_pipeline.run.progress import Goal
 from dynamodb_pipeline.settings.item_limit import ItemLimit
 from dynamodb_pipeline.workers.work_queue import WorkUnit
-
-UNITS_PER_WORKER = 500.0  # write units/s one worker can move at least
-ONE_WORKER_BELOW = 25.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ def write(run: ImportRun, *, facts: Checked, ledger: Ledger, done: dict[str, dic
         left = [unit for unit in units if unit.work_id not in done]
         if not left:
             return NOTHING_CONSUMED
-        count = worker_count(allowed, slots=at_once, files=len(left))
+        count = write_worker_count(allowed, slots=at_once, files=len(left))
         writing = RatedRun(run.ctx, run.engine, rated, units=left, on_finished=on_finished)
         return writing.run(lambda connect: ImportWorker(job.worker, connect, plan), count=count, group="import")
 
@@ -81,13 +78,6 @@ def winners(job: TableImport, collisions: Iterable[Collision]) -> list[WorkUnit]
         WorkUnit(f"last-{number:07d}", {"file": files[number].to_json(), "number": number, "lines": sorted(kept)})
         for number, kept in sorted(lines.items())
     ]
-
-
-def worker_count(rate: float, *, slots: int, files: int) -> int:
-    """As many workers as the rate can keep busy, at most all slots and one a file."""
-    if rate < ONE_WORKER_BELOW:
-        return 1
-    return max(1, min(slots, files, 1 + int(rate / UNITS_PER_WORKER)))
 
 
 def _add(totals: dict[str, int], record: dict[str, Any]) -> None:

@@ -15,11 +15,10 @@ from typing import Any
 
 from dynamodb_pipeline.aws.request_errors import Rejected
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
-from dynamodb_pipeline.importing.batches import Put, batches
-from dynamodb_pipeline.importing.set_aside import SetAside, check_aside, keep_aside
-from dynamodb_pipeline.importing.table_writer import TableWriter
-from dynamodb_pipeline.reading.file_puts import DataFile
+from dynamodb_pipeline.importing.job import ImportPlan
+from dynamodb_pipeline.importing.set_aside import check_aside, keep_aside
+from dynamodb_pipeline.importing.table_writer import TableWriter, batches
+from dynamodb_pipeline.reading.file_puts import DataFile, Put
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import InputFile
 from dynamodb_pipeline.reading.item_judge import BadLine
@@ -31,32 +30,6 @@ from dynamodb_pipeline.workers.failures import reported
 from dynamodb_pipeline.workers.worker_context import WorkerContext
 
 IN_HAND_BYTES = 64 * 1024 * 1024  # of plain text; the next file is fetched only below this
-
-
-@dataclass(frozen=True)
-class ImportPlan:
-    """
-    What every worker must know of the import.
-
-    Attributes:
-        resources: "table" and "index:<name>" of the target's global indexes.
-        fast: files with a matching hash are written without parsing.
-        skip_existing: put only items whose key is not in the table.
-        set_aside: where bad items go, None when the first one ends the run.
-        files_in_hand: how many files a worker interleaves.
-        colliding: hashes (key_spill.key_hash) of keys that stand more than once; they are left out of a whole file,
-            and written last by units of work that name their lines.
-    """
-
-    table: str
-    keys: KeySchema
-    index_keys: tuple[IndexKeys, ...]
-    resources: tuple[str, ...]
-    fast: bool = False
-    skip_existing: bool = False
-    set_aside: SetAside | None = None
-    files_in_hand: int = 4
-    colliding: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True)

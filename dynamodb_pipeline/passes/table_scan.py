@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from dynamodb_pipeline.dynamodb.table import TableDescription
+from dynamodb_pipeline.passes.pages import ScanPlan
 from dynamodb_pipeline.passes.rated_run import Consumed, Rated, RatedRun
-from dynamodb_pipeline.passes.segments import ScanPlan, ScanWorker, Sink, segment_unit
+from dynamodb_pipeline.passes.segments import ScanWorker, Sink, segment_unit
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate
 from dynamodb_pipeline.rate.page_size import average_item_bytes
 from dynamodb_pipeline.rate.parallelism import segment_count, worker_count

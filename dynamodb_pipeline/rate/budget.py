@@ -39,8 +39,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from dynamodb_pipeline.rate.meter import Charge, RateMeter
-from dynamodb_pipeline.rate.reservation import NOBODY_WAITS, Advance, BudgetState, Reservation, State, Units
+from dynamodb_pipeline.rate.reservation import NOBODY_WAITS, Advance, BudgetState, Reservation, State
 from dynamodb_pipeline.rate.throttle import ThrottleResponse
+from dynamodb_pipeline.rate.units import Units
 
 __all__ = ["Advance", "BudgetState", "RateBudget", "Reservation", "State", "Units"]
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+WRITE_UNITS_PER_WORKER = 500.0  # write units/s one worker can move at least
+
+ONE_WRITER_BELOW = 25.0
+
 # AWS's advice for parallel scans starts at one segment per 2 GB; finer ones keep the tail short.
 SEGMENT_BYTES = 512 * 2**20
 SEGMENTS_PER_WORKER = 4
@@ -21,3 +25,10 @@ def segment_count(table_bytes: int, *, workers: int) -> int:
     """Segments of a scan of a table of about that size."""
     by_size = -(-table_bytes // SEGMENT_BYTES)
     return min(MAX_SEGMENTS, max(by_size, workers * SEGMENTS_PER_WORKER))
+
+
+def write_worker_count(rate: float, *, slots: int, files: int) -> int:
+    """As many workers as the rate can keep busy, at most all slots and one a file."""
+    if rate < ONE_WRITER_BELOW:
+        return 1
+    return max(1, min(slots, files, 1 + int(rate / WRITE_UNITS_PER_WORKER)))

@@ -10,8 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from dynamodb_pipeline.rate.meter import Charge
-
-Units = dict[str, float]  # resource ("table" or "index:<name>") -> read or write units
+from dynamodb_pipeline.rate.units import Units
 
 
 class State(Enum):

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
+from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.formats.exports import native_manifest as native
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
-from dynamodb_pipeline.formats.exports.layout import EXPORT_RECORD, MANIFEST, NATIVE_SUMMARY, STAMP, STAMP_FORMAT, join
+from dynamodb_pipeline.formats.exports.layout import EXPORT_RECORD, MANIFEST, NATIVE_SUMMARY, STAMP, STAMP_FORMAT
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(?:Z|\+00:00)", re.ASCII)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count, repeat
-from typing import Callable, TypeVar
+from typing import Callable, NamedTuple, TypeVar
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.blocks.puts import checked_puts, known_puts
@@ -19,7 +19,6 @@ from dynamodb_pipeline.formats.files.dialects import Dialect
 from dynamodb_pipeline.formats.files.lines import BLOCK_BYTES, MAX_LINE_BYTES, Block, LineError, PlainLines, blocks
 from dynamodb_pipeline.formats.files.text import Text
 from dynamodb_pipeline.formats.items.item_rules import write_units
-from dynamodb_pipeline.importing.batches import Put
 from dynamodb_pipeline.reading.input_files import InputFile
 from dynamodb_pipeline.reading.item_judge import BadLine, ItemJudge, ParsedItem
 
@@ -127,3 +126,12 @@ def _encoded(found: ParsedItem | BadLine) -> Put | BadLine:
     if isinstance(found, BadLine):
         return found
     return Put(_encode(found.item).encode("utf-8"), write_units(found.size_bytes), found.key, found.line)
+
+
+class Put(NamedTuple):
+    """One item to write: its JSON, write units by its size, and its canonical key where known."""
+
+    body: bytes
+    units: float
+    key: bytes | None
+    line: int

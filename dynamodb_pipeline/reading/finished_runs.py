@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from shlex import quote
 
-from dynamodb_pipeline.addresses import is_s3
+from dynamodb_pipeline.addresses import is_s3, join
 from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.formats.exports.layout import MANIFEST, NATIVE_SUMMARY, join
+from dynamodb_pipeline.formats.exports.layout import MANIFEST, NATIVE_SUMMARY
 from dynamodb_pipeline.reading.backups import Backup, read_backup
 from dynamodb_pipeline.store.objects import ObjectStore
 

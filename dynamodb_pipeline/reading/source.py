@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats.exports import manifest as manifests
 from dynamodb_pipeline.formats.exports import native_manifest as native
 from dynamodb_pipeline.formats.exports.entry_location import resolve
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
-from dynamodb_pipeline.formats.exports.layout import EXPORT_RECORD, MANIFEST, MARKER_SUFFIX, NATIVE_SUMMARY, join
+from dynamodb_pipeline.formats.exports.layout import EXPORT_RECORD, MANIFEST, MARKER_SUFFIX, NATIVE_SUMMARY
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
 from dynamodb_pipeline.store.objects import ObjectInfo, ObjectMissingError, ObjectStore
 

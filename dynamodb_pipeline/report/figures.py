@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dynamodb_pipeline.emr.watch.run_records import worst
-from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.errors import ExitCode, worst
 from dynamodb_pipeline.report.read import Record
 from dynamodb_pipeline.report.table_figures import TableFigures, table_figures
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from string import Template
 
-from dynamodb_pipeline.emr.calls.clock import duration_text
+from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.errors import MEANING, ExitCode
 from dynamodb_pipeline.report.figures import RunFigures
 from dynamodb_pipeline.report.markup import Html, element, escaped, joined

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dynamodb_pipeline.emr.calls.clock import duration_text
+from dynamodb_pipeline.durations import duration_text
 
 KIB = 1024
 BINARY_UNITS = ("KiB", "MiB", "GiB", "TiB")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dynamodb_pipeline.emr.calls.clock import duration_text
+from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.report.markup import Html, element, joined
 from dynamodb_pipeline.report.table_figures import Units, count_text
 

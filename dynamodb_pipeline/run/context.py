@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Callable, Protocol
 
-from dynamodb_pipeline.formats.exports.layout import join
+from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.run.lifetime import RunLifetime
 from dynamodb_pipeline.run.progress import Reporter
 from dynamodb_pipeline.store.objects import ObjectStore

@@ -12,8 +12,8 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
-from dynamodb_pipeline.formats.exports.layout import join
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore, put_once
 
 HEADER = "header.json"

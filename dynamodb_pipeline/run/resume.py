@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
-from dynamodb_pipeline.formats.exports.layout import join
 from dynamodb_pipeline.run.heartbeat import Here, refuse_living
-from dynamodb_pipeline.run.record import FILE_NAME, run_folder
+from dynamodb_pipeline.run.record import FILE_NAME
+from dynamodb_pipeline.settings.run_ids import run_folder
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
 RESUMABLE = frozenset(

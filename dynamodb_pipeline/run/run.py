@@ -18,54 +18,19 @@ from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.heartbeat import Heartbeat, Here, own_facts, refuse_living
 from dynamodb_pipeline.run.lifetime import RunLifetime, duration_text, stop_on_signals
 from dynamodb_pipeline.run.progress import Reporter
-from dynamodb_pipeline.run.record import RunRecord, new_run_id, now_text, run_folder
+from dynamodb_pipeline.run.record import RunRecord, now_text
 from dynamodb_pipeline.run.resume import RESUMABLE, began_at, earlier_record, latest_unfinished, resume_command
-from dynamodb_pipeline.settings.job import CommonSettings, ExportSettings, ImportSettings, VerifySettings
+from dynamodb_pipeline.settings.job import ExportSettings, ImportSettings, VerifySettings
+from dynamodb_pipeline.settings.run_ids import new_run_id, run_folder
+from dynamodb_pipeline.store.anywhere import object_store
 from dynamodb_pipeline.store.objects import ObjectStore
-from dynamodb_pipeline.workers.engine import Engine, ProcessEngine, SparkEngine
-from dynamodb_pipeline.workers.worker_context import object_store
+from dynamodb_pipeline.workers.engine import Engines
 
 RETRIED = (ExitCode.UNEXPECTED, ExitCode.STOPPED)
-PROCESS_SLOTS = 4
 
 logger = logging.getLogger(__name__)
 
 Job = Callable[[RunContext, Any, "Engines"], dict[str, Any]]
-
-
-class Engines:
-    """Starts the engine when the first table passed its checks, and ends it with the run."""
-
-    def __init__(self, common: CommonSettings, *, kind: str, local: bool, engine: str):
-        self._common, self._kind, self._local, self._name = common, kind, local, engine
-        self._spark: Any = None
-        self._engine: Engine | None = None
-
-    def get(self) -> Engine:
-        """The run's engine, started once."""
-        if self._engine is None:
-            self._engine = self._start()
-        return self._engine
-
-    def _start(self) -> Engine:
-        tasks = self._common.tasks
-        if self._name == "process":
-            return ProcessEngine(slots=tasks or PROCESS_SLOTS)
-        from dynamodb_pipeline.workers import spark_session as session
-
-        jar = session.find_jar(self._common.connector_jar) if self._local and self._kind == "export" else None
-        self._spark = session.start_session(f"dynamodb-{self._kind}", jar=jar, local=self._local, tasks=tasks)
-        sc = self._spark.sparkContext
-        slots = session.slots(sc)
-        return SparkEngine(sc, slots=min(slots, tasks or slots), host=session.driver_host(sc))
-
-    def close(self) -> None:
-        if self._spark is not None:
-            spark, self._spark = self._spark, None
-            try:
-                spark.stop()
-            except Exception as err:  # the JVM may be gone; how the run ended counts
-                logger.warning("Spark could not be stopped: %s", err)
 
 
 class Run:

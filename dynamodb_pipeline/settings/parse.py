@@ -10,17 +10,19 @@ from collections.abc import Sequence
 
 from dynamodb_pipeline.addresses import S3Uri, is_s3
 from dynamodb_pipeline.durations import duration_s
-from dynamodb_pipeline.formats.exports.layout import (
+from dynamodb_pipeline.rate.capacity import parse_percent
+from dynamodb_pipeline.settings.checks import (
+    Problems,
     check_log_folder,
     check_set_aside,
     check_table_name,
+    parse_item_limit,
     parse_scheduled_time,
+    parse_units,
 )
-from dynamodb_pipeline.rate.capacity import parse_percent
-from dynamodb_pipeline.run.record import check_run_id
-from dynamodb_pipeline.settings.checks import Problems, parse_item_limit, parse_units
 from dynamodb_pipeline.settings.job import CommonSettings, ExportSettings, ImportSettings, RateSettings, VerifySettings
 from dynamodb_pipeline.settings.options import DEFAULT_PERCENT
+from dynamodb_pipeline.settings.run_ids import check_run_id
 
 MAX_TASKS = 4096
 

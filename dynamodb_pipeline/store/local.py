@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from dynamodb_pipeline.addresses import is_s3
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.formats.files.text import Text
 from dynamodb_pipeline.store.objects import (
@@ -17,7 +16,6 @@ from dynamodb_pipeline.store.objects import (
     ObjectChangedError,
     ObjectInfo,
     ObjectMissingError,
-    ObjectStore,
 )
 from dynamodb_pipeline.store.spool import collected
 
@@ -74,34 +72,6 @@ class LocalObjectStore:
 
     def delete(self, uri: str) -> None:
         Path(uri).unlink(missing_ok=True)
-
-
-class AnyObjectStore:
-    """Chooses by the address: `s3://` goes to S3, everything else is a path on this machine."""
-
-    def __init__(self, s3: ObjectStore, local: ObjectStore | None = None):
-        self._s3, self._local = s3, local or LocalObjectStore()
-
-    def _of(self, uri: str) -> ObjectStore:
-        return self._s3 if is_s3(uri) else self._local
-
-    def get(self, uri: str, *, etag: str | None = None) -> bytes:
-        return self._of(uri).get(uri, etag=etag)
-
-    def fetch(self, uri: str, *, etag: str | None = None) -> Text:
-        return self._of(uri).fetch(uri, etag=etag)
-
-    def head(self, uri: str) -> ObjectInfo | None:
-        return self._of(uri).head(uri)
-
-    def put(self, uri: str, body: Body, *, if_absent: bool = False, sha256_hex: str | None = None) -> None:
-        self._of(uri).put(uri, body, if_absent=if_absent, sha256_hex=sha256_hex)
-
-    def list(self, folder_uri: str) -> Iterator[ObjectInfo]:
-        return self._of(folder_uri).list(folder_uri)
-
-    def delete(self, uri: str) -> None:
-        self._of(uri).delete(uri)
 
 
 def _publish(part: str, path: Path, *, if_absent: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dynamodb_pipeline.dynamodb.table import TableDescription, describe, refuse_unusable
-from dynamodb_pipeline.dynamodb.target_check import refuse_other_keys
+from dynamodb_pipeline.dynamodb.table_description import refuse_other_keys
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.importing.job import refuse_other_source
 from dynamodb_pipeline.reading.finished_runs import SourceChoice, choose_finished_run

@@ -34,7 +34,7 @@ from dynamodb_pipeline.verifying.table import second_look, table_digest
 from dynamodb_pipeline.workers.engine import Engine
 
 if TYPE_CHECKING:
-    from dynamodb_pipeline.run.run import Engines
+    from dynamodb_pipeline.workers.engine import Engines
 
 
 class VerificationError(IntegrityError):

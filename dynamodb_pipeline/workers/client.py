@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import queue
 import socket
 import threading
 import time
@@ -27,10 +26,11 @@ from dynamodb_pipeline.workers.contract import (
     Superseded,
     WorkerId,
 )
-from dynamodb_pipeline.workers.protocol import Message, ProtocolError
+from dynamodb_pipeline.workers.coordinator import LocalCoordinatorClient
+from dynamodb_pipeline.workers.protocol import Message, ProtocolError, keep_alive
 
 if TYPE_CHECKING:
-    from dynamodb_pipeline.workers.coordinator import Coordinator
+    pass
 
 __all__ = [
     "CoordinatorAddress",
@@ -44,7 +44,6 @@ __all__ = [
 ]
 
 CONNECT_TIMEOUT_S = 10.0
-KEEPALIVE = ((socket.TCP_KEEPIDLE, 20), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 PROGRESS_EVERY_S = 0.5
 _CHUNK_BYTES = 65536
 
@@ -224,31 +223,3 @@ class TcpCoordinatorClient(_Conversation):
 
     def _lost(self, why: object) -> CoordinatorLost:
         return CoordinatorLost(f"the driver's coordinator at {self._where} is lost ({why}); this worker stops")
-
-
-class LocalCoordinatorClient(_Conversation):
-    """The same for a thread of the driver's own process, without a socket."""
-
-    def __init__(self, coordinator: Coordinator, *, worker_id: WorkerId, attempt: int = 0) -> None:
-        super().__init__()
-        self._coordinator = coordinator
-        self._answers: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._session = coordinator.open_session(str(worker_id), attempt, self._answers.put)
-        self._accepted(self._answers.get())
-
-    def _close(self) -> None:
-        self._coordinator.end_session(self._session)
-
-    def _send(self, message: Message) -> None:
-        self._coordinator.handle(self._session, message)
-
-    def _receive(self) -> Message:
-        return self._answers.get()
-
-
-def keep_alive(connection: socket.socket) -> None:
-    """Send small messages at once, and notice within a minute when the other machine is gone."""
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in KEEPALIVE:
-        connection.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Union
 
+from dynamodb_pipeline.aws.request_errors import Throttled, Transient, WireError
+from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, scan_page
+from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
 from dynamodb_pipeline.errors import StoppedError
 
 WorkerId = Union[int, str]
@@ -80,3 +83,20 @@ class CoordinatorClient(Protocol):
 
     def close(self) -> None:
         """End the connection: unsettled grants count as consumed, unfinished work goes to other workers."""
+
+
+def settled_page(wire: DynamoDbWire, request: ScanRequest, grants: CoordinatorClient, grant: Grant) -> ScanPage:
+    """Read a page under a grant and end the grant by what came of it; raises what `scan_page` raises."""
+    try:
+        page = scan_page(wire, request)
+    except Throttled as err:
+        grants.settle(grant, {}, throttled=not err.key_range_only)
+        raise
+    except Transient:
+        grants.forfeit(grant)
+        raise
+    except WireError:
+        grants.settle(grant, {})  # refused before anything was read
+        raise
+    grants.settle(grant, page.consumed)
+    return page

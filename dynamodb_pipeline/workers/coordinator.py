@@ -16,7 +16,8 @@ from typing import Callable
 
 from dynamodb_pipeline.errors import PipelineError, StoppedError
 from dynamodb_pipeline.rate.budget import RateBudget, Units
-from dynamodb_pipeline.workers.contract import CoordinatorAddress
+from dynamodb_pipeline.workers.client import _Conversation
+from dynamodb_pipeline.workers.contract import CoordinatorAddress, WorkerId
 from dynamodb_pipeline.workers.desk import Desk
 from dynamodb_pipeline.workers.protocol import Message
 from dynamodb_pipeline.workers.server import CoordinatorServer
@@ -168,3 +169,23 @@ class Coordinator:
             self._on_failed(event.work_id, event.reason)
         else:
             self.stop(f"work {event.work_id!r} failed: {event.reason}")
+
+
+class LocalCoordinatorClient(_Conversation):
+    """The same for a thread of the driver's own process, without a socket."""
+
+    def __init__(self, coordinator: Coordinator, *, worker_id: WorkerId, attempt: int = 0) -> None:
+        super().__init__()
+        self._coordinator = coordinator
+        self._answers: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._session = coordinator.open_session(str(worker_id), attempt, self._answers.put)
+        self._accepted(self._answers.get())
+
+    def _close(self) -> None:
+        self._coordinator.end_session(self._session)
+
+    def _send(self, message: Message) -> None:
+        self._coordinator.handle(self._session, message)
+
+    def _receive(self) -> Message:
+        return self._answers.get()

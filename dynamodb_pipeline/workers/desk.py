@@ -12,7 +12,8 @@ import threading
 from typing import Any, Callable
 
 from dynamodb_pipeline.rate.budget import RateBudget
-from dynamodb_pipeline.rate.reservation import Reservation, Units
+from dynamodb_pipeline.rate.reservation import Reservation
+from dynamodb_pipeline.rate.units import Units
 from dynamodb_pipeline.workers.protocol import Message, ProtocolError, field_of, units_of
 from dynamodb_pipeline.workers.sessions import (
     Deliver,

@@ -13,14 +13,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Callable, Protocol
 
-from dynamodb_pipeline.workers.client import (
-    CoordinatorAddress,
-    CoordinatorClient,
-    LocalCoordinatorClient,
-    TcpCoordinatorClient,
-)
-from dynamodb_pipeline.workers.coordinator import Coordinator
+from dynamodb_pipeline.run.run import logger
+from dynamodb_pipeline.settings.job import CommonSettings
+from dynamodb_pipeline.workers.client import CoordinatorAddress, CoordinatorClient, TcpCoordinatorClient
+from dynamodb_pipeline.workers.coordinator import Coordinator, LocalCoordinatorClient
 from dynamodb_pipeline.workers.failures import marked, unmarked
+
+PROCESS_SLOTS = 4
 
 Worker = Callable[[int, int], None]
 Connect = Callable[[int, int], CoordinatorClient]
@@ -120,3 +119,38 @@ def _recorded(worker: Worker, number: int, failures: list[BaseException]) -> Non
         worker(number, 0)
     except BaseException as err:
         failures.append(err)
+
+
+class Engines:
+    """Starts the engine when the first table passed its checks, and ends it with the run."""
+
+    def __init__(self, common: CommonSettings, *, kind: str, local: bool, engine: str):
+        self._common, self._kind, self._local, self._name = common, kind, local, engine
+        self._spark: Any = None
+        self._engine: Engine | None = None
+
+    def get(self) -> Engine:
+        """The run's engine, started once."""
+        if self._engine is None:
+            self._engine = self._start()
+        return self._engine
+
+    def _start(self) -> Engine:
+        tasks = self._common.tasks
+        if self._name == "process":
+            return ProcessEngine(slots=tasks or PROCESS_SLOTS)
+        from dynamodb_pipeline.workers import spark_session as session
+
+        jar = session.find_jar(self._common.connector_jar) if self._local and self._kind == "export" else None
+        self._spark = session.start_session(f"dynamodb-{self._kind}", jar=jar, local=self._local, tasks=tasks)
+        sc = self._spark.sparkContext
+        slots = session.slots(sc)
+        return SparkEngine(sc, slots=min(slots, tasks or slots), host=session.driver_host(sc))
+
+    def close(self) -> None:
+        if self._spark is not None:
+            spark, self._spark = self._spark, None
+            try:
+                spark.stop()
+            except Exception as err:  # the JVM may be gone; how the run ended counts
+                logger.warning("Spark could not be stopped: %s", err)

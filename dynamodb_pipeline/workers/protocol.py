@@ -11,8 +11,11 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
+import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+KEEPALIVE = ((socket.TCP_KEEPIDLE, 20), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 
 PROTOCOL = 1
 HELLO_BYTES_MAX = 1024  # a stranger gets no more memory than this
@@ -112,3 +115,11 @@ def field_of(message: Message, name: str, kind: type) -> Any:
 
 def _proof(key: bytes, *parts: str) -> str:
     return hmac.digest(key, json.dumps(parts).encode(), "sha256").hex()
+
+
+def keep_alive(connection: socket.socket) -> None:
+    """Send small messages at once, and notice within a minute when the other machine is gone."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in KEEPALIVE:
+        connection.setsockopt(socket.IPPROTO_TCP, option, value)

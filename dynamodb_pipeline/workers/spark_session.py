@@ -9,8 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any, Callable
 
-from dynamodb_pipeline.connector.read import REQUIRED_SPARK_CONF, assert_spark_conf, quiet_logs
-from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.connector.read import quiet_logs
+from dynamodb_pipeline.errors import PreconditionError, UsageError
+
+# Spark settings without which an export can be short or empty and still "succeed" (connector issues, Spark >= 3.2).
+REQUIRED_SPARK_CONF = {
+    "spark.hadoopRDD.ignoreEmptySplits": "false",
+    "spark.speculation": "false",
+    "spark.files.ignoreCorruptFiles": "false",
+}
 
 # Tasks must not start before all executors are there, or shares of the rate would be dealt to absent ones.
 SESSION_CONF = {
@@ -104,3 +111,19 @@ def jvm_stderr(sc: Any) -> Callable[[str], None]:
         err.println(text.rstrip("\n"))
 
     return write
+
+
+def assert_spark_conf(sc: Any) -> None:
+    """
+    Raises:
+        UsageError: a setting of `REQUIRED_SPARK_CONF` has another value; names it and the value it must have.
+    """
+    conf = sc.getConf()
+    wrong = [
+        f"{key}={conf.get(key)} (must be {value})"
+        for key, value in REQUIRED_SPARK_CONF.items()
+        if (conf.get(key) or "").lower() != value
+    ]
+    if wrong:
+        msg = "Spark settings that can lose items silently: " + "; ".join(wrong) + "; remove them from the command"
+        raise UsageError(msg)

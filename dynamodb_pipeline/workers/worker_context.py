@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from dynamodb_pipeline.aws.clients import AwsClients, AwsSettings
@@ -10,10 +10,8 @@ from dynamodb_pipeline.aws.node_boto3 import ensure_boto3
 from dynamodb_pipeline.dynamodb.connection import Endpoint
 from dynamodb_pipeline.dynamodb.credentials import credentials_of
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
-from dynamodb_pipeline.store.local import AnyObjectStore
+from dynamodb_pipeline.store.anywhere import object_store
 from dynamodb_pipeline.store.objects import ObjectStore
-from dynamodb_pipeline.store.s3 import S3_PACING, S3ObjectStore
-from dynamodb_pipeline.store.s3_buckets import bucket_clients
 
 
 @dataclass(frozen=True)
@@ -49,18 +47,3 @@ class WorkerContext:
     def wire(self, clients: AwsClients) -> DynamoDbWire:
         endpoint = Endpoint.from_client(clients.client("dynamodb"))
         return DynamoDbWire(endpoint, credentials_of(clients.session))
-
-
-def object_store(
-    clients: Any, *, put_options: dict[str, str] | None = None, sleep: Callable[[float], object] | None = None
-) -> ObjectStore:
-    """
-    Objects in S3 by `clients` (`aws_clients.AwsClients`), or in local folders, by their address.
-
-    Args:
-        sleep: waits before a request to S3 is repeated; may raise to end the wait (`RunLifetime.sleep`).
-    """
-    owner = clients.bucket_owner
-    client_for = bucket_clients(clients.client, bucket_owner=owner)
-    pacing = replace(S3_PACING, sleep=sleep) if sleep else S3_PACING
-    return AnyObjectStore(S3ObjectStore(client_for, bucket_owner=owner, put_options=put_options, pacing=pacing))

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from dynamodb_pipeline.connector.read import REQUIRED_SPARK_CONF
 from dynamodb_pipeline.emr.cluster.sizing import SAFETY_CONF
 from dynamodb_pipeline.emr.request.bundle import NODE_PARTS
+from dynamodb_pipeline.workers.spark_session import REQUIRED_SPARK_CONF
 
 PROJECT = Path(__file__).parents[2]
 PACKAGE = "dynamodb_pipeline"

@@ -30,14 +30,3 @@ class SystemClock:
 def utc(seconds: float) -> datetime:
     """Seconds since the epoch as an aware UTC time."""
     return datetime.fromtimestamp(seconds, tz=timezone.utc)
-
-
-def duration_text(seconds: float) -> str:
-    """A duration for people: `45 s`, `12 min`, `3 h 05 min`."""
-    whole = round(seconds)
-    if whole < 90:
-        return f"{whole} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Callable, TypeVar
 
 from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied, is_passing
-from dynamodb_pipeline.emr.calls.clock import Clock, duration_text
+from dynamodb_pipeline.durations import duration_text
+from dynamodb_pipeline.emr.calls.clock import Clock
 from dynamodb_pipeline.errors import ClusterError
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
 from dynamodb_pipeline.emr.request.launch_settings import RUN_TAG, LaunchSettings
 from dynamodb_pipeline.emr.request.run_job_flow_request import BootstrapFile, run_job_flow_request
 from dynamodb_pipeline.emr.request.steps import JobCode, TableJob
-from dynamodb_pipeline.emr.request.table_jobs import without_options
+from dynamodb_pipeline.settings.words import without_options
 
 # Filled in by EventBridge Scheduler (its user guide, "Adding context attributes").
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"

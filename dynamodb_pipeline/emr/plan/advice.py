@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 
-from dynamodb_pipeline.emr.calls.clock import duration_text
+from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
 from dynamodb_pipeline.emr.cluster.release_labels import support_text
 from dynamodb_pipeline.emr.cluster.sizing import layout_of_groups

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from dynamodb_pipeline.emr.calls.clock import duration_text
+from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.cluster.sizing import SparkLayout, layout_of_groups
 from dynamodb_pipeline.emr.plan.advice import Fleet, plan_notes, plan_warnings
 from dynamodb_pipeline.emr.plan.cost import Cost, prices_used, run_cost

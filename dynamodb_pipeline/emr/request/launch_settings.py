@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, TableJob, option_value
+from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, TableJob
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.s3_location import S3Location, log_folder_problem, s3_location
 from dynamodb_pipeline.secret_patterns import refuse_secrets
+from dynamodb_pipeline.settings.words import option_value
 
 PIPELINE_TAG = "dynamodbdatapipeline"
 RUN_TAG = "dynamodb-pipeline:run-id"

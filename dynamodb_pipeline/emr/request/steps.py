@@ -109,13 +109,3 @@ def step_requests(
 def step_name(job: TableJob, *, verb: str, name_prefix: str) -> str:
     """`dynamodb-pipeline:export:Forum:<run id>`: events carry no tags, so alarms match this by its prefix."""
     return f"{name_prefix}:{verb}:{job.table_name}:{job.run_id}"
-
-
-def option_value(arguments: list[str] | tuple[str, ...], option: str) -> str | None:
-    """The value of `--option value` or `--option=value` in an argument list, None when absent."""
-    for position, argument in enumerate(arguments):
-        if argument == option and position + 1 < len(arguments):
-            return arguments[position + 1]
-        if argument.startswith(f"{option}="):
-            return argument.partition("=")[2]
-    return None

@@ -8,7 +8,6 @@ so that the folders of one run carry one stamp: `OUTPUT/<table>/<stamp>/`, as on
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from dynamodb_pipeline.emr.request.steps import TableJob
@@ -34,20 +33,6 @@ class RunWords:
     logs_uri: str
     options: tuple[str, ...]
     moment: str | None = None
-
-
-def without_options(words: tuple[str, ...], names: Collection[str]) -> tuple[str, ...]:
-    """`words` without the options `names`, given as `--name value` or `--name=value`."""
-    kept: list[str] = []
-    skip = False
-    for word in words:
-        if skip:
-            skip = False
-        elif word in names:
-            skip = True
-        elif word.partition("=")[0] not in names:
-            kept.append(word)
-    return tuple(kept)
 
 
 def table_run_id(run_id: str, table_name: str, *, several: bool) -> str:

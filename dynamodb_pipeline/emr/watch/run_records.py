@@ -13,9 +13,9 @@ from typing import Any
 
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.emr.calls.cluster_state import StepView
-from dynamodb_pipeline.emr.request.steps import option_value
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.s3_location import S3Location, s3_location
+from dynamodb_pipeline.settings.words import option_value
 
 # Clocks of EMR and S3 may differ by this much.
 CLOCK_SKEW = timedelta(minutes=2)
@@ -95,26 +95,3 @@ def _code_of_state(state: str) -> ExitCode:
     if state == "COMPLETED":
         return ExitCode.DONE
     return ExitCode.STOPPED if state == "CANCELLED" else ExitCode.CLUSTER
-
-
-# The exit code of a run of several tables is the first of these that any of them has.
-WORST_FIRST = (
-    ExitCode.UNEXPECTED,
-    ExitCode.INTEGRITY,
-    ExitCode.CLUSTER,
-    ExitCode.DENIED,
-    ExitCode.DEADLINE,
-    ExitCode.STOPPED,
-    ExitCode.PRECONDITION,
-    ExitCode.USAGE,
-    ExitCode.TERMINATED,
-    ExitCode.INTERRUPTED,
-    ExitCode.SET_ASIDE,
-)
-
-
-def worst(codes: list[ExitCode]) -> ExitCode:
-    """The exit code of the whole run; no result at all is a failure of the cluster."""
-    if not codes:
-        return ExitCode.CLUSTER
-    return next((code for code in WORST_FIRST if code in codes), ExitCode.DONE)

@@ -9,18 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dynamodb_pipeline.durations import duration_s
+from dynamodb_pipeline.durations import duration_s, duration_text
 from dynamodb_pipeline.emr.calls.attention import Attention
-from dynamodb_pipeline.emr.calls.clock import duration_text
 from dynamodb_pipeline.emr.calls.cluster_state import fate_line
 from dynamodb_pipeline.emr.calls.console import CommandResult
 from dynamodb_pipeline.emr.request.launch_settings import Limits
-from dynamodb_pipeline.emr.request.steps import option_value
 from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget
-from dynamodb_pipeline.emr.watch.run_records import JobResult, worst
+from dynamodb_pipeline.emr.watch.run_records import JobResult
 from dynamodb_pipeline.emr.watch.watch_text import step_line
-from dynamodb_pipeline.errors import MEANING, ExitCode
+from dynamodb_pipeline.errors import MEANING, ExitCode, worst
+from dynamodb_pipeline.settings.words import option_value
 
 STATUS = {
     Ending.DETACHED: "running",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dynamodb_pipeline.emr.calls.clock import duration_text, utc
+from dynamodb_pipeline.durations import duration_text
+from dynamodb_pipeline.emr.calls.clock import utc
 from dynamodb_pipeline.emr.calls.cluster_state import StepView
 from dynamodb_pipeline.emr.watch.wait_verdict import Look
 

@@ -14,9 +14,9 @@ from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, launcher_w
 from dynamodb_pipeline.cli.settings_file import read_settings_file, words_with_settings
 from dynamodb_pipeline.durations import duration_s
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
-from dynamodb_pipeline.emr.request.steps import option_value
 from dynamodb_pipeline.emr.request.table_jobs import MAX_RUN_ID, table_run_id
 from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.settings.words import option_value
 from tests.unit.emr.builders import RUN
 
 LOGS = ("--logs", "s3://logs/app")

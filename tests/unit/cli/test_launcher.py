@@ -10,8 +10,8 @@ import pytest
 
 from dynamodb_pipeline.cli.launcher import imported, run_start
 from dynamodb_pipeline.emr.plan.estimate import TableFacts
-from dynamodb_pipeline.exporting.tables import moment_of
 from dynamodb_pipeline.importing.size import ImportSize
+from dynamodb_pipeline.settings.run_ids import moment_of
 
 RUN_ID = "20261123T030000Z-7f3a91c2"
 TUESDAY = datetime(2026, 11, 24, 3, tzinfo=timezone.utc)

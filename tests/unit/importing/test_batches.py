@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dynamodb_pipeline.importing.batches import MAX_BYTES, MAX_ITEMS, Put, batches
+from dynamodb_pipeline.importing.table_writer import MAX_BYTES, MAX_ITEMS, batches
+from dynamodb_pipeline.reading.file_puts import Put
 
 
 def put(key: str | None, *, units: float = 1, body_bytes: int = 10) -> Put:

@@ -8,8 +8,8 @@ import pytest
 
 from dynamodb_pipeline.aws.request_errors import Rejected
 from dynamodb_pipeline.aws.retry import Pacing
-from dynamodb_pipeline.importing.batches import Put
 from dynamodb_pipeline.importing.table_writer import TableWriter
+from dynamodb_pipeline.reading.file_puts import Put
 from tests.unit.dynamodb.scripted_server import Answer, ScriptedServer, error, reply, reset
 from tests.unit.dynamodb.wire_fixtures import consumed, wire_to
 from tests.unit.reading.item_lines import KEYS

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.importing.check import Checked, refuse_too_many_bad
+from dynamodb_pipeline.importing.job import Checked, ImportPlan, refuse_too_many_bad
 from dynamodb_pipeline.importing.set_aside import SetAside
-from dynamodb_pipeline.importing.write import check_totals, planned_after_check, winners, worker_count
-from dynamodb_pipeline.importing.write_worker import ImportPlan
+from dynamodb_pipeline.importing.write import check_totals, planned_after_check, winners
+from dynamodb_pipeline.rate.parallelism import write_worker_count
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
 from dynamodb_pipeline.reading.key_spill import Collision
 from dynamodb_pipeline.settings.item_limit import ItemLimit
@@ -79,7 +79,7 @@ def test_too_many_bad_items_are_refused_with_the_figures(bad: int, refused: bool
 def test_workers_are_as_many_as_rate_slots_and_files_keep_busy(
     rate: float, slots: int, files: int, workers: int
 ) -> None:
-    assert worker_count(rate, slots=slots, files=files) == workers
+    assert write_worker_count(rate, slots=slots, files=files) == workers
 
 
 def totals(**changes: int) -> dict[str, int]:

@@ -10,9 +10,10 @@ import pytest
 
 from dynamodb_pipeline.aws.request_errors import Rejected
 from dynamodb_pipeline.errors import ExitCode, IntegrityError
-from dynamodb_pipeline.importing.batches import Put
+from dynamodb_pipeline.importing.job import ImportPlan
 from dynamodb_pipeline.importing.set_aside import SetAside
-from dynamodb_pipeline.importing.write_worker import FileWriter, ImportPlan
+from dynamodb_pipeline.importing.write_worker import FileWriter
+from dynamodb_pipeline.reading.file_puts import Put
 from dynamodb_pipeline.reading.key_spill import key_hash
 from dynamodb_pipeline.workers.failures import decode
 from tests.unit.reading.item_lines import KEYS, key_of, line, lines

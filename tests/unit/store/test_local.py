@@ -10,7 +10,8 @@ import pytest
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.reading.finished_runs import finished_runs
 from dynamodb_pipeline.reading.source import load_source
-from dynamodb_pipeline.store.local import AnyObjectStore, LocalObjectStore
+from dynamodb_pipeline.store.anywhere import AnyObjectStore
+from dynamodb_pipeline.store.local import LocalObjectStore
 from dynamodb_pipeline.store.objects import AlreadyExistsError, ObjectChangedError, ObjectMissingError
 from tests.unit.reading.item_lines import lines
 from tests.unit.reading.test_source import manifest

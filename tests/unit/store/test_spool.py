@@ -13,7 +13,7 @@ import pytest
 from dynamodb_pipeline.errors import StoppedError
 from dynamodb_pipeline.formats.files.lines import iter_lines
 from dynamodb_pipeline.formats.files.text import line_count, sha256_hex
-from dynamodb_pipeline.importing.batches import Put
+from dynamodb_pipeline.reading.file_puts import Put
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.store import spool
 from dynamodb_pipeline.store.spool import SPOOL_BYTES, MappedText, collected

@@ -24,15 +24,13 @@ from dynamodb_pipeline.workers.client import (
     CoordinatorAddress,
     CoordinatorClient,
     CoordinatorLost,
-    LocalCoordinatorClient,
     RunStopped,
     Superseded,
     TcpCoordinatorClient,
 )
-from dynamodb_pipeline.workers.coordinator import Coordinator
+from dynamodb_pipeline.workers.coordinator import Coordinator, LocalCoordinatorClient
 from dynamodb_pipeline.workers.desk import Desk
-from dynamodb_pipeline.workers.peers import Limits
-from dynamodb_pipeline.workers.server import CoordinatorServer
+from dynamodb_pipeline.workers.server import CoordinatorServer, Limits
 from dynamodb_pipeline.workers.work_queue import HAND_OUTS_MAX, WorkQueue, WorkUnit
 
 PLENTY = 1e6  # units/s: nobody waits

@@ -9,8 +9,9 @@ import pytest
 
 from dynamodb_pipeline.aws.model_check import request_problems
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings
-from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, MAX_STEP_CHARACTERS, option_value, step_request
+from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, MAX_STEP_CHARACTERS, step_request
 from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.settings.words import option_value
 from tests.unit.emr.builders import BOOTSTRAP, CODE, RUN, a_job, a_request, settings
 
 

@@ -1,0 +1,75 @@
+"""The pages of a scan as data files of an export."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Callable
+
+from dynamodb_pipeline.dynamodb.requests import ScanPage
+from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.exporting.data_files import DataFileWriter
+from dynamodb_pipeline.formats.blocks.retag import scan_page_lines
+from dynamodb_pipeline.formats.exports.export_record import FileRecord
+from dynamodb_pipeline.formats.items.tags import item_to_connector_line
+from dynamodb_pipeline.passes.pages import page_items
+from dynamodb_pipeline.passes.segments import Sink
+from dynamodb_pipeline.workers.worker_context import WorkerContext
+
+
+def page_lines(page: ScanPage, *, null_tag: str) -> bytes:
+    """
+    The page's items as connector lines, each ended by LF: on bytes where that is certain, else parsed.
+
+    Raises:
+        IntegrityError: the page does not hold as many items as its Count says.
+    """
+    fast = scan_page_lines(page.body, null_tag=null_tag)
+    if fast is not None:
+        lines, count = fast
+    else:
+        items = page_items(page)
+        lines, count = b"".join(item_to_connector_line(i, null_tag=null_tag) for i in items), len(items)
+    if count != page.count:
+        msg = f"a Scan reply holds {count} items and says {page.count}"
+        raise IntegrityError(msg)
+    return lines
+
+
+class FileSink:
+    """Pages become one data file per unit of work."""
+
+    def __init__(self, writer_for: Callable[[Callable[[FileRecord], None]], DataFileWriter], *, null_tag: str):
+        self._files: list[FileRecord] = []
+        self._writer = writer_for(self._files.append)
+        self._null_tag = null_tag
+
+    def add(self, page: ScanPage) -> bool:
+        if page.count:
+            self._writer.add(page_lines(page, null_tag=self._null_tag), page.count)
+        return not self._files
+
+    def record(self) -> dict[str, Any]:
+        self._writer.flush()
+        files, self._files[:] = [asdict(f) for f in self._files], []
+        return {"files": files}
+
+    def abandon(self) -> None:
+        self._writer.abandon()
+        self._files.clear()
+
+
+@dataclass(frozen=True)
+class FileSinkFactory:
+    """Picklable: makes a worker's `FileSink`."""
+
+    folder: str
+    compression: str
+    null_tag: str
+
+    def __call__(self, worker: WorkerContext, clients: Any) -> Sink:
+        store = worker.store(clients)
+
+        def writer(on_file: Callable[[FileRecord], None]) -> DataFileWriter:
+            return DataFileWriter(store, self.folder, compression=self.compression, on_file=on_file)
+
+        return FileSink(writer, null_tag=self.null_tag)

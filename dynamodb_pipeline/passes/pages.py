@@ -1,0 +1,76 @@
+"""One page of a scan under a grant of the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dynamodb_pipeline.aws.request_errors import Throttled, Transient
+from dynamodb_pipeline.aws.retry import Pacing, pause
+from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest
+from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
+from dynamodb_pipeline.formats.items.json_text import parse_json
+from dynamodb_pipeline.rate.page_size import PageSizer
+from dynamodb_pipeline.workers.client import CoordinatorClient
+from dynamodb_pipeline.workers.contract import settled_page
+
+
+@dataclass(frozen=True)
+class ScanPlan:
+    """What is scanned and how: the same for every segment; `attributes` are those wanted, empty for all."""
+
+    table: str
+    total_segments: int
+    consistent: bool = False
+    item_bytes: float = 0.0
+    max_page_units: float = float("inf")
+    attributes: tuple[str, ...] = ()
+
+
+class PageReader:
+    """
+    Reads a segment's pages, each under a grant, throttles and failures repeated.
+
+    Args:
+        wire: the protocol.
+        grants: the coordinator.
+        plan: what to scan.
+    """
+
+    def __init__(self, wire: DynamoDbWire, grants: CoordinatorClient, plan: ScanPlan, *, pacing: Pacing | None = None):
+        self._wire, self._grants, self._plan, self._pacing = wire, grants, plan, pacing or Pacing()
+        self._sizer = PageSizer(consistent=plan.consistent, item_bytes=plan.item_bytes)
+
+    def pages(self, segment: int, start_key: bytes | None) -> Iterator[ScanPage]:
+        """Yield the segment's pages from `start_key` on; an empty page with a key is not the last."""
+        key: bytes | None = start_key
+        while True:
+            page = self._page(segment, key)
+            yield page
+            key = page.last_evaluated_key
+            if key is None:
+                return
+
+    def _page(self, segment: int, key: bytes | None) -> ScanPage:
+        state = self._pacing.start()
+        while True:
+            try:
+                return self._granted(segment, key)
+            except (Throttled, Transient) as err:
+                pause(state, err, pacing=self._pacing)
+
+    def _granted(self, segment: int, key: bytes | None) -> ScanPage:
+        plan = self._plan
+        limit = self._sizer.limit(min(self._grants.units_cap(), plan.max_page_units))
+        grant = self._grants.reserve({"table": self._sizer.estimate(limit)})
+        request = ScanRequest(plan.table, segment, plan.total_segments, key, limit, plan.consistent, plan.attributes)
+        page = settled_page(self._wire, request, self._grants, grant)
+        self._sizer.observe(page.scanned_count, page.consumed.get("table", 0.0))
+        return page
+
+
+def page_items(page: ScanPage) -> list[dict[str, Any]]:
+    """The page's items, parsed."""
+    items: list[dict[str, Any]] = parse_json(page.body)["Items"]
+    return items
