@@ -108,9 +108,32 @@ def run_settings(
     ensure_boto3()
     from dynamodb_pipeline.run.run import Run
 
-    return Run(
-        kind, settings, write=write, local=local, engine=engine, terminal=terminal, tool_version=__version__
-    ).execute()
+    run = Run(
+        kind,
+        settings,
+        write=write,
+        local=local,
+        engine=engine,
+        terminal=terminal,
+        tool_version=__version__,
+        job=job_of(kind),
+    )
+    return run.execute()
+
+
+def job_of(kind: str) -> Callable[..., dict[str, Any]]:
+    """The work of an export, import or verification; imported when asked for: the three share little."""
+    if kind == "export":
+        from dynamodb_pipeline.exporting.tables import export_tables
+
+        return export_tables
+    if kind == "import":
+        from dynamodb_pipeline.importing.table import import_table
+
+        return import_table
+    from dynamodb_pipeline.verifying.verify import verify
+
+    return verify
 
 
 class TextTo(io.TextIOBase):

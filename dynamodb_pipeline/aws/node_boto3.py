@@ -42,7 +42,7 @@ def ensure_boto3() -> None:
 
 def bundle_path() -> Path | None:
     """The zip this module was loaded from, None when it was loaded from a folder."""
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     return root if zipfile.is_zipfile(root) else None
 
 

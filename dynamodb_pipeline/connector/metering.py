@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from dynamodb_pipeline.aws.clients import AwsSettings
 from dynamodb_pipeline.connector.read import RELAY_RATE, ConnectorRead
 from dynamodb_pipeline.connector.relay_settings import RelayKeys, RelaySettings
 from dynamodb_pipeline.workers.coordinator import Coordinator
-
-if TYPE_CHECKING:
-    from dynamodb_pipeline.exporting.job import TableExport
 
 # One port for the relays of all nodes, for the connector has one endpoint in its conf. Below Linux's own ephemeral
 # range (32768 and up), so that no outgoing connection of another process has it.
@@ -26,14 +23,14 @@ class Metering:
     relay: RelaySettings | None
 
 
-def metering(read: ConnectorRead, coordinator: Coordinator, export: TableExport) -> Metering:
+def metering(read: ConnectorRead, coordinator: Coordinator, *, rate_control: str, aws: AwsSettings) -> Metering:
     """
-    Decide who meters.
+    Decide who meters: our relay (`rate_control` is "relay"), or the connector's own limiter.
 
     With the connector's own limiter each split keeps a fixed share of the rate and starts with five seconds of it
     saved up: about 1.5 times the rate in the first ten seconds, 0.98 afterwards (measured on 5.0.0).
     """
-    if export.settings.rate_control == "connector":
+    if rate_control == "connector":
         return Metering(read, None)
     keys = RelayKeys.new()
     relay = RelaySettings(
@@ -41,7 +38,7 @@ def metering(read: ConnectorRead, coordinator: Coordinator, export: TableExport)
         table=read.table,
         keys=keys,
         coordinator=coordinator.address,
-        aws=export.worker.aws,
+        aws=aws,
         item_bytes=read.average_item_bytes,
     )
     told = replace(read, rate_rcu=RELAY_RATE, endpoint=relay.endpoint, keys=(keys.access_key, keys.secret_key))

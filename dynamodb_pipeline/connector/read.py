@@ -136,6 +136,7 @@ def line_groups(sc: Any, read: ConnectorRead) -> Any:
     from pyspark.rdd import RDD
     from pyspark.serializers import UTF8Deserializer
 
+    quiet_logs(sc)
     jvm = sc._jvm
     conf = jvm.org.apache.hadoop.mapred.JobConf(sc._jsc.hadoopConfiguration())
     for key, value in job_conf(read).items():

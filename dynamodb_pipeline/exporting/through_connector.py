@@ -66,7 +66,7 @@ def _run(
     rated = RatedRun(ctx, engine, Rated(export.table, export.rate_of, goal), units=[], on_finished=_nothing)
     group, settings = f"export-{read.table}", export.settings
     with rated.coordinator() as coordinator:
-        metered = metering(read, coordinator, export)
+        metered = metering(read, coordinator, rate_control=export.settings.rate_control, aws=export.worker.aws)
         if metered.relay is not None:
             start_relays(engine, metered.relay)
         rdd = line_groups(engine.sc, metered.read)

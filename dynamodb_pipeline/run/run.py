@@ -4,7 +4,6 @@ One run from its settings to its result: state, signals, attempts, and the one S
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -28,9 +27,7 @@ from dynamodb_pipeline.workers.engine import Engines
 
 RETRIED = (ExitCode.UNEXPECTED, ExitCode.STOPPED)
 
-logger = logging.getLogger(__name__)
-
-Job = Callable[[RunContext, Any, "Engines"], dict[str, Any]]
+Job = Callable[[RunContext, Any, Engines], dict[str, Any]]
 
 
 class Run:
@@ -42,6 +39,7 @@ class Run:
         settings: the checked settings of that kind.
         write: takes text for people.
         local, engine, terminal: see `job_main.run_settings`.
+        job: the work of that kind; called once for each attempt.
     """
 
     def __init__(
@@ -54,11 +52,13 @@ class Run:
         engine: str,
         terminal: bool,
         tool_version: str,
+        job: Job,
     ):
         self._kind, self._settings, self._common = kind, settings, settings.common
         self._reporter = Reporter(write, terminal=terminal)
         self._engines = Engines(self._common, kind=kind, local=local, engine=engine)
         self._tool_version = tool_version
+        self._job = job
 
     def execute(self) -> dict[str, Any]:
         """
@@ -144,7 +144,7 @@ class Run:
         attempts = self._common.attempts if ctx.folder is not None else 1
         for attempt in range(1, attempts + 1):
             try:
-                result = self._job()(ctx, self._settings, self._engines)
+                result = self._job(ctx, self._settings, self._engines)
             except Exception as err:
                 code = getattr(err, "exit_code", ExitCode.UNEXPECTED)
                 if code not in RETRIED or attempt == attempts or ctx.lifetime.reason is not None:
@@ -154,19 +154,6 @@ class Run:
             else:
                 return {**self._facts(ctx), "exit_code": 0, "status": "done", **result}
         raise AssertionError(attempts)
-
-    def _job(self) -> Job:
-        if self._kind == "export":
-            from dynamodb_pipeline.exporting.tables import export_tables
-
-            return export_tables
-        if self._kind == "import":
-            from dynamodb_pipeline.importing.table import import_table
-
-            return import_table
-        from dynamodb_pipeline.verifying.verify import verify
-
-        return verify
 
     def _record_failure(self, record: RunRecord, err: BaseException) -> None:
         code = getattr(err, "exit_code", ExitCode.UNEXPECTED)

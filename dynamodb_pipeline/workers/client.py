@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dynamodb_pipeline.rate.budget import Units
 from dynamodb_pipeline.workers import protocol as messages
@@ -26,18 +26,13 @@ from dynamodb_pipeline.workers.contract import (
     Superseded,
     WorkerId,
 )
-from dynamodb_pipeline.workers.coordinator import LocalCoordinatorClient
 from dynamodb_pipeline.workers.protocol import Message, ProtocolError, keep_alive
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "CoordinatorAddress",
     "CoordinatorClient",
     "CoordinatorLost",
     "Grant",
-    "LocalCoordinatorClient",
     "RunStopped",
     "Superseded",
     "TcpCoordinatorClient",
@@ -48,7 +43,7 @@ PROGRESS_EVERY_S = 0.5
 _CHUNK_BYTES = 65536
 
 
-class _Conversation:
+class Conversation:
     """The calls in terms of messages; a subclass moves them. Safe for several threads."""
 
     def __init__(self) -> None:
@@ -152,7 +147,7 @@ class _Progress:
         return told
 
 
-class TcpCoordinatorClient(_Conversation):
+class TcpCoordinatorClient(Conversation):
     """
     One connection to the driver, for one worker thread or process.
 

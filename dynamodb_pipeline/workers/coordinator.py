@@ -16,7 +16,7 @@ from typing import Callable
 
 from dynamodb_pipeline.errors import PipelineError, StoppedError
 from dynamodb_pipeline.rate.budget import RateBudget, Units
-from dynamodb_pipeline.workers.client import _Conversation
+from dynamodb_pipeline.workers.client import Conversation
 from dynamodb_pipeline.workers.contract import CoordinatorAddress, WorkerId
 from dynamodb_pipeline.workers.desk import Desk
 from dynamodb_pipeline.workers.protocol import Message
@@ -171,7 +171,7 @@ class Coordinator:
             self.stop(f"work {event.work_id!r} failed: {event.reason}")
 
 
-class LocalCoordinatorClient(_Conversation):
+class LocalCoordinatorClient(Conversation):
     """The same for a thread of the driver's own process, without a socket."""
 
     def __init__(self, coordinator: Coordinator, *, worker_id: WorkerId, attempt: int = 0) -> None:

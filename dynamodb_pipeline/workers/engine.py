@@ -8,18 +8,20 @@ coordinator.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Callable, Protocol
 
-from dynamodb_pipeline.run.run import logger
 from dynamodb_pipeline.settings.job import CommonSettings
 from dynamodb_pipeline.workers.client import CoordinatorAddress, CoordinatorClient, TcpCoordinatorClient
 from dynamodb_pipeline.workers.coordinator import Coordinator, LocalCoordinatorClient
 from dynamodb_pipeline.workers.failures import marked, unmarked
 
 PROCESS_SLOTS = 4
+
+logger = logging.getLogger(__name__)
 
 Worker = Callable[[int, int], None]
 Connect = Callable[[int, int], CoordinatorClient]

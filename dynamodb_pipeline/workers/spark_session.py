@@ -7,9 +7,8 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
-from dynamodb_pipeline.connector.read import quiet_logs
 from dynamodb_pipeline.errors import PreconditionError, UsageError
 
 # Spark settings without which an export can be short or empty and still "succeed" (connector issues, Spark >= 3.2).
@@ -68,7 +67,6 @@ def start_session(app_name: str, *, jar: str | None = None, local: bool = False,
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("WARN")
     assert_spark_conf(spark.sparkContext)
-    quiet_logs(spark.sparkContext)
     return spark
 
 
@@ -93,24 +91,13 @@ def find_jar(given: str | None) -> str:
     Raises:
         PreconditionError: none given and none found where EMR or `make setup` put it.
     """
-    own = Path(__file__).parent.parent.parent / "jars" / "connector"
+    own = Path(__file__).parents[2] / "jars" / "connector"
     found = [Path(given)] if given else [Path(CLUSTER_JAR), *sorted(own.glob("emr-dynamodb-hadoop-*.jar"))]
     jar = next((p for p in found if p.is_file()), None)
     if jar is None:
         msg = f"connector jar not found ({given or f'{CLUSTER_JAR}, {own}'}); run `make setup` or give --connector-jar"
         raise PreconditionError(msg)
     return str(jar)
-
-
-def jvm_stderr(sc: Any) -> Callable[[str], None]:
-    """Write to spark-submit's real stderr; Python's own stderr arrives on its stdout in client mode."""
-
-    err = sc._jvm.java.lang.System.err
-
-    def write(text: str) -> None:
-        err.println(text.rstrip("\n"))
-
-    return write
 
 
 def assert_spark_conf(sc: Any) -> None:

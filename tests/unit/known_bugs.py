@@ -36,14 +36,14 @@ BUGS = {
         "            new = _value(value, spelling)\n"
         "            if next(iter(new.values())) not in ([], {}):\n"
         "                converted[name] = new\n",
-        ("formats/test_tags.py::test_the_connectors_own_line_is_read_and_written_again",),
+        ("formats/items/test_tags.py::test_the_connectors_own_line_is_read_and_written_again",),
     ),
     "nULLValue not known": Bug(
         "the tag of practically every Data Pipeline backup; AWS's tools from 5.0 on make an empty value of it",
         "formats/items/tags.py",
         'return "NULL" if upper == "NULLVALUE" else None',
         "return None",
-        ("formats/test_tags.py::test_every_name_of_null_is_null",),
+        ("formats/items/test_tags.py::test_every_name_of_null_is_null",),
     ),
     "unknown tag becomes a value": Bug(
         "what is not understood is restored as something else, without a word",
@@ -51,7 +51,7 @@ BUGS = {
         '            reason = "unknown type tag; DynamoDB has S, N, B, SS, NS, BS, BOOL, NULL, L and M"\n'
         "            raise ItemError(reason)\n",
         '            return "NULL", lambda _content, _spelling: True\n',
-        ("formats/test_tags.py::test_anything_else_is_no_tag",),
+        ("formats/items/test_tags.py::test_anything_else_is_no_tag",),
     ),
     "lines cut as a text library cuts them": Bug(
         "U+0085, U+2028 or a lone CR inside a value tears the item apart (Hadoop's reader, str.splitlines)",
@@ -59,28 +59,28 @@ BUGS = {
         "self._plain, self._name, self._max_line_bytes = plain, name, max_line_bytes\n",
         'plain = "\\n".join(plain.decode("utf-8", "replace").splitlines()).encode()\n'
         "        self._plain, self._name, self._max_line_bytes = plain, name, max_line_bytes\n",
-        ("formats/test_lines.py::test_lines_keep_every_other_line_separator",),
+        ("formats/files/test_lines.py::test_lines_keep_every_other_line_separator",),
     ),
     "number through a float": Bug(
         "17 of up to 38 digits are left",
         "formats/items/tag_conversion.py",
         "        return str(content)\n",
         "        return repr(float(content))\n",
-        ("formats/test_tags.py::test_bare_numbers_keep_their_literal_text",),
+        ("formats/items/test_tags.py::test_bare_numbers_keep_their_literal_text",),
     ),
     "sets compared in order": Bug(
         "DynamoDB gives a set back in another order: verify calls a perfect restore different",
         "formats/items/canonical_form.py",
         "    ordered = sorted(elements)\n",
         "    ordered = list(elements)\n",
-        ("formats/test_digest.py::test_a_set_has_no_order",),
+        ("formats/items/test_digest.py::test_a_set_has_no_order",),
     ),
     "the last of two equal members wins": Bug(
         "Python's json: a damaged item loses an attribute silently",
         "formats/files/quick_lines.py",
         "    if len(members) != len(pairs):\n        raise _IrregularError\n",
         "",
-        ("formats/test_quick_lines.py::test_the_quick_way_declines_what_is_not_regular",),
+        ("formats/files/test_quick_lines.py::test_the_quick_way_declines_what_is_not_regular",),
     ),
     "truncated gzip taken for whole": Bug(
         "an upload that broke off is restored as far as it goes (Spark's ignoreCorruptFiles)",
@@ -88,42 +88,42 @@ BUGS = {
         '                msg = f"{self._name}: {self._codec.value} data ends early; the object is truncated"\n'
         "                raise IntegrityError(msg)\n",
         "                return position\n",
-        ("formats/test_compression.py::test_open_plain_finds_a_cut_at_every_byte",),
+        ("formats/files/test_compression.py::test_open_plain_finds_a_cut_at_every_byte",),
     ),
     "manifest leads out of its folder": Bug(
         "whoever can write a manifest chooses what is read (AWS's tools open any address)",
         "formats/exports/entry_location.py",
         'if not {"", ".", ".."}.isdisjoint(text.split("/")):',
         'if "" in text.split("/"):',
-        ("formats/test_entry_location.py::test_an_address_that_leads_elsewhere_is_refused",),
+        ("formats/exports/test_entry_location.py::test_an_address_that_leads_elsewhere_is_refused",),
     ),
     "hash not compared": Bug(
         "57 % of flipped bits leave valid JSON: wrong data in the table",
         "reading/file_reader.py",
         "if file.sha256 is not None and sha256_hex(data) != file.sha256:",
         "if file.sha256 is not None and len(file.sha256) != 64:",
-        ("transfer/test_file_reader.py::test_other_bytes_than_the_export_says_are_refused",),
+        ("reading/test_file_reader.py::test_other_bytes_than_the_export_says_are_refused",),
     ),
     "object not pinned between check and read": Bug(
         "what is written is not what was checked",
         "reading/file_reader.py",
         "data = self.store.fetch(file.uri, etag=file.etag)",
         "data = self.store.fetch(file.uri)",
-        ("transfer/test_import_worker.py::test_an_object_that_changed_after_the_check_is_not_written",),
+        ("importing/test_write_worker.py::test_an_object_that_changed_after_the_check_is_not_written",),
     ),
     "composite key taken for its hash key": Bug(
         "thousands of items become one",
         "formats/items/key_schema.py",
         "        parts = []\n        for attribute in self.attributes:\n",
         "        parts = []\n        for attribute in self.attributes[:1]:\n",
-        ("formats/test_key_schema.py::test_key_of_refuses_what_cannot_be_a_key",),
+        ("formats/items/test_key_schema.py::test_key_of_refuses_what_cannot_be_a_key",),
     ),
     "unprocessed items forgotten": Bug(
         "BatchWriteItem answers 200 and leaves some out: they are lost whenever the table throttles",
         "importing/table_writer.py",
         "            left = {body: left[body] for body in unprocessed}\n",
         "            left = {}\n",
-        ("transfer/test_table_writer.py::test_unprocessed_items_are_sent_again_until_none_is_left",),
+        ("importing/test_table_writer.py::test_unprocessed_items_are_sent_again_until_none_is_left",),
     ),
     "attribute Item taken for a native export's wrapper": Bug(
         "items with an attribute of that name are restored as what is inside it",
@@ -131,34 +131,34 @@ BUGS = {
         "    candidates = (Dialect.HIVE,) if NAME_SEPARATOR in line else _TOLD_APART\n",
         "    if b'{\"Item\":{' in line:\n        return Dialect.NATIVE\n"
         "    candidates = (Dialect.HIVE,) if NAME_SEPARATOR in line else _TOLD_APART\n",
-        ("formats/test_dialects.py::test_line_dialect_tells_item_apart",),
+        ("formats/files/test_dialects.py::test_line_dialect_tells_item_apart",),
     ),
     "Hive text cut at every separator": Bug(
         "a value that holds 0x02 is torn apart (AWS's tools replace the byte wherever it stands)",
         "formats/files/hive_text.py",
         "        value, end = scan_json(text, position)\n",
         "        value, end = scan_json(text[:position] + text[position:].split(ATTRIBUTE_SEPARATOR)[0], position)\n",
-        ("formats/test_hive_text.py::test_separators_inside_a_string_are_text",),
+        ("formats/files/test_hive_text.py::test_separators_inside_a_string_are_text",),
     ),
     "bad line skipped": Bug(
         "an import that says done has left items out (Spark's PERMISSIVE, the native import)",
         "importing/check_worker.py",
         "if judge.first_bad is not None and plan.set_aside is None:",
         "if judge.first_bad is not None and not judge.items:",
-        ("transfer/test_check_pass.py::test_the_first_bad_item_is_named_with_how_many_there_are",),
+        ("importing/test_check_worker.py::test_the_first_bad_item_is_named_with_how_many_there_are",),
     ),
     "indexed attribute of another type let through where items look alike": Bug(
         "the write is refused in the middle of the import",
         "formats/blocks/shape_rules.py",
         "item = dict(present)\n",
         "item: dict[str, Any] = {}\n",
-        ("formats/test_puts.py::test_indexed_attributes_are_checked",),
+        ("formats/blocks/test_puts.py::test_indexed_attributes_are_checked",),
     ),
     "escapes counted as they are written": Bug(
         "sizes and keys of texts with escapes are wrong: too many units, or a key twice in one batch",
         "formats/blocks/shape_rules.py",
         'if text[0] == _QUOTE and b"\\\\" not in text and b"\\x01" not in text:\n',
         "if text[0] == _QUOTE:\n",
-        ("formats/test_puts.py::test_sizes_by_shape_are_those_of_the_text",),
+        ("formats/blocks/test_puts.py::test_sizes_by_shape_are_those_of_the_text",),
     ),
 }

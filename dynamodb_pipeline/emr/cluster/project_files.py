@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dynamodb_pipeline.errors import UsageError
 
-PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGE = Path(__file__).resolve().parents[2]
 ROOTS = (PACKAGE.parent, PACKAGE / "bundle")
 
 

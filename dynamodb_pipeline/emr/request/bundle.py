@@ -21,19 +21,27 @@ from dynamodb_pipeline.errors import PreconditionError
 VENDORED = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six")
 # Services whose models the jobs need; credentials may come from an assumed role or single sign-on.
 SERVICES = frozenset({"dynamodb", "s3", "sts", "sso", "sso-oidc"})
+# Whole packages; nothing below cli/, emr/, folders/ and report/ runs on nodes.
 NODE_PARTS = (
     "__init__.py",
+    "addresses.py",
     "durations.py",
     "errors.py",
-    "job_settings.py",
-    "option_checks.py",
-    "option_settings.py",
-    "options.py",
-    "runtime.py",
-    "aws_clients.py",
     "job_main.py",
+    "aws",
+    "connector",
+    "dynamodb",
+    "exporting",
     "formats",
-    "transfer",
+    "importing",
+    "passes",
+    "rate",
+    "reading",
+    "run",
+    "settings",
+    "store",
+    "verifying",
+    "workers",
 )
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's first moment: no build time inside
 
@@ -53,7 +61,7 @@ def build_bundle(target: Path) -> Bundle:
     Raises:
         PreconditionError: a package to copy is not installed.
     """
-    library = list(_library_files(Path(__file__).parent.parent))
+    library = list(_library_files(Path(__file__).parents[2]))
     vendor = sorted(_vendor_files())
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -17,14 +17,14 @@ import pytest
 from dynamodb_pipeline.aws.node_boto3 import DIGEST_ENTRY, VENDOR_PREFIX
 from dynamodb_pipeline.emr.request.bundle import NODE_PARTS, Bundle, build_bundle
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[4]
 LIBRARY_PREFIX = "dynamodb_pipeline/"
 NODE_PYTHON = (3, 9)
 IMPORT_TIMEOUT_S = 240
 # Property tests that were long already beside the code.
 LONG_TESTS = (
-    *("formats/test_retag.py", "formats/test_dialects.py", "formats/test_puts.py"),
-    *("transfer/test_budget_promise.py", "transfer/test_scan_reply.py"),
+    *("formats/blocks/test_retag.py", "formats/files/test_dialects.py", "formats/blocks/test_puts.py"),
+    *("rate/test_budget_promise.py", "dynamodb/test_scan_reply.py"),
 )
 
 # An interpreter without site-packages (-S) and without the environment (-I): what a node without our set-up has.
