@@ -1,7 +1,8 @@
 """
-Who may import whom, read from the syntax trees: the layers of docs/architecture.md.
+The house's rules: who may import whom, how large a package and a module may be, and that a name stands once.
 
-Imports inside functions and below TYPE_CHECKING count too: what a module may not know it may not name.
+The graph is read by `import_graph`, the declared order and the exceptions are those of `house_rules`. Every rule says
+how many files it looked at, so that none passes by looking at nothing.
 """
 
 from __future__ import annotations
@@ -9,121 +10,132 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache, cached_property
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable
+from functools import cache
 
 import pytest
 
 from dynamodb_pipeline.emr.cluster.sizing import SAFETY_CONF
 from dynamodb_pipeline.emr.request.bundle import NODE_PARTS
 from dynamodb_pipeline.workers.spark_session import REQUIRED_SPARK_CONF
+from tests.unit import house_rules
+from tests.unit.house_rules import LINES_AT_LEAST, LINES_AT_MOST, MAY_IMPORT, MODULE_CEILING, MODULES_PER_PACKAGE
+from tests.unit.import_graph import PACKAGE, PROJECT, ROOT, Library, Module, circles, is_counted, jobs, library
 
-PROJECT = Path(__file__).parents[2]
-PACKAGE = "dynamodb_pipeline"
 NOT_SHIPPED = {"sandbox", "benchmarks", "tests", "jobs"}
 NODE_PYTHON = (3, 9)
 NODE_PACKAGES = {"boto3", "botocore", "urllib3", "pyspark", "py4j"}  # urllib3 is botocore's own transport
 NEWER_STDLIB = {"tomllib"}  # in this Python, not in 3.9
-
-# The command line knows every part.
-UNBOUND = {"", "cli", "launcher_cli", "local_verbs"}
-# What each other part may import of the package, itself apart.
-LAYERS: dict[str, set[str]] = {
-    "errors": set(),
-    "formats": {"errors"},
-    "runtime": {"errors"},
-    "aws_clients": {"errors"},
-    "durations": {"errors"},
-    "job_settings": set(),
-    "transfer": {"errors", "formats", "runtime", "aws_clients", "job_settings"},
-    "options": {"errors"},
-    "option_checks": {"errors"},
-    # the checks of what options name: addresses, percent, run id
-    "option_settings": {"durations", "job_settings", "option_checks", "options", "transfer"},
-    "job_main": {"errors", "job_settings", "option_checks", "option_settings", "options", "runtime", "transfer"},
-    "emr": {"durations", "errors", "formats", "runtime"},
-    "report": {"errors", "emr"},  # its S3 addresses, error codes and durations
-}
-# The part of `transfer` that the options' checks may know: pure checks of texts.
-CHECKS_OF_OPTIONS = {"capacity", "run_folder", "run_record", "s3_uri"}
-
-
-@dataclass(frozen=True)
-class Module:
-    """One source file: its dotted name, its text and its syntax tree."""
-
-    name: str
-    source: str
-
-    @classmethod
-    def read(cls, path: Path) -> Module:
-        name = ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
-        return cls(name, path.read_text(encoding="utf-8"))
-
-    @property
-    def part(self) -> str:
-        """`formats` of `dynamodb_pipeline.formats.files.lines`; empty for the package itself."""
-        return self.name.partition(".")[2].partition(".")[0]
-
-    @cached_property
-    def nodes(self) -> tuple[ast.AST, ...]:
-        return tuple(ast.walk(ast.parse(self.source, filename=self.name)))
-
-    @cached_property
-    def imported(self) -> frozenset[str]:
-        """Every dotted name that is imported: modules, and what is taken out of them."""
-        return frozenset(name for node in self.nodes for name in _imported(node))
-
-    @property
-    def packages(self) -> set[str]:
-        """The outermost names of what is imported."""
-        return {name.partition(".")[0] for name in self.imported}
-
-    @cached_property
-    def literals(self) -> list[str]:
-        """String literals that are no docstrings."""
-        docs = {id(node.value) for node in self.nodes if isinstance(node, ast.Expr)}
-        strings = (node for node in self.nodes if isinstance(node, ast.Constant) and id(node) not in docs)
-        return [node.value for node in strings if isinstance(node.value, str)]
-
-
-def _imported(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        assert node.level == 0, f"relative import in line {node.lineno}"
-        yield str(node.module)
-        yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-LIBRARY = [Module.read(path) for path in sorted((PROJECT / PACKAGE).rglob("*.py"))]
+NOT_ON_NODES = {"cli", "emr", "folders", "report"}
+FEWEST_NODE_FILES = 100
+FEWEST_FILES = 150  # a rule that sees fewer of the library looked in the wrong place
 
 Rule = Callable[[Module], Collection[str]]
+GraphRule = Callable[[Library], Collection[str]]
 
 
-def broken(rule: Rule, *, among: Iterable[Module] = LIBRARY) -> dict[str, Collection[str]]:
-    """What the rule finds, by module; empty when all keep it."""
-    return {module.name: found for module in among if (found := rule(module))}
+# Rules for the whole graph: each returns what breaks it, in words.
 
 
-def parts_imported(module: Module) -> set[str]:
-    """The other parts of the package that the module imports."""
-    inner = (name.split(".") for name in module.imported if name.startswith(f"{PACKAGE}."))
-    return {words[1] for words in inner if words[1] in LAYERS | dict.fromkeys(UNBOUND)} - {module.part}
+def circles_of_modules(graph: Library) -> list[str]:
+    return [" <-> ".join(group) for group in circles(graph.edges)]
 
 
-def outside_its_layer(module: Module) -> set[str]:
-    return set() if module.part in UNBOUND else parts_imported(module) - LAYERS[module.part]
+def circles_of_packages(graph: Library) -> list[str]:
+    return [" <-> ".join(group) for group in circles(graph.package_edges)]
+
+
+def imports_upwards(graph: Library) -> list[str]:
+    """Imports that the package's line in MAY_IMPORT does not name."""
+    strange = ((home, to) for home, tos in graph.package_edges.items() for to in tos - MAY_IMPORT.get(home, set()))
+    return [f"{home} may not import {to}: {'; '.join(graph.behind(home, to))}" for home, to in sorted(strange)]
+
+
+def undeclared_packages(graph: Library) -> set[str]:
+    return set(graph.package_edges) - set(MAY_IMPORT)
+
+
+def packages_without_charter(graph: Library) -> list[str]:
+    """A charter is the docstring of `__init__.py`."""
+    docs = {module.package: ast.get_docstring(module.tree) for module in graph.modules.values() if module.is_package}
+    return [package for package, doc in docs.items() if not doc]
+
+
+def packages_of_wrong_size(graph: Library) -> list[str]:
+    holders = {name.rpartition(".")[0] for name in graph.sizes}  # packages that hold packages may hold only these
+    return [
+        f"{package} has {count} modules"
+        for package, count in graph.sizes.items()
+        if (count > 0 if package in holders else count not in MODULES_PER_PACKAGE)
+    ]
+
+
+def modules_too_long(graph: Library) -> list[str]:
+    return [
+        f"{m.name}: {m.line_count} lines, at most {LINES_AT_MOST}"
+        for m in graph.modules.values()
+        if m.line_count > LINES_AT_MOST
+    ]
+
+
+def short_modules(graph: Library) -> set[str]:
+    return {
+        inner(module) for module in graph.modules.values() if is_counted(module) and module.line_count < LINES_AT_LEAST
+    }
+
+
+def short_without_reason(graph: Library) -> set[str]:
+    return short_modules(graph) - set(house_rules.SHORT_MODULES)
+
+
+def too_many_modules(graph: Library) -> list[str]:
+    count = sum(map(is_counted, graph.modules.values()))
+    return [f"{count} modules, at most {MODULE_CEILING}"] if count > MODULE_CEILING else []
+
+
+def names_defined_twice(graph: Library) -> set[str]:
+    """Public functions and classes of two modules of which another module imports at least one."""
+    homes: dict[str, list[str]] = {}
+    for module in graph.modules.values():
+        for name in module.defined:
+            homes.setdefault(name, []).append(module.name)
+    taken = {name for module in graph.modules.values() for name in module.imported}
+    return {name for name, of in homes.items() if len(of) > 1 and taken & {f"{home}.{name}" for home in of}}
+
+
+def twins(graph: Library) -> set[str]:
+    return names_defined_twice(graph) - set(house_rules.SAME_NAME_ON_PURPOSE) - house_rules.TWINS_TO_END
+
+
+def imported_by_nobody(graph: Library) -> set[str]:
+    imported = frozenset[str]().union(*graph.edges.values())
+    return {inner(module) for name, module in graph.modules.items() if is_counted(module) and name not in imported}
+
+
+def without_user(graph: Library) -> set[str]:
+    return imported_by_nobody(graph) - set(house_rules.ENTRY_POINTS)
+
+
+def inner(module: Module) -> str:
+    return module.name.partition(".")[2] or ROOT
+
+
+# Rules for one module.
+
+
+def broken(rule: Rule, *, among: Iterable[Module], fewest: int = FEWEST_FILES) -> dict[str, Collection[str]]:
+    """What the rule finds, by module; empty when all of at least `fewest` modules keep it."""
+    modules = list(among)
+    assert len(modules) >= fewest, f"{len(modules)} files seen"
+    return {module.name: found for module in modules if (found := rule(module))}
 
 
 def not_shipped(module: Module) -> set[str]:
-    return module.packages & NOT_SHIPPED
+    return module.outermost & NOT_SHIPPED
 
 
 def third_party(module: Module) -> set[str]:
-    return module.packages - sys.stdlib_module_names - {PACKAGE} | module.packages & NEWER_STDLIB
+    return module.outermost - sys.stdlib_module_names - {PACKAGE} | module.outermost & NEWER_STDLIB
 
 
 def not_on_nodes(module: Module) -> set[str]:
@@ -131,14 +143,21 @@ def not_on_nodes(module: Module) -> set[str]:
 
 
 def spark(module: Module) -> set[str]:
-    return module.packages & {"pyspark", "py4j"}
+    return module.outermost & {"pyspark", "py4j"}
 
 
 def builds_clients(module: Module) -> list[str]:
     """boto3 itself, and calls that make clients out of a session."""
     calls = (ast.unparse(node.func) for node in module.nodes if isinstance(node, ast.Call))
     made = [text for text in calls if re.search(r"(?i)(session|boto3)\.(client|resource)$|\.create_client$", text)]
-    return [*(module.packages & {"boto3"}), *made]
+    return [*(module.outermost & {"boto3"}), *made]
+
+
+def literals(module: Module) -> list[str]:
+    """String literals that are no docstrings."""
+    docs = {id(node.value) for node in module.nodes if isinstance(node, ast.Expr)}
+    strings = (node for node in module.nodes if isinstance(node, ast.Constant) and id(node) not in docs)
+    return [node.value for node in strings if isinstance(node.value, str)]
 
 
 def connector_words(module: Module) -> list[str]:
@@ -146,7 +165,7 @@ def connector_words(module: Module) -> list[str]:
     through_jvm = (
         ast.unparse(node) for node in module.nodes if isinstance(node, ast.Attribute) and node.attr == "apache"
     )
-    named = [text for text in module.literals if re.search(r"\borg\.apache\.|^dynamodb\.[a-z]", text)]
+    named = [text for text in literals(module) if re.search(r"\borg\.apache\.|^dynamodb\.[a-z]", text)]
     return [*named, *(text for text in through_jvm if text.endswith("org.apache"))]
 
 
@@ -156,50 +175,87 @@ def evaluates_annotations(module: Module) -> list[str]:
     return ["annotations"] if annotated and "__future__.annotations" not in module.imported else []
 
 
+def launcher_parts(module: Module) -> set[str]:
+    """The parts of the library that are not on nodes, as far as the module imports them."""
+    inner_names = (name.split(".") for name in module.imported if name.startswith(f"{PACKAGE}."))
+    return {words[1] for words in inner_names} & NOT_ON_NODES
+
+
+def all_modules() -> list[Module]:
+    return list(library().modules.values())
+
+
 def parts(*names: str) -> list[Module]:
-    return [module for module in LIBRARY if module.part in names]
+    """The modules of these packages, and of the packages inside them."""
+    return [module for module in all_modules() if module.package.partition(".")[0] in names]
 
 
 @cache
 def node_modules() -> tuple[Module, ...]:
     """Everything that runs on a cluster: the bundle's part of the library, and the job scripts."""
     roots = [PROJECT / PACKAGE / part for part in NODE_PARTS]
-    inner = [path for root in roots for path in ([root] if root.is_file() else sorted(root.rglob("*.py")))]
-    return tuple(Module.read(path) for path in [*inner, *sorted((PROJECT / "jobs").glob("*.py"))])
+    paths = [path for root in roots for path in ([root] if root.is_file() else sorted(root.rglob("*.py")))]
+    return (*map(Module.read, paths), *jobs())
 
 
-def test_imports_stay_in_their_layer() -> None:
-    assert broken(outside_its_layer) == {}
+GRAPH_RULES: tuple[GraphRule, ...] = (
+    *(circles_of_modules, circles_of_packages, imports_upwards, undeclared_packages),
+    *(packages_without_charter, packages_of_wrong_size, too_many_modules),
+    *(modules_too_long, short_without_reason, twins, without_user),
+)
 
 
-def test_every_part_of_the_package_has_its_layer() -> None:
-    assert {module.part for module in LIBRARY} - UNBOUND <= set(LAYERS)
+@pytest.mark.parametrize("rule", GRAPH_RULES, ids=lambda rule: rule.__name__)
+def test_the_library_keeps_its_rules(rule: GraphRule) -> None:
+    assert len(library().modules) >= FEWEST_FILES
+    assert list(rule(library())) == []
+
+
+def test_the_declared_order_goes_one_way() -> None:
+    """Each line of MAY_IMPORT names only packages that stand before it."""
+    order = list(MAY_IMPORT)
+    assert [(home, to) for home, tos in MAY_IMPORT.items() for to in tos if order.index(to) > order.index(home)] == []
+
+
+@pytest.mark.parametrize(
+    ("listed", "now"),
+    [
+        (set(MAY_IMPORT), lambda graph: set(graph.package_edges)),
+        (set(house_rules.SHORT_MODULES), short_modules),
+        (set(house_rules.SAME_NAME_ON_PURPOSE), names_defined_twice),
+        (house_rules.TWINS_TO_END, names_defined_twice),
+        (set(house_rules.ENTRY_POINTS), imported_by_nobody),
+    ],
+    ids=["may import", "short modules", "same name on purpose", "twins to end", "entry points"],
+)
+def test_no_entry_of_a_list_is_stale(listed: set[str], now: Callable[[Library], set[str]]) -> None:
+    """Take out of house_rules.py what the code no longer has."""
+    assert listed - now(library()) == set()
+
+
+def test_every_exception_has_a_reason() -> None:
+    reasons = (house_rules.SHORT_MODULES, house_rules.SAME_NAME_ON_PURPOSE, house_rules.ENTRY_POINTS)
+    assert [name for listed in reasons for name, reason in listed.items() if len(reason) < 10] == []
 
 
 def test_library_never_imports_what_is_not_shipped() -> None:
-    assert broken(not_shipped) == {}
+    assert broken(not_shipped, among=all_modules()) == {}
 
 
 def test_formats_know_the_standard_library_only() -> None:
-    assert broken(third_party, among=parts("formats", "errors")) == {}
+    assert broken(third_party, among=parts("formats", "errors"), fewest=30) == {}
 
 
 def test_control_plane_never_imports_spark() -> None:
-    assert broken(spark, among=parts("emr", "report")) == {}
-
-
-def test_checks_of_options_know_only_the_checks_of_the_data_plane() -> None:
-    (checks,) = parts("option_settings")
-    used = {name.split(".")[2] for name in checks.imported if name.startswith(f"{PACKAGE}.transfer.")}
-    assert used <= CHECKS_OF_OPTIONS
+    assert broken(spark, among=parts("emr", "report"), fewest=50) == {}
 
 
 def test_clients_are_built_in_one_place() -> None:
-    assert set(broken(builds_clients)) == {f"{PACKAGE}.aws_clients"}
+    assert set(broken(builds_clients, among=all_modules())) == {f"{PACKAGE}.aws.clients"}
 
 
 def test_the_connector_is_named_in_one_place() -> None:
-    assert set(broken(connector_words)) == {f"{PACKAGE}.transfer.connector"}
+    assert set(broken(connector_words, among=all_modules())) == {f"{PACKAGE}.connector.read"}
 
 
 def test_launcher_and_job_agree_on_the_settings_that_keep_reads_whole() -> None:
@@ -208,28 +264,29 @@ def test_launcher_and_job_agree_on_the_settings_that_keep_reads_whole() -> None:
 
 
 def test_node_code_parses_as_python_3_9() -> None:
+    assert len(node_modules()) >= FEWEST_NODE_FILES
     for module in node_modules():
         ast.parse(module.source, filename=module.name, feature_version=NODE_PYTHON)
 
 
 def test_node_code_imports_only_what_nodes_have() -> None:
-    assert broken(not_on_nodes, among=node_modules()) == {}
+    assert broken(not_on_nodes, among=node_modules(), fewest=FEWEST_NODE_FILES) == {}
 
 
 def test_node_code_never_evaluates_its_annotations() -> None:
-    assert broken(evaluates_annotations, among=node_modules()) == {}
+    assert broken(evaluates_annotations, among=node_modules(), fewest=FEWEST_NODE_FILES) == {}
 
 
 def test_node_code_holds_no_launcher() -> None:
     """What goes to the cluster cannot start clusters."""
-    assert [m.name for m in node_modules() if parts_imported(m) & (UNBOUND | {"emr", "report"})] == []
+    assert broken(launcher_parts, among=node_modules(), fewest=FEWEST_NODE_FILES) == {}
 
 
 @pytest.mark.parametrize(
     ("rule", "source"),
     [
-        (outside_its_layer, "def f():\n    from dynamodb_pipeline.dynamodb.wire import DynamoDbWire"),
-        (outside_its_layer, "from dynamodb_pipeline import options"),
+        (launcher_parts, "def f():\n    from dynamodb_pipeline.emr.cluster.sizing import SAFETY_CONF"),
+        (launcher_parts, "from dynamodb_pipeline import cli"),
         (not_shipped, "import sandbox.stack"),
         (third_party, "import tomllib"),
         (third_party, "from botocore.auth import SigV4Auth"),
@@ -246,7 +303,64 @@ def test_node_code_holds_no_launcher() -> None:
     ],
 )
 def test_each_rule_bites(rule: Rule, source: str) -> None:
-    assert broken(rule, among=[Module(f"{PACKAGE}.formats.example", source)])
+    assert broken(rule, among=[Module(f"{PACKAGE}.formats.example", source)], fewest=1)
+
+
+def example(*, packages: Iterable[str] = (), **sources: str) -> Library:
+    """A library out of sources by dotted name (`_` for the dot), with the packages they lie in."""
+    modules = {name.replace("_", "."): text for name, text in sources.items()}
+    homes = {ROOT, *packages, *(name.rpartition(".")[0] or ROOT for name in modules)}
+    inits = [Module(f"{PACKAGE}.{home}".removesuffix(f".{ROOT}"), '"""Charter."""', is_package=True) for home in homes]
+    return Library.of([*inits, *(Module(f"{PACKAGE}.{name}", text) for name, text in modules.items())])
+
+
+LAZY = "def f():\n    from {} import {}"
+TYPE_ONLY = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from {} import {}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "graph"),
+    [
+        (
+            circles_of_modules,
+            example(
+                rate_a=LAZY.format("dynamodb_pipeline.rate.b", "x"),
+                rate_b=TYPE_ONLY.format("dynamodb_pipeline.rate.a", "y"),
+            ),
+        ),
+        (
+            circles_of_modules,
+            example(rate_a="from dynamodb_pipeline.rate import b", rate_b="import dynamodb_pipeline.rate.a"),
+        ),
+        (
+            circles_of_packages,
+            example(rate_a="from dynamodb_pipeline.aws import b", aws_b="", aws_c="import dynamodb_pipeline.rate.a"),
+        ),
+        (imports_upwards, example(errors=LAZY.format("dynamodb_pipeline.rate", "a"), rate_a="")),
+        (imports_upwards, example(rate_a="from dynamodb_pipeline.aws.b import c", aws_b="c = 1")),
+        (imports_upwards, example(report_a="from dynamodb_pipeline.cli.b import c", cli_b="c = 1")),
+        (undeclared_packages, example(drawer_a="")),
+        (packages_without_charter, Library.of([Module(f"{PACKAGE}.rate", "", is_package=True)])),
+        (packages_of_wrong_size, example(rate_a="", rate_b="")),
+        (packages_of_wrong_size, example(**{f"rate_{letter}": "" for letter in "abcdefghijklm"})),
+        (packages_of_wrong_size, example(packages=["emr.plan"], emr_a="", emr_b="", emr_c="")),
+        (too_many_modules, example(**{f"rate_{n}": "" for n in range(MODULE_CEILING + 1)})),
+        (modules_too_long, example(rate_a="x = 1\n" * (LINES_AT_MOST + 1))),
+        (short_without_reason, example(rate_a="x = 1\n" * (LINES_AT_LEAST - 1))),
+        (
+            twins,
+            example(
+                rate_a="def only_here(): pass",
+                rate_b="class only_here: pass",
+                aws_c="def g():\n    from dynamodb_pipeline.rate.a import only_here",
+            ),
+        ),
+        (without_user, example(rate_a="import dynamodb_pipeline.rate.b", rate_b="")),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_each_rule_of_the_graph_bites(rule: GraphRule, graph: Library) -> None:
+    assert rule(graph)
 
 
 @pytest.mark.parametrize("source", ["match x:\n    case 1: pass", "try:\n    f()\nexcept* OSError:\n    pass"])

@@ -8,41 +8,53 @@ from pathlib import Path
 import pytest
 
 import dynamodb_pipeline.emr
+from tests.unit.import_graph import PACKAGE, Module
 
-MODULES = sorted(Path(dynamodb_pipeline.emr.__file__).parent.glob("*.py"))
-FORBIDDEN = (
-    "pyspark",
-    "py4j",
-    "dynamodb_pipeline.transfer",
-    "dynamodb_pipeline.settings.options",
-    "sandbox",
-    "benchmarks",
+FOLDER = Path(dynamodb_pipeline.emr.__file__).parent
+PATHS = sorted(FOLDER.rglob("*.py"))
+MODULES = [pytest.param(path, id=path.relative_to(FOLDER).with_suffix("").as_posix()) for path in PATHS]
+DATA_PLANE = (
+    *("connector", "dynamodb", "exporting", "folders", "importing", "job_main", "passes", "reading", "run", "store"),
+    *("verifying", "workers"),
 )
+FORBIDDEN = {"boto3", "pyspark", "py4j", "sandbox", "benchmarks", *(f"{PACKAGE}.{part}" for part in DATA_PLANE)}
 
 
-def imported(path: Path) -> set[str]:
-    """Every module named in an import statement, wherever it stands."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-    return names
+def forbidden(module: Module) -> list[str]:
+    """What it imports of FORBIDDEN, or out of it."""
+    return [name for name in module.imported if any(f"{name}.".startswith(f"{word}.") for word in FORBIDDEN)]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_every_folder_was_looked_into() -> None:
+    """A search that finds nothing would pass everything below."""
+    assert {path.parent.name for path in PATHS} >= {"cluster", "request", "calls", "watch", "documents", "commands"}
+    assert len(PATHS) > 40
+
+
+@pytest.mark.parametrize("path", MODULES)
 def test_module_imports_nothing_forbidden(path: Path) -> None:
-    assert [name for name in imported(path) if name.startswith(FORBIDDEN) or name == "boto3"] == []
+    assert forbidden(Module.read(path)) == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import boto3.session",
+        "def f():\n    from dynamodb_pipeline.workers.engine import Engines",
+        "from dynamodb_pipeline import run",
+    ],
+)
+def test_what_is_forbidden_is_found(source: str) -> None:
+    assert forbidden(Module(f"{PACKAGE}.emr.example", source))
+
+
+@pytest.mark.parametrize("path", MODULES)
 def test_module_reads_no_environment_and_never_sleeps_by_itself(path: Path) -> None:
     text = path.read_text()
     assert "os.environ" not in text
     assert "time.sleep" not in text or path.stem == "clock"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MODULES)
 def test_module_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text()))

@@ -1,0 +1,142 @@
+"""
+What the tests of the imports hold the library to: who may import whom, and every exception with its reason.
+
+An entry that no longer applies fails its test: take it out.
+"""
+
+from __future__ import annotations
+
+MODULE_CEILING = 229  # modules of the library, `__init__` and `__main__` not counted
+LINES_AT_MOST = 400
+LINES_AT_LEAST = 60
+MODULES_PER_PACKAGE = range(3, 13)
+
+FORMATS = {"formats.items", "formats.files", "formats.blocks", "formats.exports"}
+ENGINE = {"addresses", "errors", "settings", "store", "dynamodb", "rate", "aws", "workers", "run"}
+
+# From the bottom to the top: a package may import what its line names, and a line names only packages above it here.
+MAY_IMPORT: dict[str, set[str]] = {
+    "(root)": set(),
+    "errors": set(),
+    "addresses": {"errors"},
+    "s3_location": {"errors"},
+    "durations": {"errors"},
+    "secret_patterns": {"errors"},
+    "aws": {"errors"},
+    "rate": {"errors"},
+    "formats": set(),
+    "formats.items": {"errors"},
+    "formats.files": {"errors", "formats.items"},
+    "formats.blocks": {"errors", "formats.items", "formats.files"},
+    "formats.exports": {"addresses", "errors", "formats.items", "formats.files"},
+    "settings": {"addresses", "durations", "errors", "secret_patterns", "rate", *FORMATS},
+    "store": {"addresses", "errors", "aws", "rate", *FORMATS},
+    "dynamodb": {"errors", "aws", "rate", "formats.items"},
+    "workers": {"addresses", "errors", "settings", "store", "dynamodb", "rate", "aws"},
+    "run": {"addresses", "durations", "errors", "settings", "store", "aws", "workers"},
+    "passes": {"errors", "aws", "rate", "dynamodb", "run", "workers", "formats.items"},
+    "connector": {"errors", "aws", "rate", "dynamodb", "workers"},
+    "reading": {"addresses", "errors", "store", "workers", *FORMATS},
+    "exporting": {*ENGINE, "passes", "connector", "reading", *FORMATS},
+    "importing": {*ENGINE, "passes", "connector", "reading", *FORMATS},
+    "verifying": {*ENGINE, "passes", "connector", "reading", *FORMATS, "importing"},
+    "job_main": {"(root)", *ENGINE, "exporting", "importing", "verifying"},
+    "folders": {"addresses", "errors", "settings", "store", "run", "reading", *FORMATS},
+    "emr": set(),
+    "emr.cluster": {"errors", "durations", "secret_patterns", "aws", "settings"},
+    "emr.request": {"addresses", "errors", "s3_location", "secret_patterns", "aws", "settings", "emr.cluster"},
+    "emr.calls": {"errors", "durations", "aws", "emr.cluster"},
+    "emr.documents": {"addresses", "errors", "s3_location", "settings", "emr.cluster", "emr.request"},
+    "emr.plan": {"errors", "durations", "emr.cluster", "emr.request"},
+    "emr.preflight": {
+        *{"addresses", "errors", "s3_location", "aws", "settings", "formats.items", "formats.exports"},
+        *{"emr.cluster", "emr.request", "emr.calls"},
+    },
+    "emr.watch": {
+        *{"addresses", "errors", "s3_location", "durations", "aws", "settings"},
+        *{"emr.cluster", "emr.request", "emr.calls"},
+    },
+    "emr.commands": {
+        *{"addresses", "errors", "s3_location", "durations", "aws", "settings"},
+        *{"emr.cluster", "emr.request", "emr.calls", "emr.documents", "emr.plan", "emr.preflight", "emr.watch"},
+    },
+    "report": {"addresses", "errors", "s3_location", "durations", "aws"},
+}
+# The command line knows every part.
+MAY_IMPORT["cli"] = set(MAY_IMPORT)
+
+# Modules below LINES_AT_LEAST, and why each is a file of its own all the same.
+SHORT_MODULES: dict[str, str] = {
+    "durations": "vocabulary: every part speaks of times",
+    "secret_patterns": "vocabulary: asked wherever words come in",
+    "aws.model_check": "botocore's models are asked in one place",
+    "connector.metering": "the choice between relay and limiter stands alone",
+    "connector.relay_start": "the only part of the relay that knows Spark",
+    "emr.calls.clock": "the clock that waiting code is given",
+    "emr.calls.cluster_search": "pages through ListClusters for launch and watch alike",
+    "emr.calls.console": "what every command is given and gives back",
+    "emr.cluster.packaged_data": "the only place that opens the package's data files",
+    "emr.cluster.project_files": "the only place that counts folders up to the project",
+    "emr.commands.logs": "one verb's command, beside its sisters",
+    "emr.documents.policy_scope": "ARNs, shared by statements, roles and schedules",
+    "emr.watch.troubleshooting": "the only reader of the troubleshooting table",
+    "emr.watch.watch_text": "words of the watch, apart from its decisions",
+    "folders.inspect_sample": "pure: an item without its contents",
+    "formats.exports.file_record": "one entry of the export record, a type of its own",
+    "formats.exports.layout": "names in an export folder, asked by nine modules",
+    "formats.exports.manifest_json": "strict JSON for both kinds of manifest",
+    "formats.files.text": "bytes of a whole file, asked by fifteen modules",
+    "formats.items.base64_text": "strict base64 for tags, grammar and digests",
+    "formats.items.item_error": "the exception that every rule raises",
+    "formats.items.key_values": "pure core with a test of its own",
+    "importing.scheduled": "pure core with a test of its own",
+    "rate.parallelism": "pure: workers and segments a rate keeps busy",
+    "rate.reservation": "the type that budget and workers exchange",
+    "rate.units": "the type that budget, wire and workers exchange",
+    "reading.key_rows": "the wire form that workers and driver share",
+    "report.markup": "the only place that writes HTML's brackets",
+    "report.resume": "pure core: the command that goes on",
+    "report.units_bar": "pure core: one figure of the page",
+    "run.context": "what every part of a run is handed",
+    "run.record": "the only writer of run.json",
+    "settings.item_limit": "the type of both limits, for items and deletions",
+    "settings.run_ids": "how a run is named, apart from what it is asked for",
+    "settings.words": "words of a command line, for launcher and jobs",
+    "store.anywhere": "the choice between S3 and a folder stands alone",
+    "store.s3_buckets": "the region of a bucket is asked in one place",
+    "verifying.job": "what a verification was asked, for driver and workers",
+    "workers.worker_context": "what travels to every worker",
+}
+
+# Public names that stand in two modules for good, with the reason.
+SAME_NAME_ON_PURPOSE: dict[str, str] = {
+    "run_policy": "cli builds the command of that name",
+    "run_schedule": "cli builds the command of that name",
+}
+# Public names that stand in two modules today: this list is to be emptied.
+TWINS_TO_END: set[str] = {
+    "Clients",
+    "Codec",
+    "Cost",
+    "Limits",
+    "Put",
+    "Verdict",
+    "check_log_folder",
+    "duration_text",
+    "error_code",
+    "field_of",
+    "file_records",
+    "guarded",
+    "ledger_header",
+    "page_items",
+    "refuse_secrets",
+    "resolve",
+    "sha256_hex",
+    "write",
+    "write_units",
+}
+
+# Modules that nothing in the library imports, and who starts them.
+ENTRY_POINTS: dict[str, str] = {
+    "cli.main": "the `dynamodb-pipeline` script of pyproject.toml",
+}
