@@ -160,8 +160,9 @@ class Desk:
     def _finished(self, session: Session, message: Message) -> None:
         work_id, record = field_of(message, "work", str), field_of(message, "record", dict)
         rest = [_unit(message["rest"])] if message.get("rest") is not None else []
-        if self._held(session, self._work.finished, work_id):
-            self._work.add(rest)
+        if self._held(session, self._work.check_held, work_id):
+            self._work.add(rest)  # first: a rest that cannot be queued leaves the unit unfinished
+            self._work.finished(work_id, holder=session)
             self._on_event(WorkFinished(work_id, record))
             session.deliver({"ok": True})
 

@@ -20,6 +20,7 @@ KEEPALIVE = ((socket.TCP_KEEPIDLE, 20), (socket.TCP_KEEPINTVL, 10), (socket.TCP_
 PROTOCOL = 1
 HELLO_BYTES_MAX = 1024  # a stranger gets no more memory than this
 LINE_BYTES_MAX = 4 * 1024 * 1024  # a finished record can carry 4,096 digest buckets
+ATTEMPT_MAX = 2**31 - 1  # Spark's attempt numbers are Java's int
 REQUEST_UNITS_MAX = 1_000_000.0  # far above 25 items of 400 KB with twenty indexes
 
 Message = dict[str, Any]
@@ -87,8 +88,8 @@ def driver_proof(key: bytes, *, asked: str, own: str) -> str:
 
 
 def is_proof(given: Any, expected: str) -> bool:
-    """Compare without leaking by time."""
-    return isinstance(given, str) and hmac.compare_digest(given.encode(), expected.encode())
+    """Compare without leaking by time; text that is no ASCII is none, whatever it holds."""
+    return isinstance(given, str) and given.isascii() and hmac.compare_digest(given, expected)
 
 
 def units_of(value: Any) -> dict[str, float]:

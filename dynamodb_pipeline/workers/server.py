@@ -3,19 +3,24 @@ The sockets of the coordinator: accept, prove the key, cut lines, write answers;
 
 One thread, never blocked by a peer. Bounds: connections, connections without proof, time for the proof, bytes of a line
 and of answers that a peer does not read. A connection that breaks a bound, or sends what is no message, is closed; its
-worker's reservations and work are released like those of any other closed connection.
+worker's reservations and work are released like those of any other closed connection. So is one at which our own code
+fails: no connection can end the loop that serves all others.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import resource
 import selectors
 import socket
 import threading
 import time
+import traceback
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Callable
 
 from dynamodb_pipeline.workers import protocol as messages
 from dynamodb_pipeline.workers.desk import Desk
@@ -64,6 +69,9 @@ class Peer:
 
 
 _CHUNK_BYTES = 65536
+_LOGGED_CHARS_MAX = 200
+
+logger = logging.getLogger(__name__)
 
 
 class CoordinatorServer:
@@ -86,6 +94,7 @@ class CoordinatorServer:
         self._thread_id = 0
         self._wakes_at_s = 0.0
         self._closing = False
+        self._bug_logged = False
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._wake_in, selectors.EVENT_READ)
@@ -130,7 +139,7 @@ class CoordinatorServer:
 
     def _on_ready(self, ready: object, peer: Peer | None) -> None:
         if peer is not None:
-            self._serve_peer(peer)
+            self._attend(peer, lambda: self._serve_peer(peer))
         elif ready is self._listener:
             self._accept()
         else:
@@ -146,25 +155,45 @@ class CoordinatorServer:
             return
         if len(self._strangers) >= self._limits.strangers_max:
             self._drop(next(iter(self._strangers)))
-        connection.setblocking(False)
-        keep_alive(connection)
         peer = Peer(connection, time.monotonic() + self._limits.handshake_s)
+        self._attend(peer, lambda: self._welcome(peer))
+
+    def _welcome(self, peer: Peer) -> None:
         self._peers.add(peer)
         self._strangers[peer] = None
-        self._selector.register(connection, selectors.EVENT_READ, peer)
+        peer.connection.setblocking(False)
+        keep_alive(peer.connection)
+        self._selector.register(peer.connection, selectors.EVENT_READ, peer)
         self._answer(peer, {"protocol": messages.PROTOCOL, "challenge": peer.asked})
+
+    def _attend(self, peer: Peer, action: Callable[[], None]) -> None:
+        """Do something for one peer; whatever that raises ends its connection and nothing else."""
+        try:
+            action()
+        except (OSError, ProtocolError):
+            self._drop(peer)
+        except Exception as err:
+            if peer.session is not None:
+                self._log_bug(err)
+            self._drop(peer)
+
+    def _log_bug(self, err: Exception) -> None:
+        """Once in a run: a worker that is dropped comes back and may meet the same again."""
+        if not self._bug_logged:
+            self._bug_logged = True
+            place = traceback.extract_tb(err.__traceback__)[-1]
+            text = f"{type(err).__name__}: {err}"[:_LOGGED_CHARS_MAX]
+            logger.error("a bug: a worker is dropped: %r (%s, line %s)", text, place.name, place.lineno)
 
     def _serve_peer(self, peer: Peer) -> None:
         try:
             data = peer.connection.recv(_CHUNK_BYTES)
-            if not data:
-                self._drop(peer)
-            for message in peer.lines.feed(data):
-                self._on_message(peer, message)
         except BlockingIOError:
-            pass  # ready for writing only
-        except (OSError, ProtocolError):
+            data = None  # ready for writing only
+        if data == b"":
             self._drop(peer)
+        for message in peer.lines.feed(data or b""):
+            self._on_message(peer, message)
         if peer.watches_writing:
             self._write(peer)
 
@@ -177,6 +206,9 @@ class CoordinatorServer:
     def _shake_hands(self, peer: Peer, message: Message) -> None:
         asked, worker = field_of(message, "challenge", str), field_of(message, "worker", str)
         attempt = field_of(message, "attempt", int)
+        if not 0 <= attempt <= messages.ATTEMPT_MAX:
+            msg = "no number of an attempt"
+            raise ProtocolError(msg)
         proof = messages.worker_proof(self._key, asked=peer.asked, own=asked, worker=worker, attempt=attempt)
         if not messages.is_proof(message.get("proof"), proof):
             msg = "a wrong proof"
@@ -196,19 +228,17 @@ class CoordinatorServer:
     def _flush(self) -> None:
         while self._outbox:
             peer, message = self._outbox.popleft()
-            peer.unsent += messages.encode(message)
-            self._write(peer)
+            self._attend(peer, lambda peer=peer, message=message: self._send(peer, message))  # type: ignore[misc]
+
+    def _send(self, peer: Peer, message: Message) -> None:
+        peer.unsent += messages.encode(message)
+        self._write(peer)
 
     def _write(self, peer: Peer) -> None:
         if not peer.unsent or peer not in self._peers:
             return
-        try:
+        with suppress(BlockingIOError):  # its window is full: wait until it is ready
             del peer.unsent[: peer.connection.send(peer.unsent)]
-        except BlockingIOError:
-            pass  # its window is full: wait until it is ready
-        except OSError:
-            self._drop(peer)
-            return
         if len(peer.unsent) > self._limits.unread_bytes_max:
             self._drop(peer)
         elif bool(peer.unsent) != peer.watches_writing:
@@ -226,10 +256,18 @@ class CoordinatorServer:
         if peer in self._peers:
             self._peers.discard(peer)
             self._strangers.pop(peer, None)
-            self._selector.unregister(peer.connection)
+            with suppress(KeyError, ValueError):  # it may have failed before it was registered
+                self._selector.unregister(peer.connection)
             peer.connection.close()
             if peer.session is not None:
-                self._desk.end_session(peer.session)
+                self._end_session(peer.session)
+
+    def _end_session(self, session: Session) -> None:
+        try:
+            self._desk.end_session(session)
+        except Exception as err:  # its work may be lost to the run, which therefore must not end as done
+            self._log_bug(err)
+            self._desk.stop("the work of a lost worker could not be put back, a bug; resume the run")
 
     def _release(self) -> None:
         self._flush()

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dynamodb_pipeline.errors import IntegrityError, StoppedError
 from dynamodb_pipeline.rate.budget import RateBudget
@@ -470,6 +472,81 @@ def test_a_stranger_that_talks_nonsense_is_closed(data: bytes) -> None:
         assert is_closed(connection)
         with contextlib.closing(tcp(coordinator)) as client:
             client.reserve({"table": 1.0})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"proof": "\ud800"}, {"challenge": "\ud800"}, {"worker": "\udfff"}, {"attempt": 10**900}, {"attempt": -1}],
+    ids=["proof", "challenge", "worker", "huge attempt", "negative attempt"],
+)
+def test_a_strangers_odd_text_or_number_only_closes_its_connection(changes: dict[str, Any]) -> None:
+    with coordinator_of() as coordinator, raw(coordinator.address) as connection:
+        read_line(connection)
+        hello = {"challenge": "a", "worker": "w", "attempt": 0, "proof": "b", **changes}
+        connection.sendall(json.dumps(hello).encode() + b"\n")
+        assert is_closed(connection)
+        with contextlib.closing(tcp(coordinator)) as client:
+            client.reserve({"table": 1.0})
+        assert coordinator.stop_reason is None
+
+
+SURROGATES = st.integers(0xD800, 0xDFFF).map(chr)  # alone: text that no UTF-8 can hold
+ODD_TEXTS = st.lists(st.characters() | SURROGATES, max_size=8).map("".join)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | ODD_TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+MEMBERS = ("challenge", "worker", "attempt", "proof", "op")
+HELLOS = st.fixed_dictionaries({}, optional=dict.fromkeys(MEMBERS, JSON_VALUES))
+LIKELY = st.fixed_dictionaries(
+    {
+        "challenge": ODD_TEXTS,
+        "worker": ODD_TEXTS,
+        "attempt": st.integers(),
+        "proof": ODD_TEXTS,
+    }
+)
+SENT_HELLOS = st.one_of(HELLOS, LIKELY, LIKELY, LIKELY).map(lambda hello: json.dumps(hello).encode() + b"\n")
+LINES = st.binary(max_size=200) | SENT_HELLOS
+
+
+def test_nothing_that_a_stranger_sends_ends_the_service() -> None:
+    with coordinator_of() as coordinator:
+
+        @settings(max_examples=150, deadline=None)
+        @given(st.lists(LINES, min_size=1, max_size=3))
+        def send(parts: list[bytes]) -> None:
+            with raw(coordinator.address) as connection, contextlib.suppress(ConnectionError):
+                connection.sendall(b"".join(parts))
+                connection.shutdown(socket.SHUT_WR)
+                is_closed(connection)
+            assert coordinator.stop_reason is None
+
+        send()
+        with contextlib.closing(tcp(coordinator)) as client:
+            client.reserve({"table": 1.0})
+        assert coordinator.state().worker_count <= 1
+
+
+def test_a_bug_met_by_one_worker_drops_that_worker_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Two units of one id cannot be queued: what was finished stays unfinished, and goes to another worker."""
+    finished: list[str] = []
+    with coordinator_of(PLENTY, "a", on_finished=lambda work_id, _: finished.append(work_id)) as coordinator:
+        for _ in range(2):
+            client = tcp(coordinator)
+            assert client.take() is not None
+            with pytest.raises(CoordinatorLost):
+                client.finished("a", {}, rest={"work_id": "a", "body": {}})
+            client.close()
+            eventually(lambda: coordinator.state().work.waiting_count == 1)
+        with contextlib.closing(tcp(coordinator)) as client:
+            assert client.take() is not None
+            client.finished("a", {})
+        coordinator.drain()
+        assert (finished, coordinator.stop_reason) == (["a"], None)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "ValueError" in caplog.text
 
 
 @contextlib.contextmanager
