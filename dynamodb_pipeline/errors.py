@@ -7,11 +7,13 @@ names one thing a caller can act on; whatever is not a `PipelineError` is a bug 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class ExitCode(IntEnum):
-    """What a job or command says to its caller (README, "Exit codes")."""
+    """What a job or command says to its caller; what follows from each is in `EXIT_CODES`."""
 
     DONE = 0
     UNEXPECTED = 1
@@ -26,21 +28,68 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
     TERMINATED = 143
 
+    @classmethod
+    def of(cls, value: object) -> ExitCode:
+        """The code that a record, a worker or a process says; what is none of ours is UNEXPECTED, never DONE."""
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return next((code for code in cls if whole and code == value), cls.UNEXPECTED)
 
-MEANING = {
-    ExitCode.DONE: "done",
-    ExitCode.UNEXPECTED: "unexpected (a bug)",
-    ExitCode.USAGE: "usage or configuration",
-    ExitCode.PRECONDITION: "precondition refused, nothing written or started",
-    ExitCode.INTEGRITY: "integrity failure or verification mismatch",
-    ExitCode.STOPPED: "stopped part-way, resumable",
-    ExitCode.DEADLINE: "deadline reached",
-    ExitCode.DENIED: "credentials or permission",
-    ExitCode.SET_ASIDE: "finished, some items set aside",
-    ExitCode.CLUSTER: "cluster or step failed",
-    ExitCode.INTERRUPTED: "interrupted (SIGINT)",
-    ExitCode.TERMINATED: "terminated (SIGTERM)",
+    @classmethod
+    def of_error(cls, err: BaseException) -> ExitCode:
+        """The code that an exception ends the process with."""
+        return cls.of(getattr(err, "exit_code", cls.UNEXPECTED))
+
+    @property
+    def row(self) -> ExitCodeRow:
+        """What follows from the code."""
+        return EXIT_CODES[self]
+
+    @property
+    def meaning(self) -> str:
+        """In words, as every message says it."""
+        return EXIT_CODES[self].meaning
+
+
+class ExitCodeRow(NamedTuple):
+    """
+    All that follows from one exit code.
+
+    Attributes:
+        meaning: in words.
+        severity: of several codes the highest is the whole run's.
+        retried: a run repeats its job by itself, while attempts are left.
+        resumable: the same run id goes on where it stopped.
+        partly_done: ended before its end, and what was done stands.
+        finished: the work was done to its end.
+    """
+
+    meaning: str
+    severity: int
+    retried: bool = False
+    resumable: bool = False
+    partly_done: bool = False
+    finished: bool = False
+
+
+EXIT_CODES = {
+    ExitCode.DONE: ExitCodeRow("done", 0, finished=True),
+    ExitCode.SET_ASIDE: ExitCodeRow("finished, some items set aside", 1, partly_done=True, finished=True),
+    ExitCode.INTERRUPTED: ExitCodeRow("interrupted (SIGINT)", 2, resumable=True, partly_done=True),
+    ExitCode.TERMINATED: ExitCodeRow("terminated (SIGTERM)", 3, resumable=True, partly_done=True),
+    ExitCode.USAGE: ExitCodeRow("usage or configuration", 4),
+    ExitCode.PRECONDITION: ExitCodeRow("precondition refused, nothing written or started", 5),
+    ExitCode.STOPPED: ExitCodeRow("stopped part-way, resumable", 6, retried=True, resumable=True, partly_done=True),
+    ExitCode.DEADLINE: ExitCodeRow("deadline reached", 7, resumable=True, partly_done=True),
+    ExitCode.DENIED: ExitCodeRow("credentials or permission", 8, resumable=True),
+    ExitCode.CLUSTER: ExitCodeRow("cluster or step failed", 9),
+    ExitCode.INTEGRITY: ExitCodeRow("integrity failure or verification mismatch", 10),
+    ExitCode.UNEXPECTED: ExitCodeRow("unexpected (a bug)", 11, retried=True, resumable=True),
 }
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """The exit code of the whole run; no result at all is a failure of the cluster."""
+    return max(codes, key=lambda code: code.row.severity, default=ExitCode.CLUSTER)
 
 
 class PipelineError(Exception):
@@ -89,26 +138,3 @@ class ClusterError(PipelineError):
     """The EMR cluster or one of its steps failed; the message ends with the cluster's fate."""
 
     exit_code = ExitCode.CLUSTER
-
-
-# The exit code of a run of several tables is the first of these that any of them has.
-WORST_FIRST = (
-    ExitCode.UNEXPECTED,
-    ExitCode.INTEGRITY,
-    ExitCode.CLUSTER,
-    ExitCode.DENIED,
-    ExitCode.DEADLINE,
-    ExitCode.STOPPED,
-    ExitCode.PRECONDITION,
-    ExitCode.USAGE,
-    ExitCode.TERMINATED,
-    ExitCode.INTERRUPTED,
-    ExitCode.SET_ASIDE,
-)
-
-
-def worst(codes: list[ExitCode]) -> ExitCode:
-    """The exit code of the whole run; no result at all is a failure of the cluster."""
-    if not codes:
-        return ExitCode.CLUSTER
-    return next((code for code in WORST_FIRST if code in codes), ExitCode.DONE)

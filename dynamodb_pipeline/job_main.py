@@ -19,7 +19,7 @@ from typing import Any, Callable
 
 from dynamodb_pipeline import __version__
 from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY, ensure_boto3
-from dynamodb_pipeline.errors import MEANING, ExitCode, PipelineError
+from dynamodb_pipeline.errors import ExitCode, PipelineError
 from dynamodb_pipeline.settings.checks import refuse_secrets
 from dynamodb_pipeline.settings.options import Parser, add_export, add_import, add_verify
 from dynamodb_pipeline.settings.parse import export_settings, import_settings, verify_settings
@@ -69,18 +69,18 @@ def guarded(kind: str, work: Callable[[], dict[str, Any]], *, write: Callable[[s
         result = work()
     except PipelineError as err:
         result = failure(kind, err)
-        write(f"ERROR {int(err.exit_code)} ({MEANING[ExitCode(err.exit_code)]}): {err}\n")
+        write(f"ERROR {int(err.exit_code)} ({ExitCode.of_error(err).meaning}): {err}\n")
     except Exception as err:
         write(traceback.format_exc())
         result = failure(kind, err)
-        write(f"ERROR 1 ({MEANING[ExitCode.UNEXPECTED]}): {type(err).__name__}: {err}\n")
+        write(f"ERROR 1 ({ExitCode.UNEXPECTED.meaning}): {type(err).__name__}: {err}\n")
     print(json.dumps(result, sort_keys=True), flush=True)
-    return ExitCode(result.get("exit_code", ExitCode.DONE))
+    return ExitCode.of(result.get("exit_code", ExitCode.DONE))
 
 
 def failure(kind: str, err: BaseException) -> dict[str, Any]:
     """The JSON result of a run that raised."""
-    code = ExitCode(getattr(err, "exit_code", ExitCode.UNEXPECTED))
+    code = ExitCode.of_error(err)
     facts: dict[str, Any] = dict(getattr(err, "facts", {}))
     return {**facts, "kind": kind, "status": "failed", "exit_code": int(code), "error": str(err) or type(err).__name__}
 

@@ -62,14 +62,7 @@ def ensure_relay(settings: RelaySettings) -> None:
         raise WorkerFailure(msg, ExitCode.STOPPED) from err
     if done.returncode != 0:
         msg = f"{where} did not start: {done.stdout.decode(errors='replace').strip()}"
-        raise WorkerFailure(msg, _exit_code(done.returncode))
-
-
-def _exit_code(number: int) -> ExitCode:
-    try:
-        return ExitCode(number)
-    except ValueError:  # killed by a signal
-        return ExitCode.UNEXPECTED
+        raise WorkerFailure(msg, ExitCode.of(done.returncode))
 
 
 def main() -> int:

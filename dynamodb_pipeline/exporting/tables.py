@@ -76,4 +76,4 @@ def _all(ctx: RunContext, exports: list[TableExport], engines: Engines) -> dict[
 
 
 def _code(err: Exception) -> ExitCode:
-    return ExitCode(getattr(err, "exit_code", ExitCode.UNEXPECTED))
+    return ExitCode.of_error(err)

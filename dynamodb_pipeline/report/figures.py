@@ -104,8 +104,7 @@ def _exit_code(records: Sequence[Record]) -> int | None:
         return None
     if len(codes) == 1:
         return codes[0]
-    known = [ExitCode(code) for code in codes if code in set(ExitCode)]
-    return int(worst(known)) if len(known) == len(codes) else int(ExitCode.UNEXPECTED)
+    return int(worst(map(ExitCode.of, codes)))
 
 
 def _notes(facts: dict[str, Any]) -> Iterable[str]:

@@ -6,14 +6,13 @@ from importlib import resources
 from string import Template
 
 from dynamodb_pipeline.durations import duration_text
-from dynamodb_pipeline.errors import MEANING, ExitCode
+from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.report.figures import RunFigures
 from dynamodb_pipeline.report.markup import Html, element, escaped, joined
 from dynamodb_pipeline.report.resume import Resume
 from dynamodb_pipeline.report.table_figures import TableFigures
 from dynamodb_pipeline.report.units_bar import units_html, units_text
 
-PARTLY = {ExitCode.STOPPED, ExitCode.DEADLINE, ExitCode.SET_ASIDE, ExitCode.INTERRUPTED, ExitCode.TERMINATED}
 NO_WORD = "no exit code yet: it still runs, or was killed before it could say how it ended"
 OVERVIEW = (("items", "Items"), ("files", "Files"), ("throttles", "Throttles"))
 
@@ -35,7 +34,7 @@ def exit_text(code: int | None) -> str:
     """`5, stopped part-way, resumable`; a code that is not ours by its number."""
     if code is None:
         return NO_WORD
-    return f"{code}, {MEANING[ExitCode(code)]}" if code in set(ExitCode) else str(code)
+    return f"{code}, {ExitCode(code).meaning}" if code in set(ExitCode) else str(code)
 
 
 def _title(run: RunFigures) -> str:
@@ -113,4 +112,4 @@ def _colour(code: int | None, state: str) -> str:
         return "busy" if state == "running" else "warn"
     if code == ExitCode.DONE:
         return "good"
-    return "warn" if code in PARTLY else "bad"
+    return "warn" if ExitCode.of(code).row.partly_done else "bad"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.report.figures import RunFigures
 
-RESUMABLE = (ExitCode.STOPPED, ExitCode.DEADLINE)
 OTHER_OPTIONS = "..."
 
 
@@ -22,14 +21,15 @@ class Resume:
 
 def resume_of(run: RunFigures, *, logs: str | None) -> Resume | None:
     """
-    Return how to go on with the run: what it said itself, else what can be put together after exit 5 or 6, else None.
+    Return how to go on with the run: what it said itself, else what can be put together after a resumable code, else
+    None.
 
     Args:
         logs: the folder its record was found in; None when that is not known.
     """
     if run.resume is not None:
         return Resume(run.resume, " ".join(_notes(run, whole=OTHER_OPTIONS not in run.resume)))
-    if run.exit_code not in RESUMABLE:
+    if run.exit_code is None or not ExitCode.of(run.exit_code).row.resumable:
         return None
     words = ["dynamodb-pipeline", run.kind, OTHER_OPTIONS, *_table_words(run)]
     words += ["--region", run.region] if run.region else []

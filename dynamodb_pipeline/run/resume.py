@@ -17,16 +17,6 @@ from dynamodb_pipeline.run.record import FILE_NAME
 from dynamodb_pipeline.settings.run_ids import run_folder
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
-RESUMABLE = frozenset(
-    {
-        ExitCode.UNEXPECTED,
-        ExitCode.STOPPED,
-        ExitCode.DEADLINE,
-        ExitCode.DENIED,
-        ExitCode.INTERRUPTED,
-        ExitCode.TERMINATED,
-    }
-)
 OPTIONS_OF_THIS_RUN = ("--run-id", "--resume")
 
 
@@ -79,7 +69,7 @@ def _records(store: ObjectStore, logs: str) -> Iterator[dict[str, Any]]:
 
 def _is_resumable(record: Mapping[str, Any]) -> bool:
     return record.get("state") == "running" or (
-        record.get("state") == "failed" and record.get("exit_code") in set(map(int, RESUMABLE))
+        record.get("state") == "failed" and ExitCode.of(record.get("exit_code")).row.resumable
     )
 
 

@@ -18,14 +18,12 @@ from dynamodb_pipeline.run.heartbeat import Heartbeat, Here, own_facts, refuse_l
 from dynamodb_pipeline.run.lifetime import RunLifetime, duration_text, stop_on_signals
 from dynamodb_pipeline.run.progress import Reporter
 from dynamodb_pipeline.run.record import RunRecord, now_text
-from dynamodb_pipeline.run.resume import RESUMABLE, began_at, earlier_record, latest_unfinished, resume_command
+from dynamodb_pipeline.run.resume import began_at, earlier_record, latest_unfinished, resume_command
 from dynamodb_pipeline.settings.job import ExportSettings, ImportSettings, VerifySettings
 from dynamodb_pipeline.settings.run_ids import new_run_id, run_folder
 from dynamodb_pipeline.store.anywhere import object_store
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.engine import Engines
-
-RETRIED = (ExitCode.UNEXPECTED, ExitCode.STOPPED)
 
 Job = Callable[[RunContext, Any, Engines], dict[str, Any]]
 
@@ -146,8 +144,8 @@ class Run:
             try:
                 result = self._job(ctx, self._settings, self._engines)
             except Exception as err:
-                code = getattr(err, "exit_code", ExitCode.UNEXPECTED)
-                if code not in RETRIED or attempt == attempts or ctx.lifetime.reason is not None:
+                code = ExitCode.of_error(err)
+                if not code.row.retried or attempt == attempts or ctx.lifetime.reason is not None:
                     raise
                 ctx.reporter.note(f"attempt {attempt} of {attempts} failed, going on where it stopped: {err}")
                 record.save(attempt=attempt + 1, last_error=str(err))
@@ -156,7 +154,7 @@ class Run:
         raise AssertionError(attempts)
 
     def _record_failure(self, record: RunRecord, err: BaseException) -> None:
-        code = getattr(err, "exit_code", ExitCode.UNEXPECTED)
+        code = ExitCode.of_error(err)
         facts = {"state": "failed", "exit_code": int(code), "error": str(err), "ended": now_text()}
         facts.update(self._way_on(record, code))
         if isinstance(err, PipelineError):
@@ -169,8 +167,8 @@ class Run:
         if "resume" in facts:
             self._reporter.note(f"to go on where it stopped: {facts['resume']}")
 
-    def _way_on(self, record: RunRecord, code: int) -> dict[str, str]:
+    def _way_on(self, record: RunRecord, code: ExitCode) -> dict[str, str]:
         """The command that resumes the run, where that is possible."""
-        if self._common.logs is None or self._kind == "verify" or code not in RESUMABLE:
+        if self._common.logs is None or self._kind == "verify" or not code.row.resumable:
             return {}
         return {"resume": resume_command(self._kind, self._common.words, run_id=record.facts["run_id"])}

@@ -37,7 +37,7 @@ def encode(err: PipelineError) -> str:
 def decode(text: str) -> WorkerFailure:
     """The failure that `encode` wrote."""
     said = json.loads(text)
-    return WorkerFailure(said["message"], ExitCode(said["exit_code"]))
+    return WorkerFailure(said["message"], ExitCode.of(said["exit_code"]))
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def marked() -> Iterator[None]:
     try:
         yield
     except PipelineError as err:
-        raise WorkerFailure(marked_text(err), ExitCode(err.exit_code)) from err
+        raise WorkerFailure(marked_text(err), ExitCode.of_error(err)) from err
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def task_failure(text: str) -> PipelineError | None:
     """What the text of a failed Spark job says of its cause, None for a bug of ours."""
     found = _MARKED.search(text)
     if found is not None:
-        return WorkerFailure(found[2], ExitCode(int(found[1])))
+        return WorkerFailure(found[2], ExitCode.of(int(found[1])))
     if _PYTHON in text:
         return None
     causes = _CAUSED_BY.findall(text) or [text.strip().partition("\n")[0]]

@@ -7,7 +7,7 @@ import re
 from dynamodb_pipeline import __version__
 from dynamodb_pipeline.cli import main as cli
 from dynamodb_pipeline.emr.watch.troubleshooting import troubleshooting_rows
-from dynamodb_pipeline.errors import MEANING
+from dynamodb_pipeline.errors import EXIT_CODES
 from dynamodb_pipeline.job_main import KINDS
 from dynamodb_pipeline.passes import capacity_watch
 from dynamodb_pipeline.rate import (
@@ -98,12 +98,12 @@ def test_the_defaults_told_are_the_real_ones() -> None:
 def test_exit_codes_in_readme_are_those_of_the_code() -> None:
     rows = table_rows(section(README, "Exit codes"))
     told = {int(code): meaning for code, meaning in rows if code.isdigit()}
-    assert told == {int(code): meaning for code, meaning in MEANING.items()}
+    assert told == {int(code): row.meaning for code, row in EXIT_CODES.items()}
 
 
 def test_every_exit_code_has_a_row_on_what_to_do() -> None:
     rows = table_rows(text_of(OPERATIONS))
-    assert {row[0] for row in rows} >= {str(int(code)) for code in MEANING}
+    assert {row[0] for row in rows} >= {str(int(code)) for code in EXIT_CODES}
 
 
 def test_the_troubleshooting_table_is_the_one_the_tool_matches_against() -> None:

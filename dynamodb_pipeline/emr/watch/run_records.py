@@ -85,10 +85,8 @@ def job_result(step: StepView, record: dict[str, Any], *, timed_out: bool = Fals
 
 
 def _recorded_code(record: dict[str, Any]) -> ExitCode | None:
-    try:
-        return ExitCode(record["exit_code"])
-    except (KeyError, ValueError):
-        return None
+    """What the record says; None where it says nothing yet."""
+    return ExitCode.of(record["exit_code"]) if "exit_code" in record else None
 
 
 def _code_of_state(state: str) -> ExitCode:

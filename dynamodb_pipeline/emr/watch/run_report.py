@@ -18,7 +18,7 @@ from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget
 from dynamodb_pipeline.emr.watch.run_records import JobResult
 from dynamodb_pipeline.emr.watch.watch_text import step_line
-from dynamodb_pipeline.errors import MEANING, ExitCode, worst
+from dynamodb_pipeline.errors import ExitCode, worst
 from dynamodb_pipeline.settings.words import option_value
 
 STATUS = {
@@ -52,7 +52,7 @@ class RunReport:
 
     def command_result(self, kind: str) -> CommandResult:
         """The JSON document of the run."""
-        failed = STATUS[self.outcome.ending] == "done" and self.exit_code not in (ExitCode.DONE, ExitCode.SET_ASIDE)
+        failed = STATUS[self.outcome.ending] == "done" and not self.exit_code.row.finished
         document = {
             "kind": kind,
             "run_id": self.target.run,
@@ -81,13 +81,13 @@ def run_exit_code(outcome: Outcome, results: tuple[JobResult, ...], *, attention
 
 def needs_diagnosis(result: JobResult) -> bool:
     """A step that failed for a reason somebody has to find."""
-    return result.exit_code not in (ExitCode.DONE, ExitCode.SET_ASIDE) and result.step.started is not None
+    return not result.exit_code.row.finished and result.step.started is not None
 
 
 def _result_line(result: JobResult) -> str:
     code = result.exit_code
     said = f": {result.error}" if result.error else ""
-    return f"{step_line(result.step)}; exit code {int(code)} ({MEANING[code]}){said}"
+    return f"{step_line(result.step)}; exit code {int(code)} ({code.meaning}){said}"
 
 
 def _result_json(result: JobResult) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def test_after_a_deadline_a_longer_one_is_advised() -> None:
     assert "--logs" not in resume.command
 
 
-@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 7, 8, 9, 130, 143, None])
+@pytest.mark.parametrize("code", [0, 2, 3, 4, 8, 9, None])
 def test_other_endings_have_no_command(code: int | None) -> None:
     assert resume_of(figures(record(exit_code=code)), logs="s3://my-bucket/logs") is None
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dynamodb_pipeline.errors import MEANING
+from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.report.markup import element
 from tests.unit.report.records import IMPORTED, STOPPED, exported, page_of, pairs, parsed_page, record
 
@@ -61,7 +61,7 @@ def test_units_that_nobody_counted_are_told_so() -> None:
 
 def test_a_failed_run_without_figures_says_why() -> None:
     text = page_of(record(state="failed", exit_code=3, error="table 'Orders' not found; check --region"))
-    assert pairs(text)["Exit code"] == f"3, {MEANING[3]}"
+    assert pairs(text)["Exit code"] == f"3, {ExitCode(3).meaning}"
     found = parsed_page(text).texts
     assert found.count("table 'Orders' not found; check --region") == 1
     assert "The run ended before it had figures of this table." in found

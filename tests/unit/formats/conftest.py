@@ -1,8 +1,0 @@
-"""Hypothesis for these tests: no time limit per example, because machines that run them are shared."""
-
-from __future__ import annotations
-
-from hypothesis import HealthCheck, settings
-
-settings.register_profile("formats", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("formats")
