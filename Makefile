@@ -8,11 +8,13 @@ PIPELINE := $(BIN)/dynamodb-pipeline
 MVN := mvn -B -ntp -q -f pom.xml
 UV_VERSION := 0.13.9
 
-# options of `make export`, `make import` and `make verify`; what is left out comes from pipeline.toml or the default
-table_options = $(foreach table,$(TABLES),--table $(table))
-place_options = $(if $(REGION),--region $(REGION)) $(if $(LOGS),--logs '$(LOGS)') $(if $(CONFIG),--config '$(CONFIG)')
-run_options = $(if $(PERCENT),--throughput-percent $(PERCENT)) $(place_options) $(if $(LOCAL),--local) $(ARGS)
-needs = $(if $(LOCAL),setup,.build/package)
+# Variables of `make export`, `make import` and `make verify`. They go on untouched, in the environment of the one
+# program that reads them (.ci/pipeline_verb.py): no shell sees a value, and $(value ...) keeps make from expanding it.
+VARIABLES := TABLES TABLE OUTPUT INPUT PERCENT REGION LOGS CONFIG LOCAL ARGS
+unexport $(VARIABLES)
+$(foreach name,$(VARIABLES),$(eval export PIPELINE_$(name) = $$(value $(name))))
+VERB = @$(RUN) .ci/pipeline_verb.py
+needs = $(if $(value LOCAL),setup,.build/package)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -36,15 +38,15 @@ demo: setup ## Export and import a table on this machine, and show what happened
 
 .PHONY: export
 export: $(needs) ## Export tables: TABLES="Forum Thread" OUTPUT=s3://bucket/folder [PERCENT=25] [REGION=] [LOGS=] [CONFIG=m5] [LOCAL=1] [ARGS=...]
-	$(PIPELINE) export $(table_options) $(if $(OUTPUT),--output '$(OUTPUT)') $(run_options)
+	$(VERB) export
 
 .PHONY: import
 import: $(needs) ## Import into a table: TABLE=Forum INPUT=s3://bucket/folder [PERCENT=25] [REGION=] [LOGS=] [CONFIG=m5] [LOCAL=1] [ARGS=...]
-	$(PIPELINE) import $(if $(TABLE),--table $(TABLE)) $(if $(INPUT),--input '$(INPUT)') $(run_options)
+	$(VERB) import
 
 .PHONY: verify
 verify: $(needs) ## Check an export: INPUT=s3://bucket/folder [TABLE=Forum to compare with] [PERCENT=25] [LOCAL=1]
-	$(PIPELINE) verify $(if $(INPUT),'$(INPUT)') $(if $(TABLE),--table $(TABLE)) $(run_options)
+	$(VERB) verify
 
 .PHONY: bundle
 bundle: .build/package ## Build what spark-submit gets into dist/

@@ -27,6 +27,7 @@ DOCS = [
 DECISIONS = sorted((PROJECT / "docs" / "decisions").glob("*.md"))
 MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^\.PHONY: (\S+)", MAKEFILE, re.MULTILINE))
+READ_BY_MAKE = set(re.findall(r"^VARIABLES := (.*)$", MAKEFILE, re.MULTILINE)[0].split())
 # Options of other programs that the documents show.
 FOREIGN_OPTIONS = {
     *("--master", "--deploy-mode", "--conf", "--jars", "--py-files", "--packages", "--archives"),  # spark-submit

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 INHERITED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
+# In the place of the program: says how it was called.
+RECORDER = "#!{python}\nimport json, sys\nprint(json.dumps([sys.argv[1:], sys.stdin.read()]))\n"
 
 
-def make(*arguments: str) -> str:
-    """Return what `make ARGUMENTS` prints."""
+def make(*arguments: str, variables: Mapping[str, str] | None = None) -> str:
+    """Return what `make ARGUMENTS` prints; `variables` stand in its environment."""
     env = {name: value for name, value in os.environ.items() if name not in INHERITED}
-    command = ["make", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, check=True, env=env).stdout
+    done = subprocess.run(
+        ["make", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+        check=True,
+        env={**env, **(variables or {})},
+        input="y\n",  # must not reach the program
+    )
+    return done.stdout
+
+
+def words_made(*arguments: str, variables: Mapping[str, str] | None = None) -> list[str]:
+    """The words that `make ARGUMENTS` calls `dynamodb-pipeline` with, which is not run; nothing is installed."""
+    with tempfile.TemporaryDirectory() as folder:
+        python, program = Path(folder, "python"), Path(folder, "dynamodb-pipeline")
+        python.symlink_to(sys.executable)
+        program.write_text(RECORDER.format(python=sys.executable))
+        program.chmod(0o700)
+        installed = ("-o", "setup", "-o", ".build/package")
+        words, read = json.loads(make(*installed, f"RUN={python}", *arguments, variables=variables))
+    assert read == ""
+    return list(words)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -15,8 +14,8 @@ from dynamodb_pipeline.settings.options import Parser
 from sandbox.__main__ import _parser as sandbox_parser
 from tests.unit.documents import (
     DOCS,
-    MAKEFILE,
     PROJECT,
+    READ_BY_MAKE,
     TARGETS,
     Command,
     commands_of,
@@ -25,7 +24,7 @@ from tests.unit.documents import (
     text_of,
     with_readme_settings,
 )
-from tests.unit.make_command import make
+from tests.unit.make_command import words_made
 
 
 def test_the_documents_show_commands_of_every_kind() -> None:
@@ -56,15 +55,13 @@ def test_every_spark_submit_runs_a_job_with_its_options(command: Command) -> Non
 def test_every_make_command_names_a_target_and_variables_it_reads(command: Command) -> None:
     target, *variables = command.words[1:]
     assert target in TARGETS
-    unknown = [word for word in variables if f"$({word.partition('=')[0]})" not in MAKEFILE]
+    unknown = [word for word in variables if word.partition("=")[0] not in READ_BY_MAKE]
     assert unknown == []
 
 
 @pytest.mark.parametrize("command", [c for c in commands_of("make") if c.words[1] in KINDS], ids=str)
 def test_every_make_job_comes_to_a_command_line_that_parses(command: Command) -> None:
-    words = shlex.split(make("-n", *command.words[1:]).splitlines()[-1])
-    assert words[0].endswith("dynamodb-pipeline")
-    parsed(with_readme_settings(tuple(words[1:])))
+    parsed(with_readme_settings(tuple(words_made(*command.words[1:]))))
 
 
 def test_every_sandbox_command_parses() -> None:
@@ -96,7 +93,7 @@ def test_variables_of_make_named_in_cron_lines_are_read() -> None:
     assert lines
     for line in lines:
         variables = set(re.findall(r" ([A-Z]+)=", line))
-        assert {name for name in variables if f"$({name})" not in MAKEFILE} == set(), line
+        assert variables - READ_BY_MAKE == set(), line
 
 
 def test_the_settings_file_shown_is_accepted_and_read_by_the_jobs() -> None:

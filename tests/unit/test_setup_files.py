@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.jars import JarFolders
-from tests.unit.make_command import make
+from tests.unit.make_command import make, words_made
 
 PROJECT = Path(__file__).parents[2]
 POM = "{http://maven.apache.org/POM/4.0.0}"
@@ -96,27 +96,82 @@ def test_help_lists_every_target() -> None:
     assert listed == phony
 
 
-def dry_run(*arguments: str) -> str:
-    """Return the last command `make` would run."""
-    output = make("-n", *arguments)
-    return " ".join(output.splitlines()[-1].split())
+FORUM = ["--table=Forum"]
+PLACES = {"OUTPUT": "s3://b/f", "TABLES": "Forum  Thread", "PERCENT": "25", "LOCAL": "1", "ARGS": "--resume latest"}
+EXPORTED = ["export", *FORUM, "--table=Thread", "--output=s3://b/f", "--throughput-percent=25", "--local"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "command"),
+    ("arguments", "words"),
     [
-        (
-            ["export", "TABLES=Forum Thread", "OUTPUT=s3://b/f", "PERCENT=25", "LOCAL=1"],
-            "export --table Forum --table Thread --output 's3://b/f' --throughput-percent 25 --local",
-        ),
-        (["export", "TABLES=Forum"], "export --table Forum"),
-        (["import", "TABLE=Forum", "INPUT=s3://b/f"], "import --table Forum --input 's3://b/f'"),
-        (["verify", "INPUT=s3://b/f", "TABLE=Forum", "ARGS=--latest"], "verify 's3://b/f' --table Forum --latest"),
+        (["export", *(f"{name}={value}" for name, value in PLACES.items())], [*EXPORTED, "--resume", "latest"]),
+        (["export", "TABLES=Forum"], ["export", *FORUM]),
+        (["import", "TABLE=Forum", "INPUT=s3://b/f"], ["import", *FORUM, "--input=s3://b/f"]),
+        (["verify", "INPUT=s3://b/f", "TABLE=Forum", "ARGS=--latest"], ["verify", "s3://b/f", *FORUM, "--latest"]),
     ],
     ids=["export local", "export", "import", "verify"],
 )
-def test_make_passes_its_variables_as_options(arguments: list[str], command: str) -> None:
-    assert dry_run(*arguments) == f".venv/bin/dynamodb-pipeline {command}"
+def test_make_passes_its_variables_as_options(arguments: list[str], words: list[str]) -> None:
+    assert words_made(*arguments) == words
+
+
+def test_make_takes_its_variables_from_the_environment_too() -> None:
+    assert words_made("export", variables=PLACES) == [*EXPORTED, "--resume", "latest"]
+
+
+@pytest.fixture
+def trap(tmp_path: Path) -> Path:
+    """A file that no value may make."""
+    return tmp_path / "made"
+
+
+HOSTILE = {
+    "end of a quotation": "s3://b/x'; touch {trap}; '",
+    "end of a double quotation": 's3://b/x"; touch {trap}; "',
+    "shell substitution": "s3://b/$(touch {trap})",
+    "doubled dollar": "s3://b/$$(touch {trap})",
+    "backquotes": "s3://b/`touch {trap}`",
+    "function of make": "s3://b/$(shell touch {trap})",
+    "function of make in braces": "s3://b/${{shell touch {trap}}}",
+    "assignment of make": "$(eval X := $(shell touch {trap}))",
+    "command behind": "Forum; touch {trap}",
+    "background": "Forum & touch {trap} &",
+    "comment": "Forum # $(shell touch {trap})",
+    "line end": "Forum\n\ttouch {trap}",
+}
+
+
+@pytest.mark.parametrize("name", ["OUTPUT", "PERCENT", "TABLES", "LOCAL"])
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_no_value_in_the_environment_is_run(name: str, text: str, trap: Path) -> None:
+    value = text.format(trap=trap)
+    words = words_made("export", variables={name: value})
+    assert not trap.exists()
+    expected = {"LOCAL": ["--local"], "TABLES": [f"--table={word}" for word in value.split()]}
+    option = "output" if name == "OUTPUT" else "throughput-percent"
+    assert words[1:] == expected.get(name, [f"--{option}={value}"])
+
+
+@pytest.mark.parametrize("text", [text for name, text in HOSTILE.items() if name != "line end"])
+def test_no_value_on_the_command_line_is_run(text: str, trap: Path) -> None:
+    value = text.format(trap=trap)
+    assert words_made("import", f"TABLE={value}") == ["import", f"--table={value}"]
+    assert not trap.exists()
+
+
+def test_args_are_split_and_nothing_in_them_is_run(trap: Path) -> None:
+    words = words_made("verify", f"ARGS=--latest; touch {trap} $(shell touch {trap}) `touch {trap}` 'a b'")
+    assert words[1:3] == ["--latest;", "touch"]
+    assert words[-1] == "a b"
+    assert not trap.exists()
+
+
+def test_args_that_end_inside_a_quotation_are_a_usage_error() -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        words_made("verify", "ARGS=--set-aside 's3://b")
+    assert (
+        "ERROR 2 (usage or configuration): ARGS cannot be split into words: No closing quotation" in caught.value.stderr
+    )
 
 
 def test_the_ci_runs_make_test_without_input() -> None:
