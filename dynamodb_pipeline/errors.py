@@ -93,9 +93,18 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
 
 
 class PipelineError(Exception):
-    """A failure whose message says what happened, to what, and what to do."""
+    """
+    A failure whose message says in one line what happened, to what, and what to do.
+
+    Attributes:
+        rows: what the message speaks of, a line each, for people.
+    """
 
     exit_code = ExitCode.UNEXPECTED
+
+    def __init__(self, message: str = "", *, rows: Iterable[str] = ()):
+        super().__init__(message)
+        self.rows = tuple(rows)
 
 
 class UsageError(PipelineError):

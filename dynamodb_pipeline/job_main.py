@@ -1,15 +1,14 @@
 """
 What a job does around its work: options in, one JSON result out, an exit code in every case.
 
-stdout carries exactly one JSON document, stderr progress and errors. Under spark-submit in client mode Python's own
-stderr arrives on spark-submit's stdout, so there everything for people goes through the JVM's stderr.
+stdout carries exactly one JSON document, stderr progress and errors (output.py). Under spark-submit in client mode
+Python's own stderr arrives on spark-submit's stdout, so there everything for people goes through the JVM's stderr.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import sys
 import threading
@@ -20,6 +19,8 @@ from typing import Any, Callable
 from dynamodb_pipeline import __version__
 from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY, ensure_boto3
 from dynamodb_pipeline.errors import ExitCode, PipelineError
+from dynamodb_pipeline.output import Lines, Say, print_json, standard_error
+from dynamodb_pipeline.run.progress import Reporter
 from dynamodb_pipeline.settings.checks import refuse_secrets
 from dynamodb_pipeline.settings.options import Parser, add_export, add_import, add_verify
 from dynamodb_pipeline.settings.parse import export_settings, import_settings, verify_settings
@@ -33,27 +34,29 @@ KINDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argp
 
 def main(kind: str) -> None:
     """Entry of `jobs/<kind>_table.py` under spark-submit; ends the process with the run's exit code."""
-    write = stderr_writer()
+    lines = error_lines()
     if SPARK_GATEWAY in os.environ:
-        sys.stderr = TextTo(write)  # warnings and logging would arrive on spark-submit's stdout
-    code = run_command_line(kind, sys.argv[1:], write=write)
-    sys.stdout.flush()
-    sys.exit(int(code))
+        sys.stderr = TextTo(lines.say)  # warnings and logging would arrive on spark-submit's stdout
+    sys.exit(int(run_command_line(kind, sys.argv[1:], lines=lines)))
 
 
-def run_command_line(kind: str, argv: Sequence[str], *, write: Callable[[str], None], **how: Any) -> ExitCode:
+def run_command_line(kind: str, argv: Sequence[str], *, lines: Lines, **how: Any) -> ExitCode:
     """
     Parse `argv`, run the job, print its JSON result, return its exit code; never raises a PipelineError.
 
     Args:
         kind: `export`, `import` or `verify`.
-        write: takes text for people.
+        lines: for people.
         how: `local` and `engine` of a run on this machine, see `run_settings`.
     """
     add, check = KINDS[kind]
     parser = Parser(prog=f"{kind}_table.py", allow_abbrev=False)
     add(parser)
-    return guarded(kind, lambda: run_settings(kind, _parsed(parser, check, argv), write=write, **how), write=write)
+
+    def work() -> dict[str, Any]:
+        return run_settings(kind, _parsed(parser, check, argv), reporter=Reporter(lines.say), **how)
+
+    return guarded(kind, work, lines=lines)
 
 
 def _parsed(parser: Parser, check: Callable[[argparse.Namespace], Any], argv: Sequence[str]) -> Any:
@@ -63,18 +66,29 @@ def _parsed(parser: Parser, check: Callable[[argparse.Namespace], Any], argv: Se
     return check(args)
 
 
-def guarded(kind: str, work: Callable[[], dict[str, Any]], *, write: Callable[[str], None]) -> ExitCode:
-    """Run `work`, print its result or its error as JSON on stdout, and return the exit code."""
+def guarded(
+    kind: str, work: Callable[[], dict[str, Any]], *, lines: Lines, show: Callable[[dict[str, Any]], None] | None = None
+) -> ExitCode:
+    """
+    Run `work`, show its result or its error once, and return the exit code.
+
+    Args:
+        show: takes the result, that of a failure too; None prints it as JSON on stdout.
+    """
     try:
         result = work()
     except PipelineError as err:
         result = failure(kind, err)
-        write(f"ERROR {int(err.exit_code)} ({ExitCode.of_error(err).meaning}): {err}\n")
+        lines.say(f"ERROR {int(err.exit_code)} ({ExitCode.of_error(err).meaning}): {err}")
+        lines.say_all(err.rows)
     except Exception as err:
-        write(traceback.format_exc())
+        lines.say_all(traceback.format_exc().splitlines())
         result = failure(kind, err)
-        write(f"ERROR 1 ({ExitCode.UNEXPECTED.meaning}): {type(err).__name__}: {err}\n")
-    print(json.dumps(result, sort_keys=True), flush=True)
+        lines.say(f"ERROR 1 ({ExitCode.UNEXPECTED.meaning}): {type(err).__name__}: {err}")
+    if show is None:
+        print_json(result, say=lines.say)
+    else:
+        show(result)
     return ExitCode.of(result.get("exit_code", ExitCode.DONE))
 
 
@@ -82,25 +96,26 @@ def failure(kind: str, err: BaseException) -> dict[str, Any]:
     """The JSON result of a run that raised."""
     code = ExitCode.of_error(err)
     facts: dict[str, Any] = dict(getattr(err, "facts", {}))
-    return {**facts, "kind": kind, "status": "failed", "exit_code": int(code), "error": str(err) or type(err).__name__}
+    rows = {"rows": list(err.rows)} if isinstance(err, PipelineError) and err.rows else {}
+    said = {"exit_code": int(code), "error": str(err) or type(err).__name__, **rows}
+    return {**facts, "kind": kind, "status": "failed", **said}
 
 
 def run_settings(
     kind: str,
     settings: Any,
     *,
-    write: Callable[[str], None],
+    reporter: Reporter,
     local: bool = False,
     engine: str = "spark",
-    terminal: bool = False,
 ) -> dict[str, Any]:
     """
     Run one job with checked settings and return its result.
 
     Args:
+        reporter: says what happens while it happens.
         local: on this machine instead of where spark-submit says.
         engine: `spark`, or `process` for threads of this process and no JVM.
-        terminal: progress is drawn in place.
 
     Raises:
         PipelineError: with the exit code the process must end with; `facts` of the run are attached.
@@ -111,10 +126,9 @@ def run_settings(
     run = Run(
         kind,
         settings,
-        write=write,
+        reporter=reporter,
         local=local,
         engine=engine,
-        terminal=terminal,
         tool_version=__version__,
         job=job_of(kind),
     )
@@ -139,31 +153,30 @@ def job_of(kind: str) -> Callable[..., dict[str, Any]]:
 class TextTo(io.TextIOBase):
     """A text stream that hands whole lines on; safe for several threads."""
 
-    def __init__(self, write: Callable[[str], None]):
-        self._write, self._part, self._lock = write, "", threading.Lock()
+    def __init__(self, say: Say):
+        self._say, self._part, self._lock = say, "", threading.Lock()
 
     def write(self, text: str) -> int:
         with self._lock:
             *lines, self._part = (self._part + text).split("\n")
         for line in lines:
-            self._write(f"{line}\n")
+            self._say(line)
         return len(text)
 
     def writable(self) -> bool:
         return True
 
 
-def stderr_writer() -> Callable[[str], None]:
-    """Text for people: this process's stderr, or under spark-submit the JVM's."""
-    if SPARK_GATEWAY in os.environ:
-        from pyspark import SparkContext
+def error_lines() -> Lines:
+    """Lines for people: on this process's stderr, or under spark-submit on the JVM's."""
+    if SPARK_GATEWAY not in os.environ:
+        return standard_error()
+    from pyspark import SparkContext
 
-        SparkContext._ensure_initialized()  # connects to the gateway spark-submit started; no context yet
-        err = SparkContext._jvm.java.lang.System.err
-        return lambda text: err.println(text.rstrip("\n"))
+    SparkContext._ensure_initialized()  # connects to the gateway spark-submit started; no context yet
+    err = SparkContext._jvm.java.lang.System.err
 
-    def write(text: str) -> None:
-        sys.stderr.write(text)
-        sys.stderr.flush()
+    def put(text: str) -> None:
+        err.println(text.rstrip("\n"))
 
-    return write
+    return Lines(put)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -25,12 +25,11 @@ from dynamodb_pipeline.emr.plan.estimate import TableFacts
 from dynamodb_pipeline.emr.request.bundle import build_bundle
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.importing.size import ImportSize, import_size
+from dynamodb_pipeline.output import Say
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate, write_rate
 from dynamodb_pipeline.run.resume import latest_unfinished
 from dynamodb_pipeline.settings.run_ids import moment_of, new_run_id
 from dynamodb_pipeline.store.anywhere import object_store
-
-Write = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,14 @@ class Launcher:
 
 
 @contextmanager
-def launcher(region: str | None, *, bucket_owner: str | None, write: Write) -> Iterator[Launcher]:
+def launcher(region: str | None, *, bucket_owner: str | None, say: Say) -> Iterator[Launcher]:
     """Clients and a console whose waits end at signals."""
     with SignalClock() as clock:
-        console = commands.Console(say=lambda line: write(line + "\n"), clock=clock, attention=clock)
+        console = commands.Console(say=say, clock=clock, attention=clock)
         yield Launcher(AwsClients(region, bucket_owner=bucket_owner), console)
 
 
-def run_on_cluster(kind: str, args: argparse.Namespace, settings: Any, *, words: Sequence[str], write: Write) -> Any:
+def run_on_cluster(kind: str, args: argparse.Namespace, settings: Any, *, words: Sequence[str], say: Say) -> Any:
     """
     `export`, `import` and `verify` on a cluster, and `plan` and `preflight` of them.
 
@@ -61,7 +60,7 @@ def run_on_cluster(kind: str, args: argparse.Namespace, settings: Any, *, words:
     """
     command = {"plan": commands.run_plan, "preflight": commands.run_preflight}.get(args.command, commands.run_launch)
     owner = settings.common.bucket_owner
-    with launcher(args.region, bucket_owner=owner, write=write) as here, built_bundle() as bundle:
+    with launcher(args.region, bucket_owner=owner, say=say) as here, built_bundle() as bundle:
         tables = described(settings, here.clients, skip_missing=command is commands.run_preflight)
         start = run_start(kind, settings, here.clients, tables)
         launch = launch_of(kind, args, words=tuple(words), start=start)
@@ -69,10 +68,10 @@ def run_on_cluster(kind: str, args: argparse.Namespace, settings: Any, *, words:
         return command(launch, commands.LaunchInputs(facts, bundle, prices_of(args)), here.clients, here.console)
 
 
-def run_schedule(kind: str, args: argparse.Namespace, settings: Any, *, words: Sequence[str], write: Write) -> Any:
+def run_schedule(kind: str, args: argparse.Namespace, settings: Any, *, words: Sequence[str], say: Say) -> Any:
     """Render a schedule of a job; its run id and moment are those of each firing."""
     owner = settings.common.bucket_owner
-    with launcher(args.region, bucket_owner=owner, write=write) as here, built_bundle() as bundle:
+    with launcher(args.region, bucket_owner=owner, say=say) as here, built_bundle() as bundle:
         start = RunStart(new_run_id(datetime.now(timezone.utc)), here.clients.region)
         launch = launch_of(kind, args, words=tuple(words), start=start)
         schedule = schedule_of(args, kind=kind, table=launch.jobs[0].table_name)
@@ -80,7 +79,7 @@ def run_schedule(kind: str, args: argparse.Namespace, settings: Any, *, words: S
         return commands.run_schedule(query, here.clients, here.console)
 
 
-def run_run_verb(args: argparse.Namespace, *, write: Write) -> Any:
+def run_run_verb(args: argparse.Namespace, *, say: Say) -> Any:
     """`wait`, `status`, `logs`, `cancel` and `terminate` of a run, found without local state."""
     verbs = {
         "wait": commands.run_wait,
@@ -90,21 +89,21 @@ def run_run_verb(args: argparse.Namespace, *, write: Write) -> Any:
         "terminate": commands.run_terminate,
     }
     query = commands.RunQuery(args.run_id, args.cluster_id, follow=getattr(args, "follow", False))
-    with launcher(args.region, bucket_owner=None, write=write) as here:
+    with launcher(args.region, bucket_owner=None, say=say) as here:
         return verbs[args.command](query, here.clients, here.console)
 
 
-def run_policy(args: argparse.Namespace, *, write: Write) -> Any:
+def run_policy(args: argparse.Namespace, *, say: Say) -> Any:
     """Print a policy; the account is asked of STS only when no option names it."""
-    with launcher(args.region, bucket_owner=None, write=write) as here:
+    with launcher(args.region, bucket_owner=None, say=say) as here:
         account = args.account or here.clients.client("sts").get_caller_identity()["Account"]
         return commands.run_policy(policy_query(args, account=account, region=here.clients.region), here.console)
 
 
-def run_migrate(args: argparse.Namespace, *, write: Write) -> Any:
+def run_migrate(args: argparse.Namespace, *, say: Say) -> Any:
     """Translate a Data Pipeline definition."""
     with SignalClock() as clock:
-        console = commands.Console(say=lambda line: write(line + "\n"), clock=clock, attention=clock)
+        console = commands.Console(say=say, clock=clock, attention=clock)
         return commands.run_migrate_config(Path(args.definition), console)
 
 

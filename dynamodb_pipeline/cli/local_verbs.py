@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import Any
 
 from dynamodb_pipeline.errors import ExitCode, UsageError
 from dynamodb_pipeline.job_main import guarded
+from dynamodb_pipeline.output import standard_error
 from dynamodb_pipeline.settings.checks import check_log_folder
 from dynamodb_pipeline.settings.run_ids import check_run_id
 
 BUNDLE_PATH = "dist/dynamodb_pipeline.zip"
 INSPECT_INTERVAL_S = 10.0
+LINES = standard_error()
 
 
 def add_local_verbs(verbs: Any) -> None:
@@ -80,10 +81,10 @@ def run_inspect(args: argparse.Namespace) -> ExitCode:
         progress = (lambda _: None) if args.json else _inspect_progress(time.monotonic)
         facts = inspection_facts(inspect_path(_store_for(args), args.path, options, progress=progress))
         if not args.json:
-            write(report(facts))
+            LINES.say_all(report(facts))
         return facts
 
-    return guarded("inspect", work, write=write)
+    return guarded("inspect", work, lines=LINES)
 
 
 def _store_for(args: argparse.Namespace) -> Any:
@@ -108,7 +109,7 @@ def _inspect_progress(clock: Callable[[], float]) -> Callable[[Any], None]:
     def progress(found: Any) -> None:
         if clock() - last[0] >= INSPECT_INTERVAL_S:
             last[0] = clock()
-            write(f"{len(found.files)} of {len(found.source.files)} files, {found.schema.item_count:,} items\n")
+            LINES.say(f"{len(found.files)} of {len(found.source.files)} files, {found.schema.item_count:,} items")
 
     return progress
 
@@ -127,9 +128,9 @@ def run_report(args: argparse.Namespace) -> ExitCode:
         query = command.ReportQuery(args.run_id, args.logs, args.to)
         if not query.is_file:
             check_run_id(args.run_id)
-        return command.run_report(query, s3=s3, write=write)
+        return command.run_report(query, s3=s3, say=LINES.say)
 
-    return guarded("report", work, write=write)
+    return guarded("report", work, lines=LINES)
 
 
 def run_clean(args: argparse.Namespace) -> ExitCode:
@@ -140,9 +141,9 @@ def run_clean(args: argparse.Namespace) -> ExitCode:
 
         check_log_folder(args.logs, outputs=())
         request = CleanRequest(args.folder.rstrip("/"), args.logs.rstrip("/"), args.yes)
-        return clean(_s3_store(args), request, write=write)
+        return clean(_s3_store(args), request, say_all=LINES.say_all)
 
-    return guarded("clean", work, write=write)
+    return guarded("clean", work, lines=LINES)
 
 
 def run_bundle(args: argparse.Namespace) -> ExitCode:
@@ -151,13 +152,7 @@ def run_bundle(args: argparse.Namespace) -> ExitCode:
 
     def work() -> dict[str, Any]:
         built = build_bundle(Path(args.to))
-        write(f"built {built.path}, SHA-256 {built.sha256}\n")
+        LINES.say(f"built {built.path}, SHA-256 {built.sha256}")
         return {"kind": "bundle", "exit_code": 0, "path": str(built.path), "sha256": built.sha256}
 
-    return guarded("bundle", work, write=write)
-
-
-def write(text: str) -> None:
-    """Text for people."""
-    sys.stderr.write(text)
-    sys.stderr.flush()
+    return guarded("bundle", work, lines=LINES)

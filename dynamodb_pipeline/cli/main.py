@@ -15,10 +15,12 @@ from typing import Any
 from dynamodb_pipeline import __version__
 from dynamodb_pipeline.aws.node_boto3 import ensure_boto3
 from dynamodb_pipeline.cli.cluster_options import add_launcher_options, add_verb_parsers
-from dynamodb_pipeline.cli.local_verbs import add_local_verbs, write
+from dynamodb_pipeline.cli.local_verbs import LINES, add_local_verbs
 from dynamodb_pipeline.cli.settings_file import FILE_NAME, read_settings_file, words_with_settings
 from dynamodb_pipeline.errors import ExitCode, PreconditionError, UsageError
 from dynamodb_pipeline.job_main import KINDS, guarded, run_settings
+from dynamodb_pipeline.output import Lines
+from dynamodb_pipeline.run.progress import Reporter
 from dynamodb_pipeline.settings.checks import refuse_secrets
 from dynamodb_pipeline.settings.options import Parser
 
@@ -43,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as err:
         return int(refused(words, err))
     except KeyboardInterrupt:
-        write("interrupted\n")
+        LINES.say("interrupted")
         return int(ExitCode.INTERRUPTED)
     return int(code)
 
@@ -55,7 +57,7 @@ def refused(words: Sequence[str], err: UsageError) -> ExitCode:
         raise err
 
     verb = next((word for word in words if not word.startswith("-")), "dynamodb-pipeline")
-    return guarded(verb, work, write=write)
+    return guarded(verb, work, lines=LINES)
 
 
 def build_parser() -> Parser:
@@ -128,14 +130,22 @@ def run_job(args: argparse.Namespace) -> ExitCode:
     settings = KINDS[kind][1](args)
     if not args.local:
         return run_launcher(args)
-    terminal = sys.stderr.isatty()
+    lines, reporter = _voice()
     return guarded(
         kind,
-        lambda: run_settings(
-            kind, _agreed(kind, settings), write=write, local=True, engine=args.engine, terminal=terminal
-        ),
-        write=write,
+        lambda: run_settings(kind, _agreed(kind, settings), reporter=reporter, local=True, engine=args.engine),
+        lines=lines,
     )
+
+
+def _voice() -> tuple[Lines, Reporter]:
+    """Lines for people and what tells them of progress, drawn in place where stderr is a terminal."""
+    if not sys.stderr.isatty():
+        return LINES, Reporter(LINES.say)
+    from dynamodb_pipeline.cli.display import terminal_display
+
+    display = terminal_display()
+    return display.lines, Reporter(display.lines.say, display=display)
 
 
 def run_launcher(args: argparse.Namespace) -> ExitCode:
@@ -146,7 +156,7 @@ def run_launcher(args: argparse.Namespace) -> ExitCode:
         found: dict[str, Any] = _launcher_command(args, launch)().to_json()
         return found
 
-    return guarded(args.command, work, write=write)
+    return guarded(args.command, work, lines=LINES)
 
 
 def _launcher_command(args: argparse.Namespace, launch: Any) -> Callable[[], Any]:
@@ -155,12 +165,12 @@ def _launcher_command(args: argparse.Namespace, launch: Any) -> Callable[[], Any
         settings = _agreed(args.kind, KINDS[args.kind][1](args)) if command in KINDS else KINDS[args.kind][1](args)
         words = args.words[1:] if command in KINDS else args.words[2:]
         run = launch.run_schedule if command == "schedule" else launch.run_on_cluster
-        return lambda: run(args.kind, args, settings, words=words, write=write)
+        return lambda: run(args.kind, args, settings, words=words, say=LINES.say)
     if command == "policy":
-        return lambda: launch.run_policy(args, write=write)
+        return lambda: launch.run_policy(args, say=LINES.say)
     if command == "migrate-config":
-        return lambda: launch.run_migrate(args, write=write)
-    return lambda: launch.run_run_verb(args, write=write)
+        return lambda: launch.run_migrate(args, say=LINES.say)
+    return lambda: launch.run_run_verb(args, say=LINES.say)
 
 
 def _agreed(kind: str, settings: Any) -> Any:
@@ -169,7 +179,7 @@ def _agreed(kind: str, settings: Any) -> Any:
         return settings
     source = _source_of(settings)
     about = f"Import {source.folder} ({source.origin}) into table {settings.table}"
-    write(f"{about}: items with the same key are replaced. Go on? [y/N] ")
+    LINES.ask(f"{about}: items with the same key are replaced. Go on? [y/N]")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         msg = "not confirmed; nothing was written"
         raise PreconditionError(msg)

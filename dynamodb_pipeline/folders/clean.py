@@ -7,7 +7,7 @@ are whole, then the files, and the claim last, so that a clean which was broken 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +31,7 @@ class CleanRequest:
 
 
 def clean(
-    store: ObjectStore, request: CleanRequest, *, write: Callable[[str], None], here: Here | None = None
+    store: ObjectStore, request: CleanRequest, *, say_all: Callable[[Iterable[str]], None], here: Here | None = None
 ) -> dict[str, Any]:
     """
     List what dead runs left, delete it when asked to, and return the result.
@@ -43,7 +43,7 @@ def clean(
     found, kept = find_leftovers(store, request.folder, logs=request.logs, here=here or Here())
     if not found:
         raise PreconditionError("; ".join(f"{one.folder}: {one.reason}" for one in kept))
-    write("".join(f"{line}\n" for line in _lines(found, kept, deletes=request.yes)))
+    say_all(_lines(found, kept, deletes=request.yes))
     if request.yes:
         for one in found:
             delete(store, one)

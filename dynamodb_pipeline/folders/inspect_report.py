@@ -83,13 +83,13 @@ def _schema_facts(schema: SchemaTally) -> dict[str, Any]:
     }
 
 
-def report(facts: Mapping[str, Any]) -> str:
-    """The same as a text of several lines."""
+def report(facts: Mapping[str, Any]) -> list[str]:
+    """The same as lines for people."""
     if "source" not in facts:
-        exports = "".join(f"\n  {uri}" for uri in facts["exports"])
-        return f"{facts['path']}: {len(facts['exports'])} finished exports; inspect one of them:{exports}\n"
+        head = f"{facts['path']}: {len(facts['exports'])} finished exports; inspect one of them:"
+        return [head, *(f"  {uri}" for uri in facts["exports"])]
     parts = (_heading(facts), _attributes(facts), _keys(facts), _samples(facts["samples"]), _problems(facts))
-    return "\n".join(line for part in parts for line in part) + "\n"
+    return [line for part in parts for line in part]
 
 
 def _heading(facts: Mapping[str, Any]) -> Iterator[str]:

@@ -187,4 +187,5 @@ class RatedRun:
 def counts_of(coordinator: Coordinator) -> Counts:
     """What progress shows of a coordinator."""
     state = coordinator.state()
-    return Counts(state.items, state.budget.consumed.get("table", 0.0))
+    budget = state.budget
+    return Counts(state.items, budget.consumed.get("table", 0.0), budget.throttle_count)

@@ -61,10 +61,10 @@ def choose_finished_run(store: ObjectStore, source: str, choice: SourceChoice) -
     found = [read_backup(store, folder) for folder in folders]
     candidates = _candidates(found, choice)
     if not candidates:
-        raise PreconditionError(_nothing_of_the_table(source, found, choice))
+        raise PreconditionError(_nothing_of_the_table(source, choice), rows=_listed(found))
     if len(candidates) > 1 and (not choice.latest or _mixed(candidates)):
         msg = f"{source} holds {len(candidates)} finished exports; give one, or the table's folder with --latest:"
-        raise PreconditionError(msg + _listed(candidates))
+        raise PreconditionError(msg, rows=_listed(candidates))
     return _newest(source, candidates).folder
 
 
@@ -91,19 +91,19 @@ def _newest(source: str, candidates: list[Backup]) -> Backup:
     last = [backup for backup in candidates if backup.moment == max(moments, default=None)]
     if len(moments) < len(candidates) or len(last) > 1:
         msg = f"{source} holds {len(candidates)} finished exports; the newest cannot be told; give one:"
-        raise PreconditionError(msg + _listed(candidates))
+        raise PreconditionError(msg, rows=_listed(candidates))
     return last[0]
 
 
-def _nothing_of_the_table(source: str, found: list[Backup], choice: SourceChoice) -> str:
+def _nothing_of_the_table(source: str, choice: SourceChoice) -> str:
     return (
         f"{source} holds no finished export of table {choice.wanted!r} that is known to be the whole of it; give the "
-        f"folder of one export, or --from-table NAME for another table's:{_listed(found)}"
+        f"folder of one export, or --from-table NAME for another table's:"
     )
 
 
-def _listed(backups: Iterable[Backup]) -> str:
-    return "".join(f"\n  {backup}" for backup in backups)
+def _listed(backups: Iterable[Backup]) -> list[str]:
+    return [f"  {backup}" for backup in backups]
 
 
 def is_finished(store: ObjectStore, folder: str) -> bool:

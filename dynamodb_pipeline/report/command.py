@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.output import Say
 from dynamodb_pipeline.report.figures import RunFigures, run_figures
 from dynamodb_pipeline.report.page import page
 from dynamodb_pipeline.report.read import read_file, read_run
@@ -39,13 +40,13 @@ class ReportQuery:
         return Path(self.to or f"{Path(self.run).stem if self.is_file else self.run}.html")
 
 
-def run_report(query: ReportQuery, *, s3: Callable[[], Any], write: Callable[[str], None]) -> dict[str, Any]:
+def run_report(query: ReportQuery, *, s3: Callable[[], Any], say: Say) -> dict[str, Any]:
     """
     Write the page and return the result.
 
     Args:
         s3: makes the S3 client; not called for a local file.
-        write: takes text for people.
+        say: takes a line for people.
 
     Raises:
         UsageError: a run id without `--logs`; the page cannot be written there.
@@ -54,7 +55,7 @@ def run_report(query: ReportQuery, *, s3: Callable[[], Any], write: Callable[[st
     run = figures_of(query, s3=s3)
     logs = None if query.is_file else query.logs
     _store(query.target, page(run, resume=resume_of(run, logs=logs)))
-    write(f"{run.kind} {run.run_id}: {run.state}; page in {query.target}\n")
+    say(f"{run.kind} {run.run_id}: {run.state}; page in {query.target}")
     return {
         "kind": "report",
         "exit_code": 0,

@@ -1,25 +1,35 @@
-"""Progress of a run: counts that workers report, and the lines or bar a person sees."""
+"""
+Progress of a run: counts that workers report, and the lines a person sees.
+
+A line says the mean rate of the promised window, not of the last moment: single requests make that jump above what is
+allowed while every window keeps to it. Where a terminal can be drawn on, a `Display` of the command line's own shows
+the same in place.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Protocol
+
+from dynamodb_pipeline.rate.window import SLOW_RATE, SLOW_WINDOW_S, WINDOW_S
 
 INTERVAL_S = 10.0
 LONG_RUN_S = 600.0  # from here on a line a minute: a night's run must not fill the log
 LONG_INTERVAL_S = 60.0
-BAR_INTERVAL_S = 0.5
-BAR_WIDTH = 24
+SAMPLE_INTERVAL_S = 1.0  # of the mean rate
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Totals so far; `units` are read or write units of the table as DynamoDB reported them."""
+    """Totals so far; `units` are read or write units of the table as DynamoDB reported them, throttles its refusals."""
 
     items: int = 0
     units: float = 0.0
+    throttles: int = 0
 
 
 Snapshot = Callable[[], Counts]
@@ -34,11 +44,33 @@ class Goal:
     unit: str
     items: int | None = None
 
+    @property
+    def window_s(self) -> float:
+        """Seconds of the window that the rate is promised for."""
+        return SLOW_WINDOW_S if self.allowed_units_s <= SLOW_RATE else WINDOW_S
+
+
+class RecentRate:
+    """Mean units per second over the last `window_s` seconds, or since the start while that is less."""
+
+    def __init__(self, window_s: float, *, started_s: float):
+        self._window_s = window_s
+        self._samples: deque[tuple[float, float]] = deque([(started_s, 0.0)])
+
+    def add(self, now_s: float, units: float) -> float:
+        """Take the total of that moment and return the mean."""
+        self._samples.append((now_s, units))
+        while len(self._samples) > 2 and self._samples[1][0] <= now_s - self._window_s:
+            self._samples.popleft()
+        then_s, before = self._samples[0]
+        return (units - before) / (now_s - then_s) if now_s > then_s else 0.0
+
 
 def progress_line(goal: Goal, counts: Counts, *, elapsed_s: float, recent_units_s: float | None) -> str:
     """One line: items, units/s against allowed, percent done and ETA where the total is known."""
-    text = f"{goal.label}: {counts.items:,} items{_rate(goal, recent_units_s)}"
-    share = _share(goal, counts)
+    throttled = f", {counts.throttles:,} throttled" if counts.throttles else ""
+    text = f"{goal.label}: {counts.items:,} items{_rate(goal, recent_units_s)}{throttled}"
+    share = share_done(goal, counts)
     if share is None:
         return text + f", {elapsed_s:,.0f} s"
     eta = elapsed_s * (1 - share) / share if share else float("inf")
@@ -59,40 +91,44 @@ def interval_s(elapsed_s: float) -> float:
     return INTERVAL_S if elapsed_s < LONG_RUN_S else LONG_INTERVAL_S
 
 
-def bar(share: float) -> str:
-    """A bar of `BAR_WIDTH` characters."""
-    full = int(share * BAR_WIDTH)
-    return "[" + "#" * full + "." * (BAR_WIDTH - full) + "]"
-
-
-def _share(goal: Goal, counts: Counts) -> float | None:
+def share_done(goal: Goal, counts: Counts) -> float | None:
+    """The part of the expected items that is done, 0 to 1; None where nobody knows how many there are."""
     return None if not goal.items else min(1.0, counts.items / goal.items)
+
+
+class Display(Protocol):
+    """Draws progress in place while it is entered."""
+
+    def watch(self, goal: Goal, snapshot: Snapshot) -> AbstractContextManager[object]:
+        """Draw until left."""
 
 
 class Reporter:
     """
-    Prints progress until closed.
+    Tells people what happens while it happens.
 
     Args:
-        write: takes a text without line end; under spark-submit it must go through the JVM's stderr.
-        terminal: our own process has a terminal, so draw one line in place.
+        say: takes a line; under spark-submit it goes through the JVM's stderr.
+        display: draws progress where this process has a terminal; None for lines.
     """
 
-    def __init__(self, write: Callable[[str], None], *, terminal: bool = False):
-        self._write, self._terminal = write, terminal
+    def __init__(self, say: Callable[[str], None], *, display: Display | None = None):
+        self._say, self._display = say, display
 
     def note(self, text: str) -> None:
-        """Print one line."""
-        self._write(f"\r\x1b[K{text}\n" if self._terminal else f"{text}\n")
+        """Say one line."""
+        self._say(text)
 
-    def watch(self, goal: Goal, snapshot: Snapshot) -> _Watch:
-        """Return a context manager during which progress is printed (`interval_s`)."""
-        return _Watch(self._write, goal, snapshot, terminal=self._terminal)
+    def watch(self, goal: Goal, snapshot: Snapshot) -> AbstractContextManager[object]:
+        """Return a context manager during which progress is shown (lines: every `interval_s`)."""
+        if self._display is not None:
+            return self._display.watch(goal, snapshot)
+        return _Watch(self._say, goal, snapshot)
 
 
 class _Watch:
-    def __init__(self, write: Callable[[str], None], goal: Goal, snapshot: Snapshot, *, terminal: bool):
-        self._write, self._goal, self._snapshot, self._terminal = write, goal, snapshot, terminal
+    def __init__(self, say: Callable[[str], None], goal: Goal, snapshot: Snapshot):
+        self._say, self._goal, self._snapshot = say, goal, snapshot
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="progress", daemon=True)
         self._started = time.monotonic()
@@ -104,19 +140,14 @@ class _Watch:
     def __exit__(self, *_: Any) -> None:
         self._end.set()
         self._thread.join()
-        if self._terminal:
-            self._write("\r\x1b[K")
 
     def _loop(self) -> None:
-        units, then = 0.0, self._started
-        while not self._end.wait(BAR_INTERVAL_S if self._terminal else interval_s(then - self._started)):
-            now, counts = time.monotonic(), self._snapshot()
-            recent = (counts.units - units) / (now - then)
-            units, then = counts.units, now
-            self._draw(counts, elapsed_s=now - self._started, recent_units_s=recent)
-
-    def _draw(self, counts: Counts, *, elapsed_s: float, recent_units_s: float) -> None:
-        line = progress_line(self._goal, counts, elapsed_s=elapsed_s, recent_units_s=recent_units_s)
-        share = _share(self._goal, counts)
-        drawn = f"{bar(share)} {line}" if share is not None else line
-        self._write(f"\r\x1b[K{drawn}" if self._terminal else f"{line}\n")
+        rate = RecentRate(self._goal.window_s, started_s=self._started)
+        due_s = self._started + interval_s(0.0)
+        while not self._end.wait(SAMPLE_INTERVAL_S):
+            now_s, counts = time.monotonic(), self._snapshot()
+            recent = rate.add(now_s, counts.units)
+            if now_s >= due_s:
+                elapsed_s = now_s - self._started
+                due_s += interval_s(elapsed_s)
+                self._say(progress_line(self._goal, counts, elapsed_s=elapsed_s, recent_units_s=recent))

@@ -35,8 +35,8 @@ class Run:
     Args:
         kind: `export`, `import` or `verify`.
         settings: the checked settings of that kind.
-        write: takes text for people.
-        local, engine, terminal: see `job_main.run_settings`.
+        reporter: says what happens while it happens.
+        local, engine: see `job_main.run_settings`.
         job: the work of that kind; called once for each attempt.
     """
 
@@ -45,15 +45,14 @@ class Run:
         kind: str,
         settings: ExportSettings | ImportSettings | VerifySettings,
         *,
-        write: Callable[[str], None],
+        reporter: Reporter,
         local: bool,
         engine: str,
-        terminal: bool,
         tool_version: str,
         job: Job,
     ):
         self._kind, self._settings, self._common = kind, settings, settings.common
-        self._reporter = Reporter(write, terminal=terminal)
+        self._reporter = reporter
         self._engines = Engines(self._common, kind=kind, local=local, engine=engine)
         self._tool_version = tool_version
         self._job = job

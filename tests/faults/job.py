@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dynamodb_pipeline.job_main import run_command_line
+from dynamodb_pipeline.output import Lines
 from sandbox.faults.delivery import Delivery, nothing
 from sandbox.faults.http_messages import Request
 from sandbox.faults.proxy import Handler
@@ -74,7 +75,7 @@ def run_here(argv: list[str], env: dict[str, str]) -> Outcome:
     """The job as a call in this process."""
     said, result = io.StringIO(), io.StringIO()
     with _environment(env), contextlib.redirect_stdout(result), contextlib.redirect_stderr(said):
-        code = run_command_line(argv[0], argv[1:], write=said.write, local=True, engine="process")
+        code = run_command_line(argv[0], argv[1:], lines=Lines(said.write), local=True, engine="process")
     return Outcome(int(code), said.getvalue() + result.getvalue())
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.job_main import TextTo, run_command_line
+from dynamodb_pipeline.output import Lines, standard_error
 
 
 def test_text_goes_on_in_whole_lines():
@@ -16,13 +16,13 @@ def test_text_goes_on_in_whole_lines():
     part = TextTo(told.append)
     part.write("half ")
     part.write("a line\nand")
-    assert told == ["a warning and more\n", "half a line\n"]
+    assert told == ["a warning and more", "half a line"]
 
 
 def test_refused_command_line_is_one_json_document_with_its_exit_code(capsys):
     told: list[str] = []
     words = ["--table", "T1x", "--output", "s3://bucket/x", "--resume", "latest"]
-    code = run_command_line("export", words, write=told.append)
+    code = run_command_line("export", words, lines=Lines(told.append))
     result = json.loads(capsys.readouterr().out)
     assert code is ExitCode.USAGE
     assert result["exit_code"] == 2
@@ -43,5 +43,5 @@ def test_resume_and_run_id_exclude_each_other(capsys):
         "--logs",
         "s3://b1b/l",
     ]
-    assert run_command_line("export", words, write=sys.stderr.write) is ExitCode.USAGE
+    assert run_command_line("export", words, lines=standard_error()) is ExitCode.USAGE
     assert "exclude each other" in capsys.readouterr().out

@@ -28,6 +28,7 @@ NODE_PARTS = (
     "durations.py",
     "errors.py",
     "job_main.py",
+    "output.py",
     "aws",
     "connector",
     "dynamodb",

@@ -100,8 +100,8 @@ def _export(run_id: str, file: FileRecord) -> ExportRecord:
 
 def cleaned(store: World, folder: str, *, yes: bool = True) -> dict[str, Any]:
     said: list[str] = []
-    result = clean(store, CleanRequest(folder, LOGS, yes), write=said.append, here=HERE)
-    return {**result, "said": "".join(said)}
+    result = clean(store, CleanRequest(folder, LOGS, yes), say_all=said.extend, here=HERE)
+    return {**result, "said": "\n".join(said)}
 
 
 @pytest.fixture
@@ -249,4 +249,4 @@ def test_long_list_is_shortened_for_people(store: World) -> None:
         store.data_file(folder)
     result = cleaned(store, folder, yes=False)
     assert result["files"] == 32
-    assert "  and 12 more\n" in result["said"]
+    assert "  and 12 more" in result["said"].splitlines()

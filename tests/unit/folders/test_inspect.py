@@ -182,13 +182,13 @@ def test_a_parent_of_several_exports_lists_them_and_one_is_taken() -> None:
     facts = look({**one, "2024-02-01-00-00-00/manifest": manifest()})
     assert facts["exports"] == [f"{FOLDER}/2024-01-01-00-00-00/", f"{FOLDER}/2024-02-01-00-00-00/"]
     assert "items" not in facts
-    assert "2 finished exports; inspect one of them:" in report(facts)
+    assert "2 finished exports; inspect one of them:" in "\n".join(report(facts))
 
 
 def test_only_so_many_files_are_looked_into() -> None:
     facts = look({name: line(name) for name in "abcd"}, max_files=2)
     assert (facts["files"], facts["files_looked_at"], facts["items"]) == (4, 2, 2)
-    assert "looked into the first 2" in report(facts)
+    assert "looked into the first 2" in "\n".join(report(facts))
 
 
 @pytest.mark.parametrize("files", [{}, {"_SUCCESS": b"", "empty": b""}], ids=["nothing", "markers"])
@@ -211,7 +211,7 @@ def test_the_report_names_all_that_matters_and_no_value() -> None:
     odd = {"id": {"S": "secret"}, 'a"\u2028' + "n" * 100: {"N": "1"}}
     store = MemoryStore({f"{FOLDER}/f": json.dumps(odd).encode() + b"\n" + BAD})
     facts = inspection_facts(inspect_path(store, FOLDER, InspectOptions(samples=3), progress=lambda _: None))
-    text = report(facts)
+    text = "\n".join(report(facts))
     for part in ("1 file", "dynamodb-json 1", "manifest: none; hashes: none", '"id"', "1 problem:", "line 2 (byte"):
         assert part in text
     assert "secret" not in text + json.dumps(facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dynamodb_pipeline.run.progress import Counts, Goal, interval_s, progress_line
+from dynamodb_pipeline.run.progress import Counts, Goal, RecentRate, interval_s, progress_line
 
 LOG_BYTES_MAX = 20_000  # per 100,000 items
 
@@ -21,3 +21,30 @@ def test_lines_of_100_000_items_are_at_most_20_kb(items_per_s: int) -> None:
 
 def test_first_ten_minutes_have_a_line_every_ten_seconds() -> None:
     assert [interval_s(elapsed) for elapsed in (0.0, 599.0, 600.0, 40_000.0)] == [10.0, 10.0, 60.0, 60.0]
+
+
+def test_the_rate_said_is_the_mean_of_the_promised_window() -> None:
+    """Single requests of 128 units against 100 allowed a second: the last half second would say 256."""
+    rate = RecentRate(10.0, started_s=0.0)
+    said = [rate.add(second, 128.0 * (second * 100 // 128)) for second in range(1, 61)]
+    assert max(said) <= 100.0 * 1.05 + 128.0 / 10.0
+    assert said[-1] == pytest.approx(100.0, abs=128.0 / 10.0)
+
+
+def test_what_lies_before_the_window_is_forgotten() -> None:
+    rate = RecentRate(10.0, started_s=0.0)
+    for second in range(1, 31):
+        said = rate.add(float(second), 50.0 * min(second, 10))
+    assert said == 0.0
+
+
+@pytest.mark.parametrize(("allowed", "window"), [(5.0, 60.0), (25.0, 60.0), (26.0, 10.0)])
+def test_the_window_is_that_of_the_promise(allowed: float, window: float) -> None:
+    assert Goal("x", allowed, "read units").window_s == window
+
+
+def test_throttles_are_told_when_there_are_any() -> None:
+    goal = Goal("export T", 100.0, "read units")
+    line = progress_line(goal, Counts(1, 1.0, 7), elapsed_s=1.0, recent_units_s=1.0)
+    assert "7 throttled" in line
+    assert "throttled" not in progress_line(goal, Counts(1, 1.0), elapsed_s=1.0, recent_units_s=1.0)
