@@ -1,6 +1,7 @@
 """
-The control plane: from a laptop to an EMR cluster and back.
+The control plane: from a laptop to an EMR cluster and back, as eight packages.
 
-Knows requests, life cycles, logs, policies, schedules and prices. Must not know PySpark, the data plane
-(`transfer`) or how AWS clients are built: clients and clocks arrive as arguments.
+Requests, life cycles, logs, policies, schedules and prices; never on nodes.
+
+Must not know PySpark or the jobs, nor how AWS clients are built: clients and clocks arrive as arguments.
 """

@@ -16,7 +16,7 @@ from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, write_rate
 from dynamodb_pipeline.reading.finished_runs import UNKNOWN_TABLE, SourceChoice, choose_finished_run
 from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.reading.key_spill import Collision
-from dynamodb_pipeline.reading.source import load_source
+from dynamodb_pipeline.reading.source import load_source, refuse_other_source
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.settings.item_limit import ItemLimit
 from dynamodb_pipeline.settings.job import ImportSettings
@@ -95,16 +95,6 @@ def find_source(store: ObjectStore, settings: ImportSettings) -> ImportSource:
     if settings.mirror:
         _refuse_mirror_of_another(source, settings)
     return source
-
-
-def refuse_other_source(source: ImportSource, from_table: str | None) -> None:
-    """
-    Raises:
-        PreconditionError: the export names another table than `--from-table` does.
-    """
-    if from_table is not None and source.source_table not in (None, from_table):
-        msg = f"{source.folder} is {source.origin}, not what --from-table {from_table} says; nothing was written"
-        raise PreconditionError(msg)
 
 
 def _refuse_mirror_of_another(source: ImportSource, settings: ImportSettings) -> None:

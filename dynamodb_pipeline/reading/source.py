@@ -196,3 +196,13 @@ def _named(names: Iterable[str]) -> str:
     shown = list(names)
     more = f" and {len(shown) - NAMED_IN_MESSAGE} more" if len(shown) > NAMED_IN_MESSAGE else ""
     return ", ".join(shown[:NAMED_IN_MESSAGE]) + more
+
+
+def refuse_other_source(source: ImportSource, from_table: str | None) -> None:
+    """
+    Raises:
+        PreconditionError: the export names another table than `--from-table` does.
+    """
+    if from_table is not None and source.source_table not in (None, from_table):
+        msg = f"{source.folder} is {source.origin}, not what --from-table {from_table} says; nothing was written"
+        raise PreconditionError(msg)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from dynamodb_pipeline.dynamodb.table import TableDescription, describe, refuse_unusable
 from dynamodb_pipeline.dynamodb.table_description import refuse_other_keys
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
-from dynamodb_pipeline.importing.job import refuse_other_source
 from dynamodb_pipeline.reading.finished_runs import SourceChoice, choose_finished_run
 from dynamodb_pipeline.reading.input_files import ImportSource
-from dynamodb_pipeline.reading.source import load_source
+from dynamodb_pipeline.reading.source import load_source, refuse_other_source
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.settings.job import VerifySettings
 from dynamodb_pipeline.workers.worker_context import WorkerContext
