@@ -6,7 +6,7 @@ An entry that no longer applies fails its test: take it out.
 
 from __future__ import annotations
 
-MODULE_CEILING = 229  # modules of the library, `__init__` and `__main__` not counted
+MODULE_CEILING = 231  # modules of the library, `__init__` and `__main__` not counted
 LINES_AT_MOST = 400
 LINES_AT_LEAST = 60
 MODULES_PER_PACKAGE = range(3, 13)
@@ -18,6 +18,7 @@ ENGINE = {"addresses", "errors", "settings", "store", "dynamodb", "rate", "aws",
 MAY_IMPORT: dict[str, set[str]] = {
     "(root)": set(),
     "errors": set(),
+    "output": set(),
     "addresses": {"errors"},
     "s3_location": {"errors"},
     "durations": {"errors"},
@@ -33,14 +34,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": {"addresses", "errors", "aws", "rate", *FORMATS},
     "dynamodb": {"errors", "aws", "rate", "formats.items"},
     "workers": {"addresses", "errors", "settings", "store", "dynamodb", "rate", "aws"},
-    "run": {"addresses", "durations", "errors", "settings", "store", "aws", "workers"},
+    "run": {"addresses", "durations", "errors", "rate", "settings", "store", "aws", "workers"},
     "passes": {"errors", "aws", "rate", "dynamodb", "run", "workers", "formats.items"},
     "connector": {"errors", "aws", "rate", "dynamodb", "workers"},
     "reading": {"addresses", "errors", "store", "workers", *FORMATS},
     "exporting": {*ENGINE, "passes", "connector", "reading", *FORMATS},
     "importing": {*ENGINE, "passes", "connector", "reading", *FORMATS},
-    "verifying": {*ENGINE, "passes", "connector", "reading", *FORMATS, "importing"},
-    "job_main": {"(root)", *ENGINE, "exporting", "importing", "verifying"},
+    "verifying": {*ENGINE, "passes", "connector", "reading", *FORMATS},
+    "job_main": {"(root)", "output", *ENGINE, "exporting", "importing", "verifying"},
     "folders": {"addresses", "errors", "settings", "store", "run", "reading", *FORMATS},
     "emr": set(),
     "emr.cluster": {"errors", "durations", "secret_patterns", "aws", "settings"},
@@ -60,7 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *{"addresses", "errors", "s3_location", "durations", "aws", "settings"},
         *{"emr.cluster", "emr.request", "emr.calls", "emr.documents", "emr.plan", "emr.preflight", "emr.watch"},
     },
-    "report": {"addresses", "errors", "s3_location", "durations", "aws"},
+    "report": {"addresses", "errors", "output", "s3_location", "durations", "aws"},
 }
 # The command line knows every part.
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
@@ -132,7 +133,6 @@ TWINS_TO_END: set[str] = {
     "refuse_secrets",
     "resolve",
     "sha256_hex",
-    "write",
     "write_units",
 }
 
