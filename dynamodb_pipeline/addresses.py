@@ -20,7 +20,7 @@ def is_s3(address: str) -> bool:
 
 @dataclass(frozen=True)
 class S3Uri:
-    """`s3://bucket/key`; a folder's key ends with `/` or is empty (the bucket's top)."""
+    """`s3://bucket/key`, the key as it was written; `folder` gives a folder's key one `/` at its end."""
 
     bucket: str
     key: str
@@ -31,15 +31,28 @@ class S3Uri:
         Raises:
             UsageError: another scheme, or a bucket name S3 cannot hold.
         """
-        scheme = next((s for s in SCHEMES if text.startswith(s)), None)
-        if scheme is None:
+        parts = _bucket_and_key(text)
+        if parts is None:
             msg = f"{option} {text!r} is not an s3:// address"
             raise UsageError(msg)
-        bucket, _, key = text[len(scheme) :].partition("/")
-        if not BUCKET.match(bucket):
-            msg = f"{option} {text!r}: {bucket!r} is not a bucket name"
+        if not BUCKET.match(parts[0]):
+            msg = f"{option} {text!r}: {parts[0]!r} is not a bucket name"
             raise UsageError(msg)
-        return cls(bucket, key)
+        return cls(*parts)
+
+    @classmethod
+    def of_folder(cls, text: str, *, option: str) -> S3Uri:
+        """
+        The folder a launcher is given, its key without a slash at either end; EMR answers with `s3n://` and `s3a://`.
+
+        Raises:
+            UsageError: not an S3 address; `option` names the place in the message.
+        """
+        bucket, key = _bucket_and_key(text) or ("", "")
+        if not bucket:
+            msg = f"{option} {text!r} is not an S3 address; write s3://bucket/folder"
+            raise UsageError(msg)
+        return cls(bucket, key.strip("/"))
 
     @property
     def folder(self) -> S3Uri:
@@ -56,12 +69,29 @@ class S3Uri:
         """The last component of the key."""
         return self.key.rstrip("/").rpartition("/")[2]
 
+    @property
+    def uri(self) -> str:
+        """The address without a slash at its end, as a folder is written in commands and requests."""
+        return str(self).rstrip("/")
+
     def holds(self, other: S3Uri) -> bool:
-        """True when `other` is this folder or lies inside it."""
+        """True when `other` is this folder or lies inside it (`exports` does not hold `exports2`)."""
         return self.bucket == other.bucket and other.folder.key.startswith(self.folder.key)
+
+    def holds_as_data(self, other: S3Uri) -> bool:
+        """True when `other` would be read as part of this data folder; a bucket's top is no data folder."""
+        return bool(self.folder.key) and self.holds(other)
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
+
+
+def _bucket_and_key(text: str) -> tuple[str, str] | None:
+    scheme = next((s for s in SCHEMES if text.startswith(s)), None)
+    if scheme is None:
+        return None
+    bucket, _, key = text[len(scheme) :].partition("/")
+    return bucket, key
 
 
 def join(folder: str, name: str) -> str:

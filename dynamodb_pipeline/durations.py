@@ -8,6 +8,7 @@ from dynamodb_pipeline.errors import UsageError
 
 FORM = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
 SECONDS_IN = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+UNITS_SHOWN = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
 
 
 def duration_s(text: str, *, option: str) -> float:
@@ -26,7 +27,7 @@ def duration_s(text: str, *, option: str) -> float:
 
 
 def duration_text(seconds: float) -> str:
-    """A duration for people: `45 s`, `12 min`, `3 h 05 min`."""
+    """About how long, for people: `45 s`, `12 min`, `3 h 05 min`."""
     whole = round(seconds)
     if whole < 90:
         return f"{whole} s"
@@ -34,3 +35,14 @@ def duration_text(seconds: float) -> str:
     if minutes < 90:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def exact_duration_text(seconds: float) -> str:
+    """A duration that was asked for, in at most two units: `12 h`, `1 h 30 min`, `90 s` as `1 min 30 s`, `0.5 s`."""
+    if seconds < UNITS_SHOWN["min"]:
+        return f"{seconds:g} s"
+    left, parts = round(seconds), []
+    for unit, size in UNITS_SHOWN.items():
+        count, left = divmod(left, size)
+        parts += [f"{count} {unit}"] if count else []
+    return " ".join(parts[:2])

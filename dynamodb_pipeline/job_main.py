@@ -21,7 +21,7 @@ from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY, ensure_boto3
 from dynamodb_pipeline.errors import ExitCode, PipelineError
 from dynamodb_pipeline.output import Lines, Say, print_json, standard_error
 from dynamodb_pipeline.run.progress import Reporter
-from dynamodb_pipeline.settings.checks import refuse_secrets
+from dynamodb_pipeline.secret_patterns import refuse_access_keys
 from dynamodb_pipeline.settings.options import Parser, add_export, add_import, add_verify
 from dynamodb_pipeline.settings.parse import export_settings, import_settings, verify_settings
 
@@ -60,7 +60,7 @@ def run_command_line(kind: str, argv: Sequence[str], *, lines: Lines, **how: Any
 
 
 def _parsed(parser: Parser, check: Callable[[argparse.Namespace], Any], argv: Sequence[str]) -> Any:
-    refuse_secrets(argv)
+    refuse_access_keys(argv)
     args = parser.parse_args(list(argv))
     args.words = list(argv)
     return check(args)

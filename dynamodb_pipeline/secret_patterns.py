@@ -38,3 +38,15 @@ def refuse_secrets(texts: Iterable[str], *, where: str) -> None:
         problem = secret_problem(text, where=where)
         if problem:
             raise UsageError(problem)
+
+
+def refuse_access_keys(argv: Iterable[str]) -> None:
+    """
+    Check a command line as it was typed.
+
+    Raises:
+        UsageError: an AWS access key id stands in an argument; step arguments are readable by many.
+    """
+    if any(ACCESS_KEY_ID.search(word) for word in argv):
+        msg = "an AWS access key stands in the arguments; remove and rotate it: the usual credential chain is used"
+        raise UsageError(msg)

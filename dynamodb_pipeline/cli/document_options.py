@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.commands.documents import PolicyQuery
 from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope
 from dynamodb_pipeline.emr.documents.schedules import Schedule, schedule_expression
 from dynamodb_pipeline.errors import UsageError
-from dynamodb_pipeline.s3_location import S3Location, s3_location
 
 
 def schedule_of(args: argparse.Namespace, *, kind: str, table: str) -> Schedule:
@@ -34,15 +34,15 @@ def policy_query(args: argparse.Namespace, *, account: str, region: str) -> Poli
     if not args.bucket:
         msg = "policy needs --bucket (and --prefix) of the exports"
         raise UsageError(msg)
-    logs = s3_location(args.logs or f"s3://{args.bucket}/logs", what="--logs")
+    logs = S3Uri.of_folder(args.logs or f"s3://{args.bucket}/logs", option="--logs")
     scope = PolicyScope(
         account=args.account or account,
         region=args.region or region,
         partition=_partition(args.region or region),
         tables=tuple(args.table) or EXAMPLE_TABLES,
-        data=S3Location(args.bucket, args.prefix.strip("/")),
+        data=S3Uri(args.bucket, args.prefix.strip("/")),
         logs=logs,
-        code=s3_location(args.code, what="--code") if args.code else logs.child("code"),
+        code=S3Uri.of_folder(args.code, option="--code") if args.code else logs.child("code"),
         **_policy_details(args),
     )
     return PolicyQuery(kind=args.policy_kind, scope=scope, trust=args.trust)
@@ -56,7 +56,7 @@ def _policy_details(args: argparse.Namespace) -> dict[str, Any]:
         "import_role": args.import_role,
         "skip_existing": args.skip_existing,
         "mirror": args.mirror,
-        "set_aside": s3_location(args.set_aside, what="--set-aside") if args.set_aside else None,
+        "set_aside": S3Uri.of_folder(args.set_aside, option="--set-aside") if args.set_aside else None,
     }
 
 

@@ -21,7 +21,7 @@ from dynamodb_pipeline.errors import ExitCode, PreconditionError, UsageError
 from dynamodb_pipeline.job_main import KINDS, guarded, run_settings
 from dynamodb_pipeline.output import Lines
 from dynamodb_pipeline.run.progress import Reporter
-from dynamodb_pipeline.settings.checks import refuse_secrets
+from dynamodb_pipeline.secret_patterns import refuse_access_keys
 from dynamodb_pipeline.settings.options import Parser
 
 DESCRIPTION = "Export DynamoDB tables to S3 and import them back, at a throughput percentage that holds."
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        refuse_secrets(words)
+        refuse_access_keys(words)
         parser = build_parser()
         words = with_settings_file(parser, words)
         args = parser.parse_args(words)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
-from dynamodb_pipeline.s3_location import S3Location, s3_location
 
 FILE_NAME = "run.json"
 
@@ -56,7 +56,7 @@ def read_run(s3: Any, run: str, *, logs: str) -> tuple[Record, ...]:
         PreconditionError: no record there. DeniedError: not ours to read. IntegrityError: something else lies there.
         StoppedError: S3 did not answer.
     """
-    folder = s3_location(logs, what="--logs").child("runs")
+    folder = S3Uri.of_folder(logs, option="--logs").child("runs")
     found = [_get(s3, folder.child(f"{name}/{FILE_NAME}")) for name in _run_folders(s3, folder, run)]
     records = tuple(record for record in found if record is not None)
     if not records:
@@ -81,7 +81,7 @@ def parse_record(data: bytes, *, where: str) -> Record:
     return Record(where, facts)
 
 
-def _run_folders(s3: Any, folder: S3Location, run: str) -> list[str]:
+def _run_folders(s3: Any, folder: S3Uri, run: str) -> list[str]:
     """Names of the run's folders; one request for each thousand, however much lies in them."""
     prefix = folder.child(run).key
     with _s3_errors(folder.child(run), call="s3:ListBucket"):
@@ -91,7 +91,7 @@ def _run_folders(s3: Any, folder: S3Location, run: str) -> list[str]:
     return sorted(name for name in names if name == run or name.startswith(f"{run}."))
 
 
-def _get(s3: Any, place: S3Location) -> Record | None:
+def _get(s3: Any, place: S3Uri) -> Record | None:
     """The record, or None where a table's folder holds none yet."""
     with _s3_errors(place, call="s3:GetObject"):
         try:
@@ -102,7 +102,7 @@ def _get(s3: Any, place: S3Location) -> Record | None:
 
 
 @contextmanager
-def _s3_errors(place: S3Location, *, call: str) -> Iterator[None]:
+def _s3_errors(place: S3Uri, *, call: str) -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

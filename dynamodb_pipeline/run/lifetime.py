@@ -17,24 +17,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Callable
 
+from dynamodb_pipeline.durations import exact_duration_text
 from dynamodb_pipeline.errors import DeadlineError, ExitCode, PipelineError, StoppedError
 
 WATCH_INTERVAL_S = 0.1
 TELL_INTERVAL_S = 1.0  # of telling listeners again: Spark only cancels the jobs that run at that moment
-SECONDS_IN = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
 
 logger = logging.getLogger(__name__)
-
-
-def duration_text(seconds: float) -> str:
-    """A duration for people, in at most two units: `12 h`, `1 h 30 min`, `90 s` as `1 min 30 s`, `0.5 s`."""
-    if seconds < SECONDS_IN["min"]:
-        return f"{seconds:g} s"
-    left, parts = round(seconds), []
-    for unit, size in SECONDS_IN.items():
-        count, left = divmod(left, size)
-        parts += [f"{count} {unit}"] if count else []
-    return " ".join(parts[:2])
 
 
 class InterruptedRunError(StoppedError):
@@ -89,7 +78,7 @@ class RunLifetime:
     def reason(self) -> PipelineError | None:
         """Why the run must stop now, None while it may go on."""
         if self._reason is None and self._end is not None and self._clock() >= self._end:
-            passed = duration_text(self._deadline_s or 0)
+            passed = exact_duration_text(self._deadline_s or 0)
             self.stop(DeadlineError(f"the run's deadline of {passed} passed; raise --timeout and resume it"))
         if self._reason is None and self._parent not in (None, os.getppid()):
             self.stop(InterruptedRunError("the process that started this run is gone", ExitCode.TERMINATED))

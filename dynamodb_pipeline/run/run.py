@@ -12,10 +12,11 @@ from typing import Any, Callable
 
 from dynamodb_pipeline.aws.clients import AwsClients
 from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY
+from dynamodb_pipeline.durations import exact_duration_text
 from dynamodb_pipeline.errors import ExitCode, PipelineError
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.heartbeat import Heartbeat, Here, own_facts, refuse_living
-from dynamodb_pipeline.run.lifetime import RunLifetime, duration_text, stop_on_signals
+from dynamodb_pipeline.run.lifetime import RunLifetime, stop_on_signals
 from dynamodb_pipeline.run.progress import Reporter
 from dynamodb_pipeline.run.record import RunRecord, now_text
 from dynamodb_pipeline.run.resume import began_at, earlier_record, latest_unfinished, resume_command
@@ -90,7 +91,7 @@ class Run:
 
     def _announce(self, ctx: RunContext) -> None:
         limit = self._common.timeout_s
-        ends = f"ends itself after {duration_text(limit)} (--timeout)" if limit else "has no deadline"
+        ends = f"ends itself after {exact_duration_text(limit)} (--timeout)" if limit else "has no deadline"
         no_state = self._kind == "export" and not ctx.folder
         ctx.reporter.note(f"run {ctx.run_id} {ends}{'; without --logs it cannot be resumed' * no_state}")
 

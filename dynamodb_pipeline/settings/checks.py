@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from typing import TypeVar
 
@@ -14,8 +14,6 @@ from dynamodb_pipeline.formats.exports.layout import STAMP, STAMP_FORMAT
 TABLE_NAME = re.compile(r"^[A-Za-z0-9_.-]{3,255}$")  # DynamoDB naming rules
 
 T = TypeVar("T")
-
-ACCESS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")
 
 
 class Problems:
@@ -65,16 +63,6 @@ def parse_item_limit(text: str, *, option: str) -> tuple[int | None, float | Non
     raise UsageError(msg)
 
 
-def refuse_secrets(argv: Sequence[str]) -> None:
-    """
-    Raises:
-        UsageError: an AWS access key id stands in an argument; step arguments are readable by many.
-    """
-    if any(ACCESS_KEY.search(word) for word in argv):
-        msg = "an AWS access key stands in the arguments; remove and rotate it: the usual credential chain is used"
-        raise UsageError(msg)
-
-
 def parse_units(text: str, *, option: str) -> float:
     """
     Units per second.
@@ -121,7 +109,7 @@ def check_log_folder(logs: str, *, outputs: Iterable[str]) -> S3Uri:
         msg = f"--logs {logs}: name a folder (s3://bucket/logs), never the bucket's top level"
         raise UsageError(msg)
     for output in outputs:
-        if S3Uri.parse(output).folder.key and S3Uri.parse(output).holds(folder):
+        if S3Uri.parse(output).holds_as_data(folder):
             msg = f"--logs {logs} lies inside the export folder {output}, where an import would read it as data"
             raise UsageError(msg)
     return folder
@@ -135,7 +123,7 @@ def check_set_aside(folder: str, *, source: str) -> S3Uri:
         UsageError: names the option and the rule.
     """
     where = S3Uri.parse(folder, option="--set-aside").folder
-    if is_s3(source) and S3Uri.parse(source).folder.key and S3Uri.parse(source).holds(where):
+    if is_s3(source) and S3Uri.parse(source).holds_as_data(where):
         msg = f"--set-aside {folder} lies inside {source}, where an import would read it as data"
         raise UsageError(msg)
     return where

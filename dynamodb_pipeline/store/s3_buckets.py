@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.store.s3_errors import MISSING_CODES, error_code, s3_error, unsent
+from dynamodb_pipeline.store.s3_errors import MISSING_CODES, s3_error, unsent
 
 SENT_ONCE = 1  # botocore repeats nothing: `S3ObjectStore` sees every failure and decides itself
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.aws.request_errors import ErrorKind, Throttled, Transient
 from dynamodb_pipeline.errors import DeniedError, PipelineError, PreconditionError, StoppedError
 from dynamodb_pipeline.store.objects import AlreadyExistsError, ObjectChangedError, ObjectMissingError
@@ -125,8 +126,3 @@ def _failed(err: Any, *, operation: str, where: S3Uri) -> PipelineError:
     if code in RACE_CODES or code == "RequestTimeout" or status >= SERVER_ERROR:
         return Transient(text, code=code, status=status)
     return StoppedError(text)
-
-
-def error_code(err: Any) -> str:
-    """S3's error code; a reply without a body (HEAD) has its status in place of one."""
-    return str(err.response.get("Error", {}).get("Code", ""))

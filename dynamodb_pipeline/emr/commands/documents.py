@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.calls.console import Clients, CommandResult, Console
 from dynamodb_pipeline.emr.documents.migrate_config import migration
 from dynamodb_pipeline.emr.documents.pipeline_definition import read_definition
@@ -17,7 +18,6 @@ from dynamodb_pipeline.emr.documents.schedules import Schedule, schedule_templat
 from dynamodb_pipeline.emr.request.bundle_upload import code_files, shipped_code, upload_code
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.errors import ExitCode, UsageError
-from dynamodb_pipeline.s3_location import S3Location, s3_location
 
 ROLES_TEMPLATE = "roles-template"
 POLICY_KINDS = (*POLICIES, ROLES_TEMPLATE)
@@ -105,8 +105,8 @@ def _scope_of(settings: LaunchSettings, request: dict[str, Any]) -> PolicyScope:
     )
 
 
-def _data(settings: LaunchSettings) -> S3Location:
-    return s3_location(settings.data_uris[0], what="data folder") if settings.data_uris else settings.logs
+def _data(settings: LaunchSettings) -> S3Uri:
+    return S3Uri.of_folder(settings.data_uris[0], option="data folder") if settings.data_uris else settings.logs
 
 
 def run_migrate_config(path: Path, console: Console) -> CommandResult:

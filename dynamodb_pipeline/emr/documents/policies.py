@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.documents import policy_statements as st
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
-from dynamodb_pipeline.s3_location import S3Location
 
 Policy = dict[str, Any]
 
@@ -45,7 +45,7 @@ def launcher_policy(scope: PolicyScope) -> Policy:
     )
 
 
-def _bucket_settings(scope: PolicyScope, places: list[S3Location]) -> st.Statement:
+def _bucket_settings(scope: PolicyScope, places: list[S3Uri]) -> st.Statement:
     buckets = list(dict.fromkeys(scope.bucket_arn(place) for place in places))
     return st.allow("BucketSettings", ["s3:GetBucketPublicAccessBlock"], buckets)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dynamodb_pipeline.s3_location import S3Location
+from dynamodb_pipeline.addresses import S3Uri
 
 # The example of the AWS page that this tool replaces.
 EXAMPLE_TABLES = ("Forum", "Thread", "Reply")
@@ -25,9 +25,9 @@ class PolicyScope:
     account: str
     region: str
     tables: tuple[str, ...]
-    data: S3Location
-    logs: S3Location
-    code: S3Location
+    data: S3Uri
+    logs: S3Uri
+    code: S3Uri
     partition: str = "aws"
     kms_key_arns: tuple[str, ...] = ()
     service_role: str = "dynamodb-pipeline-service"
@@ -35,7 +35,7 @@ class PolicyScope:
     import_role: str = "dynamodb-pipeline-import"
     skip_existing: bool = False
     mirror: bool = False
-    set_aside: S3Location | None = None
+    set_aside: S3Uri | None = None
 
     @property
     def table_arns(self) -> list[str]:
@@ -49,8 +49,8 @@ class PolicyScope:
     def role_arn(self, name: str) -> str:
         return f"arn:{self.partition}:iam::{self.account}:role/{name}"
 
-    def bucket_arn(self, place: S3Location) -> str:
+    def bucket_arn(self, place: S3Uri) -> str:
         return f"arn:{self.partition}:s3:::{place.bucket}"
 
-    def objects_arn(self, place: S3Location) -> str:
-        return f"{self.bucket_arn(place)}/{place.prefix}*"
+    def objects_arn(self, place: S3Uri) -> str:
+        return f"{self.bucket_arn(place)}/{place.folder.key}*"

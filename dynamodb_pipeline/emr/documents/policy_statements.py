@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
 from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG
-from dynamodb_pipeline.s3_location import S3Location
 
 Statement = dict[str, Any]
 
@@ -107,21 +107,21 @@ def table_statement(scope: PolicyScope, names: Iterable[str]) -> Statement:
     return allow("Tables", [f"dynamodb:{name}" for name in names], scope.table_arns)
 
 
-def list_statement(scope: PolicyScope, places: Iterable[S3Location]) -> list[Statement]:
+def list_statement(scope: PolicyScope, places: Iterable[S3Uri]) -> list[Statement]:
     """
     List these folders. `IfExists` because HeadBucket, which finds a bucket's region, carries no prefix.
     """
     prefixes: dict[str, list[str]] = {}
     for place in places:
         found = prefixes.setdefault(scope.bucket_arn(place), [])
-        found.extend(text for text in (f"{place.prefix}*", place.key) if text and text not in found)
+        found.extend(text for text in (f"{place.folder.key}*", place.key) if text and text not in found)
     return [
         allow(f"List{number}", ["s3:ListBucket"], arn, condition={"StringLikeIfExists": {"s3:prefix": wanted}})
         for number, (arn, wanted) in enumerate(prefixes.items(), start=1)
     ]
 
 
-def objects_statement(sid: str, scope: PolicyScope, actions: Iterable[str], places: Iterable[S3Location]) -> Statement:
+def objects_statement(sid: str, scope: PolicyScope, actions: Iterable[str], places: Iterable[S3Uri]) -> Statement:
     """These actions on the objects of these folders."""
     arns = dict.fromkeys(scope.objects_arn(place) for place in places)
     return allow(sid, [f"s3:{name}" for name in actions], list(arns))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, unknown, warning
+from dynamodb_pipeline.emr.request.launch_settings import log_folder_problem
 from dynamodb_pipeline.errors import ExitCode
-from dynamodb_pipeline.s3_location import S3Location, log_folder_problem
 
 PROBE_NAME = "_dynamodb_pipeline_probe"
 PROBE_REMEDY = "`dynamodb-pipeline policy launcher` prints the statements; the bucket's own policy must allow it too"
 
 
-def check_bucket(s3: Any, place: S3Location, *, region: str, owner: str | None) -> CheckResult:
+def check_bucket(s3: Any, place: S3Uri, *, region: str, owner: str | None) -> CheckResult:
     """The bucket exists, belongs to the expected account and may be used by the caller; 404 and 403 told apart."""
     from botocore.exceptions import ClientError
 
@@ -31,7 +32,7 @@ def check_bucket(s3: Any, place: S3Location, *, region: str, owner: str | None) 
     return ok(name, f"in {where}")
 
 
-def _bucket_failure(name: str, place: S3Location, *, code: str, owner: str | None) -> CheckResult:
+def _bucket_failure(name: str, place: S3Uri, *, code: str, owner: str | None) -> CheckResult:
     if code in {"404", "NoSuchBucket"}:
         remedy = "check the name; buckets are never created by this tool"
         return failed(name, f"bucket {place.bucket} does not exist", remedy=remedy)
@@ -42,7 +43,7 @@ def _bucket_failure(name: str, place: S3Location, *, code: str, owner: str | Non
     return unknown(name, f"HeadBucket answered {code}", remedy="the run may still work; try preflight again")
 
 
-def check_public_access(s3: Any, place: S3Location, *, owner: str | None) -> CheckResult:
+def check_public_access(s3: Any, place: S3Uri, *, owner: str | None) -> CheckResult:
     """The bucket blocks public access; an export is the whole table."""
     from botocore.exceptions import ClientError
 
@@ -60,7 +61,7 @@ def check_public_access(s3: Any, place: S3Location, *, owner: str | None) -> Che
     return ok(name, "blocked")
 
 
-def check_log_folder(logs_uri: str, *, data_uris: tuple[str, ...]) -> CheckResult:
+def check_logs_uri(logs_uri: str, *, data_uris: tuple[str, ...]) -> CheckResult:
     """Logs go to a folder, never to a bucket's top level nor into data."""
     problem = log_folder_problem(logs_uri, data_uris=data_uris)
     if problem:
@@ -68,7 +69,7 @@ def check_log_folder(logs_uri: str, *, data_uris: tuple[str, ...]) -> CheckResul
     return ok("log-folder", logs_uri)
 
 
-def check_manifest(s3: Any, folder: S3Location) -> CheckResult:
+def check_manifest(s3: Any, folder: S3Uri) -> CheckResult:
     """An import's manifest lies there and its entries are in the same bucket; it never has to be edited."""
     from botocore.exceptions import ClientError
 
@@ -95,7 +96,7 @@ def _foreign_buckets(data: bytes, *, own: str) -> list[str]:
     return sorted(buckets - {own})
 
 
-def check_probe_write(s3: Any, folder: S3Location, *, owner: str | None) -> CheckResult:
+def check_probe_write(s3: Any, folder: S3Uri, *, owner: str | None) -> CheckResult:
     """Puts a tiny object and removes it again; only on request."""
     from botocore.exceptions import ClientError
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.calls.console import Clients
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
 from dynamodb_pipeline.emr.preflight import (
@@ -32,7 +33,6 @@ from dynamodb_pipeline.emr.preflight import (
 )
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, Verdict, guarded
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
-from dynamodb_pipeline.s3_location import S3Location, s3_location
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _table_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResu
             ),
         )
     if settings.verb == "import" and settings.data_uris:
-        folder = s3_location(settings.data_uris[0], what="--input")
+        folder = S3Uri.of_folder(settings.data_uris[0], option="--input")
         table_name = settings.jobs[0].table_name
         s3 = clients.client("s3")
         yield guarded("manifest", lambda: checks_buckets.check_manifest(s3, folder))
@@ -76,7 +76,7 @@ def _table_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResu
 
 def _bucket_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResult]:
     settings, s3 = scope.settings, clients.client("s3")
-    yield checks_buckets.check_log_folder(settings.logs_uri, data_uris=settings.data_uris)
+    yield checks_buckets.check_logs_uri(settings.logs_uri, data_uris=settings.data_uris)
     owner = settings.bucket_owner
     for place in _places(settings):
         yield guarded(
@@ -93,16 +93,16 @@ def _bucket_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckRes
         yield checks_buckets.check_probe_write(s3, folder, owner=owner)
 
 
-def _places(settings: LaunchSettings) -> list[S3Location]:
+def _places(settings: LaunchSettings) -> list[S3Uri]:
     """One place in each bucket the run uses."""
     uris = [*settings.data_uris, settings.logs_uri, settings.code.uri]
-    places = [s3_location(uri, what="folder") for uri in uris if uri.startswith("s3")]
+    places = [S3Uri.of_folder(uri, option="folder") for uri in uris if uri.startswith("s3")]
     return list({place.bucket: place for place in places}.values())
 
 
-def _written_folders(settings: LaunchSettings) -> list[S3Location]:
+def _written_folders(settings: LaunchSettings) -> list[S3Uri]:
     data = settings.data_uris if settings.verb == "export" else ()
-    return [s3_location(uri, what="folder") for uri in (*data, settings.logs_uri, settings.code.uri)]
+    return [S3Uri.of_folder(uri, option="folder") for uri in (*data, settings.logs_uri, settings.code.uri)]
 
 
 def _cluster_checks(scope: PreflightScope, clients: Clients, caller: checks_roles.Caller) -> Iterator[CheckResult]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, unknown, warning
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.exports.export_record import NAME as EXPORT_RECORD
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
-from dynamodb_pipeline.s3_location import S3Location
 
 # Autoscaling puts a table into UPDATING; it stays readable and writable.
 USABLE = ("ACTIVE", "UPDATING")
@@ -47,7 +47,7 @@ def _import_side_effect(table: dict[str, Any]) -> str | None:
     return "; ".join(found) or None
 
 
-def check_key_schema(dynamodb: Any, s3: Any, table_name: str, folder: S3Location) -> CheckResult:
+def check_key_schema(dynamodb: Any, s3: Any, table_name: str, folder: S3Uri) -> CheckResult:
     """The target's key schema is the export's. Old backups carry none: the job then checks every item's key."""
     from botocore.exceptions import ClientError
 

@@ -29,6 +29,7 @@ NODE_PARTS = (
     "errors.py",
     "job_main.py",
     "output.py",
+    "secret_patterns.py",
     "aws",
     "connector",
     "dynamodb",

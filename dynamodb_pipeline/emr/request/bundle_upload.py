@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.cluster.project_files import project_folder
 from dynamodb_pipeline.emr.request.run_job_flow_request import BootstrapFile
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, JobCode
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.s3_location import S3Location
 
 ZIP_NAME = "dynamodb_pipeline.zip"
 BOOTSTRAP_NAME = "install_runtime.sh"
@@ -39,7 +39,7 @@ class CodeFile:
 class ShippedCode:
     """The code of a run in S3: files by name, each with address and SHA-256."""
 
-    folder: S3Location
+    folder: S3Uri
     sha256_by_name: dict[str, str]
 
     def uri(self, name: str) -> str:
@@ -66,13 +66,13 @@ def code_files(zip_path: Path) -> list[CodeFile]:
     ]
 
 
-def shipped_code(files: list[CodeFile], *, folder: S3Location) -> ShippedCode:
+def shipped_code(files: list[CodeFile], *, folder: S3Uri) -> ShippedCode:
     """Where `files` belong below `folder`; pure, so a plan can show it without uploading."""
     together = hashlib.sha256("".join(f"{f.name}\0{f.sha256_hex}\n" for f in files).encode()).hexdigest()
     return ShippedCode(folder.child(together[:16]), {f.name: f.sha256_hex for f in files})
 
 
-def upload_code(s3: Any, files: list[CodeFile], *, folder: S3Location, bucket_owner: str | None = None) -> ShippedCode:
+def upload_code(s3: Any, files: list[CodeFile], *, folder: S3Uri, bucket_owner: str | None = None) -> ShippedCode:
     """
     Put the files that are not there yet and return where all of them are.
 
@@ -94,7 +94,7 @@ def upload_code(s3: Any, files: list[CodeFile], *, folder: S3Location, bucket_ow
     return shipped
 
 
-def _is_there(s3: Any, file: CodeFile, *, place: S3Location, owner: dict[str, str]) -> bool:
+def _is_there(s3: Any, file: CodeFile, *, place: S3Uri, owner: dict[str, str]) -> bool:
     from botocore.exceptions import ClientError
 
     try:

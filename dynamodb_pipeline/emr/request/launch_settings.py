@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, TableJob
 from dynamodb_pipeline.errors import UsageError
-from dynamodb_pipeline.s3_location import S3Location, log_folder_problem, s3_location
 from dynamodb_pipeline.secret_patterns import refuse_secrets
 from dynamodb_pipeline.settings.words import option_value
 
@@ -98,8 +98,8 @@ class LaunchSettings:
         return tuple(job.table_name for job in self.jobs if option_value(job.job_arguments, "--table"))
 
     @property
-    def logs(self) -> S3Location:
-        return s3_location(self.logs_uri, what="--logs")
+    def logs(self) -> S3Uri:
+        return S3Uri.of_folder(self.logs_uri, option="--logs")
 
     @property
     def emr_logs_uri(self) -> str:
@@ -107,13 +107,24 @@ class LaunchSettings:
         return self.logs.child("emr").uri + "/"
 
     @property
-    def code(self) -> S3Location:
+    def code(self) -> S3Uri:
         """Folder of the uploaded code."""
-        return s3_location(self.code_uri, what="--code") if self.code_uri else self.logs.child("code")
+        return S3Uri.of_folder(self.code_uri, option="--code") if self.code_uri else self.logs.child("code")
 
     def tags(self) -> dict[str, str]:
         """All tags of the cluster; the mandatory one cannot be left out or changed."""
         return {**dict(self.cluster.tags), PIPELINE_TAG: "true", RUN_TAG: self.run_id}
+
+
+def log_folder_problem(logs_uri: str, *, data_uris: tuple[str, ...] = ()) -> str | None:
+    """Why logs may not go there: a bucket's top level, or a data folder (an import would read them)."""
+    logs = S3Uri.of_folder(logs_uri, option="--logs")
+    if not logs.key:
+        return f"--logs {logs_uri} is the bucket's top level; name a folder, e.g. {logs.uri}/logs"
+    for data in (S3Uri.of_folder(uri, option="data folder") for uri in data_uris):
+        if data.holds_as_data(logs):
+            return f"--logs {logs_uri} lies inside the data folder {data.uri}; use a folder beside it"
+    return None
 
 
 def settings_problems(settings: LaunchSettings) -> list[str]:

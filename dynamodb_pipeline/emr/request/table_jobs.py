@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.request.steps import TableJob
-from dynamodb_pipeline.s3_location import s3_location
 
 # The jobs take run ids of 3 to 80 characters.
 MAX_RUN_ID = 80
@@ -66,7 +66,7 @@ def export_jobs(
 
 def _table_output(output: str, table: str, *, several: bool) -> str:
     """A bucket alone already means `s3://bucket/<region>/<table>` to the job."""
-    place = s3_location(output, what="--output")
+    place = S3Uri.of_folder(output, option="--output")
     return place.child(table).uri if several and place.key else output
 
 

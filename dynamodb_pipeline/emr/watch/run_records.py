@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.emr.calls.cluster_state import StepView
 from dynamodb_pipeline.errors import ExitCode
-from dynamodb_pipeline.s3_location import S3Location, s3_location
 from dynamodb_pipeline.settings.words import option_value
 
 # Clocks of EMR and S3 may differ by this much.
@@ -39,12 +39,12 @@ class JobResult:
     error: str | None
 
 
-def record_location(step: StepView) -> S3Location | None:
+def record_location(step: StepView) -> S3Uri | None:
     """Where the step's job keeps its record, from the step's own arguments; None without --logs and --run-id."""
     logs, run_id = option_value(step.arguments, "--logs"), option_value(step.arguments, "--run-id")
     if logs is None or run_id is None:
         return None
-    return s3_location(logs, what="--logs").child(f"runs/{run_id}/run.json")
+    return S3Uri.of_folder(logs, option="--logs").child(f"runs/{run_id}/run.json")
 
 
 def read_record(s3: Any, step: StepView) -> dict[str, Any]:

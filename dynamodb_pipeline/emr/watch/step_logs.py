@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dynamodb_pipeline.s3_location import S3Location, s3_location
+from dynamodb_pipeline.addresses import S3Uri
 
 # Client mode: the job's own stderr arrives on spark-submit's stdout, so both are looked at.
 STEP_FILES = ("stderr", "stdout")
@@ -31,27 +31,27 @@ JOB_ERROR = re.compile(r"^ERROR (?P<code>\d+) \((?P<meaning>[^)]*)\): (?P<messag
 class LogFile:
     """One log file: where it is and its text (the end of it when it is very long)."""
 
-    location: S3Location
+    location: S3Uri
     text: str
 
 
-def log_prefix(log_uri: str, cluster_id: str) -> S3Location:
+def log_prefix(log_uri: str, cluster_id: str) -> S3Uri:
     """The cluster's log folder; DescribeCluster answers with `s3n://`."""
-    return s3_location(log_uri, what="LogUri").child(cluster_id)
+    return S3Uri.of_folder(log_uri, option="LogUri").child(cluster_id)
 
 
 def step_log_files(s3: Any, log_uri: str, *, cluster_id: str, step_id: str) -> list[LogFile]:
     """stderr and stdout of a step, stderr first, each kind oldest first; empty when nothing has arrived yet."""
     keys = list(_keys(s3, log_prefix(log_uri, cluster_id).child(f"steps/{step_id}")))
     wanted = [(kind, key) for kind in STEP_FILES for key in keys if _name(key).startswith(kind)]
-    return [_read(s3, S3Location(_bucket(log_uri), key)) for _, key in wanted]
+    return [_read(s3, S3Uri(_bucket(log_uri), key)) for _, key in wanted]
 
 
 def bootstrap_log_files(s3: Any, log_uri: str, *, cluster_id: str) -> list[LogFile]:
     """stderr of every bootstrap action that printed something."""
     keys = _keys(s3, log_prefix(log_uri, cluster_id).child("node"))
     wanted = [key for key in keys if BOOTSTRAP_FOLDER.search(f"/{key}") and _name(key).startswith("stderr")]
-    files = [_read(s3, S3Location(_bucket(log_uri), key)) for key in wanted]
+    files = [_read(s3, S3Uri(_bucket(log_uri), key)) for key in wanted]
     return [file for file in files if file.text.strip()]
 
 
@@ -87,20 +87,20 @@ def last_lines(text: str, *, count: int = 40) -> str:
 
 
 def _bucket(log_uri: str) -> str:
-    return s3_location(log_uri, what="LogUri").bucket
+    return S3Uri.of_folder(log_uri, option="LogUri").bucket
 
 
 def _name(key: str) -> str:
     return key.rpartition("/")[2]
 
 
-def _keys(s3: Any, folder: S3Location) -> Iterator[str]:
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=folder.bucket, Prefix=folder.prefix)
+def _keys(s3: Any, folder: S3Uri) -> Iterator[str]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=folder.bucket, Prefix=folder.folder.key)
     for page in pages:
         yield from (found["Key"] for found in page.get("Contents", []))
 
 
-def _read(s3: Any, location: S3Location) -> LogFile:
+def _read(s3: Any, location: S3Uri) -> LogFile:
     data = s3.get_object(Bucket=location.bucket, Key=location.key)["Body"].read(MAX_FILE_BYTES)
     plain = _gunzipped(data) if data.startswith(b"\x1f\x8b") else data
     return LogFile(location, plain.decode("utf-8", errors="replace")[-MAX_TEXT_CHARACTERS:])

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from dynamodb_pipeline.errors import DeadlineError, ExitCode, PipelineError, StoppedError
-from dynamodb_pipeline.run.lifetime import InterruptedRunError, RunLifetime, duration_text
+from dynamodb_pipeline.run.lifetime import InterruptedRunError, RunLifetime
 
 TERMINATED = InterruptedRunError("stopped by SIGTERM", ExitCode.TERMINATED)
 
@@ -75,23 +75,6 @@ def test_deadline_is_a_reason_with_its_own_exit_code():
     lifetime = RunLifetime(deadline_s=3, clock=TickingClock())
     with pytest.raises(DeadlineError, match=r"deadline of 3 s passed; raise --timeout"):
         lifetime.run(lambda: threading.Event().wait(0.3) or lifetime.check())
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.5, "0.5 s"),
-        (8.0, "8 s"),
-        (60.0, "1 min"),
-        (90.0, "1 min 30 s"),
-        (5400.0, "1 h 30 min"),
-        (43_200.0, "12 h"),
-        (86_400.0, "1 d"),
-        (90_061.0, "1 d 1 h"),
-    ],
-)
-def test_duration_is_told_in_its_own_units(seconds: float, text: str):
-    assert duration_text(seconds) == text
 
 
 def test_first_reason_wins():

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.cluster.project_files import project_folder
 from dynamodb_pipeline.emr.documents.policies import POLICIES, TRUSTED_SERVICES, trust_document
 from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope
 from dynamodb_pipeline.emr.documents.roles_template import roles_template
-from dynamodb_pipeline.s3_location import S3Location
 from tests.unit.emr.builders import a_request
 
 # Condition keys by action, from the service authorization reference (read 2026-11-23): EMR's own keys that may
@@ -39,9 +39,9 @@ def scope(**changes: Any) -> PolicyScope:
         "account": "123456789012",
         "region": "us-west-2",
         "tables": EXAMPLE_TABLES,
-        "data": S3Location("my-bucket", "exports"),
-        "logs": S3Location("my-bucket", "logs"),
-        "code": S3Location("my-bucket", "logs/code"),
+        "data": S3Uri("my-bucket", "exports"),
+        "logs": S3Uri("my-bucket", "logs"),
+        "code": S3Uri("my-bucket", "logs/code"),
         "kms_key_arns": (KEY,),
     }
     return PolicyScope(**{**values, **changes})
@@ -154,9 +154,9 @@ def test_trust_names_one_service(kind: str) -> None:
 def test_shipped_roles_template_is_the_rendered_example() -> None:
     """policies/roles.json: Forum, Thread and Reply of the AWS page, in a bucket to be replaced."""
     example = scope(
-        data=S3Location("amzn-s3-demo-bucket", "exports"),
-        logs=S3Location("amzn-s3-demo-bucket", "logs"),
-        code=S3Location("amzn-s3-demo-bucket", "logs/code"),
+        data=S3Uri("amzn-s3-demo-bucket", "exports"),
+        logs=S3Uri("amzn-s3-demo-bucket", "logs"),
+        code=S3Uri("amzn-s3-demo-bucket", "logs/code"),
         kms_key_arns=(),
     )
     shipped = json.loads((project_folder("policies") / "roles.json").read_text())

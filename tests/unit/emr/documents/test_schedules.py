@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.model_check import request_problems
 from dynamodb_pipeline.emr.cluster.project_files import project_folder
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
 from dynamodb_pipeline.emr.documents.schedule_request import SCHEDULED_TIME, ScheduledCode, scheduled_request
 from dynamodb_pipeline.emr.documents.schedules import Schedule, schedule_expression, schedule_template
 from dynamodb_pipeline.errors import UsageError
-from dynamodb_pipeline.s3_location import S3Location
 from tests.unit.emr.builders import BOOTSTRAP, CODE, a_job, settings
 
 SHIPPED = ScheduledCode(CODE, BOOTSTRAP)
@@ -21,9 +21,9 @@ SCOPE = PolicyScope(
     account="",
     region="eu-west-1",
     tables=("Forum",),
-    data=S3Location("data", "exports"),
-    logs=S3Location("logs", "app"),
-    code=S3Location("logs", "app/code"),
+    data=S3Uri("data", "exports"),
+    logs=S3Uri("logs", "app"),
+    code=S3Uri("logs", "app/code"),
 )
 
 

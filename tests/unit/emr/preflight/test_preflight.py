@@ -10,7 +10,7 @@ import pytest
 from botocore.parsers import ResponseParserError
 
 from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
-from dynamodb_pipeline.emr.preflight.buckets import check_log_folder
+from dynamodb_pipeline.emr.preflight.buckets import check_logs_uri
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, Verdict, guarded, overall, table_lines
 from dynamodb_pipeline.emr.preflight.cluster import check_tag
 from dynamodb_pipeline.emr.preflight.preflight import PreflightScope, preflight
@@ -112,7 +112,7 @@ def test_public_bucket_warns(made: Account) -> None:
 
 @pytest.mark.parametrize("uri", [f"s3://{LOGS}", f"{OUTPUT}/logs"], ids=["top level", "inside the data"])
 def test_log_folder_rule(uri: str) -> None:
-    found = check_log_folder(uri, data_uris=(OUTPUT,))
+    found = check_logs_uri(uri, data_uris=(OUTPUT,))
     assert (found.name, found.verdict, found.exit_code) == ("log-folder", Verdict.FAILED, ExitCode.USAGE)
 
 

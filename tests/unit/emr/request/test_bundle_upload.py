@@ -13,6 +13,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.cluster.project_files import project_folder
 from dynamodb_pipeline.emr.request.bundle_upload import (
     BOOTSTRAP_NAME,
@@ -22,9 +23,8 @@ from dynamodb_pipeline.emr.request.bundle_upload import (
     upload_code,
 )
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.s3_location import S3Location
 
-FOLDER = S3Location("pipeline-logs", "app/code")
+FOLDER = S3Uri("pipeline-logs", "app/code")
 FILES = [
     CodeFile("dynamodb_pipeline.zip", b"zip"),
     CodeFile("export_table.py", b"export"),
@@ -107,7 +107,7 @@ def run_bootstrap(tmp_path: Path, *arguments: str) -> subprocess.CompletedProces
 def on_s3(tmp_path: Path) -> ShippedCode:
     (tmp_path / "s3" / "bucket").mkdir(parents=True)
     (tmp_path / "s3" / "bucket" / "lib.zip").write_bytes(b"zip")
-    return ShippedCode(S3Location("bucket", ""), {"lib.zip": hashlib.sha256(b"zip").hexdigest()})
+    return ShippedCode(S3Uri("bucket", ""), {"lib.zip": hashlib.sha256(b"zip").hexdigest()})
 
 
 def test_bootstrap_script_accepts_unchanged_code(tmp_path: Path, on_s3: ShippedCode) -> None:
