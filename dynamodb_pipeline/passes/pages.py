@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Callable
 
 from dynamodb_pipeline.aws.request_errors import Throttled, Transient
 from dynamodb_pipeline.aws.retry import Pacing, pause
 from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
-from dynamodb_pipeline.formats.items.json_text import parse_json
+from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.rate.page_size import PageSizer
 from dynamodb_pipeline.workers.client import CoordinatorClient
 from dynamodb_pipeline.workers.contract import settled_page
@@ -70,7 +71,23 @@ class PageReader:
         return page
 
 
-def page_items(page: ScanPage) -> list[dict[str, Any]]:
-    """The page's items, parsed."""
-    items: list[dict[str, Any]] = parse_json(page.body)["Items"]
+def page_items(page: ScanPage, *, parse: Callable[[bytes], Any] = json.loads) -> list[dict[str, Any]]:
+    """
+    The page's items; `parse` is a strict parser where their text is written on.
+
+    Raises:
+        IntegrityError: as `check_page_count`.
+    """
+    items: list[dict[str, Any]] = parse(page.body)["Items"]
+    check_page_count(page, len(items))
     return items
+
+
+def check_page_count(page: ScanPage, count: int) -> None:
+    """
+    Raises:
+        IntegrityError: the page does not hold as many items as its Count says.
+    """
+    if count != page.count:
+        msg = f"a Scan reply holds {count} items and says {page.count}"
+        raise IntegrityError(msg)

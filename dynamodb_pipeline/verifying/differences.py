@@ -16,6 +16,7 @@ from typing import Any, Callable
 from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.formats.items.digest import bucket_of, canonical_item
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
+from dynamodb_pipeline.passes.pages import page_items
 from dynamodb_pipeline.passes.rated_run import Consumed, Rated, RatedRun
 from dynamodb_pipeline.passes.table_scan import TableScan
 from dynamodb_pipeline.reading.file_reader import FileReader
@@ -25,7 +26,6 @@ from dynamodb_pipeline.reading.key_rows import UNIT_BYTES, key_row, key_rows
 from dynamodb_pipeline.reading.key_spill import key_hash
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.store.spill import PARTS, Spill
-from dynamodb_pipeline.verifying.table import page_items
 from dynamodb_pipeline.workers.client import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Connect, Engine
 from dynamodb_pipeline.workers.failures import reported

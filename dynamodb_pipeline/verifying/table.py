@@ -7,14 +7,13 @@ Both sides are compared by counts and by order-independent sums of item digests 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from dynamodb_pipeline.dynamodb.requests import ScanPage
-from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.items.digest import BucketDigest
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
+from dynamodb_pipeline.passes.pages import page_items
 from dynamodb_pipeline.passes.rated_run import Consumed
 from dynamodb_pipeline.passes.table_scan import TableScan
 from dynamodb_pipeline.run.context import RunContext
@@ -23,20 +22,6 @@ from dynamodb_pipeline.workers.worker_context import WorkerContext
 
 PAGES_OF_A_UNIT = 64  # a lost worker repeats no more than this
 ITEMS_LOOKED_AT_AGAIN = 2_000_000  # of both sides together; bounds the driver's disk and the messages to it
-
-
-def page_items(page: ScanPage) -> list[dict[str, Any]]:
-    """
-    The page's items, parsed.
-
-    Raises:
-        IntegrityError: the page does not hold as many items as its Count says.
-    """
-    items: list[dict[str, Any]] = json.loads(page.body)["Items"]
-    if len(items) != page.count:
-        msg = f"a Scan reply holds {len(items)} items and says {page.count}"
-        raise IntegrityError(msg)
-    return items
 
 
 class DigestSink:

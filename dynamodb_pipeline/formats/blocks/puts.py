@@ -30,8 +30,8 @@ _UNCHANGED = Retagger(item_grammar.DYNAMODB, dict(zip(TAGS, TAGS)), separator=rb
 _RETAGGERS = {Dialect.CONNECTOR: TO_DYNAMODB, Dialect.DYNAMODB_JSON: _UNCHANGED, Dialect.NATIVE: _UNCHANGED}
 
 
-class Put(NamedTuple):
-    """One item to write: its JSON with upper-case tags, its canonical key, its size by DynamoDB's rule."""
+class CheckedPut(NamedTuple):
+    """An item that keeps every rule: its JSON with upper-case tags, its canonical key, its size by DynamoDB's rule."""
 
     json: bytes
     key: bytes | None
@@ -40,7 +40,7 @@ class Put(NamedTuple):
 
 def checked_puts(
     block: bytes, *, keys: KeySchema, dialect: Dialect = Dialect.CONNECTOR, index_keys: tuple[IndexKeys, ...] = ()
-) -> list[Put] | None:
+) -> list[CheckedPut] | None:
     """
     The puts of a block of lines, one for each, every rule of `check_item` kept.
 
@@ -81,7 +81,7 @@ class BlockJudge:
     def __init__(self, retagger: Retagger, keys: KeySchema, index_keys: tuple[IndexKeys, ...] = ()) -> None:
         self._retagger, self._keys, self._index_keys = retagger, keys, index_keys
 
-    def by_shape(self, text: bytes) -> list[Put] | None:
+    def by_shape(self, text: bytes) -> list[CheckedPut] | None:
         """
         Without a parse, but for items of another shape than the first; None when that has no shape to go by.
 
@@ -102,11 +102,11 @@ class BlockJudge:
         others = self._parsed([line[:-1] for line, row in zip(lines, found.rows) if not row[0]])
         facts_of_each, other_puts = iter(facts), iter(others)
         return [
-            Put(loud(line[:-1]), *next(facts_of_each)) if row[0] else next(other_puts)
+            CheckedPut(loud(line[:-1]), *next(facts_of_each)) if row[0] else next(other_puts)
             for line, row in zip(lines, found.rows)
         ]
 
-    def by_parsing(self, text: bytes) -> list[Put]:
+    def by_parsing(self, text: bytes) -> list[CheckedPut]:
         """
         With one parse and neither conversion nor encoding: tags are renamed on bytes first, and the parse proves the
         renaming.
@@ -121,7 +121,7 @@ class BlockJudge:
             raise ItemError(reason)
         return self._parsed(lines)
 
-    def _parsed(self, lines: Sequence[bytes]) -> list[Put]:
+    def _parsed(self, lines: Sequence[bytes]) -> list[CheckedPut]:
         """
         Puts of quiet lines with upper-case tags.
 
@@ -134,7 +134,7 @@ class BlockJudge:
         if [_strings_in_map(item) for item in items] != [line.count(b'"') / 2 for line in lines]:
             reason = "a name stands there twice"
             raise ItemError(reason)
-        return [Put(json_text, fact.key, fact.size_bytes) for json_text, fact in zip(puts, facts)]
+        return [CheckedPut(json_text, fact.key, fact.size_bytes) for json_text, fact in zip(puts, facts)]
 
 
 def _item_lines(block: bytes, dialect: Dialect) -> bytes | None:

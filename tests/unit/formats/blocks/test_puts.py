@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamodb_pipeline.formats.blocks import grammar as item_grammar
-from dynamodb_pipeline.formats.blocks.puts import BlockJudge, Put, checked_puts, known_puts
+from dynamodb_pipeline.formats.blocks.puts import BlockJudge, CheckedPut, checked_puts, known_puts
 from dynamodb_pipeline.formats.blocks.retag import UPPER_CASE, Retagger
 from dynamodb_pipeline.formats.files.dialects import Dialect
 from dynamodb_pipeline.formats.items.item_rules import ItemError, check_item
@@ -75,7 +75,7 @@ GOOD = b'{"Id":{"s":"x"},"a":{"l":[{"s":"y"},{"m":{"b":{"sS":["1","2"]}}}]}}\n'
 
 def test_a_put_has_json_key_and_size():
     (put,) = checked_puts(GOOD, keys=KEYS) or []
-    assert put == Put(
+    assert put == CheckedPut(
         b'{"Id":{"S":"x"},"a":{"L":[{"S":"y"},{"M":{"b":{"SS":["1","2"]}}}]}}', b"\x00\x00\x00\x01x", 3 + 1 + 3 + 2 + 8
     )
 
