@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import threading
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from dynamodb_pipeline.errors import DeniedError, UsageError
@@ -41,6 +41,23 @@ class AwsSettings:
 def is_loopback(url: str | None) -> bool:
     """True when `url` names this machine by a loopback address or name."""
     return url is not None and (urlsplit(url).hostname or "") in LOOPBACK_HOSTS
+
+
+class Clients(Protocol):
+    """AWS clients by service name: `AwsClients`, or a test's own."""
+
+    region: str
+    bucket_owner: str | None
+
+    def client(self, service: str, *, region: str | None = None, attempts: int | None = None) -> Any:
+        """The kept client of that service, region and number of attempts; 1 never repeats a call by itself."""
+
+
+class RunClients(Clients, Protocol):
+    """Clients from which a worker elsewhere can build its own."""
+
+    def settings(self) -> AwsSettings:
+        """The picklable form."""
 
 
 class AwsClients:

@@ -10,7 +10,7 @@ from typing import Callable, TypeVar
 from dynamodb_pipeline.cli.cluster_options import LAUNCHER_OPTIONS, SCHEDULE_OPTIONS
 from dynamodb_pipeline.durations import duration_s
 from dynamodb_pipeline.emr.plan.prices import Prices, load_prices
-from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, Limits
+from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, RunLimits
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, TableJob
 from dynamodb_pipeline.emr.request.table_jobs import RunWords, export_jobs, single_job
 from dynamodb_pipeline.errors import UsageError
@@ -155,8 +155,8 @@ def _cluster_settings(args: argparse.Namespace, tags: tuple[tuple[str, str], ...
     )
 
 
-def _limits(args: argparse.Namespace) -> Limits:
-    return Limits(
+def _limits(args: argparse.Namespace) -> RunLimits:
+    return RunLimits(
         timeout_s=duration_s(getattr(args, "timeout", None) or "12h", option="--timeout"),
         provisioning_s=duration_s(args.provisioning_timeout, option="--provisioning-timeout"),
         max_cost_usd=_dollars(args.max_cost),

@@ -68,7 +68,7 @@ def run_on_cluster(kind: str, args: argparse.Namespace, settings: Any, *, words:
         return command(launch, commands.LaunchInputs(facts, bundle, prices_of(args)), here.clients, here.console)
 
 
-def run_schedule(kind: str, args: argparse.Namespace, settings: Any, *, words: Sequence[str], say: Say) -> Any:
+def print_schedule(kind: str, args: argparse.Namespace, settings: Any, *, words: Sequence[str], say: Say) -> Any:
     """Render a schedule of a job; its run id and moment are those of each firing."""
     owner = settings.common.bucket_owner
     with launcher(args.region, bucket_owner=owner, say=say) as here, built_bundle() as bundle:
@@ -93,7 +93,7 @@ def run_run_verb(args: argparse.Namespace, *, say: Say) -> Any:
         return verbs[args.command](query, here.clients, here.console)
 
 
-def run_policy(args: argparse.Namespace, *, say: Say) -> Any:
+def print_policy(args: argparse.Namespace, *, say: Say) -> Any:
     """Print a policy; the account is asked of STS only when no option names it."""
     with launcher(args.region, bucket_owner=None, say=say) as here:
         account = args.account or here.clients.client("sts").get_caller_identity()["Account"]

@@ -128,7 +128,7 @@ def run_report(args: argparse.Namespace) -> ExitCode:
         query = command.ReportQuery(args.run_id, args.logs, args.to)
         if not query.is_file:
             check_run_id(args.run_id)
-        return command.run_report(query, s3=s3, say=LINES.say)
+        return command.write_report(query, s3=s3, say=LINES.say)
 
     return guarded("report", work, lines=LINES)
 

@@ -164,10 +164,10 @@ def _launcher_command(args: argparse.Namespace, launch: Any) -> Callable[[], Any
     if command in KINDS or command in ("plan", "preflight", "schedule"):
         settings = _agreed(args.kind, KINDS[args.kind][1](args)) if command in KINDS else KINDS[args.kind][1](args)
         words = args.words[1:] if command in KINDS else args.words[2:]
-        run = launch.run_schedule if command == "schedule" else launch.run_on_cluster
+        run = launch.print_schedule if command == "schedule" else launch.run_on_cluster
         return lambda: run(args.kind, args, settings, words=words, say=LINES.say)
     if command == "policy":
-        return lambda: launch.run_policy(args, say=LINES.say)
+        return lambda: launch.print_policy(args, say=LINES.say)
     if command == "migrate-config":
         return lambda: launch.run_migrate(args, say=LINES.say)
     return lambda: launch.run_run_verb(args, say=LINES.say)

@@ -28,7 +28,7 @@ SUFFIX = {"none": "", "gzip": ".gz"}
 GZIP_LEVEL = 1  # 91 MB/s against 26 MB/s for level 6, at 0.396 against 0.340 of the size (own measurement)
 
 
-class Codec:
+class Compressor:
     """Bytes in, stored bytes out; `none` passes them through."""
 
     def __init__(self, compression: str):
@@ -102,7 +102,7 @@ class DataFileWriter:
 
 class _OpenFile:
     def __init__(self, compression: str):
-        self._codec, self._sha256 = Codec(compression), hashlib.sha256()
+        self._codec, self._sha256 = Compressor(compression), hashlib.sha256()
         self._spool: Any = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed in store()
         self.item_count = self.plain_bytes = self.bytes = 0
 

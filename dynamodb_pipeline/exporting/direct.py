@@ -6,7 +6,7 @@ from typing import Any
 
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.exporting.file_sink import FileSinkFactory
-from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport, file_records
+from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport, export_header, records_of_entries
 from dynamodb_pipeline.passes.pages import ScanPlan
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
 from dynamodb_pipeline.passes.segments import ScanWorker, segment_unit
@@ -29,7 +29,9 @@ def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger:
     allowed = export.rate.units_per_s["table"]
     workers = worker_count(allowed, slots=engine.slots)
     segments = _segments(export, ledger, workers)
-    entries = ledger.open(ledger_header(export, segments))
+    settings = export.settings
+    asked = {"consistent_read": settings.consistent_read}
+    entries = ledger.open(export_header(export, kind="export-direct", segments=segments, more=asked))
     work = remaining_units(segments, entries.values())
     records = list(entries.values())
 
@@ -40,7 +42,6 @@ def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger:
     table = export.table
     rated = Rated(table, export.rate_of, Goal(f"export {table.name}", allowed, "read units", table.item_count or None))
     run = RatedRun(ctx, engine, rated, units=work, on_finished=on_finished)
-    settings = export.settings
     plan = ScanPlan(
         table.name,
         segments,
@@ -52,7 +53,7 @@ def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger:
         lambda connect: ScanWorker(export.worker, connect, plan, sink), count=workers, group=f"export-{table.name}"
     )
     details = {"segments": segments, "tasks": workers, "throttles": consumed.throttles, "resumed": bool(entries)}
-    return ReadOutcome(tuple(file_records(records)), consumed.units.get("table", 0.0), False, None, details)
+    return ReadOutcome(tuple(records_of_entries(records)), consumed.units.get("table", 0.0), False, None, details)
 
 
 def _segments(export: TableExport, ledger: Ledger, workers: int) -> int:
@@ -62,21 +63,6 @@ def _segments(export: TableExport, ledger: Ledger, workers: int) -> int:
     if before is not None:
         return int(before["segments"])
     return segment_count(export.table.size_bytes, workers=workers)
-
-
-def ledger_header(export: TableExport, segments: int) -> dict[str, Any]:
-    """What a resume depends on."""
-    settings = export.settings
-    return {
-        "kind": "export-direct",
-        "table": export.table.name,
-        "table_id": export.table.table_id,
-        "folder": str(export.folder),
-        "segments": segments,
-        "compression": settings.compression,
-        "null_tag": settings.null_tag,
-        "consistent_read": settings.consistent_read,
-    }
 
 
 def remaining_units(segments: int, entries: Any) -> list[WorkUnit]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ class ReadOutcome:
     details: dict[str, Any]
 
 
-def resolve(ctx: RunContext, settings: ExportSettings, name: str, *, folder: S3Uri) -> TableExport:
+def resolve_export(ctx: RunContext, settings: ExportSettings, name: str, *, folder: S3Uri) -> TableExport:
     """
     Check one table and derive its rate; nothing is claimed, read or started.
 
@@ -73,12 +73,26 @@ def resolve(ctx: RunContext, settings: ExportSettings, name: str, *, folder: S3U
     return TableExport(table, folder, choice, settings, worker)
 
 
+def export_header(export: TableExport, *, kind: str, segments: int, more: Mapping[str, Any]) -> dict[str, Any]:
+    """The ledger's header: what a resume depends on, whoever reads the table, and `more` that this reader adds."""
+    return {
+        "kind": kind,
+        "table": export.table.name,
+        "table_id": export.table.table_id,
+        "folder": str(export.folder),
+        "segments": segments,
+        "compression": export.settings.compression,
+        "null_tag": export.settings.null_tag,
+        **more,
+    }
+
+
 def ledger_of(ctx: RunContext, export: TableExport) -> Ledger:
     """This table's ledger in this run."""
     return Ledger(ctx.store, ctx.subfolder(f"ledger/export/{export.table.name}"))
 
 
-def file_records(entries: Iterable[dict[str, Any]]) -> list[FileRecord]:
+def records_of_entries(entries: Iterable[dict[str, Any]]) -> list[FileRecord]:
     """The file records kept in ledger entries or task results."""
     return [FileRecord(**fields) for entry in entries for fields in entry["files"]]
 

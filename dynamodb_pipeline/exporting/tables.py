@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.errors import ExitCode, PipelineError
-from dynamodb_pipeline.exporting.job import TableExport, resolve
+from dynamodb_pipeline.exporting.job import TableExport, resolve_export
 from dynamodb_pipeline.exporting.table import export_table
 from dynamodb_pipeline.formats.exports.layout import output_folder
 from dynamodb_pipeline.run.context import RunContext
@@ -35,7 +35,7 @@ def export_tables(ctx: RunContext, settings: ExportSettings, engines: Engines) -
     moment = settings.scheduled_time or moment_of(ctx.run_id, began=ctx.began)
     several = len(settings.tables) > 1
     exports = [
-        resolve(
+        resolve_export(
             ctx,
             settings,
             name,

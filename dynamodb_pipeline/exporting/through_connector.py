@@ -7,13 +7,13 @@ The records of a finished partition go to the ledger at once, and a resume reads
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Callable
 
 from dynamodb_pipeline.connector.metering import metering
 from dynamodb_pipeline.connector.read import ConnectorRead, connector_version, line_groups, segments_for, splits_for
 from dynamodb_pipeline.connector.relay_start import start_relays
-from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport
+from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport, export_header, file_fields, records_of_entries
 from dynamodb_pipeline.exporting.partitions import PartitionWriter, run_partitions
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
@@ -36,14 +36,15 @@ def read_with_connector(ctx: RunContext, export: TableExport, engine: SparkEngin
     metered = export.settings.rate_control == "relay"
     splits = splits_for(slots=engine.slots, rate_rcu=export.rate.units_per_s["table"], metered_by_relay=metered)
     read = as_dealt(connector_read(export, splits), export, ledger.header())
-    entries = ledger.open(ledger_header(export, read))
-    records = [FileRecord(**fields) for entry in entries.values() for fields in entry["files"]]
+    dealt = {"splits": read.splits}  # the same segments to the same partitions
+    entries = ledger.open(export_header(export, kind="export-connector", segments=read.segments, more=dealt))
+    records = records_of_entries(entries.values())
     lock = threading.Lock()
 
     def on_partition(partition: int, files: list[FileRecord]) -> None:
         with lock:
             records.extend(files)
-            ledger.add(partition_id(partition), {"files": [asdict(f) for f in files]})
+            ledger.add(partition_id(partition), {"files": file_fields(files)})
 
     units = _run(ctx, export, engine, read, done=frozenset(entries), on_partition=on_partition)
     estimate = sum(f.plain_bytes for f in records) / EVENTUAL_BYTES_PER_UNIT
@@ -121,17 +122,3 @@ def as_dealt(read: ConnectorRead, export: TableExport, header: dict[str, Any] | 
     if header is None or settings.segments is not None or settings.rate_control == "connector":
         return read
     return replace(read, segments=int(header["segments"]), splits=int(header["splits"]))
-
-
-def ledger_header(export: TableExport, read: ConnectorRead) -> dict[str, Any]:
-    """What a resume depends on: the same segments dealt to the same partitions."""
-    return {
-        "kind": "export-connector",
-        "table": read.table,
-        "table_id": export.table.table_id,
-        "folder": str(export.folder),
-        "segments": read.segments,
-        "splits": read.splits,
-        "compression": export.settings.compression,
-        "null_tag": export.settings.null_tag,
-    }

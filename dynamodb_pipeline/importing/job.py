@@ -59,7 +59,7 @@ class ImportRun:
     engine: Engine
 
 
-def resolve(ctx: RunContext, settings: ImportSettings) -> TableImport:
+def resolve_import(ctx: RunContext, settings: ImportSettings) -> TableImport:
     """
     Find the files and the table and compare their keys; no item is read, nothing is started.
 
@@ -137,7 +137,7 @@ def import_plan(ctx: RunContext, job: TableImport) -> ImportPlan:
     )
 
 
-def ledger_header(job: TableImport) -> dict[str, Any]:
+def import_header(job: TableImport) -> dict[str, Any]:
     """What a resume depends on: the table itself, the very objects, the mode."""
     settings = job.settings
     return {

@@ -1,5 +1,5 @@
 """
-Imports one export into one existing table: everything checked before the first write, then file by file.
+Imports one export into one existing table: everything checked before the first write_files, then file by file.
 
 Items of the same key are replaced, new ones are added; other items of the table stay, unless the table is to become a
 mirror of the export.
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from dynamodb_pipeline.dynamodb.table import describe_again
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.importing.check import check
-from dynamodb_pipeline.importing.job import Checked, ImportRun, TableImport, import_plan, ledger_header, resolve
+from dynamodb_pipeline.importing.job import Checked, ImportRun, TableImport, import_header, import_plan, resolve_import
 from dynamodb_pipeline.importing.mirror_delete import delete_planned
 from dynamodb_pipeline.importing.mirror_plan import DeletionPlan, plan_deletions
 from dynamodb_pipeline.importing.scheduled import claim_moment
-from dynamodb_pipeline.importing.write import Written, write
+from dynamodb_pipeline.importing.write import Written, write_files
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED
 from dynamodb_pipeline.reading.key_spill import KeySpill
 from dynamodb_pipeline.run.context import RunContext
@@ -40,7 +40,7 @@ def import_table(ctx: RunContext, settings: ImportSettings, engines: Engines) ->
         PipelineError: see errors.py; exit codes 2, 3, 4 and 7 of the checks mean that nothing was written.
     """
     started = time.monotonic()
-    job = resolve(ctx, settings)
+    job = resolve_import(ctx, settings)
     claim_moment(ctx, settings)
     _announce(ctx, job)
     result = _Steps(ImportRun(ctx, job, import_plan(ctx, job), engines.get())).take()
@@ -56,7 +56,7 @@ class _Steps:
 
     def take(self) -> dict[str, Any]:
         run, job = self._run, self._run.job
-        done = self._ledger.open(ledger_header(job))
+        done = self._ledger.open(import_header(job))
         with ExitStack() as stack:
             keys, doomed = stack.enter_context(KeySpill()), stack.enter_context(Spill())
             facts = check(run, keys=keys)
@@ -66,7 +66,7 @@ class _Steps:
             if job.settings.dry_run:
                 return _result(job, facts, NOTHING_WRITTEN, deletions)
             run.ctx.lifetime.check()
-            written = write(run, facts=facts, ledger=self._ledger, done=done)
+            written = write_files(run, facts=facts, ledger=self._ledger, done=done)
             self._refuse_changed()
             result = _result(job, facts, written, deletions)
             return result if deletions is None else {**result, **self._deleted(deletions, doomed)}

@@ -27,7 +27,7 @@ class Written:
     consumed: Consumed
 
 
-def write(run: ImportRun, *, facts: Checked, ledger: Ledger, done: dict[str, dict[str, Any]]) -> Written:
+def write_files(run: ImportRun, *, facts: Checked, ledger: Ledger, done: dict[str, dict[str, Any]]) -> Written:
     """
     Write every file that the ledger does not have as done.
 
@@ -57,7 +57,7 @@ def write(run: ImportRun, *, facts: Checked, ledger: Ledger, done: dict[str, dic
 
     consumed = pass_over(facts.units(job.source), at_once=run.engine.slots)
     consumed = consumed.plus(pass_over(winners(job, facts.collisions), at_once=1))
-    check_totals(totals, facts, table=job.table.name)
+    check_accounted(totals, facts, table=job.table.name)
     return Written(totals, consumed)
 
 
@@ -85,7 +85,7 @@ def _add(totals: dict[str, int], record: dict[str, Any]) -> None:
         totals[name] += int(record[name])
 
 
-def check_totals(totals: dict[str, int], facts: Checked, *, table: str) -> None:
+def check_accounted(totals: dict[str, int], facts: Checked, *, table: str) -> None:
     """Every item that the check counted must be accounted for."""
     accounted = totals["written"] + totals["skipped"] + totals["set_aside"] + facts.dropped
     if totals["items"] != facts.items or accounted != facts.items:

@@ -168,7 +168,7 @@ class RatedRun:
             raise StoppedError(msg)
 
     def _failed(self, _work_id: str, reason: str) -> None:
-        failure = failures.decode(reason)
+        failure = failures.failure_of(reason)
         if failure.exit_code == ExitCode.PRECONDITION and self._rated.table is not None:
             failure.exit_code = ExitCode.STOPPED  # 3 would say that nothing was started
         self._failure = self._failure or failure

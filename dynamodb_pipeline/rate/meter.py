@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dynamodb_pipeline.rate.window import NOTHING, Cost, WindowLedger, window_s
+from dynamodb_pipeline.rate.window import NOTHING, RequestCost, WindowLedger, window_s
 
 PACE = 0.985  # share of the allowed rate at which credit grows
 CATCH_UP_SHARE = 0.02  # of a window: credit that an idle moment may leave
@@ -22,7 +22,7 @@ class Charge(NamedTuple):
     """What a granted request took from one resource."""
 
     units: float  # from the credit
-    cost: Cost  # in the window ledger
+    cost: RequestCost  # in the window ledger
     rate: float  # units/s allowed at the grant
 
     @property
@@ -64,7 +64,7 @@ class RateMeter:
     def charge(self, estimate: float) -> Charge:
         """What a request estimated at `estimate` units would take now."""
         likely, feared = estimate * self._learnt, estimate * max(1.0, self._learnt)
-        return Charge(likely, Cost(likely / self.rate, feared / self.rate), self.rate)
+        return Charge(likely, RequestCost(likely / self.rate, feared / self.rate), self.rate)
 
     def wait_s(self, charge: Charge, *, share: float, now: float) -> float:
         """Seconds until the request fits while `share` of the rate is in use; infinity when unknown."""

@@ -27,14 +27,14 @@ def window_s(rate: float) -> float:
     return SLOW_WINDOW_S if rate <= SLOW_RATE else WINDOW_S
 
 
-class Cost(NamedTuple):
+class RequestCost(NamedTuple):
     """What one request may consume, in seconds' worth: on the whole, and at worst as far as known."""
 
     likely_s: float
     feared_s: float
 
 
-NOTHING = Cost(0.0, 0.0)
+NOTHING = RequestCost(0.0, 0.0)
 
 
 class WindowLedger:
@@ -50,13 +50,13 @@ class WindowLedger:
         self._large_open: list[float] = []
         self._large_closed: deque[tuple[float, float]] = deque()
 
-    def open(self, cost: Cost) -> None:
+    def open(self, cost: RequestCost) -> None:
         """Count a request that is being granted."""
         self._open_s += cost.feared_s
         if self._is_large(cost.likely_s):
             self._large_open.append(cost.likely_s)
 
-    def close(self, cost: Cost, consumed_s: float, *, now: float) -> None:
+    def close(self, cost: RequestCost, consumed_s: float, *, now: float) -> None:
         """Replace what was opened by what was consumed; it stays for one window from `now` on."""
         self._open_s = max(0.0, self._open_s - cost.feared_s)
         if cost.likely_s in self._large_open:
@@ -64,7 +64,7 @@ class WindowLedger:
         if consumed_s > 0.0:
             self._keep(consumed_s, now)
 
-    def wait_s(self, cost: Cost, *, now: float) -> float:
+    def wait_s(self, cost: RequestCost, *, now: float) -> float:
         """Seconds until a request may fit: 0 now, infinity when only a reply can make room."""
         self._expire(now)
         limit_s = WINDOW_LIMIT * self.window_s + self._largest_s(cost.likely_s)

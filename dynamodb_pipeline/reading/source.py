@@ -14,7 +14,7 @@ from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats.exports import manifest as manifests
 from dynamodb_pipeline.formats.exports import native_manifest as native
-from dynamodb_pipeline.formats.exports.entry_location import resolve
+from dynamodb_pipeline.formats.exports.entry_location import resolve_entry
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.exports.layout import EXPORT_RECORD, MANIFEST, MARKER_SUFFIX, NATIVE_SUMMARY
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
@@ -85,7 +85,7 @@ def _find(
     missing: list[str] = []
     notes: Counter[str] = Counter()
     for entry in manifest.entries:
-        place = resolve(entry.url, manifest_uri=manifest_uri, allow_buckets=allow_buckets)
+        place = resolve_entry(entry.url, manifest_uri=manifest_uri, allow_buckets=allow_buckets)
         info = next(filter(None, (listing.get(u) or store.head(u) for u in place.candidate_uris)), None)
         if info is None:
             missing.append(entry.url)
@@ -137,8 +137,8 @@ def _from_native(store: ObjectStore, folder: str, data: bytes) -> ImportSource:
     _check_sidecars(store, listing, {where: data, files_uri: files_data})
     summary = native.parse_summary(data, where=where)
     listed = native.parse_files(files_data, where=files_uri)
-    native.check_totals(summary, listed, where=where)
-    uris = [native.resolve(f.data_file_key, folder=folder) for f in listed]
+    native.check_item_total(summary, listed, where=where)
+    uris = [native.current_uri(f.data_file_key, folder=folder) for f in listed]
     _refuse_missing(files_uri, [uri for uri in uris if uri not in listing])
     files = tuple(_native_file(f, listing[uri]) for f, uri in zip(listed, uris))
     orphans = _orphans(listing.values(), {f.uri for f in files})

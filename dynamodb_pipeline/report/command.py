@@ -40,7 +40,7 @@ class ReportQuery:
         return Path(self.to or f"{Path(self.run).stem if self.is_file else self.run}.html")
 
 
-def run_report(query: ReportQuery, *, s3: Callable[[], Any], say: Say) -> dict[str, Any]:
+def write_report(query: ReportQuery, *, s3: Callable[[], Any], say: Say) -> dict[str, Any]:
     """
     Write the page and return the result.
 

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Callable, Protocol
+from typing import Callable
 
 from dynamodb_pipeline.addresses import join
+from dynamodb_pipeline.aws.clients import RunClients
 from dynamodb_pipeline.run.lifetime import RunLifetime
 from dynamodb_pipeline.run.progress import Reporter
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.worker_context import WorkerContext
-
-
-class Clients(Protocol):
-    """The clients of one region (`aws_clients.AwsClients`, or a test's own)."""
-
-    region: str
-
-    def client(self, service: str, *, region: str | None = None) -> Any: ...
-
-    def settings(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -35,7 +26,7 @@ class RunContext:
         began: when the first attempt of a resumed run began, UTC; None for a new run.
     """
 
-    clients: Clients
+    clients: RunClients
     store: ObjectStore
     lifetime: RunLifetime
     reporter: Reporter

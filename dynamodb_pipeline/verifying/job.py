@@ -26,7 +26,7 @@ class Verification:
     worker: WorkerContext
 
 
-def resolve(ctx: RunContext, settings: VerifySettings) -> Verification:
+def resolve_verification(ctx: RunContext, settings: VerifySettings) -> Verification:
     """Find the export and the table; raises as `verify.verify`."""
     table = None
     if settings.table is not None:

@@ -22,7 +22,7 @@ from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.settings.job import VerifySettings
 from dynamodb_pipeline.verifying.differences import RowFilter, SecondReading
 from dynamodb_pipeline.verifying.files import FileFindings, VerifyFilesWorker
-from dynamodb_pipeline.verifying.job import Verification, resolve
+from dynamodb_pipeline.verifying.job import Verification, resolve_verification
 from dynamodb_pipeline.verifying.result import (
     NO_DIFFERENCES,
     difference_facts,
@@ -55,7 +55,7 @@ def verify(ctx: RunContext, settings: VerifySettings, engines: Engines) -> dict[
         PreconditionError: nothing there to verify, no such table, or a table with another key schema.
     """
     started = time.monotonic()
-    job = resolve(ctx, settings)
+    job = resolve_verification(ctx, settings)
     source = job.source
     ctx.reporter.note(f"verify {source.folder} ({source.kind}): {len(source.files)} files; {source.origin}")
     engine = engines.get()

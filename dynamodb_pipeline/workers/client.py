@@ -200,7 +200,7 @@ class TcpCoordinatorClient(Conversation):
     def _send(self, message: Message) -> None:
         try:
             with self._one_send:
-                self._socket.sendall(messages.encode(message))
+                self._socket.sendall(messages.encode_message(message))
         except OSError as err:
             raise self._lost(err) from err
 

@@ -14,7 +14,7 @@ from typing import Any, Callable
 from dynamodb_pipeline.rate.budget import RateBudget
 from dynamodb_pipeline.rate.reservation import Reservation
 from dynamodb_pipeline.rate.units import Units
-from dynamodb_pipeline.workers.protocol import Message, ProtocolError, field_of, units_of
+from dynamodb_pipeline.workers.protocol import Message, ProtocolError, message_field, units_of
 from dynamodb_pipeline.workers.sessions import (
     Deliver,
     DeskState,
@@ -73,7 +73,7 @@ class Desk:
         Raises:
             ProtocolError: it is none of ours; the connection should be closed.
         """
-        handler = self._handlers.get(field_of(message, "op", str))
+        handler = self._handlers.get(message_field(message, "op", str))
         if handler is None:
             msg = "an unknown message"
             raise ProtocolError(msg)
@@ -158,7 +158,7 @@ class Desk:
             session.deliver({"work": None if unit is None else {**unit.body, "work_id": unit.work_id}})
 
     def _finished(self, session: Session, message: Message) -> None:
-        work_id, record = field_of(message, "work", str), field_of(message, "record", dict)
+        work_id, record = message_field(message, "work", str), message_field(message, "record", dict)
         rest = [_unit(message["rest"])] if message.get("rest") is not None else []
         if self._held(session, self._work.check_held, work_id):
             self._work.add(rest)  # first: a rest that cannot be queued leaves the unit unfinished
@@ -167,20 +167,20 @@ class Desk:
             session.deliver({"ok": True})
 
     def _failed(self, session: Session, message: Message) -> None:
-        work_id, reason = field_of(message, "work", str), field_of(message, "reason", str)
+        work_id, reason = message_field(message, "work", str), message_field(message, "reason", str)
         if self._held(session, self._work.failed, work_id):
             self._on_event(WorkFailed(work_id, reason))
             session.deliver({"ok": True})
 
     def _keep(self, session: Session, message: Message) -> None:
-        work_id, data = field_of(message, "work", str), field_of(message, "data", str)
+        work_id, data = message_field(message, "work", str), message_field(message, "data", str)
         if self._held(session, self._work.check_held, work_id):
             self._on_event(WorkKept(work_id, data))
             session.deliver({"ok": True})
 
     def _progress(self, _: Session, message: Message) -> None:
-        self._items += field_of(message, "items", int)
-        self._bytes += field_of(message, "bytes", int)
+        self._items += message_field(message, "items", int)
+        self._bytes += message_field(message, "bytes", int)
 
     def _held(self, session: Session, report: Callable[..., None], work_id: str) -> bool:
         try:
@@ -197,7 +197,7 @@ class Desk:
         return refusal is not None
 
     def _granted(self, session: Session, message: Message) -> Reservation:
-        reservation = session.granted.pop(field_of(message, "grant", int), None)
+        reservation = session.granted.pop(message_field(message, "grant", int), None)
         if reservation is None:
             msg = "a grant that is not open"
             raise ProtocolError(msg)
@@ -238,4 +238,4 @@ def _unit(rest: Any) -> WorkUnit:
     if not isinstance(rest, dict):
         msg = "a rest of work that is no object"
         raise ProtocolError(msg)
-    return WorkUnit(field_of(rest, "work_id", str), field_of(rest, "body", dict))
+    return WorkUnit(message_field(rest, "work_id", str), message_field(rest, "body", dict))

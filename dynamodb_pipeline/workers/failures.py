@@ -29,13 +29,13 @@ class WorkerFailure(PipelineError):
         self.exit_code = exit_code
 
 
-def encode(err: PipelineError) -> str:
+def failure_text(err: PipelineError) -> str:
     """The failure as text."""
     return json.dumps({"exit_code": int(err.exit_code), "message": str(err)})
 
 
-def decode(text: str) -> WorkerFailure:
-    """The failure that `encode` wrote."""
+def failure_of(text: str) -> WorkerFailure:
+    """The failure that `failure_text` wrote."""
     said = json.loads(text)
     return WorkerFailure(said["message"], ExitCode.of(said["exit_code"]))
 
@@ -48,7 +48,7 @@ def reported(grants: CoordinatorClient, unit: Mapping[str, Any]) -> Iterator[Non
     except ENDED_BY_DRIVER:
         raise
     except PipelineError as err:
-        grants.failed(unit["work_id"], encode(err))
+        grants.failed(unit["work_id"], failure_text(err))
         raise
 
 

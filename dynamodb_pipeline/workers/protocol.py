@@ -45,7 +45,7 @@ class LineBuffer:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._check(line)
-            yield decode(line)
+            yield decode_message(line)
         self._check(self._rest)
 
     def _check(self, line: bytes) -> None:
@@ -54,12 +54,12 @@ class LineBuffer:
             raise ProtocolError(msg)
 
 
-def encode(message: Mapping[str, Any]) -> bytes:
+def encode_message(message: Mapping[str, Any]) -> bytes:
     """One line."""
     return _ENCODER.encode(message).encode() + b"\n"
 
 
-def decode(line: bytes) -> Message:
+def decode_message(line: bytes) -> Message:
     """The message of one line."""
     try:
         message = _DECODER.decode(line.decode())
@@ -105,7 +105,7 @@ def units_of(value: Any) -> dict[str, float]:
     return value
 
 
-def field_of(message: Message, name: str, kind: type) -> Any:
+def message_field(message: Message, name: str, kind: type) -> Any:
     """A field that must be there with the given type."""
     value = message.get(name)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):

@@ -24,12 +24,12 @@ from typing import Callable
 
 from dynamodb_pipeline.workers import protocol as messages
 from dynamodb_pipeline.workers.desk import Desk
-from dynamodb_pipeline.workers.protocol import Message, ProtocolError, field_of, keep_alive
+from dynamodb_pipeline.workers.protocol import Message, ProtocolError, keep_alive, message_field
 from dynamodb_pipeline.workers.sessions import Session
 
 
 @dataclass(frozen=True)
-class Limits:
+class PeerLimits:
     """
     What a peer may take.
 
@@ -52,7 +52,7 @@ class Limits:
         return self.peers_max if files == resource.RLIM_INFINITY else min(self.peers_max, files // 2)
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = PeerLimits()
 
 
 @dataclass(eq=False)
@@ -77,7 +77,7 @@ logger = logging.getLogger(__name__)
 class CoordinatorServer:
     """Moves messages between connections and the desk until `close`."""
 
-    def __init__(self, desk: Desk, *, key: bytes, host: str, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, desk: Desk, *, key: bytes, host: str, limits: PeerLimits = DEFAULT_LIMITS) -> None:
         self._desk = desk
         self._key = key
         self._limits = limits
@@ -204,8 +204,8 @@ class CoordinatorServer:
             self._desk.handle(peer.session, message)
 
     def _shake_hands(self, peer: Peer, message: Message) -> None:
-        asked, worker = field_of(message, "challenge", str), field_of(message, "worker", str)
-        attempt = field_of(message, "attempt", int)
+        asked, worker = message_field(message, "challenge", str), message_field(message, "worker", str)
+        attempt = message_field(message, "attempt", int)
         if not 0 <= attempt <= messages.ATTEMPT_MAX:
             msg = "no number of an attempt"
             raise ProtocolError(msg)
@@ -231,7 +231,7 @@ class CoordinatorServer:
             self._attend(peer, lambda peer=peer, message=message: self._send(peer, message))  # type: ignore[misc]
 
     def _send(self, peer: Peer, message: Message) -> None:
-        peer.unsent += messages.encode(message)
+        peer.unsent += messages.encode_message(message)
         self._write(peer)
 
     def _write(self, peer: Peer) -> None:

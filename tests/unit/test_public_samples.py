@@ -115,13 +115,13 @@ def test_a_real_native_export_is_checked_by_counts_and_md5(sample):
     where = f"s3://b/{key}"
     summary = native_manifest.parse_summary(objects[key], where=where)
     files = native_manifest.parse_files(objects[key.replace("summary", "files")], where=where)
-    native_manifest.check_totals(summary, files, where=where)
+    native_manifest.check_item_total(summary, files, where=where)
     assert summary.item_count > 0
     stored = {f"s3://b/{key}": data for key, data in objects.items() if is_data(key)}
     found = {
         uri: file
         for file in files
-        if (uri := native_manifest.resolve(file.data_file_key, folder=f"s3://b/{folder}".rstrip("/"))) in stored
+        if (uri := native_manifest.current_uri(file.data_file_key, folder=f"s3://b/{folder}".rstrip("/"))) in stored
     }
     assert len(found) == len(stored)
     for uri, file in found.items():

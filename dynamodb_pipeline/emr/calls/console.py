@@ -1,23 +1,13 @@
-"""What every command gets (clients, a console) and gives back (a JSON-able result and an exit code)."""
+"""What every command gets beside its clients (a console) and gives back (a JSON-able result and an exit code)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Protocol
+from typing import Any, Callable
 
 from dynamodb_pipeline.emr.calls.attention import Attention
 from dynamodb_pipeline.emr.calls.clock import Clock
 from dynamodb_pipeline.errors import ExitCode
-
-
-class Clients(Protocol):
-    """AWS clients by service name; `attempts=1` asks for one that never repeats a call by itself."""
-
-    region: str
-    bucket_owner: str | None
-
-    def client(self, service: str, *, region: str | None = None, attempts: int | None = None) -> Any:
-        """The kept client of that service, region and number of attempts."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ raises a PipelineError when there is nothing to report but the error.
 
 from __future__ import annotations
 
-from dynamodb_pipeline.emr.calls.console import Clients, CommandResult, Console
+from dynamodb_pipeline.aws.clients import Clients
+from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.commands.documents import (
     PolicyQuery,
     ScheduleQuery,

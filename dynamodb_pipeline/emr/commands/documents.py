@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.emr.calls.console import Clients, CommandResult, Console
+from dynamodb_pipeline.aws.clients import Clients
+from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.documents.migrate_config import migration
 from dynamodb_pipeline.emr.documents.pipeline_definition import read_definition
 from dynamodb_pipeline.emr.documents.policies import NOTES, POLICIES, TRUSTED_SERVICES, trust_document

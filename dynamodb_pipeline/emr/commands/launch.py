@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.clock import utc
 from dynamodb_pipeline.emr.calls.cluster_state import fate_line, read_cluster
-from dynamodb_pipeline.emr.calls.console import Clients, CommandResult, Console
+from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.calls.launch import launch_cluster
 from dynamodb_pipeline.emr.calls.standing_cluster import add_steps, group_nodes, standing_cluster
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig, load_cluster_config

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.cluster_state import StepView, fate_line, read_cluster
-from dynamodb_pipeline.emr.calls.console import Clients, CommandResult, Console
+from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.calls.stopping import cancel_steps, terminate_cluster
-from dynamodb_pipeline.emr.request.launch_settings import Limits
+from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis, diagnose_cluster, diagnose_step
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget, RunWatch
 from dynamodb_pipeline.emr.watch.run_lookup import find_run
 from dynamodb_pipeline.emr.watch.run_records import JobResult, job_result, read_record
 from dynamodb_pipeline.emr.watch.run_report import RunReport, needs_diagnosis, run_exit_code, step_timeout_s
 from dynamodb_pipeline.emr.watch.step_logs import printed_result, step_log_files
-from dynamodb_pipeline.emr.watch.wait_verdict import Look, Verdict, verdict
+from dynamodb_pipeline.emr.watch.wait_verdict import Look, WaitVerdict, verdict
 from dynamodb_pipeline.emr.watch.watch_text import watch_line
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
 
@@ -47,7 +48,7 @@ def run_wait(query: RunQuery, clients: Clients, console: Console) -> CommandResu
 
 
 def wait_and_report(
-    target: RunTarget, clients: Clients, console: Console, *, kind: str, limits: Limits | None
+    target: RunTarget, clients: Clients, console: Console, *, kind: str, limits: RunLimits | None
 ) -> CommandResult:
     """
     Wait for the run's end and tell it all; `limits` None takes the timeout from the steps' own options.
@@ -58,7 +59,7 @@ def wait_and_report(
     watch = RunWatch(
         emr=clients.client("emr"),
         target=target,
-        limits=limits or Limits(),
+        limits=limits or RunLimits(),
         clock=console.clock,
         attention=console.attention,
         say=console.say,
@@ -70,9 +71,9 @@ def wait_and_report(
     return report.command_result(kind)
 
 
-def _limits_of(look: Look) -> Limits:
+def _limits_of(look: Look) -> RunLimits:
     timeouts = [step_timeout_s(job_result(step, {})) for step in look.steps]
-    return replace(Limits(), timeout_s=max(timeouts)) if timeouts else Limits()
+    return replace(RunLimits(), timeout_s=max(timeouts)) if timeouts else RunLimits()
 
 
 def report_of(outcome: Outcome, target: RunTarget, clients: Clients, console: Console) -> RunReport:
@@ -113,8 +114,8 @@ def run_status(query: RunQuery, clients: Clients, console: Console) -> CommandRe
     target = target_of(query, clients, console)
     look = look_at(target, clients, console)
     console.say(watch_line(look, began_s=look.at_s).text)
-    over = verdict(look, limits=Limits(provisioning_s=float("inf"), timeout_s=float("inf")), began_s=0.0)
-    ending = {Verdict.FINISHED: Ending.FINISHED, Verdict.CLUSTER_LOST: Ending.CLUSTER_LOST}.get(over)
+    over = verdict(look, limits=RunLimits(provisioning_s=float("inf"), timeout_s=float("inf")), began_s=0.0)
+    ending = {WaitVerdict.FINISHED: Ending.FINISHED, WaitVerdict.CLUSTER_LOST: Ending.CLUSTER_LOST}.get(over)
     if ending is None:
         document = {"kind": "status", "run_id": query.run, "status": "running", **_look_json(look)}
         console.say(fate_line(look.cluster, region=target.region))
@@ -126,7 +127,7 @@ def run_status(query: RunQuery, clients: Clients, console: Console) -> CommandRe
 
 def look_at(target: RunTarget, clients: Clients, console: Console) -> Look:
     """One look at the run."""
-    watch = RunWatch(clients.client("emr"), target, Limits(), console.clock, console.attention, console.say)
+    watch = RunWatch(clients.client("emr"), target, RunLimits(), console.clock, console.attention, console.say)
     return watch.look()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from dynamodb_pipeline.emr.documents.pipeline_definition import (
     Objects,
-    field_of,
+    first_field,
     flat_objects,
     of_type,
     parameter_values,
@@ -90,10 +90,10 @@ def _export(
     folders: Objects,
     values: dict[str, str],
 ) -> Migration:
-    table = _needed(field_of(tables, "tableName", values), "the table's name (tableName of its DynamoDBDataNode)")
-    folder = FORMAT.sub("", field_of(folders, "directoryPath", values)).rstrip("/")
+    table = _needed(first_field(tables, "tableName", values), "the table's name (tableName of its DynamoDBDataNode)")
+    folder = FORMAT.sub("", first_field(folders, "directoryPath", values)).rstrip("/")
     output = _needed(folder, "the output folder (directoryPath of its S3DataNode)")
-    ratio = field_of(tables, "readThroughputPercent", values) or DEFAULT_RATIO
+    ratio = first_field(tables, "readThroughputPercent", values) or DEFAULT_RATIO
     words = ["--table", table, "--output", output, *_common_words(objects, tables, values, ratio=ratio)]
     return Migration("export", tuple(words), _cron(objects), tuple(_notes(objects)))
 
@@ -104,9 +104,9 @@ def _import(
     folders: Objects,
     values: dict[str, str],
 ) -> Migration:
-    table = _needed(field_of(tables, "tableName", values), "the table's name (tableName of its DynamoDBDataNode)")
-    source = _needed(field_of(folders, "directoryPath", values).rstrip("/"), "the input folder (directoryPath)")
-    ratio = field_of(tables, "writeThroughputPercent", values) or DEFAULT_RATIO
+    table = _needed(first_field(tables, "tableName", values), "the table's name (tableName of its DynamoDBDataNode)")
+    source = _needed(first_field(folders, "directoryPath", values).rstrip("/"), "the input folder (directoryPath)")
+    ratio = first_field(tables, "writeThroughputPercent", values) or DEFAULT_RATIO
     words = ["--table", table, "--input", source, *_common_words(objects, tables, values, ratio=ratio)]
     return Migration("import", tuple(words), _cron(objects), tuple(_notes(objects)))
 
@@ -120,8 +120,8 @@ def _needed(text: str, what: str) -> str:
 
 def _common_words(objects: Objects, tables: Objects, values: dict[str, str], *, ratio: str) -> list[str]:
     words = ["--throughput-percent", _percent(ratio)]
-    region = field_of(tables, "region", values) or values.get("myDDBRegion", "")
-    logs = field_of(objects, "pipelineLogUri", values).rstrip("/")
+    region = first_field(tables, "region", values) or values.get("myDDBRegion", "")
+    logs = first_field(objects, "pipelineLogUri", values).rstrip("/")
     timeout = _timeout(objects, values)
     words += ["--region", region] if region and not region.startswith("#{") else []
     words += ["--logs", logs] if logs.count("/") > 2 else []
@@ -142,7 +142,7 @@ def _percent(ratio: str) -> str:
 def _timeout(objects: Objects, values: dict[str, str]) -> str | None:
     """The activity's attemptTimeout, or the cluster's terminateAfter."""
     for name in ("attemptTimeout", "terminateAfter"):
-        found = PERIOD.search(field_of(objects, name, values))
+        found = PERIOD.search(first_field(objects, name, values))
         if found and found["unit"].lower() in ("minute", "hour", "day"):
             return f"{found['count']}{found['unit'][0].lower()}"
     return None

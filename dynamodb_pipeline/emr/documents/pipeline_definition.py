@@ -74,6 +74,6 @@ def _resolved(text: Any, values: dict[str, str]) -> str:
     return EXPRESSION.sub(lambda found: values.get(found["name"], found[0]), str(text or "")).strip()
 
 
-def field_of(objects: Objects, name: str, values: dict[str, str]) -> str:
+def first_field(objects: Objects, name: str, values: dict[str, str]) -> str:
     """The first object's field of that name with its parameters filled in, empty when there is none."""
     return next((_resolved(one[name], values) for one in objects if one.get(name)), "")

@@ -10,7 +10,7 @@ from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
 from dynamodb_pipeline.emr.cluster.release_labels import support_text
 from dynamodb_pipeline.emr.cluster.sizing import layout_of_groups
-from dynamodb_pipeline.emr.plan.cost import Cost
+from dynamodb_pipeline.emr.plan.cost import RunCost
 from dynamodb_pipeline.emr.plan.estimate import GIB, START_UP_S, Estimate, TableFacts, slots_for_rate
 from dynamodb_pipeline.emr.plan.prices import Prices
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
@@ -72,7 +72,7 @@ def plan_notes(
     *,
     fleet: Fleet,
     found: list[tuple[TableFacts, Estimate]],
-    cost: Cost,
+    cost: RunCost,
     today: date,
 ) -> list[str]:
     """What is good to know: support, timeout, the reader that suits, the alternatives."""
@@ -98,7 +98,7 @@ def _reader_note(fleet: Fleet, found: list[tuple[TableFacts, Estimate]]) -> str:
     )
 
 
-def _native_note(cost: Cost) -> str:
+def _native_note(cost: RunCost) -> str:
     return (
         f"DynamoDB's own export would cost about ${cost.native_export_usd:.2f} and no read units, "
         "but needs point-in-time recovery and cannot be imported into an existing table by AWS"

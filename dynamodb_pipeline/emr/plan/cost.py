@@ -14,7 +14,7 @@ HOUR_S = 3600.0
 
 
 @dataclass(frozen=True)
-class Cost:
+class RunCost:
     """
     US dollars. `capacity_usd` is what provisioned units are worth that are paid anyway; it is not in the total.
     """
@@ -42,9 +42,9 @@ def run_cost(
     groups: tuple[NodeGroup, ...],
     wall_s: float,
     prices: Prices,
-) -> Cost:
+) -> RunCost:
     """
-    Cost of one run.
+    RunCost of one run.
 
     Args:
         groups: the cluster's nodes; empty when it stands there anyway.
@@ -53,7 +53,7 @@ def run_cost(
     kind = "write" if verb == "import" else "read"
     ec2_usd, emr_usd = _nodes_usd(groups, wall_s=wall_s, prices=prices)
     size_bytes = sum(facts.size_bytes for facts, _ in tables)
-    return Cost(
+    return RunCost(
         units_usd=sum(_request_usd(kind, facts, found, prices) for facts, found in tables),
         ec2_usd=ec2_usd,
         emr_usd=emr_usd,

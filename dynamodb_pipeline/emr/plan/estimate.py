@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-STRONG_READ_BYTES = 4096
-EVENTUAL_READ_BYTES = 8192
-WRITE_BYTES = 1024
-MIB = 1024 * 1024
+from dynamodb_pipeline.formats.items.item_rules import write_units
+from dynamodb_pipeline.rate.page_size import EVENTUAL_BYTES_PER_UNIT, STRONG_BYTES_PER_UNIT
+
+KIB = 1024
+MIB = 1024 * KIB
 GIB = 1024 * MIB
 # Planning value for export and for DynamoDB bytes, measured on one core of a server, not on EC2.
 BYTES_PER_S_PER_VCPU = 8 * MIB
@@ -71,14 +72,12 @@ class Estimate:
 
 def read_units(size_bytes: int, *, strong: bool) -> int:
     """Units a whole Scan consumes; an eventually consistent read costs half."""
-    return math.ceil(size_bytes / (STRONG_READ_BYTES if strong else EVENTUAL_READ_BYTES))
+    return math.ceil(size_bytes / (STRONG_BYTES_PER_UNIT if strong else EVENTUAL_BYTES_PER_UNIT))
 
 
-def write_units(size_bytes: int, *, item_count: int) -> int:
-    """Units of writing every item once: each is rounded up to whole KiB, and none costs less than one."""
-    if item_count == 0:
-        return 0
-    return item_count * max(1, math.ceil(size_bytes / item_count / WRITE_BYTES))
+def table_write_units(size_bytes: int, *, item_count: int) -> int:
+    """Units of writing every item once, each of average size."""
+    return item_count * write_units(math.ceil(size_bytes / item_count)) if item_count else 0
 
 
 def export_estimate(facts: TableFacts, *, slots: int) -> Estimate:
@@ -90,7 +89,7 @@ def export_estimate(facts: TableFacts, *, slots: int) -> Estimate:
 
 def import_estimate(facts: TableFacts, *, slots: int) -> Estimate:
     """An import of data of this size and count with `slots` tasks at once."""
-    units = write_units(facts.size_bytes, item_count=facts.item_count)
+    units = table_write_units(facts.size_bytes, item_count=facts.item_count)
     nodes_s = facts.size_bytes / (slots * BYTES_PER_S_PER_VCPU)
     return Estimate(units=units, rate_s=units / facts.units_per_s, nodes_s=nodes_s)
 
@@ -103,5 +102,5 @@ def estimate(verb: str, facts: TableFacts, *, slots: int) -> Estimate:
 
 def slots_for_rate(facts: TableFacts) -> int:
     """Tasks at once that suffice to use the whole read rate."""
-    bytes_per_s = facts.units_per_s * (STRONG_READ_BYTES if facts.strong else EVENTUAL_READ_BYTES)
+    bytes_per_s = facts.units_per_s * (STRONG_BYTES_PER_UNIT if facts.strong else EVENTUAL_BYTES_PER_UNIT)
     return max(1, math.ceil(bytes_per_s / BYTES_PER_S_PER_VCPU))

@@ -13,8 +13,8 @@ from typing import Any
 from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.cluster.sizing import SparkLayout, layout_of_groups
 from dynamodb_pipeline.emr.plan.advice import Fleet, plan_notes, plan_warnings
-from dynamodb_pipeline.emr.plan.cost import Cost, prices_used, run_cost
-from dynamodb_pipeline.emr.plan.estimate import GIB, MIB, WRITE_BYTES, Estimate, TableFacts, estimate
+from dynamodb_pipeline.emr.plan.cost import RunCost, prices_used, run_cost
+from dynamodb_pipeline.emr.plan.estimate import GIB, KIB, MIB, Estimate, TableFacts, estimate
 from dynamodb_pipeline.emr.plan.prices import Prices
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.errors import PreconditionError
@@ -28,7 +28,7 @@ class Plan:
     tables: tuple[tuple[TableFacts, Estimate], ...]
     fleet: Fleet
     layout: SparkLayout
-    cost: Cost
+    cost: RunCost
     prices: Prices
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
@@ -136,7 +136,7 @@ def _table_line(verb: str, facts: TableFacts, found: Estimate) -> str:
 
 def size_text(size_bytes: int) -> str:
     """`1.50 GiB`, `3.20 MiB`, `0.40 KiB`: the largest unit of which there is one."""
-    units = ((GIB, "GiB"), (MIB, "MiB"), (WRITE_BYTES, "KiB"))
+    units = ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"))
     unit_bytes, name = next((unit for unit in units if size_bytes >= unit[0]), units[-1])
     return f"{size_bytes / unit_bytes:,.2f} {name}"
 

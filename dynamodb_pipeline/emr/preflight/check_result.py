@@ -14,7 +14,7 @@ MAX_DETAIL = 200
 RETRY_ADVICE = "Further retries may succeed"  # botocore's, followed by the reply itself
 
 
-class Verdict(Enum):
+class CheckVerdict(Enum):
     """OK and WARNING let a run start; UNKNOWN could not be looked at and lets it start too; FAILED does not."""
 
     OK = "ok"
@@ -28,7 +28,7 @@ class CheckResult:
     """One check: what was looked at, the verdict, what was seen and, unless ok, the remedy in one line."""
 
     name: str
-    verdict: Verdict
+    verdict: CheckVerdict
     detail: str
     remedy: str = ""
     exit_code: ExitCode = ExitCode.PRECONDITION
@@ -44,25 +44,25 @@ class CheckResult:
 
 def ok(name: str, detail: str) -> CheckResult:
     """The check passed."""
-    return CheckResult(name, Verdict.OK, detail)
+    return CheckResult(name, CheckVerdict.OK, detail)
 
 
 def warning(name: str, detail: str, *, remedy: str) -> CheckResult:
     """Worth knowing; the run may start."""
-    return CheckResult(name, Verdict.WARNING, detail, remedy)
+    return CheckResult(name, CheckVerdict.WARNING, detail, remedy)
 
 
 def unknown(name: str, detail: str, *, remedy: str) -> CheckResult:
     """Could not be looked at."""
-    return CheckResult(name, Verdict.UNKNOWN, detail, remedy)
+    return CheckResult(name, CheckVerdict.UNKNOWN, detail, remedy)
 
 
 def failed(name: str, detail: str, *, remedy: str, exit_code: ExitCode = ExitCode.PRECONDITION) -> CheckResult:
     """The run would fail."""
-    return CheckResult(name, Verdict.FAILED, detail, remedy, exit_code)
+    return CheckResult(name, CheckVerdict.FAILED, detail, remedy, exit_code)
 
 
-def guarded(name: str, check: Callable[[], CheckResult]) -> CheckResult:
+def run_check(name: str, check: Callable[[], CheckResult]) -> CheckResult:
     """Run a check; one that may not look, or gets no answer, is unknown and does not stop the others."""
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
@@ -87,7 +87,7 @@ def error_text(err: Exception) -> str:
 
 def overall(results: Iterable[CheckResult]) -> ExitCode:
     """0 when nothing failed, else the first failure's code (missing credentials before anything else)."""
-    codes = [result.exit_code for result in results if result.verdict is Verdict.FAILED]
+    codes = [result.exit_code for result in results if result.verdict is CheckVerdict.FAILED]
     if ExitCode.DENIED in codes:
         return ExitCode.DENIED
     return codes[0] if codes else ExitCode.DONE

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.emr.calls.console import Clients
+from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
 from dynamodb_pipeline.emr.preflight import (
     buckets as checks_buckets,
@@ -31,7 +31,7 @@ from dynamodb_pipeline.emr.preflight import (
 from dynamodb_pipeline.emr.preflight import (
     tables as checks_tables,
 )
-from dynamodb_pipeline.emr.preflight.check_result import CheckResult, Verdict, guarded
+from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, run_check
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 
 
@@ -60,7 +60,7 @@ def preflight(scope: PreflightScope, clients: Clients) -> list[CheckResult]:
 def _table_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResult]:
     settings, dynamodb = scope.settings, clients.client("dynamodb")
     for table_name in settings.table_names:
-        yield guarded(
+        yield run_check(
             f"table {table_name}",
             lambda name=table_name: checks_tables.check_table(  # type: ignore[misc]
                 dynamodb, name, verb=settings.verb, region=settings.region
@@ -70,8 +70,8 @@ def _table_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResu
         folder = S3Uri.of_folder(settings.data_uris[0], option="--input")
         table_name = settings.jobs[0].table_name
         s3 = clients.client("s3")
-        yield guarded("manifest", lambda: checks_buckets.check_manifest(s3, folder))
-        yield guarded("key-schema", lambda: checks_tables.check_key_schema(dynamodb, s3, table_name, folder))
+        yield run_check("manifest", lambda: checks_buckets.check_manifest(s3, folder))
+        yield run_check("key-schema", lambda: checks_tables.check_key_schema(dynamodb, s3, table_name, folder))
 
 
 def _bucket_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResult]:
@@ -79,13 +79,13 @@ def _bucket_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckRes
     yield checks_buckets.check_logs_uri(settings.logs_uri, data_uris=settings.data_uris)
     owner = settings.bucket_owner
     for place in _places(settings):
-        yield guarded(
+        yield run_check(
             f"bucket {place.bucket}",
             lambda at=place: checks_buckets.check_bucket(  # type: ignore[misc]
                 s3, at, region=settings.region, owner=owner
             ),
         )
-        yield guarded(
+        yield run_check(
             f"public access {place.bucket}",
             lambda at=place: checks_buckets.check_public_access(s3, at, owner=owner),  # type: ignore[misc]
         )
@@ -113,13 +113,13 @@ def _cluster_checks(scope: PreflightScope, clients: Clients, caller: checks_role
     service, nodes = request["ServiceRole"], request["JobFlowRole"]
     security = request.get("SecurityConfiguration")
     yield checks_cluster.check_tag(request)
-    yield guarded("service-role", lambda: checks_roles.check_service_role(iam, service))
-    yield guarded("node-role", lambda: checks_roles.check_node_role(iam, nodes))
+    yield run_check("service-role", lambda: checks_roles.check_service_role(iam, service))
+    yield run_check("node-role", lambda: checks_roles.check_node_role(iam, nodes))
     yield from _permission_checks(scope.settings, iam, caller, service=service, profile=nodes)
-    yield guarded("security-config", lambda: checks_cluster.check_security_configuration(emr, security))
-    yield guarded("instance-type", lambda: checks_cluster.check_label_offers_types(emr, config))
+    yield run_check("security-config", lambda: checks_cluster.check_security_configuration(emr, security))
+    yield run_check("instance-type", lambda: checks_cluster.check_label_offers_types(emr, config))
     yield from _place_checks(ec2, config, request, region=scope.settings.region)
-    yield guarded("quota", lambda: checks_cluster.check_quota(clients.client("service-quotas"), config))
+    yield run_check("quota", lambda: checks_cluster.check_quota(clients.client("service-quotas"), config))
 
 
 def _permission_checks(
@@ -142,16 +142,16 @@ def _permission_checks(
             tables=settings.table_names,
         )
 
-    yield guarded("permissions", launcher)
-    yield guarded("node-permissions", nodes)
+    yield run_check("permissions", launcher)
+    yield run_check("node-permissions", nodes)
 
 
 def _place_checks(ec2: Any, config: ClusterConfig, request: dict[str, Any], *, region: str) -> Iterator[CheckResult]:
     subnet_id = request["Instances"].get("Ec2SubnetId")
     if subnet_id:
-        yield guarded("subnet", lambda: checks_network.check_subnet(ec2, subnet_id, config=config))
-        yield guarded("routes", lambda: checks_network.check_routes(ec2, subnet_id, region=region))
-    yield guarded(
+        yield run_check("subnet", lambda: checks_network.check_subnet(ec2, subnet_id, config=config))
+        yield run_check("routes", lambda: checks_network.check_routes(ec2, subnet_id, region=region))
+    yield run_check(
         "instance-offering",
         lambda: checks_cluster.check_zone_offers_types(ec2, config, zone=checks_network.zone_of(ec2, subnet_id)),
     )
@@ -159,4 +159,4 @@ def _place_checks(ec2: Any, config: ClusterConfig, request: dict[str, Any], *, r
 
 def failures(results: list[CheckResult]) -> list[CheckResult]:
     """The checks that refuse the run."""
-    return [result for result in results if result.verdict is Verdict.FAILED]
+    return [result for result in results if result.verdict is CheckVerdict.FAILED]

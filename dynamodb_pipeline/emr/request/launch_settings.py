@@ -40,7 +40,7 @@ class ClusterSettings:
 
 
 @dataclass(frozen=True)
-class Limits:
+class RunLimits:
     """Deadlines in seconds and money in US dollars; `timeout_s` counts from a step's start, per table."""
 
     timeout_s: float = 12 * HOUR_S
@@ -73,7 +73,7 @@ class LaunchSettings:
     code_uri: str | None = None
     name_prefix: str = "dynamodb-pipeline"
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
-    limits: Limits = field(default_factory=Limits)
+    limits: RunLimits = field(default_factory=RunLimits)
     cluster_id: str | None = None
     connector_jar: str = CONNECTOR_JAR
     spark_conf: tuple[str, ...] = ()

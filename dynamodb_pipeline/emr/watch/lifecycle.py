@@ -16,8 +16,8 @@ from dynamodb_pipeline.emr.calls.attention import Attention
 from dynamodb_pipeline.emr.calls.clock import Clock, utc
 from dynamodb_pipeline.emr.calls.cluster_state import ClusterView, StepView, read_cluster, read_steps
 from dynamodb_pipeline.emr.calls.stopping import await_end, cancel_steps, terminate_cluster
-from dynamodb_pipeline.emr.request.launch_settings import Limits
-from dynamodb_pipeline.emr.watch.wait_verdict import Look, Verdict, overdue_steps, verdict
+from dynamodb_pipeline.emr.request.launch_settings import RunLimits
+from dynamodb_pipeline.emr.watch.wait_verdict import Look, WaitVerdict, overdue_steps, verdict
 from dynamodb_pipeline.emr.watch.watch_text import WatchLine, watch_line
 from dynamodb_pipeline.errors import PipelineError
 
@@ -72,7 +72,7 @@ class RunWatch:
 
     emr: Any
     target: RunTarget
-    limits: Limits
+    limits: RunLimits
     clock: Clock
     attention: Attention
     say: Callable[[str], None]
@@ -125,21 +125,21 @@ class RunWatch:
             self.say(line.text)
             self._printed = line
 
-    def _act(self, found: Verdict, look: Look) -> Outcome | None:
-        if found is Verdict.GO_ON:
+    def _act(self, found: WaitVerdict, look: Look) -> Outcome | None:
+        if found is WaitVerdict.GO_ON:
             return None
-        if found is Verdict.STEP_OVERDUE:
+        if found is WaitVerdict.STEP_OVERDUE:
             return self._cancel_overdue(look)
-        if found is Verdict.NOT_PROVISIONED:
+        if found is WaitVerdict.NOT_PROVISIONED:
             return self._outcome(Ending.NOT_PROVISIONED, look, cluster=self._end(look))
-        cluster = look.cluster if found is Verdict.CLUSTER_LOST else self._await_end(look)
+        cluster = look.cluster if found is WaitVerdict.CLUSTER_LOST else self._await_end(look)
         return self._outcome(self._ending(found, look), look, cluster=cluster)
 
-    def _ending(self, found: Verdict, look: Look) -> Ending:
+    def _ending(self, found: WaitVerdict, look: Look) -> Ending:
         if self._timed_out:
             return Ending.TIMED_OUT
         never_started = all(step.started is None for step in look.steps)
-        return Ending.CLUSTER_LOST if found is Verdict.CLUSTER_LOST or never_started else Ending.FINISHED
+        return Ending.CLUSTER_LOST if found is WaitVerdict.CLUSTER_LOST or never_started else Ending.FINISHED
 
     def _cancel_overdue(self, look: Look) -> Outcome | None:
         overdue = tuple(step.id for step in overdue_steps(look, limits=self.limits))

@@ -13,7 +13,7 @@ from dynamodb_pipeline.durations import duration_s, duration_text
 from dynamodb_pipeline.emr.calls.attention import Attention
 from dynamodb_pipeline.emr.calls.cluster_state import fate_line
 from dynamodb_pipeline.emr.calls.console import CommandResult
-from dynamodb_pipeline.emr.request.launch_settings import Limits
+from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget
 from dynamodb_pipeline.emr.watch.run_records import JobResult
@@ -136,4 +136,4 @@ def items_done(record: dict[str, Any]) -> int:
 def step_timeout_s(result: JobResult) -> float:
     """The step's own `--timeout` in seconds."""
     text = option_value(result.step.arguments, "--timeout")
-    return duration_s(text, option="--timeout") if text else Limits().timeout_s
+    return duration_s(text, option="--timeout") if text else RunLimits().timeout_s

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 from dynamodb_pipeline.emr.calls.cluster_state import ClusterView, StepView
-from dynamodb_pipeline.emr.request.launch_settings import Limits
+from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 
 # The job stops itself at its timeout; the launcher only steps in when that did not happen.
 GRACE_S = 300.0
 
 
-class Verdict(Enum):
+class WaitVerdict(Enum):
     """What one look means."""
 
     GO_ON = "go on"
@@ -44,7 +44,7 @@ class Look:
         return tuple(step for step in self.steps if not step.final)
 
 
-def verdict(look: Look, *, limits: Limits, began_s: float) -> Verdict:
+def verdict(look: Look, *, limits: RunLimits, began_s: float) -> WaitVerdict:
     """
     Judge a look.
 
@@ -53,15 +53,15 @@ def verdict(look: Look, *, limits: Limits, began_s: float) -> Verdict:
         began_s: when the wait for provisioning began, seconds since the epoch.
     """
     if look.steps and not look.unfinished:
-        return Verdict.FINISHED
+        return WaitVerdict.FINISHED
     if look.cluster.ended:
-        return Verdict.CLUSTER_LOST
+        return WaitVerdict.CLUSTER_LOST
     if look.cluster.starting and look.at_s - began_s > limits.provisioning_s:
-        return Verdict.NOT_PROVISIONED
-    return Verdict.STEP_OVERDUE if overdue_steps(look, limits=limits) else Verdict.GO_ON
+        return WaitVerdict.NOT_PROVISIONED
+    return WaitVerdict.STEP_OVERDUE if overdue_steps(look, limits=limits) else WaitVerdict.GO_ON
 
 
-def overdue_steps(look: Look, *, limits: Limits) -> tuple[StepView, ...]:
+def overdue_steps(look: Look, *, limits: RunLimits) -> tuple[StepView, ...]:
     """Running steps past their timeout and the grace in which the job should have stopped itself."""
     latest = look.at_s - limits.timeout_s - GRACE_S
     return tuple(step for step in look.running if step.started and step.started.timestamp() < latest)

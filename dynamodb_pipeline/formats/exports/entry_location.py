@@ -74,7 +74,7 @@ class _Address:
         return self.root == other.root and other.parts[: len(folder)] == folder
 
 
-def resolve(entry_url: str, *, manifest_uri: str, allow_buckets: Collection[str] = ()) -> Resolved:
+def resolve_entry(entry_url: str, *, manifest_uri: str, allow_buckets: Collection[str] = ()) -> Resolved:
     """
     The addresses where an entry's file may lie, given where the manifest lies now.
 

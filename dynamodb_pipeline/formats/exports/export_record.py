@@ -18,7 +18,7 @@ from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.exports import record_fields as fields
-from dynamodb_pipeline.formats.exports.file_record import FileRecord, file_records
+from dynamodb_pipeline.formats.exports.file_record import FileRecord, parse_file_records
 from dynamodb_pipeline.formats.exports.manifest import Manifest
 from dynamodb_pipeline.formats.exports.record_fields import FieldError
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
@@ -182,7 +182,7 @@ def _parsed(members: dict[str, Any]) -> dict[str, Any]:
         msg = f"key_schema: {err}"
         raise FieldError(msg) from err
     files = fields.list_of("files", members["files"])
-    return {"key_schema": key_schema, "files": tuple(file_records(files))}
+    return {"key_schema": key_schema, "files": tuple(parse_file_records(files))}
 
 
 def _digest(members: dict[str, Any]) -> str:

@@ -36,14 +36,14 @@ class FileRecord:
         fields.file_name(f"{field}.name", self.name)
         for name in ("bytes", "plain_bytes", "item_count"):
             fields.whole_number(f"{field}.{name}", getattr(self, name))
-        fields.sha256_hex(f"{field}.sha256", self.sha256)
+        fields.sha256_digits(f"{field}.sha256", self.sha256)
         if compression == "none":
             fields.equal(f"{field}.plain_bytes", self.plain_bytes, self.bytes, why="the file is not compressed")
         least = _LEAST_LINE_BYTES * self.item_count
         fields.at_least(f"{field}.plain_bytes", self.plain_bytes, least, why="one item a line")
 
 
-def file_records(values: list[Any]) -> Iterator[FileRecord]:
+def parse_file_records(values: list[Any]) -> Iterator[FileRecord]:
     """From parsed JSON. Raises FieldError for an entry with a member missing or unknown."""
     names = {field.name for field in dataclasses.fields(FileRecord)}
     for number, value in enumerate(values):

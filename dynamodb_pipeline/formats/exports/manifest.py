@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError, UsageError
-from dynamodb_pipeline.formats.exports.entry_location import Resolved, check_entry_url, resolve, s3_scheme
+from dynamodb_pipeline.formats.exports.entry_location import Resolved, check_entry_url, resolve_entry, s3_scheme
 from dynamodb_pipeline.formats.exports.manifest_json import manifest_object
 from dynamodb_pipeline.formats.items.json_text import integer
 
-__all__ = ["VERSION", "Manifest", "ManifestEntry", "Resolved", "parse", "render", "resolve"]
+__all__ = ["VERSION", "Manifest", "ManifestEntry", "Resolved", "parse", "render", "resolve_entry"]
 
 NAME = "DynamoDB-export"
 VERSION = 3
@@ -54,7 +54,7 @@ def render(entries: Iterable[str]) -> bytes:
     Sorted by the file name read backwards, which spreads later reads; no newline at the end.
 
     Raises:
-        UsageError: an address that `parse` and `resolve` would refuse: choose another output folder.
+        UsageError: an address that `parse` and `resolve_entry` would refuse: choose another output folder.
         ValueError: the same file twice.
     """
     addresses = sorted(map(_checked, entries), key=_reversed_name)

@@ -117,7 +117,7 @@ def _part(members: dict[str, Any]) -> str | None:
 
 def parse_files(data: bytes, *, where: str) -> tuple[NativeFile, ...]:
     """
-    The data files of `manifest-files.json`, one JSON object a line; `check_totals` finds a missing line.
+    The data files of `manifest-files.json`, one JSON object a line; `check_item_total` finds a missing line.
 
     Raises:
         IntegrityError: a malformed line, a file twice, or a key that leads elsewhere.
@@ -132,7 +132,7 @@ def parse_files(data: bytes, *, where: str) -> tuple[NativeFile, ...]:
     return files
 
 
-def check_totals(summary: NativeSummary, files: Iterable[NativeFile], *, where: str) -> None:
+def check_item_total(summary: NativeSummary, files: Iterable[NativeFile], *, where: str) -> None:
     """Raise IntegrityError unless the files' item counts add up to the summary's."""
     total = sum(file.item_count for file in files)
     if total != summary.item_count:
@@ -157,7 +157,7 @@ def md5_name(manifest_name: str) -> str:
     return manifest_name.removesuffix(".json") + ".md5"
 
 
-def resolve(data_file_key: str, *, folder: str) -> str:
+def current_uri(data_file_key: str, *, folder: str) -> str:
     """
     Where a data file lies now, given the folder where the manifests lie now.
 

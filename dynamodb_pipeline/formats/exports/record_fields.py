@@ -52,7 +52,7 @@ def one_of(field: str, value: object, allowed: Collection[object]) -> None:
         raise refuse(field, expected=" or ".join(map(json.dumps, allowed)), found=value)
 
 
-def sha256_hex(field: str, value: object) -> None:
+def sha256_digits(field: str, value: object) -> None:
     if not isinstance(value, str) or not _SHA256.fullmatch(value):
         raise refuse(field, expected="64 hex digits", found=value)
 

@@ -10,7 +10,7 @@ import pytest
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.importing.job import Checked, ImportPlan, refuse_too_many_bad
 from dynamodb_pipeline.importing.set_aside import SetAside
-from dynamodb_pipeline.importing.write import check_totals, planned_after_check, winners
+from dynamodb_pipeline.importing.write import check_accounted, planned_after_check, winners
 from dynamodb_pipeline.rate.parallelism import write_worker_count
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
 from dynamodb_pipeline.reading.key_spill import Collision
@@ -88,7 +88,7 @@ def totals(**changes: int) -> dict[str, int]:
 
 def test_every_item_of_the_check_must_be_accounted_for() -> None:
     facts = Checked(10, 1, (collision(b"k", (0, 1), (0, 2), (0, 3)),))
-    check_totals(totals(), facts, table="orders")
+    check_accounted(totals(), facts, table="orders")
     for wrong in (totals(written=5), totals(written=7), totals(items=9)):
         with pytest.raises(IntegrityError, match="'orders': 10 items were checked"):
-            check_totals(wrong, facts, table="orders")
+            check_accounted(wrong, facts, table="orders")

@@ -15,7 +15,7 @@ from dynamodb_pipeline.importing.set_aside import SetAside
 from dynamodb_pipeline.importing.write_worker import FileWriter
 from dynamodb_pipeline.reading.file_puts import Put
 from dynamodb_pipeline.reading.key_spill import key_hash
-from dynamodb_pipeline.workers.failures import decode
+from dynamodb_pipeline.workers.failures import failure_of
 from tests.unit.reading.item_lines import KEYS, key_of, line, lines
 from tests.unit.store.memory_store import MemoryStore
 from tests.unit.workers.fake_work import FakeWork, unit
@@ -121,7 +121,7 @@ def test_a_bad_line_ends_the_run_and_names_its_place(store: MemoryStore, writer:
     with pytest.raises(IntegrityError, match=r"s3://b/a: line 1 \(byte 0\): n: "):
         run(store, work, writer)
     assert writer.requests == []
-    assert decode(work.failures["file-0"]).exit_code == ExitCode.INTEGRITY
+    assert failure_of(work.failures["file-0"]).exit_code == ExitCode.INTEGRITY
 
 
 def test_bad_lines_are_set_aside_before_the_file_is_reported(store: MemoryStore, writer: FakeWriter) -> None:

@@ -32,7 +32,7 @@ from dynamodb_pipeline.workers.client import (
 )
 from dynamodb_pipeline.workers.coordinator import Coordinator, LocalCoordinatorClient
 from dynamodb_pipeline.workers.desk import Desk
-from dynamodb_pipeline.workers.server import CoordinatorServer, Limits
+from dynamodb_pipeline.workers.server import CoordinatorServer, PeerLimits
 from dynamodb_pipeline.workers.work_queue import HAND_OUTS_MAX, WorkQueue, WorkUnit
 
 PLENTY = 1e6  # units/s: nobody waits
@@ -420,10 +420,10 @@ def test_a_driver_without_the_key_is_refused() -> None:
     def impostor() -> None:
         connection, _ = listener.accept()
         with connection:
-            connection.sendall(messages.encode({"protocol": 1, "challenge": messages.challenge()}))
+            connection.sendall(messages.encode_message({"protocol": 1, "challenge": messages.challenge()}))
             hello = read_line(connection)
             stolen = hello["proof"]  # all it has: the worker's own proof, sent back
-            connection.sendall(messages.encode({"proof": stolen, "caps": {}}))
+            connection.sendall(messages.encode_message({"proof": stolen, "caps": {}}))
             is_closed(connection)
 
     port = listener.getsockname()[1]
@@ -446,7 +446,7 @@ def hello_for(coordinator: Coordinator, asked: str, **changes: Any) -> dict[str,
 def test_a_proof_holds_for_one_name_attempt_and_challenge(changes: dict[str, Any]) -> None:
     with coordinator_of() as coordinator, raw(coordinator.address) as connection:
         challenge = read_line(connection)["challenge"]
-        connection.sendall(messages.encode(hello_for(coordinator, challenge, **changes)))
+        connection.sendall(messages.encode_message(hello_for(coordinator, challenge, **changes)))
         if changes:
             assert is_closed(connection)
         else:
@@ -457,7 +457,7 @@ def test_a_proof_cannot_be_used_again() -> None:
     with coordinator_of() as coordinator, raw(coordinator.address) as first, raw(coordinator.address) as second:
         hello = hello_for(coordinator, read_line(first)["challenge"])
         read_line(second)
-        second.sendall(messages.encode(hello))
+        second.sendall(messages.encode_message(hello))
         assert is_closed(second)
 
 
@@ -550,7 +550,7 @@ def test_a_bug_met_by_one_worker_drops_that_worker_and_is_logged_once(caplog: py
 
 
 @contextlib.contextmanager
-def server_with(limits: Limits) -> Iterator[tuple[CoordinatorAddress, Desk]]:
+def server_with(limits: PeerLimits) -> Iterator[tuple[CoordinatorAddress, Desk]]:
     """A running server of its own, to give it other limits."""
     desk = Desk(RateBudget({}, clock=time.monotonic), WorkQueue(), on_event=lambda _: None)
     server = CoordinatorServer(desk, key=b"key", host="127.0.0.1", limits=limits)
@@ -560,7 +560,7 @@ def server_with(limits: Limits) -> Iterator[tuple[CoordinatorAddress, Desk]]:
 
 
 def test_silent_strangers_block_nobody_and_are_dropped() -> None:
-    with server_with(Limits(handshake_s=0.2)) as (address, _), contextlib.ExitStack() as stack:
+    with server_with(PeerLimits(handshake_s=0.2)) as (address, _), contextlib.ExitStack() as stack:
         silent = [stack.enter_context(raw(address)) for _ in range(20)]
         with contextlib.closing(TcpCoordinatorClient(address, worker_id=1)) as client:
             client.reserve({"table": 1.0})
@@ -569,7 +569,7 @@ def test_silent_strangers_block_nobody_and_are_dropped() -> None:
 
 def test_a_flood_of_strangers_does_not_keep_a_worker_out() -> None:
     """Beyond the bound the one that has been silent longest goes, not the newcomer."""
-    with server_with(Limits(strangers_max=5)) as (address, _), contextlib.ExitStack() as stack:
+    with server_with(PeerLimits(strangers_max=5)) as (address, _), contextlib.ExitStack() as stack:
         silent = [stack.enter_context(raw(address)) for _ in range(12)]
         with contextlib.closing(TcpCoordinatorClient(address, worker_id=1)) as client:
             client.reserve({"table": 1.0})
@@ -577,7 +577,7 @@ def test_a_flood_of_strangers_does_not_keep_a_worker_out() -> None:
 
 
 def test_the_number_of_workers_is_bounded() -> None:
-    with server_with(Limits(peers_max=2)) as (address, desk):
+    with server_with(PeerLimits(peers_max=2)) as (address, desk):
         clients = [TcpCoordinatorClient(address, worker_id=number) for number in range(2)]
         with pytest.raises(CoordinatorLost):
             TcpCoordinatorClient(address, worker_id=3)
@@ -658,5 +658,5 @@ def test_the_address_travels_in_a_closure() -> None:
 def test_the_key_does_not_cross_the_wire() -> None:
     with coordinator_of() as coordinator, raw(coordinator.address) as connection:
         challenge = read_line(connection)["challenge"]
-        hello = messages.encode(hello_for(coordinator, challenge))
+        hello = messages.encode_message(hello_for(coordinator, challenge))
         assert coordinator.address.key_hex.encode() not in hello

@@ -15,7 +15,7 @@ from dynamodb_pipeline.emr.commands.logs import run_logs
 from dynamodb_pipeline.emr.commands.runs import RunQuery, run_cancel, run_status, run_terminate, run_wait
 from dynamodb_pipeline.emr.plan.estimate import GIB, TableFacts
 from dynamodb_pipeline.emr.plan.prices import load_prices
-from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, Limits
+from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, RunLimits
 from dynamodb_pipeline.emr.request.table_jobs import RunWords, export_jobs, single_job
 from dynamodb_pipeline.errors import ClusterError, ExitCode, PreconditionError
 from tests.unit.emr.aws import LOGS_URI, OUTPUT, REGION, Account, account, now_clock
@@ -143,7 +143,7 @@ def test_timeout_says_how_far_it_came_and_which_timeout_to_set(zip_path: Path) -
     plan = ClusterPlan(steps={"Forum": StepPlan(seconds=90_000)})
     with account(plan=plan) as made:
         made.put_record(RUN, state="running", items=4_000)
-        result = launch(made, zip_path, limits=Limits(timeout_s=43_200))
+        result = launch(made, zip_path, limits=RunLimits(timeout_s=43_200))
         assert result.exit_code == ExitCode.DEADLINE
         advice = next(line for line in made.said if line.startswith("timeout of"))
         assert f"--run-id {RUN} --timeout 24h" in advice
@@ -183,7 +183,7 @@ def test_refused_check_starts_nothing_and_says_so(made: Account, zip_path: Path)
 
 def test_over_the_cost_limit_nothing_is_started(made: Account, zip_path: Path) -> None:
     with pytest.raises(PreconditionError, match="--max-cost"):
-        launch(made, zip_path, limits=Limits(max_cost_usd=0.01))
+        launch(made, zip_path, limits=RunLimits(max_cost_usd=0.01))
     assert made.emr.clusters == {}
 
 

@@ -12,10 +12,10 @@ import pytest
 from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
 from dynamodb_pipeline.emr.cluster.instance_types import known_types
 from dynamodb_pipeline.emr.plan.advice import Fleet
-from dynamodb_pipeline.emr.plan.estimate import GIB, TableFacts, export_estimate, import_estimate, write_units
+from dynamodb_pipeline.emr.plan.estimate import GIB, TableFacts, export_estimate, import_estimate, table_write_units
 from dynamodb_pipeline.emr.plan.plan import Plan, make_plan
 from dynamodb_pipeline.emr.plan.prices import load_prices
-from dynamodb_pipeline.emr.request.launch_settings import Limits
+from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.errors import PreconditionError, UsageError
 from tests.unit.emr.builders import a_job, settings
 
@@ -58,11 +58,11 @@ def test_an_eventually_consistent_scan_takes_half_of_that() -> None:
 )
 def test_write_units_round_each_item_up(item_bytes: int, units_each: int) -> None:
     """Developer guide: less than 1 KB = 1, 1-2 KB = 2 ... times the number of items."""
-    assert write_units(item_bytes * 1000, item_count=1000) == units_each * 1000
+    assert table_write_units(item_bytes * 1000, item_count=1000) == units_each * 1000
 
 
 def test_write_units_of_an_empty_table_are_none() -> None:
-    assert write_units(0, item_count=0) == 0
+    assert table_write_units(0, item_count=0) == 0
 
 
 def test_import_lasts_units_over_rate() -> None:
@@ -110,7 +110,7 @@ def test_import_of_unknown_size_says_so_and_claims_no_time() -> None:
 def test_max_cost_refuses_what_it_cannot_compare() -> None:
     unknown = facts(size_bytes=0, item_count=0, basis="s3://b/x has no manifest", is_known=False)
     with pytest.raises(PreconditionError, match=r"--max-cost 5\.00 cannot be kept to.*no manifest"):
-        plan(unknown, verb="import", limits=Limits(max_cost_usd=5.0))
+        plan(unknown, verb="import", limits=RunLimits(max_cost_usd=5.0))
 
 
 def test_standing_cluster_costs_nothing_more() -> None:
@@ -128,13 +128,13 @@ def test_several_tables_run_one_after_another() -> None:
 
 def test_max_cost_refuses_and_says_by_how_much() -> None:
     with pytest.raises(PreconditionError, match=r"about \$4\.\d\d, over --max-cost 1\.00; not started"):
-        plan(facts(), limits=Limits(max_cost_usd=1.0))
-    assert plan(facts(), limits=Limits(max_cost_usd=5.0))
+        plan(facts(), limits=RunLimits(max_cost_usd=1.0))
+    assert plan(facts(), limits=RunLimits(max_cost_usd=5.0))
 
 
 def test_too_short_timeout_warns_and_names_one_that_suffices() -> None:
     slow = facts(units_per_s=100.0, size_bytes=20 * GIB)
-    found = plan(slow, limits=Limits(timeout_s=3600.0))
+    found = plan(slow, limits=RunLimits(timeout_s=3600.0))
     assert any("--timeout 10h" in warning for warning in found.warnings)
     assert not plan(facts()).warnings
 

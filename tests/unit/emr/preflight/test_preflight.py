@@ -11,7 +11,7 @@ from botocore.parsers import ResponseParserError
 
 from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
 from dynamodb_pipeline.emr.preflight.buckets import check_logs_uri
-from dynamodb_pipeline.emr.preflight.check_result import CheckResult, Verdict, guarded, overall, table_lines
+from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, overall, run_check, table_lines
 from dynamodb_pipeline.emr.preflight.cluster import check_tag
 from dynamodb_pipeline.emr.preflight.preflight import PreflightScope, preflight
 from dynamodb_pipeline.emr.preflight.roles import Caller
@@ -40,20 +40,22 @@ def checks(made: Account, **changes: Any) -> dict[str, CheckResult]:
     wanted = launch(**changes)
     config = load_cluster_config(wanted.cluster.config, region=REGION, overrides=wanted.cluster.overrides)
     results = preflight(PreflightScope(wanted, config, a_request(wanted)), made.clients)
-    assert all(result.remedy and "\n" not in result.remedy for result in results if result.verdict is not Verdict.OK)
+    assert all(
+        result.remedy and "\n" not in result.remedy for result in results if result.verdict is not CheckVerdict.OK
+    )
     assert len({result.name for result in results}) == len(results)
     return {result.name: result for result in results}
 
 
 def test_complete_account_passes_every_check(made: Account) -> None:
     found = checks(made)
-    assert {name: r.verdict.value for name, r in found.items() if r.verdict is not Verdict.OK} == {}
+    assert {name: r.verdict.value for name, r in found.items() if r.verdict is not CheckVerdict.OK} == {}
     assert overall(found.values()) == ExitCode.DONE
 
 
 def test_missing_table(made: Account) -> None:
     found = checks(made, jobs=(a_job("Nowhere"),))["table Nowhere"]
-    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.PRECONDITION)
+    assert (found.verdict, found.exit_code) == (CheckVerdict.FAILED, ExitCode.PRECONDITION)
     assert "--region" in found.remedy
 
 
@@ -73,7 +75,7 @@ def test_import_into_a_table_with_a_stream_and_index_warns(made: Account) -> Non
         BillingMode="PAY_PER_REQUEST",
     )
     found = checks(made, verb="import", jobs=(a_job("Busy"),))["table Busy"]
-    assert found.verdict is Verdict.WARNING
+    assert found.verdict is CheckVerdict.WARNING
     assert "stream" in found.detail
     assert "1 index(es)" in found.detail
 
@@ -82,7 +84,7 @@ def test_import_into_a_table_with_a_stream_and_index_warns(made: Account) -> Non
 def test_missing_bucket(made: Account, role: str) -> None:
     place = {"data": {"data_uris": ("s3://gone-bucket/x",)}, "logs": {"logs_uri": "s3://gone-bucket/x"}}[role]
     found = checks(made, **place)["bucket gone-bucket"]
-    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.PRECONDITION)
+    assert (found.verdict, found.exit_code) == (CheckVerdict.FAILED, ExitCode.PRECONDITION)
     assert "does not exist" in found.detail
 
 
@@ -93,7 +95,7 @@ def test_forbidden_bucket_is_not_called_missing(made: Account, monkeypatch: pyte
 
     monkeypatch.setattr(made.s3, "head_bucket", refuse)
     found = checks(made, bucket_owner="123456789012")[f"bucket {DATA}"]
-    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.DENIED)
+    assert (found.verdict, found.exit_code) == (CheckVerdict.FAILED, ExitCode.DENIED)
     assert "forbidden" in found.detail
     assert "123456789012" in found.detail
 
@@ -101,30 +103,30 @@ def test_forbidden_bucket_is_not_called_missing(made: Account, monkeypatch: pyte
 def test_bucket_in_another_region_is_said_not_refused(made: Account) -> None:
     made.clients.client("s3", region="us-east-1").create_bucket(Bucket="over-there")
     found = checks(made, data_uris=("s3://over-there/x",))["bucket over-there"]
-    assert found.verdict is Verdict.WARNING
+    assert found.verdict is CheckVerdict.WARNING
     assert "us-east-1" in found.detail
 
 
 def test_public_bucket_warns(made: Account) -> None:
     made.s3.delete_public_access_block(Bucket=DATA)
-    assert checks(made)[f"public access {DATA}"].verdict is Verdict.WARNING
+    assert checks(made)[f"public access {DATA}"].verdict is CheckVerdict.WARNING
 
 
 @pytest.mark.parametrize("uri", [f"s3://{LOGS}", f"{OUTPUT}/logs"], ids=["top level", "inside the data"])
 def test_log_folder_rule(uri: str) -> None:
     found = check_logs_uri(uri, data_uris=(OUTPUT,))
-    assert (found.name, found.verdict, found.exit_code) == ("log-folder", Verdict.FAILED, ExitCode.USAGE)
+    assert (found.name, found.verdict, found.exit_code) == ("log-folder", CheckVerdict.FAILED, ExitCode.USAGE)
 
 
 def test_missing_tag() -> None:
     found = check_tag({**a_request(), "Tags": []})
-    assert (found.name, found.verdict) == ("tag", Verdict.FAILED)
+    assert (found.name, found.verdict) == ("tag", CheckVerdict.FAILED)
 
 
 def test_missing_roles(made: Account) -> None:
     cluster = ClusterSettings(service_role="none-such", node_role="none-such")
     found = checks(made, cluster=cluster)
-    assert {found[name].verdict for name in ("service-role", "node-role")} == {Verdict.FAILED}
+    assert {found[name].verdict for name in ("service-role", "node-role")} == {CheckVerdict.FAILED}
     assert "policies/roles.json" in found["service-role"].remedy
 
 
@@ -150,13 +152,13 @@ def test_the_pages_role_names_pass(made: Account) -> None:
     iam.create_instance_profile(InstanceProfileName=name)
     iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
     found = checks(made, cluster=ClusterSettings(service_role="DataPipelineDefaultRole", node_role=name))
-    assert {found[one].verdict for one in ("service-role", "node-role")} == {Verdict.OK}
+    assert {found[one].verdict for one in ("service-role", "node-role")} == {CheckVerdict.OK}
 
 
 def test_launch_that_is_not_allowed(made: Account) -> None:
     made.denied_actions = {"elasticmapreduce:RunJobFlow"}
     found = checks(made)["permissions"]
-    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.DENIED)
+    assert (found.verdict, found.exit_code) == (CheckVerdict.FAILED, ExitCode.DENIED)
     assert "policy launcher" in found.remedy
 
 
@@ -168,7 +170,7 @@ def test_one_missing_right_of_the_launcher_is_named(made: Account, action: str) 
     """Also those that are needed only once a cluster runs."""
     made.denied_actions = {action}
     found = checks(made)["permissions"]
-    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.DENIED)
+    assert (found.verdict, found.exit_code) == (CheckVerdict.FAILED, ExitCode.DENIED)
     assert f"{action} on " in found.detail
 
 
@@ -186,7 +188,7 @@ def test_pass_role_is_asked_for_the_role_inside_the_profile_and_its_service(made
 def test_right_that_depends_on_what_the_simulator_does_not_know_is_not_called_missing(made: Account) -> None:
     made.denied_actions, made.missing_keys = {"iam:PassRole"}, ["s3:prefix", "aws:MultiFactorAuthPresent"]
     found = checks(made)["permissions"]
-    assert found.verdict is Verdict.UNKNOWN
+    assert found.verdict is CheckVerdict.UNKNOWN
     assert found.detail.endswith("depends on aws:MultiFactorAuthPresent")
 
 
@@ -197,7 +199,7 @@ def test_node_role_that_may_not_use_the_table_is_named(made: Account, verb: str,
     """A warning: the table's own policy may allow it, which the simulator does not see."""
     made.denied_actions = {action}
     found = checks(made, verb=verb)["node-permissions"]
-    assert found.verdict is Verdict.WARNING
+    assert found.verdict is CheckVerdict.WARNING
     assert f"{action} on arn:aws:dynamodb:{REGION}:123456789012:table/Forum" in found.detail
     assert f"policy nodes-{verb}" in found.remedy
 
@@ -206,7 +208,7 @@ def test_verification_of_an_export_alone_asks_for_no_table(made: Account) -> Non
     job = TableJob("export", ("s3://data/exports", "--logs", LOGS_URI), run_id=RUN)
     found = checks(made, verb="verify", jobs=(job,))
     assert not [name for name in found if name.startswith("table")]
-    assert found["node-permissions"].verdict is Verdict.OK
+    assert found["node-permissions"].verdict is CheckVerdict.OK
 
 
 def test_assumed_role_is_judged_by_its_role() -> None:
@@ -214,8 +216,8 @@ def test_assumed_role_is_judged_by_its_role() -> None:
     assert caller.policy_source_arn == "arn:aws:iam::123456789012:role/Admin"
 
 
-@pytest.mark.parametrize(("name", "verdict"), [("none-such", Verdict.FAILED), (None, Verdict.WARNING)])
-def test_security_configuration(made: Account, name: str | None, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("name", "verdict"), [("none-such", CheckVerdict.FAILED), (None, CheckVerdict.WARNING)])
+def test_security_configuration(made: Account, name: str | None, verdict: CheckVerdict) -> None:
     found = checks(made, cluster=ClusterSettings(security_configuration=name))["security-config"]
     assert found.verdict is verdict
 
@@ -223,7 +225,7 @@ def test_security_configuration(made: Account, name: str | None, verdict: Verdic
 def test_type_that_emr_does_not_list(made: Account) -> None:
     cluster = ClusterSettings(overrides=("Instances.InstanceGroups.CORE.InstanceType=m6i.xlarge",))
     found = checks(made, cluster=cluster)["instance-type"]
-    assert found.verdict is Verdict.FAILED
+    assert found.verdict is CheckVerdict.FAILED
     assert "m6i.xlarge" in found.detail
 
 
@@ -236,13 +238,13 @@ def subnet(made: Account, *, zone: str = f"{REGION}a", cidr: str = "10.0.1.0/24"
 
 def test_unknown_subnet(made: Account) -> None:
     found = checks(made, cluster=ClusterSettings(subnet_id="subnet-0123456789abcdef0"))
-    assert found["subnet"].verdict is Verdict.FAILED
+    assert found["subnet"].verdict is CheckVerdict.FAILED
 
 
 def test_private_subnet_without_gateway_endpoints_is_refused_in_seconds(made: Account) -> None:
     _, subnet_id = subnet(made)
     found = checks(made, cluster=ClusterSettings(subnet_id=subnet_id))["routes"]
-    assert found.verdict is Verdict.FAILED
+    assert found.verdict is CheckVerdict.FAILED
     assert "s3 and dynamodb" in found.detail
     assert f"com.amazonaws.{REGION}.dynamodb" in found.remedy
 
@@ -258,7 +260,7 @@ def test_private_subnet_with_both_endpoints_passes(made: Account) -> None:
             RouteTableIds=[tables[0]["RouteTableId"]],
             VpcEndpointType="Gateway",
         )
-    assert checks(made, cluster=ClusterSettings(subnet_id=subnet_id))["routes"].verdict is Verdict.OK
+    assert checks(made, cluster=ClusterSettings(subnet_id=subnet_id))["routes"].verdict is CheckVerdict.OK
 
 
 def test_public_subnet_passes(made: Account) -> None:
@@ -275,7 +277,7 @@ def test_quota_that_is_too_small(made: Account, monkeypatch: pytest.MonkeyPatch)
     quotas = made.clients.client("service-quotas")
     monkeypatch.setattr(quotas, "get_service_quota", lambda **_: {"Quota": {"Value": 4.0}})
     found = checks(made)["quota"]
-    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.PRECONDITION)
+    assert (found.verdict, found.exit_code) == (CheckVerdict.FAILED, ExitCode.PRECONDITION)
     assert "needs 8 vCPUs" in found.detail
 
 
@@ -295,8 +297,8 @@ def an_import(made: Account) -> dict[str, CheckResult]:
 
 def test_import_without_export_record_leaves_keys_to_the_job(made: Account) -> None:
     found = an_import(made)
-    assert found["key-schema"].verdict is Verdict.UNKNOWN
-    assert found["manifest"].verdict is Verdict.UNKNOWN
+    assert found["key-schema"].verdict is CheckVerdict.UNKNOWN
+    assert found["manifest"].verdict is CheckVerdict.UNKNOWN
 
 
 def put_export_record(made: Account, *, key_type: str) -> None:
@@ -322,36 +324,36 @@ def put_export_record(made: Account, *, key_type: str) -> None:
 
 def test_same_key_schema_passes(made: Account) -> None:
     put_export_record(made, key_type="S")
-    assert an_import(made)["key-schema"].verdict is Verdict.OK
+    assert an_import(made)["key-schema"].verdict is CheckVerdict.OK
 
 
 def test_other_key_schema_is_refused_with_both(made: Account) -> None:
     """The AWS page's first bullet: same key schema, or the import fails."""
     put_export_record(made, key_type="N")
     found = an_import(made)["key-schema"]
-    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.PRECONDITION)
+    assert (found.verdict, found.exit_code) == (CheckVerdict.FAILED, ExitCode.PRECONDITION)
     assert "Id (S, HASH)" in found.detail
     assert "Id (N, HASH)" in found.detail
 
 
 def test_damaged_export_record_is_refused(made: Account) -> None:
     made.s3.put_object(Bucket=DATA, Key=f"exports/{EXPORT_RECORD}", Body=b"{}")
-    assert an_import(made)["key-schema"].verdict is Verdict.FAILED
+    assert an_import(made)["key-schema"].verdict is CheckVerdict.FAILED
 
 
-@pytest.mark.parametrize(("bucket", "verdict"), [(DATA, Verdict.OK), ("old-bucket", Verdict.WARNING)])
-def test_manifest_of_a_copied_export_needs_no_editing(made: Account, bucket: str, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("bucket", "verdict"), [(DATA, CheckVerdict.OK), ("old-bucket", CheckVerdict.WARNING)])
+def test_manifest_of_a_copied_export_needs_no_editing(made: Account, bucket: str, verdict: CheckVerdict) -> None:
     body = {"name": "DynamoDB-export", "version": 3, "entries": [{"url": f"s3://{bucket}/x/f1", "mandatory": True}]}
     made.s3.put_object(Bucket=DATA, Key="exports/manifest", Body=json.dumps(body).encode())
     found = an_import(made)["manifest"]
     assert found.verdict is verdict
-    if verdict is Verdict.WARNING:
+    if verdict is CheckVerdict.WARNING:
         assert "nothing to edit" in found.remedy
 
 
 def test_probe_write_leaves_nothing_behind(made: Account) -> None:
     found = checks(made, probe_write=True)
-    assert found[f"write {OUTPUT}"].verdict is Verdict.OK
+    assert found[f"write {OUTPUT}"].verdict is CheckVerdict.OK
     assert "Contents" not in made.s3.list_objects_v2(Bucket=DATA)
     assert f"write {OUTPUT}" not in checks(made)
 
@@ -360,8 +362,8 @@ def test_check_that_may_not_look_is_unknown_and_stops_nothing() -> None:
     def refuse() -> CheckResult:
         raise client_error("AccessDenied", message="not authorized to perform: ec2:DescribeSubnets on resource: *")
 
-    found = guarded("subnet", refuse)
-    assert found.verdict is Verdict.UNKNOWN
+    found = run_check("subnet", refuse)
+    assert found.verdict is CheckVerdict.UNKNOWN
     assert "ec2:DescribeSubnets" in found.detail
     assert overall([found]) == ExitCode.DONE
 
@@ -371,7 +373,7 @@ def test_error_of_a_check_is_one_line_without_advice_to_retry() -> None:
         text = "Unable to parse response (no element found), invalid XML received. Further retries may succeed:\nb'x'"
         raise ResponseParserError(text)
 
-    found = guarded("permissions", garble)
+    found = run_check("permissions", garble)
     assert found.detail == "ResponseParserError: Unable to parse response (no element found), invalid XML received"
 
 
@@ -379,11 +381,13 @@ def test_long_error_of_a_check_is_cut_between_words() -> None:
     def refuse() -> CheckResult:
         raise client_error("InvalidInput", message="word " * 100)
 
-    assert guarded("subnet", refuse).detail.endswith("word ...")
+    assert run_check("subnet", refuse).detail.endswith("word ...")
 
 
 def test_table_for_people_has_a_line_for_each_check_and_remedy() -> None:
-    lines = table_lines([CheckResult("a", Verdict.OK, "fine"), CheckResult("b", Verdict.FAILED, "bad", "do this")])
+    lines = table_lines(
+        [CheckResult("a", CheckVerdict.OK, "fine"), CheckResult("b", CheckVerdict.FAILED, "bad", "do this")]
+    )
     assert [line.split()[0] for line in lines] == ["OK", "FAILED", "remedy:"]
 
 

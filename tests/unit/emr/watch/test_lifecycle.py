@@ -8,7 +8,7 @@ import pytest
 
 from dynamodb_pipeline.emr.calls.cluster_state import fate_line, read_cluster
 from dynamodb_pipeline.emr.calls.launch import launch_cluster
-from dynamodb_pipeline.emr.request.launch_settings import Limits
+from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget, RunWatch
 from dynamodb_pipeline.emr.watch.wait_verdict import GRACE_S
 from dynamodb_pipeline.errors import ClusterError, DeniedError
@@ -37,7 +37,7 @@ class Scene:
         return RunWatch(
             emr=self.emr,
             target=target,
-            limits=Limits(**limits),
+            limits=RunLimits(**limits),
             clock=self.clock,
             attention=self.clock,
             say=self.said.append,
@@ -214,7 +214,7 @@ class StandingScene:
 
     def wait(self, **limits: Any) -> Outcome:
         target = RunTarget(self.cluster_id, RUN, "eu-west-1", ours=False, step_ids=(self.step_id,))
-        watch = RunWatch(self.emr, target, Limits(**limits), self.clock, self.clock, lambda _: None, lambda: 0.5)
+        watch = RunWatch(self.emr, target, RunLimits(**limits), self.clock, self.clock, lambda _: None, lambda: 0.5)
         return watch.wait()
 
 

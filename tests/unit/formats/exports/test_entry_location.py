@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.formats.exports.manifest import parse, render, resolve
+from dynamodb_pipeline.formats.exports.manifest import parse, render, resolve_entry
 
 MANIFEST = "s3://new/copy/manifest"
 NAME = "ae10f955-fb2f-4790-9b11-fbfea01a871e_000000"
 
 
 def candidates(entry: str, manifest: str = MANIFEST, **options) -> list[str]:
-    return list(resolve(entry, manifest_uri=manifest, **options).candidate_uris)
+    return list(resolve_entry(entry, manifest_uri=manifest, **options).candidate_uris)
 
 
 def test_an_entry_in_the_manifests_folder_is_taken_as_it_is():
-    resolved = resolve(f"s3://new/copy/{NAME}", manifest_uri=MANIFEST)
+    resolved = resolve_entry(f"s3://new/copy/{NAME}", manifest_uri=MANIFEST)
     assert resolved.candidate_uris == (f"s3://new/copy/{NAME}",)
     assert resolved.note is None
 
@@ -45,17 +45,17 @@ def test_a_copied_export_is_found_beside_its_manifest_first(manifest):
 
 
 def test_an_entry_in_another_bucket_never_leads_there_unless_allowed():
-    resolved = resolve(f"s3://old/exp/{NAME}", manifest_uri=MANIFEST)
+    resolved = resolve_entry(f"s3://old/exp/{NAME}", manifest_uri=MANIFEST)
     assert all(uri.startswith("s3://new/copy/") for uri in resolved.candidate_uris)
     assert "bucket old" in resolved.note
-    allowed = resolve(f"s3://old/exp/{NAME}", manifest_uri=MANIFEST, allow_buckets=("old",))
+    allowed = resolve_entry(f"s3://old/exp/{NAME}", manifest_uri=MANIFEST, allow_buckets=("old",))
     assert allowed.candidate_uris[0] == f"s3://new/copy/{NAME}"
     assert allowed.candidate_uris[-1] == f"s3://old/exp/{NAME}"
     assert "was allowed" in allowed.note
 
 
 def test_an_entry_elsewhere_in_the_bucket_is_taken_with_a_note_when_nothing_lies_beside():
-    resolved = resolve("s3://new/first/x", manifest_uri=MANIFEST)
+    resolved = resolve_entry("s3://new/first/x", manifest_uri=MANIFEST)
     assert resolved.candidate_uris == ("s3://new/copy/x", "s3://new/copy/first/x", "s3://new/first/x")
     assert "another folder of this bucket" in resolved.note
 
@@ -66,9 +66,9 @@ def test_an_entry_below_the_manifests_folder_keeps_its_path():
 
 
 def test_a_folder_whose_name_only_starts_alike_is_another_folder():
-    resolved = resolve("s3://new/copy2/x", manifest_uri=MANIFEST)
+    resolved = resolve_entry("s3://new/copy2/x", manifest_uri=MANIFEST)
     assert resolved.note is not None
-    assert resolve("s3://new/copy/x", manifest_uri="s3://newer/copy/manifest").note is not None
+    assert resolve_entry("s3://new/copy/x", manifest_uri="s3://newer/copy/manifest").note is not None
 
 
 def test_the_literal_address_is_tried_before_the_decoded_one():
@@ -77,7 +77,7 @@ def test_the_literal_address_is_tried_before_the_decoded_one():
 
 
 def test_a_quoted_folder_is_the_manifests_own():
-    resolved = resolve("s3://new/my%20folder/x", manifest_uri="s3://new/my folder/manifest")
+    resolved = resolve_entry("s3://new/my%20folder/x", manifest_uri="s3://new/my folder/manifest")
     assert resolved.candidate_uris == ("s3://new/my folder/x",)
     assert resolved.note is None
 
@@ -149,7 +149,7 @@ HOSTILE = [
 @pytest.mark.parametrize("manifest", [MANIFEST, "s3://b/manifest", "/local/manifest"])
 def test_an_address_that_leads_elsewhere_is_refused(entry, manifest):
     with pytest.raises(IntegrityError) as error:
-        resolve(entry, manifest_uri=manifest, allow_buckets=("b",))
+        resolve_entry(entry, manifest_uri=manifest, allow_buckets=("b",))
     assert manifest in str(error.value)
     assert len(str(error.value)) < 300
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.exports.native_manifest import (
     NativeFile,
-    check_totals,
+    check_item_total,
+    current_uri,
     parse_files,
     parse_summary,
-    resolve,
 )
 from dynamodb_pipeline.formats.files.foreign import FormatError
 from dynamodb_pipeline.formats.files.lines import MAX_LINE_BYTES
@@ -131,10 +131,10 @@ def test_check_totals_finds_a_missing_line(kept):
     lines = [file_line(f"{EXPORT}/data/{number}.json.gz") for number in range(3)][:kept]
     files = parse_files(b"".join(lines), where="m")
     if kept == 3:
-        check_totals(summary, files, where="m")
+        check_item_total(summary, files, where="m")
         return
     with pytest.raises(IntegrityError, match=f"says 24 items, manifest-files.json lists {8 * kept}"):
-        check_totals(summary, files, where="m")
+        check_item_total(summary, files, where="m")
 
 
 def test_md5_base64_is_spelled_as_in_the_manifest():
@@ -153,5 +153,5 @@ def test_md5_base64_is_spelled_as_in_the_manifest():
     ],
 )
 def test_resolve_looks_relative_to_the_folder_of_the_manifests(key, below):
-    assert resolve(key, folder="s3://copy/here") == f"s3://copy/here/{below}"
-    assert resolve(key, folder="s3://copy/here/") == f"s3://copy/here/{below}"
+    assert current_uri(key, folder="s3://copy/here") == f"s3://copy/here/{below}"
+    assert current_uri(key, folder="s3://copy/here/") == f"s3://copy/here/{below}"
