@@ -20,7 +20,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "output": set(),
     "addresses": {"errors"},
-    "s3_location": {"errors"},
     "durations": {"errors"},
     "secret_patterns": {"errors"},
     "aws": {"errors"},
@@ -41,27 +40,27 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exporting": {*ENGINE, "passes", "connector", "reading", *FORMATS},
     "importing": {*ENGINE, "passes", "connector", "reading", *FORMATS},
     "verifying": {*ENGINE, "passes", "connector", "reading", *FORMATS},
-    "job_main": {"(root)", "output", *ENGINE, "exporting", "importing", "verifying"},
+    "job_main": {"(root)", "output", "secret_patterns", *ENGINE, "exporting", "importing", "verifying"},
     "folders": {"addresses", "errors", "settings", "store", "run", "reading", *FORMATS},
     "emr": set(),
     "emr.cluster": {"errors", "durations", "secret_patterns", "aws", "settings"},
-    "emr.request": {"addresses", "errors", "s3_location", "secret_patterns", "aws", "settings", "emr.cluster"},
+    "emr.request": {"addresses", "errors", "secret_patterns", "aws", "settings", "emr.cluster"},
     "emr.calls": {"errors", "durations", "aws", "emr.cluster"},
-    "emr.documents": {"addresses", "errors", "s3_location", "settings", "emr.cluster", "emr.request"},
-    "emr.plan": {"errors", "durations", "emr.cluster", "emr.request"},
+    "emr.documents": {"addresses", "errors", "settings", "emr.cluster", "emr.request"},
+    "emr.plan": {"errors", "durations", "rate", "formats.items", "emr.cluster", "emr.request"},
     "emr.preflight": {
-        *{"addresses", "errors", "s3_location", "aws", "settings", "formats.items", "formats.exports"},
+        *{"addresses", "errors", "aws", "settings", "formats.items", "formats.exports"},
         *{"emr.cluster", "emr.request", "emr.calls"},
     },
     "emr.watch": {
-        *{"addresses", "errors", "s3_location", "durations", "aws", "settings"},
+        *{"addresses", "errors", "durations", "aws", "settings"},
         *{"emr.cluster", "emr.request", "emr.calls"},
     },
     "emr.commands": {
-        *{"addresses", "errors", "s3_location", "durations", "aws", "settings"},
+        *{"addresses", "errors", "durations", "aws", "settings"},
         *{"emr.cluster", "emr.request", "emr.calls", "emr.documents", "emr.plan", "emr.preflight", "emr.watch"},
     },
-    "report": {"addresses", "errors", "output", "s3_location", "durations", "aws"},
+    "report": {"addresses", "errors", "output", "durations", "aws"},
 }
 # The command line knows every part.
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
@@ -107,33 +106,6 @@ SHORT_MODULES: dict[str, str] = {
     "store.s3_buckets": "the region of a bucket is asked in one place",
     "verifying.job": "what a verification was asked, for driver and workers",
     "workers.worker_context": "what travels to every worker",
-}
-
-# Public names that stand in two modules for good, with the reason.
-SAME_NAME_ON_PURPOSE: dict[str, str] = {
-    "run_policy": "cli builds the command of that name",
-    "run_schedule": "cli builds the command of that name",
-}
-# Public names that stand in two modules today: this list is to be emptied.
-TWINS_TO_END: set[str] = {
-    "Clients",
-    "Codec",
-    "Cost",
-    "Limits",
-    "Put",
-    "Verdict",
-    "check_log_folder",
-    "duration_text",
-    "error_code",
-    "field_of",
-    "file_records",
-    "guarded",
-    "ledger_header",
-    "page_items",
-    "refuse_secrets",
-    "resolve",
-    "sha256_hex",
-    "write_units",
 }
 
 # Modules that nothing in the library imports, and who starts them.

@@ -103,10 +103,6 @@ def names_defined_twice(graph: Library) -> set[str]:
     return {name for name, of in homes.items() if len(of) > 1 and taken & {f"{home}.{name}" for home in of}}
 
 
-def twins(graph: Library) -> set[str]:
-    return names_defined_twice(graph) - set(house_rules.SAME_NAME_ON_PURPOSE) - house_rules.TWINS_TO_END
-
-
 def imported_by_nobody(graph: Library) -> set[str]:
     imported = frozenset[str]().union(*graph.edges.values())
     return {inner(module) for name, module in graph.modules.items() if is_counted(module) and name not in imported}
@@ -201,7 +197,7 @@ def node_modules() -> tuple[Module, ...]:
 GRAPH_RULES: tuple[GraphRule, ...] = (
     *(circles_of_modules, circles_of_packages, imports_upwards, undeclared_packages),
     *(packages_without_charter, packages_of_wrong_size, too_many_modules),
-    *(modules_too_long, short_without_reason, twins, without_user),
+    *(modules_too_long, short_without_reason, names_defined_twice, without_user),
 )
 
 
@@ -222,11 +218,9 @@ def test_the_declared_order_goes_one_way() -> None:
     [
         (set(MAY_IMPORT), lambda graph: set(graph.package_edges)),
         (set(house_rules.SHORT_MODULES), short_modules),
-        (set(house_rules.SAME_NAME_ON_PURPOSE), names_defined_twice),
-        (house_rules.TWINS_TO_END, names_defined_twice),
         (set(house_rules.ENTRY_POINTS), imported_by_nobody),
     ],
-    ids=["may import", "short modules", "same name on purpose", "twins to end", "entry points"],
+    ids=["may import", "short modules", "entry points"],
 )
 def test_no_entry_of_a_list_is_stale(listed: set[str], now: Callable[[Library], set[str]]) -> None:
     """Take out of house_rules.py what the code no longer has."""
@@ -234,7 +228,7 @@ def test_no_entry_of_a_list_is_stale(listed: set[str], now: Callable[[Library], 
 
 
 def test_every_exception_has_a_reason() -> None:
-    reasons = (house_rules.SHORT_MODULES, house_rules.SAME_NAME_ON_PURPOSE, house_rules.ENTRY_POINTS)
+    reasons = (house_rules.SHORT_MODULES, house_rules.ENTRY_POINTS)
     assert [name for listed in reasons for name, reason in listed.items() if len(reason) < 10] == []
 
 
@@ -348,7 +342,7 @@ TYPE_ONLY = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from {} im
         (modules_too_long, example(rate_a="x = 1\n" * (LINES_AT_MOST + 1))),
         (short_without_reason, example(rate_a="x = 1\n" * (LINES_AT_LEAST - 1))),
         (
-            twins,
+            names_defined_twice,
             example(
                 rate_a="def only_here(): pass",
                 rate_b="class only_here: pass",
