@@ -67,9 +67,11 @@ test-slow: setup ## The tests the CI leaves out: real connector behind the relay
 	$(RUN) -m pytest tests --ignore=tests/unit --ignore=tests/faults -m slow
 
 .PHONY: lint
-lint: .build/package ## Style and types
+lint: .build/package ## Style, types, and nothing that Python 3.9 (the nodes') has not
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/vermin --quiet --no-tips --violations -t=3.9- dynamodb_pipeline jobs
 
 .PHONY: faults
 faults: setup ## Every fault run, the long ones too

@@ -13,6 +13,7 @@ import pytest
 from dynamodb_pipeline.errors import ExitCode
 from sandbox.metering_proxy import MeteringProxy
 from sandbox.stack import Sandbox
+from tests.public_samples import SAMPLES, sample_params
 from tests.sandbox.backups import connector_lines, get_objects, put_backup
 from tests.sandbox.in_process import LOCAL, Pipeline
 from tests.sandbox.tables import make_bucket, make_table, numbered
@@ -20,7 +21,6 @@ from tests.sandbox.tables import make_bucket, make_table, numbered
 pytestmark = pytest.mark.sandbox
 
 START_CPU_S = 2.0
-SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "public-samples"
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +72,7 @@ def test_what_cannot_be_looked_at_is_refused(sandbox: Sandbox, words: tuple[str,
     assert Pipeline(sandbox).run("inspect", *words).code == code
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="public samples are not beside this repository")
-@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*/data")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", sample_params(sorted(SAMPLES.glob("*/data"))))
 def test_every_real_sample_is_recognised_or_named(sandbox: Sandbox, path: Path) -> None:
     case = json.loads((path.parent / "case.json").read_text(encoding="utf-8"))
     done = Pipeline(sandbox).run("inspect", str(path))

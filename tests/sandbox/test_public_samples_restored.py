@@ -12,16 +12,14 @@ from botocore.exceptions import ClientError
 from dynamodb_pipeline.errors import ExitCode
 from sandbox.metering_proxy import MeteringProxy
 from sandbox.stack import Sandbox
+from tests.public_samples import CASES, MISSING, sample_params
 from tests.sandbox.backups import put_objects
 from tests.sandbox.in_process import Pipeline
 from tests.sandbox.tables import NONE, make_bucket, make_table
 
-SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "public-samples"
-CASES = sorted(SAMPLES.glob("*/case.json"))
-
 pytestmark = [
     pytest.mark.sandbox,
-    pytest.mark.skipif(not CASES, reason="public samples are not beside this repository"),
+    MISSING,
 ]
 
 
@@ -41,7 +39,7 @@ def has_manifest(case: dict[str, Any]) -> bool:
     return any(key.endswith("manifest-summary.json") for key, _ in case["objects"])
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", sample_params(CASES))
 def test_a_real_backup_is_restored_exactly_or_refused_without_a_write(
     sandbox: Sandbox, bucket: str, path: Path
 ) -> None:

@@ -13,9 +13,8 @@ from dynamodb_pipeline.formats.files.foreign import FormatError
 from dynamodb_pipeline.formats.files.lines import open_plain
 from dynamodb_pipeline.formats.files.text import md5_base64
 from dynamodb_pipeline.formats.items.item_rules import canonical_number
+from tests.public_samples import CASES, MISSING, SAMPLES, sample_params
 
-SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "public-samples"
-CASES = sorted(SAMPLES.glob("*/case.json"))
 DIALECTS = {
     "datapipeline-json": Dialect.CONNECTOR,
     "hive": Dialect.HIVE,
@@ -23,7 +22,7 @@ DIALECTS = {
     "native-lines": Dialect.NATIVE,
 }
 
-pytestmark = pytest.mark.skipif(not CASES, reason="public samples are not beside this repository")
+pytestmark = MISSING
 
 
 def case_of(path: Path) -> dict:
@@ -82,7 +81,7 @@ def test_there_are_samples_of_every_generation():
     assert {case_of(case)["format"] for case in READABLE} == set(DIALECTS)
 
 
-@pytest.mark.parametrize("case", READABLE, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("case", sample_params(READABLE))
 def test_a_real_file_gives_exactly_its_items(case):
     expected = [json.loads(line) for line in (case.parent / "expected.jsonl").read_text("utf-8").splitlines()]
     found = items_of(case)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -178,3 +180,23 @@ def test_the_ci_runs_make_test_without_input() -> None:
     text = (PROJECT / ".ci" / "run").read_text()
     assert "exec make test </dev/null" in text
     subprocess.run(["bash", "-n", PROJECT / ".ci" / "run"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("from itertools import pairwise\n", 1),
+        ("for pair in zip([1], [2], strict=True):\n    print(pair)\n", 1),
+        ("from dataclasses import dataclass\n@dataclass(slots=True)\nclass Fast:\n    count = 0\n", 1),
+        ("match 1:\n    case 1:\n        pass\n", 1),
+        ("from __future__ import annotations\ndef half(count: int | None) -> None: ...\n", 0),
+    ],
+    ids=["function", "argument", "decorator", "syntax", "fine"],
+)
+def test_lint_refuses_what_the_python_of_the_nodes_has_not(tmp_path: Path, source: str, code: int) -> None:
+    (line,) = [line for line in make("-n", "lint").splitlines() if "vermin" in line]
+    tool, *options = shlex.split(line)
+    assert (tool, options[-2:]) == (".venv/bin/vermin", ["dynamodb_pipeline", "jobs"])
+    (tmp_path / "example.py").write_text(source)
+    command = [Path(sys.executable).parent / "vermin", *options[:-2], tmp_path]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == code
