@@ -20,7 +20,7 @@ from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, JobC
 from dynamodb_pipeline.errors import IntegrityError
 
 ZIP_NAME = "dynamodb_pipeline.zip"
-BOOTSTRAP_NAME = "install_runtime.sh"
+BOOTSTRAP_NAME = "check_code.sh"
 
 
 @dataclass(frozen=True)

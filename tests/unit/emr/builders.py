@@ -14,7 +14,7 @@ CODE = JobCode(
     zip_uri="s3://logs/app/code/0123/dynamodb_pipeline.zip",
     script_uris={verb: f"s3://logs/app/code/0123/{verb}_table.py" for verb in ("export", "import", "verify")},
 )
-BOOTSTRAP = BootstrapFile("s3://logs/app/code/0123/install_runtime.sh", ((CODE.zip_uri, "ab" * 32),))
+BOOTSTRAP = BootstrapFile("s3://logs/app/code/0123/check_code.sh", ((CODE.zip_uri, "ab" * 32),))
 
 
 def a_job(table: str = "Forum", *, size_bytes: int = 0, run_id: str = RUN, extra: tuple[str, ...] = ()) -> TableJob:

@@ -6,7 +6,7 @@
 set -euo pipefail
 
 if (($# == 0 || $# % 2 != 0)); then
-  echo "usage: install_runtime.sh S3_ADDRESS SHA256 [S3_ADDRESS SHA256 ...]" >&2
+  echo "usage: check_code.sh S3_ADDRESS SHA256 [S3_ADDRESS SHA256 ...]" >&2
   exit 2
 fi
 
@@ -23,9 +23,9 @@ while (($#)); do
     echo "cannot read $address: the nodes' role needs s3:GetObject there (dynamodb-pipeline policy nodes-export)" >&2
     exit 3
   fi
-  found=$(sha256sum "$copy" | cut -d ' ' -f 1)
-  if [[ $found != "$expected" ]]; then
-    echo "$address has SHA-256 $found, expected $expected: the code was changed after upload; launch again" >&2
+  actual=$(sha256sum "$copy" | cut -d ' ' -f 1)
+  if [[ $actual != "$expected" ]]; then
+    echo "$address has SHA-256 $actual, expected $expected: the code was changed after upload; launch again" >&2
     exit 4
   fi
   echo "$address is unchanged"
