@@ -124,9 +124,8 @@ def described(settings: Any, clients: AwsClients, *, skip_missing: bool = False)
     Raises:
         PreconditionError, DeniedError: see `table.describe`.
     """
-    names = getattr(settings, "tables", None) or tuple(n for n in (settings.table,) if n)
-    found = (_described(clients, name, skip_missing=skip_missing) for name in names)
-    return [table for table in found if table is not None]
+    tables = (_described(clients, name, skip_missing=skip_missing) for name in settings.table_names)
+    return [table for table in tables if table is not None]
 
 
 def _described(clients: AwsClients, name: str, *, skip_missing: bool) -> TableDescription | None:

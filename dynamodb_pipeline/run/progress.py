@@ -1,5 +1,5 @@
 """
-Progress of a run: counts that workers report, and the lines a person sees.
+What a person sees of a run: counts that workers report, the lines made of them, how it starts and ends.
 
 A line says the mean rate of the promised window, not of the last moment: single requests make that jump above what is
 allowed while every window keeps to it. Where a terminal can be drawn on, a `Display` of the command line's own shows
@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Callable, Protocol
 
+from dynamodb_pipeline.durations import exact_duration_text
 from dynamodb_pipeline.rate.window import SLOW_RATE, SLOW_WINDOW_S, WINDOW_S
 
 INTERVAL_S = 10.0
@@ -76,6 +77,33 @@ def progress_line(goal: Goal, counts: Counts, *, elapsed_s: float, recent_units_
     eta = elapsed_s * (1 - share) / share if share else float("inf")
     left = f"{eta:,.0f} s left" if eta != float("inf") else "time left unknown"
     return text + f", {share:.0%}, {left}"
+
+
+def start_line(run_id: str, *, timeout_s: float | None, keeps_state: bool) -> str:
+    """The run's first line: its id, its deadline, and whether it can be resumed."""
+    end = f"ends itself after {exact_duration_text(timeout_s)} (--timeout)" if timeout_s else "has no deadline"
+    line = f"run {run_id} {end}"
+    return line if keeps_state else f"{line}; without --logs it cannot be resumed"
+
+
+def resumed_line(run_id: str) -> str:
+    """Which run `--resume latest` found."""
+    return f"resuming run {run_id}"
+
+
+def retry_line(err: Exception, *, attempt: int, attempts: int) -> str:
+    """Why the job is begun again."""
+    return f"attempt {attempt} of {attempts} failed, going on where it stopped: {err}"
+
+
+def resume_line(command: str) -> str:
+    """How to go on with a run that ended part-way."""
+    return f"to go on where it stopped: {command}"
+
+
+def unsaved_line(err: Exception) -> str:
+    """That the run record does not say how the run ended."""
+    return f"run.json could not be written: {err}"
 
 
 def _rate(goal: Goal, recent_units_s: float | None) -> str:

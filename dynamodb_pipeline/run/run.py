@@ -12,15 +12,14 @@ from typing import Any, Callable
 
 from dynamodb_pipeline.aws.clients import AwsClients
 from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY
-from dynamodb_pipeline.durations import exact_duration_text
 from dynamodb_pipeline.errors import ExitCode, PipelineError
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.heartbeat import Heartbeat, Here, own_facts, refuse_living
 from dynamodb_pipeline.run.lifetime import RunLifetime, stop_on_signals
-from dynamodb_pipeline.run.progress import Reporter
+from dynamodb_pipeline.run.progress import Reporter, resume_line, resumed_line, retry_line, start_line, unsaved_line
 from dynamodb_pipeline.run.record import RunRecord, now_text
 from dynamodb_pipeline.run.resume import began_at, earlier_record, latest_unfinished, resume_command
-from dynamodb_pipeline.settings.job import ExportSettings, ImportSettings, VerifySettings
+from dynamodb_pipeline.settings.job import ExportSettings, JobSettings
 from dynamodb_pipeline.settings.run_ids import new_run_id, run_folder
 from dynamodb_pipeline.store.anywhere import object_store
 from dynamodb_pipeline.store.objects import ObjectStore
@@ -44,7 +43,7 @@ class Run:
     def __init__(
         self,
         kind: str,
-        settings: ExportSettings | ImportSettings | VerifySettings,
+        settings: JobSettings,
         *,
         reporter: Reporter,
         local: bool,
@@ -90,10 +89,9 @@ class Run:
         return RunContext(clients, store, lifetime, self._reporter, run_id, folder, self._tool_version, now_text, began)
 
     def _announce(self, ctx: RunContext) -> None:
-        limit = self._common.timeout_s
-        ends = f"ends itself after {exact_duration_text(limit)} (--timeout)" if limit else "has no deadline"
-        no_state = self._kind == "export" and not ctx.folder
-        ctx.reporter.note(f"run {ctx.run_id} {ends}{'; without --logs it cannot be resumed' * no_state}")
+        # An import says for itself that it keeps no state, a verification has none to keep.
+        keeps_state = ctx.folder is not None or self._kind != "export"
+        ctx.reporter.note(start_line(ctx.run_id, timeout_s=self._common.timeout_s, keeps_state=keeps_state))
 
     def _began(self, store: ObjectStore, folder: str) -> datetime | None:
         """When the run that is gone on with began, None when there was none; a living one is refused."""
@@ -107,16 +105,15 @@ class Run:
         if not self._common.resume or self._common.logs is None:
             return None
         run_id = latest_unfinished(store, self._common.logs, kind=self._kind, tables=self._tables)
-        self._reporter.note(f"resuming run {run_id}")
+        self._reporter.note(resumed_line(run_id))
         return run_id
 
     @property
     def _tables(self) -> list[str]:
-        one = getattr(self._settings, "table", None)
-        return sorted(getattr(self._settings, "tables", ())) or ([one] if one else [])
+        return sorted(self._settings.table_names)
 
     def _put_options(self) -> dict[str, str]:
-        key = getattr(self._settings, "sse_kms_key_id", None)
+        key = self._settings.sse_kms_key_id if isinstance(self._settings, ExportSettings) else None
         return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
 
     def _facts(self, ctx: RunContext) -> dict[str, Any]:
@@ -147,7 +144,7 @@ class Run:
                 code = ExitCode.of_error(err)
                 if not code.row.retried or attempt == attempts or ctx.lifetime.reason is not None:
                     raise
-                ctx.reporter.note(f"attempt {attempt} of {attempts} failed, going on where it stopped: {err}")
+                ctx.reporter.note(retry_line(err, attempt=attempt, attempts=attempts))
                 record.save(attempt=attempt + 1, last_error=str(err))
             else:
                 return {**self._facts(ctx), "exit_code": 0, "status": "done", **result}
@@ -155,17 +152,17 @@ class Run:
 
     def _record_failure(self, record: RunRecord, err: BaseException) -> None:
         code = ExitCode.of_error(err)
-        facts = {"state": "failed", "exit_code": int(code), "error": str(err), "ended": now_text()}
-        facts.update(self._way_on(record, code))
+        way_on = self._way_on(record, code)
+        facts = {"state": "failed", "exit_code": int(code), "error": str(err), "ended": now_text(), **way_on}
         if isinstance(err, PipelineError):
-            told = {"run_id": record.facts["run_id"], **self._way_on(record, code)}
-            err.facts = {**told, **getattr(err, "facts", {})}  # type: ignore[attr-defined]
+            of_run = {"run_id": record.facts["run_id"], **way_on}
+            err.facts = {**of_run, **getattr(err, "facts", {})}  # type: ignore[attr-defined]
         try:
             record.save(**{**facts, **getattr(err, "facts", {})})
         except PipelineError as second:
-            self._reporter.note(f"run.json could not be written: {second}")
-        if "resume" in facts:
-            self._reporter.note(f"to go on where it stopped: {facts['resume']}")
+            self._reporter.note(unsaved_line(second))
+        if way_on:
+            self._reporter.note(resume_line(way_on["resume"]))
 
     def _way_on(self, record: RunRecord, code: ExitCode) -> dict[str, str]:
         """The command that resumes the run, where that is possible."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Union
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ class ExportSettings:
     scheduled_time: datetime | None
     sse_kms_key_id: str | None
 
+    @property
+    def table_names(self) -> tuple[str, ...]:
+        return self.tables
+
 
 @dataclass(frozen=True)
 class ImportSettings:
@@ -71,6 +76,10 @@ class ImportSettings:
     scheduled_time: datetime | None = None
     from_table: str | None = None
 
+    @property
+    def table_names(self) -> tuple[str, ...]:
+        return (self.table,)
+
 
 @dataclass(frozen=True)
 class VerifySettings:
@@ -86,3 +95,10 @@ class VerifySettings:
     consistent_read: bool
     without_manifest: bool
     from_table: str | None = None
+
+    @property
+    def table_names(self) -> tuple[str, ...]:
+        return (self.table,) if self.table else ()
+
+
+JobSettings = Union[ExportSettings, ImportSettings, VerifySettings]

@@ -32,6 +32,7 @@ from dynamodb_pipeline.workers.failures import reported
 from dynamodb_pipeline.workers.work_queue import WorkUnit
 from dynamodb_pipeline.workers.worker_context import WorkerContext
 
+DIFFERENCE_KINDS = ("missing", "extra", "different")  # of a key in the table, compared with the export
 DIGEST_BYTES = 16  # of an item; two different items of one key share it by chance of 1 in 10**38
 
 
@@ -120,19 +121,17 @@ def _rows_of(found: Iterable[ParsedItem | BadLine], rows: RowFilter) -> Iterator
 
 @dataclass
 class Differences:
-    """How many keys differ, and the first few as (kind, canonical key)."""
+    """How many keys differ, by kind, and the first few as (kind, canonical key)."""
 
-    missing: int = 0
-    extra: int = 0
-    different: int = 0
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DIFFERENCE_KINDS, 0))
     examples: list[tuple[str, bytes]] = field(default_factory=list)
 
     @property
     def count(self) -> int:
-        return self.missing + self.extra + self.different
+        return sum(self.counts.values())
 
     def add(self, kind: str, key: bytes, *, limit: int) -> None:
-        setattr(self, kind, getattr(self, kind) + 1)
+        self.counts[kind] += 1
         if len(self.examples) < limit:
             self.examples.append((kind, key))
 

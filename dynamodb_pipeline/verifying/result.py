@@ -9,11 +9,11 @@ from typing import Any
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.formats.items.key_values import shown_key
 from dynamodb_pipeline.reading.source import NO_HASHES
-from dynamodb_pipeline.verifying.differences import Differences
+from dynamodb_pipeline.verifying.differences import DIFFERENCE_KINDS, Differences
 from dynamodb_pipeline.verifying.files import FileFindings
 from dynamodb_pipeline.verifying.job import Verification
 
-NO_DIFFERENCES = {"missing": 0, "extra": 0, "different": 0, "counts_complete": True, "differences": []}
+NO_DIFFERENCES = {**dict.fromkeys(DIFFERENCE_KINDS, 0), "counts_complete": True, "differences": []}
 
 
 def export_facts(job: Verification, findings: FileFindings) -> dict[str, Any]:
@@ -53,8 +53,7 @@ def _not_proven(job: Verification) -> Iterator[str]:
 def difference_facts(found: Differences, keys: KeySchema, *, complete: bool) -> dict[str, Any]:
     """How many keys differ, and the first of them; `complete` when no differing bucket was left out."""
     examples = [{"kind": kind, "key": shown_key(keys, key)} for kind, key in found.examples]
-    counts = {"missing": found.missing, "extra": found.extra, "different": found.different}
-    return {**counts, "counts_complete": complete, "differences": examples}
+    return {**found.counts, "counts_complete": complete, "differences": examples}
 
 
 def problem_text(job: Verification, findings: FileFindings) -> str:
@@ -66,7 +65,7 @@ def problem_text(job: Verification, findings: FileFindings) -> str:
 def difference_text(result: dict[str, Any]) -> str:
     """Why table and export are not the same."""
     about = f"table {result['table']!r} and {result['export']} are not the same"
-    counts = [f"{result[kind]} {kind}" for kind in ("missing", "extra", "different") if result[kind]]
+    counts = [f"{result[kind]} {kind}" for kind in DIFFERENCE_KINDS if result[kind]]
     if not counts:
         return (
             f"{about}: digests differed, a second look found no difference; the table is being written to, verify again"

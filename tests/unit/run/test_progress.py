@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dynamodb_pipeline.run.progress import Counts, Goal, RecentRate, interval_s, progress_line
+from dynamodb_pipeline.run.progress import Counts, Goal, RecentRate, interval_s, progress_line, start_line
 
 LOG_BYTES_MAX = 20_000  # per 100,000 items
 
@@ -48,3 +48,18 @@ def test_throttles_are_told_when_there_are_any() -> None:
     line = progress_line(goal, Counts(1, 1.0, 7), elapsed_s=1.0, recent_units_s=1.0)
     assert "7 throttled" in line
     assert "throttled" not in progress_line(goal, Counts(1, 1.0), elapsed_s=1.0, recent_units_s=1.0)
+
+
+@pytest.mark.parametrize(
+    ("timeout_s", "keeps_state", "line"),
+    [
+        (43_200.0, True, "run r-1 ends itself after 12 h (--timeout)"),
+        (43_200.0, False, "run r-1 ends itself after 12 h (--timeout); without --logs it cannot be resumed"),
+        (None, True, "run r-1 has no deadline"),
+    ],
+    ids=["with logs", "without logs", "no deadline"],
+)
+def test_first_line_tells_the_deadline_and_what_cannot_be_resumed(
+    timeout_s: float | None, keeps_state: bool, line: str
+) -> None:
+    assert start_line("r-1", timeout_s=timeout_s, keeps_state=keeps_state) == line
