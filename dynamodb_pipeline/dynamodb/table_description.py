@@ -170,7 +170,7 @@ def refuse_other_keys(export: KeySchema | None, target: KeySchema, *, table: str
     """
     Raises:
         PreconditionError: names, roles or types of the key attributes differ; both schemas are named. An export that
-            carries no key schema is checked item by item instead (see check_pass.py).
+            carries no key schema is checked item by item instead (see importing/check.py).
     """
     if export is None or export == target:
         return

@@ -4,7 +4,7 @@ DynamoDB's HTTP/JSON protocol with prepared bodies: one place that signs, sends 
 botocore 1.44 returns a damaged or cut reply as a good one in its newer retry modes and costs three times
 the CPU of a request; this wire checks length and CRC-32 of every reply, never repeats a request by itself
 (repairs of credentials and clock apart: those were refused before they reached the table), and leaves what
-a reply means to `wire_operations`.
+a reply means to `requests`.
 """
 
 from __future__ import annotations

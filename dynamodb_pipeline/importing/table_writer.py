@@ -57,7 +57,7 @@ class TableWriter:
 
     def put(self, batch: Sequence[Put]) -> None:
         """
-        Put every item of a batch (`batches.batches`: at most 25, no key twice), replacing items of the same keys.
+        Put every item of a batch (`batches`: at most 25, no key twice), replacing items of the same keys.
 
         Raises:
             Rejected: DynamoDB refuses an item; nothing of the batch was written by that request.

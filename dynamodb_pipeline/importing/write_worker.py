@@ -2,8 +2,9 @@
 The import's worker: takes files from the coordinator, proves each, writes it, reports it.
 
 A worker keeps several files in hand and writes a request of each in turn: a file of an export holds neighbours of the
-key space, and one file alone would hammer one partition of the table. Every item was judged once before the first
-write (check_pass.py); it is judged again on its way into a request, because the bytes were read again.
+key space, and one file alone would hammer one partition of the table. What was checked before
+the first write (check_worker.py) is proven again, because the bytes are read again: a file of our own export by its
+hash, a text whose every line went the quick way by the SHA-256 noted then, any other text item by item.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ Pure: no threads, no sockets, time through a clock. A worker asks for an estimat
 waits until it is granted, sends, and settles with what was really consumed. Two rules decide, per resource ("table",
 "index:<name>"), with R the allowed rate:
 
-- *Bucket* (rate_meter.py): credit grows at 0.985 R from nothing; a request is paid for before it is granted, with what
+- *Bucket* (meter.py): credit grows at 0.985 R from nothing; a request is paid for before it is granted, with what
   it will likely cost by the experience of earlier replies; what it cost beyond that is debt.
-- *Window ledger* (rate_window.py): W = 10 s (60 s up to 25 units/s). A request counts, with the most it is feared to
+- *Window ledger* (window.py): W = 10 s (60 s up to 25 units/s). A request counts, with the most it is feared to
   cost, from its grant until W after its reply; a grant must keep the total within 1.02 x W x R.
 
 Why consumption stays within 1.02 x W x R in **every** window [t, t + W), whatever the latencies: a unit consumed in the

@@ -36,7 +36,7 @@ class FileReader:
         store: where they lie.
         keys: the target's key schema; None checks everything but keys.
         index_keys: keys of the target's indexes, whose types an item must fit.
-        fast: items of our own hashed files need no parse (`target_check.may_skip_parsing`).
+        fast: items of our own hashed files need no parse (`table_description.may_skip_parsing`).
     """
 
     store: ObjectStore

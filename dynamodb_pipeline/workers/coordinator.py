@@ -1,7 +1,7 @@
 """
 The driver's side of the budget and of the work: one thread that serves all workers of a run.
 
-A closed connection is the release: no leases, no heartbeats. One selector loop reads, decides (coordinator_desk.py) and
+A closed connection ends its worker's claims: no leases, no heartbeats. One selector loop reads, decides (desk.py) and
 writes, without ever blocking on a peer; a silent stranger is dropped after the handshake's time. What workers finish
 goes through a queue to a second thread, so that writing a ledger never delays a grant.
 """

@@ -2,9 +2,9 @@
 The sockets of the coordinator: accept, prove the key, cut lines, write answers; decisions are the desk's.
 
 One thread, never blocked by a peer. Bounds: connections, connections without proof, time for the proof, bytes of a line
-and of answers that a peer does not read. A connection that breaks a bound, or sends what is no message, is closed; its
-worker's reservations and work are released like those of any other closed connection. So is one at which our own code
-fails: no connection can end the loop that serves all others.
+and of answers that a peer does not read. A connection that breaks a bound, or sends what is no message, is closed, with
+the same end for its worker's grants and work as any other closed connection (`end_session` in desk.py). So is one at
+which our own code fails: no connection can end the loop that serves all others.
 """
 
 from __future__ import annotations

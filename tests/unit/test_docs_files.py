@@ -11,6 +11,8 @@ import pytest
 
 from tests.unit.documents import DECISIONS, DOCS, PROJECT, name_of, text_of
 
+MODULE = r"(?<![\w/.*<>}-])(?:[a-z]\w*/)*[a-z]\w*\.py\b"
+
 
 def _headings(path: Path) -> set[str]:
     titles = re.findall(r"^#+ (.+)$", text_of(path), re.MULTILINE)
@@ -40,6 +42,20 @@ def test_files_named_exist(path: Path) -> None:
 def _built(name: str) -> bool:
     """Folders that `make setup` fills."""
     return name.startswith("jars/")
+
+
+def test_modules_named_exist() -> None:
+    """`rate/budget.py` and `budget.py`, in the documents and in the library's own docstrings and comments."""
+    sources = {
+        path.relative_to(PROJECT).as_posix()
+        for folder in ("dynamodb_pipeline", "jobs", "sandbox", "benchmarks", "tests")
+        for path in (PROJECT / folder).rglob("*.py")
+    }
+    endings = {name.split("/", cut)[-1] for name in sources for cut in range(name.count("/") + 1)} | {"setup.py"}
+    texts = [*DOCS, *sorted((PROJECT / "dynamodb_pipeline").rglob("*.py"))]
+    named = {(name_of(path), name) for path in texts for name in re.findall(MODULE, text_of(path))}
+    assert len(named) > 100
+    assert {(where, name) for where, name in named if name not in endings} == set()
 
 
 def test_decisions_are_numbered_and_short() -> None:

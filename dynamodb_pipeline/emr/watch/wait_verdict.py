@@ -1,5 +1,5 @@
 """
-Decides, from one look at a run, what the waiting launcher does next. Pure: no client, no clock.
+Judges one look at a run: what it means, never what to do about it (lifecycle.py acts). Pure: no client, no clock.
 
 Steps are judged one by one, never by the cluster's state: with ActionOnFailure=CONTINUE a cluster ends TERMINATED
 although a step FAILED.

@@ -25,7 +25,11 @@ class WatchLine:
 
 
 def watch_line(look: Look, *, began_s: float) -> WatchLine:
-    """E.g. `12:03:40 cluster j-1 RUNNING; step dynamodb-pipeline:export:Forum:r RUNNING for 3 min; 1 of 2 done`."""
+    """
+    Where the run is, with the age of the running step, before one runs of the wait.
+
+    E.g. `12:03:40 cluster j-1 RUNNING; step dynamodb-pipeline:export:Forum:r RUNNING; 1 of 2 steps ended (3 min)`.
+    """
     cluster = look.cluster
     key = "; ".join([f"cluster {cluster.id} {cluster.reason_text()}", *_step_keys(look)])
     age = duration_text(_age_s(look, began_s=began_s))
