@@ -14,13 +14,13 @@ from typing import Any, Callable
 from dynamodb_pipeline.connector.read import read_partition
 from dynamodb_pipeline.exporting.data_files import DataFileWriter
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
+from dynamodb_pipeline.formats.items.tags import CONNECTOR_NULL, TEMPLATE_NULL
 from dynamodb_pipeline.workers.client import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Connect
 from dynamodb_pipeline.workers.failures import marked, unmarked
 from dynamodb_pipeline.workers.worker_context import WorkerContext
 
-CONNECTOR_NULL = b'{"nULL":true}'
-TEMPLATE_NULL = b'{"nULLValue":true}'
+_NULL, _TEMPLATE_NULL = (b'{"%b":true}' % tag.encode() for tag in (CONNECTOR_NULL, TEMPLATE_NULL))
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class PartitionWriter:
         return iter([asdict(record) for record in records])
 
     def _write(self, writer: DataFileWriter, groups: Iterable[bytes], driver: CoordinatorClient) -> None:
-        retag = self.null_tag != "nULL"
+        retag = self.null_tag != CONNECTOR_NULL
         for lines, count in read_partition(iter(groups)):
-            writer.add(lines.replace(CONNECTOR_NULL, TEMPLATE_NULL) if retag else lines, count)
+            writer.add(lines.replace(_NULL, _TEMPLATE_NULL) if retag else lines, count)
             driver.progress(items=count)
         writer.flush()
 

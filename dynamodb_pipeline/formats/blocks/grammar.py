@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from dynamodb_pipeline.formats.items.tags import CONNECTOR_SPELLINGS, DYNAMODB_SPELLINGS, Spellings
+
 LEVELS = 4
 
 STRING = rb'"[^"]*"'
@@ -33,9 +35,22 @@ class TagNames:
     sequence: bytes  # the name of L
     mapping: bytes  # the name of M
 
+    @classmethod
+    def of(cls, spellings: Spellings) -> TagNames:
+        """Those of a dialect; of its sets only the first letter is that of the scalar's tag."""
+        scalars = "".join(spellings[tag][0] for tag in ("S", "N", "B"))
+        return cls(
+            scalars=scalars.encode(),
+            sets=f"[{scalars}]{spellings['SS'][0][1:]}".encode(),
+            flag=spellings["BOOL"][0].encode(),
+            null="(?:{})".format("|".join(spellings["NULL"])).encode(),
+            sequence=spellings["L"][0].encode(),
+            mapping=spellings["M"][0].encode(),
+        )
 
-DYNAMODB = TagNames(scalars=b"SNB", sets=b"[SNB]S", flag=b"BOOL", null=b"NULL", sequence=b"L", mapping=b"M")
-CONNECTOR = TagNames(scalars=b"snb", sets=b"[snb]S", flag=b"bOOL", null=b"nULL(?:Value)?", sequence=b"l", mapping=b"m")
+
+DYNAMODB = TagNames.of(DYNAMODB_SPELLINGS)
+CONNECTOR = TagNames.of(CONNECTOR_SPELLINGS)
 
 
 def quiet(text: bytes) -> bytes | None:

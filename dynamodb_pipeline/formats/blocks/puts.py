@@ -14,20 +14,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import eq
 from typing import Any, NamedTuple
 
-from dynamodb_pipeline.formats.blocks import grammar as item_grammar
 from dynamodb_pipeline.formats.blocks.grammar import loud, quiet
-from dynamodb_pipeline.formats.blocks.retag import TO_DYNAMODB, Retagger, connector_block_to_puts
+from dynamodb_pipeline.formats.blocks.retag import Retagger
 from dynamodb_pipeline.formats.blocks.shape_rules import rules_of
-from dynamodb_pipeline.formats.files.dialect_lines import Dialect
+from dynamodb_pipeline.formats.files.dialect_forms import FORMS, BlockForm, Dialect
 from dynamodb_pipeline.formats.items.item_error import ItemError
 from dynamodb_pipeline.formats.items.item_rules import check_item
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
-from dynamodb_pipeline.formats.items.tags import TAGS
 
-_WRAPPER = b'{"Item":'
 _UPPER_CASE_KEYS = (b'{"S":', b'{"N":', b'{"B":')
-_UNCHANGED = Retagger(item_grammar.DYNAMODB, dict(zip(TAGS, TAGS)), separator=rb"\n")
-_RETAGGERS = {Dialect.CONNECTOR: TO_DYNAMODB, Dialect.DYNAMODB_JSON: _UNCHANGED, Dialect.NATIVE: _UNCHANGED}
+_BLOCKS = {
+    dialect: (form.block, Retagger.of_lines(form.block.spellings))
+    for dialect, form in FORMS.items()
+    if form.block is not None
+}
 
 
 class CheckedPut(NamedTuple):
@@ -47,10 +47,13 @@ def checked_puts(
     None when a line breaks a rule, is empty, or is not as `dialect`'s usual writer writes it. A block of some 100 KB
     is best: it is judged as a whole, and declined as a whole.
     """
-    text = _item_lines(block, dialect)
-    if text is None or dialect not in _RETAGGERS:
+    if dialect not in _BLOCKS:
         return None
-    judge = BlockJudge(_RETAGGERS[dialect], keys, index_keys)
+    form, retagger = _BLOCKS[dialect]
+    text = _item_lines(block, form)
+    if text is None:
+        return None
+    judge = BlockJudge(retagger, keys, index_keys)
     try:
         return judge.by_shape(text) or judge.by_parsing(text)
     except (ValueError, RecursionError):
@@ -62,10 +65,13 @@ def known_puts(block: bytes, dialect: Dialect) -> list[bytes] | None:
     The JSON of the puts of a block of which `checked_puts` has said yes, or of a file whose hash its export vouches
     for; None when lines must be parsed all the same.
     """
-    if dialect is Dialect.CONNECTOR:
-        return connector_block_to_puts(block)
-    text = _item_lines(block, dialect) if dialect in _RETAGGERS else None
-    return None if text is None else loud(text).splitlines()
+    if dialect not in _BLOCKS:
+        return None
+    form, retagger = _BLOCKS[dialect]
+    text = _item_lines(block, form)
+    if text is None:
+        return None
+    return retagger.whole_lines(text) if retagger.renames else loud(text).splitlines()
 
 
 class BlockJudge:
@@ -115,7 +121,7 @@ class BlockJudge:
             ValueError: a line breaks a rule, or has to be converted to be sure of it.
         """
         lines = self._retagger.rename(text).splitlines()
-        doubtful = self._retagger is not _UNCHANGED and any(map(text.__contains__, _UPPER_CASE_KEYS))
+        doubtful = self._retagger.renames and any(map(text.__contains__, _UPPER_CASE_KEYS))
         if doubtful and any(map(eq, lines, text.splitlines())):
             reason = "a line of DynamoDB's own JSON among others"
             raise ItemError(reason)
@@ -137,18 +143,19 @@ class BlockJudge:
         return [CheckedPut(json_text, fact.key, fact.size_bytes) for json_text, fact in zip(puts, facts)]
 
 
-def _item_lines(block: bytes, dialect: Dialect) -> bytes | None:
-    """Quiet text, a line for each item, without a wrapper."""
+def _item_lines(block: bytes, form: BlockForm) -> bytes | None:
+    """Quiet text, a line for each item, without what encloses it."""
     text = quiet(block if block.endswith(b"\n") or not block else block + b"\n")
-    return _unwrapped(text) if text and dialect is Dialect.NATIVE else text
+    return _unwrapped(text, form) if text and form.before else text
 
 
-def _unwrapped(text: bytes) -> bytes | None:
+def _unwrapped(text: bytes, form: BlockForm) -> bytes | None:
     """What is inside `{"Item":...}`; that it is one item and no more is for the parse to find."""
     lines = text.splitlines()
-    if not all(line.startswith(_WRAPPER) and line.endswith(b"}") for line in lines):
+    if not all(line.startswith(form.before) and line.endswith(form.after) for line in lines):
         return None
-    return b"".join([b"%b\n" % line[len(_WRAPPER) : -1] for line in lines])
+    start, end = len(form.before), -len(form.after)
+    return b"".join([b"%b\n" % line[start:end] for line in lines])
 
 
 def _items(puts: Sequence[bytes]) -> list[Any]:

@@ -20,9 +20,10 @@ from typing import NamedTuple
 from dynamodb_pipeline.formats.blocks import grammar as item_grammar
 from dynamodb_pipeline.formats.blocks.shapes import Shape, Shapes
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
-from dynamodb_pipeline.formats.items.tags import CONNECTOR_TAGS, NULL_TAG_OPTIONS
+from dynamodb_pipeline.formats.items.tags import CONNECTOR_SPELLINGS, CONNECTOR_TAGS, NULL_TAG_OPTIONS, Spellings
 
 _ITEMS_START = b'"Items":['
+SHAPES_FROM_BYTES = 65_536  # below, compiling a pattern is not worth it
 
 
 class Shaped(NamedTuple):
@@ -47,7 +48,7 @@ class Retagger:
         spellings: Mapping[str, str],
         *,
         separator: bytes,
-        shapes_from_bytes: int = 65_536,  # below, compiling a pattern is not worth it
+        shapes_from_bytes: int = SHAPES_FROM_BYTES,
     ) -> None:
         self._tag = re.compile(b"(" + item_grammar.tag_pattern(source) + b")")
         self._renamed = {
@@ -62,6 +63,18 @@ class Retagger:
         self._items = re.compile(b"(" + item_grammar.item_pattern(source) + b")" + separator + rb"|([\s\S]+)")
         self._shapes = Shapes(self._items, separator, self.rename)
         self._shapes_from_bytes = shapes_from_bytes
+
+    @classmethod
+    def of_lines(cls, spellings: Spellings, *, shapes_from_bytes: int = SHAPES_FROM_BYTES) -> Retagger:
+        """From lines of a dialect that spells its tags so to lines with DynamoDB's own tags."""
+        upper = {written: tag for tag, every in spellings.items() for written in every}
+        names = item_grammar.TagNames.of(spellings)
+        return cls(names, upper, separator=rb"\n", shapes_from_bytes=shapes_from_bytes)
+
+    @property
+    def renames(self) -> bool:
+        """Whether tags change at all."""
+        return bool(self._renamed)
 
     def rename(self, text: bytes) -> bytes:
         """
@@ -87,6 +100,13 @@ class Retagger:
         items = [found for found, _ in rows] + ([item] if item else [])
         return self.rename(b"".join([b"%b\n" % found for found in items])), len(items), rest
 
+    def whole_lines(self, text: bytes) -> list[bytes] | None:
+        """Each line of quiet `text`, every one ended, without its line feed; None when one of them is no item."""
+        lines, count, rest = self.lines(text)
+        if rest or count != text.count(b"\n"):
+            return None
+        return item_grammar.loud(lines).split(b"\n")[:-1]
+
     def shaped(self, text: bytes) -> Shaped | None:
         """The items at the start of `text` by the shape of the first of them; None for a short text, or many shapes."""
         shape = self._shapes.of(text) if len(text) >= self._shapes_from_bytes else None
@@ -106,8 +126,7 @@ _TO_CONNECTOR = {
     null_tag: Retagger(item_grammar.DYNAMODB, {**CONNECTOR_TAGS, "NULL": null_tag}, separator=BETWEEN_ITEMS_OF_A_PAGE)
     for null_tag in NULL_TAG_OPTIONS
 }
-UPPER_CASE = {**{tag: upper for upper, tag in CONNECTOR_TAGS.items()}, **dict.fromkeys(NULL_TAG_OPTIONS, "NULL")}
-TO_DYNAMODB = Retagger(item_grammar.CONNECTOR, UPPER_CASE, separator=rb"\n")
+TO_DYNAMODB = Retagger.of_lines(CONNECTOR_SPELLINGS)
 
 
 def scan_page_lines(body: bytes, *, null_tag: str) -> tuple[bytes, int] | None:
@@ -140,12 +159,7 @@ def connector_block_to_puts(block: bytes) -> list[bytes] | None:
     Takes both null tags. The last line feed may be missing; an empty line makes it None.
     """
     text = item_grammar.quiet(block if block.endswith(b"\n") or not block else block + b"\n")
-    if text is None:
-        return None
-    lines, count, rest = TO_DYNAMODB.lines(text)
-    if rest or count != text.count(b"\n"):
-        return None
-    return item_grammar.loud(lines).split(b"\n")[:-1]
+    return None if text is None else TO_DYNAMODB.whole_lines(text)
 
 
 def _is_reply(head: bytes, tail: bytes) -> bool:

@@ -14,9 +14,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from dynamodb_pipeline.formats.blocks.grammar import STRING, loud
+from dynamodb_pipeline.formats.items.tags import CONNECTOR_SPELLINGS, DYNAMODB_SPELLINGS
 
 MAX_SHAPES = 16  # of a table with more, the rest go by the grammar: compiling costs as much as a page saves
 
+_NULL_TAGS = frozenset(
+    b'"%b":' % tag.encode() for spellings in (DYNAMODB_SPELLINGS, CONNECTOR_SPELLINGS) for tag in spellings["NULL"]
+)
 _OWN_LEVEL = 2  # inside the item and inside a value
 _NAMES = re.compile(rb'"[^"]*":')  # tags too; of items of several shapes they mostly differ
 _TOKEN = re.compile(rb'"[^"]*":?|\["[^"]*"(?:,"[^"]*")*\]|true|false|[{}\[\],]')
@@ -127,7 +131,7 @@ def _is_content(token: bytes, before: bytes) -> bool:
     """Whether a token may be another in the next item: no name, no tag, no bracket, and not null's `true`."""
     if token.endswith(b":") or len(token) == 1:
         return False
-    return not (token == b"true" and before.startswith((b'"NULL', b'"nULL')))
+    return not (token == b"true" and before in _NULL_TAGS)
 
 
 def _text(token: bytes) -> str:

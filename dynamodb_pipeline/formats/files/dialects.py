@@ -8,19 +8,13 @@ is refused, by name where it has one: a guess would load rubbish without a word.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
 from dynamodb_pipeline.formats.files.compression import Codec, codec_of
-from dynamodb_pipeline.formats.files.dialect_lines import (
-    NAME_SEPARATOR,
-    Dialect,
-    is_wrapped,
-    likely_dialect,
-    line_dialect,
-    parse_line,
-)
+from dynamodb_pipeline.formats.files.dialect_forms import HIVE_SEPARATOR, Dialect, is_wrapped
+from dynamodb_pipeline.formats.files.dialect_lines import likely_dialect, line_dialect, parse_line
 from dynamodb_pipeline.formats.files.foreign import (
     PLAIN_JSON,
     PRETTY_JSON,
@@ -33,14 +27,36 @@ from dynamodb_pipeline.formats.files.lines import MAX_LINE_BYTES, LineError, Pla
 from dynamodb_pipeline.formats.files.text import Text
 from dynamodb_pipeline.formats.items.item_error import ItemError, format_path
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
+from dynamodb_pipeline.formats.items.tags import (
+    CONNECTOR_SPELLINGS,
+    DYNAMODB_SPELLINGS,
+    LOWER_CASE_SPELLINGS,
+    Spellings,
+)
 
 __all__ = ["Dialect", "FormatError", "ItemLine", "detect", "parse_line", "read_items", "read_lines"]
 
 SAMPLE_LINES = 25
-# Inside a JSON string each quote has a backslash before it, so these stand for members, not for text.
-_LOWER_CASE_TAG = re.compile(rb'"(?:ss|ns|bs)"\s*:\s*\[|"bool"\s*:\s*[tf]|"null"\s*:\s*t')
-_UPPER_CASE_TAG = re.compile(rb'\{\s*"(?:[SNB]"\s*:\s*["\d-]|(?:[SNB]S|L)"\s*:\s*\[|BOOL"\s*:\s*[tf]|NULL"\s*:\s*t)')
-_CONNECTOR_TAG = re.compile(rb'"(?:sS|nS|bS)"\s*:\s*\[|"bOOL"\s*:\s*[tf]|"nULL(?:Value)?"\s*:\s*t')
+# How the content of each tag begins; that of M may follow an attribute's name as well.
+_CONTENT_STARTS = {
+    **dict.fromkeys(("S", "N", "B"), rb'["\d-]'),
+    **dict.fromkeys(("SS", "NS", "BS", "L"), rb"\["),
+    "BOOL": b"[tf]",
+    "NULL": b"t",
+}
+_SPELLED_APART = ("SS", "NS", "BS", "BOOL", "NULL")  # by the connector and by tools around it
+
+
+def _tag_members(spellings: Spellings, tags: Iterable[str]) -> bytes:
+    """A pattern for any of these tags. In a JSON string each quote has a backslash before it: it matches no text."""
+    return b"|".join(
+        rb'"%b"\s*:\s*%b' % (written.encode(), _CONTENT_STARTS[tag]) for tag in tags for written in spellings[tag]
+    )
+
+
+_LOWER_CASE_TAG = re.compile(_tag_members(LOWER_CASE_SPELLINGS, _SPELLED_APART))
+_UPPER_CASE_TAG = re.compile(rb"\{\s*(?:%b)" % _tag_members(DYNAMODB_SPELLINGS, _CONTENT_STARTS))
+_CONNECTOR_TAG = re.compile(_tag_members(CONNECTOR_SPELLINGS, _SPELLED_APART))
 _ANY_CASE: dict[Dialect | None, Dialect] = {
     Dialect.CONNECTOR: Dialect.MIXED_CASE,
     Dialect.DYNAMODB_JSON: Dialect.MIXED_CASE,
@@ -165,7 +181,7 @@ def _undecided(first: _Line, name: str) -> str:
         tree = parse_json(line)
     except JsonTextError as err:
         place = f"{format_path(err.steps)}: " if err.steps else ""
-        what = "no 0x03 in it" if not line.startswith(b"{") and NAME_SEPARATOR not in line else f"{place}{err}"
+        what = "no 0x03 in it" if not line.startswith(b"{") and HIVE_SEPARATOR not in line else f"{place}{err}"
         return f"{name}: no known format of items; line {number} (byte {offset_bytes}): {what}"
     if is_wrapped(tree):
         return f"{name}: Item on line {number} may be a native export's member or an attribute; no line tells which"

@@ -3,7 +3,7 @@ Strict JSON: what Python's own parser lets through silently is refused here.
 
 Python keeps the last of two equal members, takes NaN, makes floats of numbers, accepts halves of surrogate pairs
 and ends in RecursionError on deep nesting. In an item each of these is lost or changed data. The price is twice
-plain `json.loads`, because a Python function sees every object; regular item lines go the way of `quick_lines`.
+plain `json.loads`, because a Python function sees every object; regular blocks go another way (formats/blocks).
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ from typing import Any
 from dynamodb_pipeline.formats.items.item_error import ItemError
 from dynamodb_pipeline.formats.items.tag_conversion import Spelling, convert_item
 
-NULL_TAG_OPTIONS = ("nULL", "nULLValue")
+CONNECTOR_NULL, TEMPLATE_NULL = "nULL", "nULLValue"  # connector 5; connector 4 and so the templates
+NULL_TAG_OPTIONS = (CONNECTOR_NULL, TEMPLATE_NULL)
 CONNECTOR_TAGS = {
     "S": "s",
     "N": "n",
@@ -24,11 +25,20 @@ CONNECTOR_TAGS = {
     "NS": "nS",
     "BS": "bS",
     "BOOL": "bOOL",
-    "NULL": "nULL",
+    "NULL": CONNECTOR_NULL,
     "L": "l",
     "M": "m",
 }
 TAGS = tuple(CONNECTOR_TAGS)
+
+Spellings = Mapping[str, tuple[str, ...]]  # upper-case tag -> how a dialect's writers spell it
+DYNAMODB_SPELLINGS: Spellings = {tag: (tag,) for tag in TAGS}
+CONNECTOR_SPELLINGS: Spellings = {
+    **{tag: (written,) for tag, written in CONNECTOR_TAGS.items()},
+    "NULL": NULL_TAG_OPTIONS,
+}
+LOWER_CASE_SPELLINGS: Spellings = {tag: (tag.lower(),) for tag in TAGS}
+_TAG_OF = {written.upper(): tag for tag, every in CONNECTOR_SPELLINGS.items() for written in every}
 
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
@@ -41,10 +51,7 @@ class NumberLiteral(str):
 
 def dynamodb_tag(tag: str) -> str | None:
     """The upper-case tag for a tag of any dialect (`sS`, `nULLValue`, `bool`); None when it is no tag."""
-    upper = tag.upper() if tag.isascii() else ""  # "ß".upper() is "SS"
-    if upper in CONNECTOR_TAGS:
-        return upper
-    return "NULL" if upper == "NULLVALUE" else None
+    return _TAG_OF.get(tag.upper()) if tag.isascii() else None  # "ß".upper() is "SS"
 
 
 def to_dynamodb(tree: Any) -> dict[str, Any]:
@@ -61,7 +68,7 @@ def to_dynamodb(tree: Any) -> dict[str, Any]:
     return convert_item(tree, _ANY_DIALECT)
 
 
-def item_to_connector_line(item: Mapping[str, Any], *, null_tag: str = "nULL") -> bytes:
+def item_to_connector_line(item: Mapping[str, Any], *, null_tag: str = CONNECTOR_NULL) -> bytes:
     """
     The line that connector 5.0.0 writes for `item`, with its line end; attributes in the order given.
 

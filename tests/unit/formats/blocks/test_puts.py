@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from dynamodb_pipeline.formats.blocks import grammar as item_grammar
 from dynamodb_pipeline.formats.blocks.puts import BlockJudge, CheckedPut, checked_puts, known_puts
-from dynamodb_pipeline.formats.blocks.retag import UPPER_CASE, Retagger
+from dynamodb_pipeline.formats.blocks.retag import Retagger
 from dynamodb_pipeline.formats.files.dialects import Dialect
 from dynamodb_pipeline.formats.items.item_rules import ItemError, check_item
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeyAttribute, KeySchema
-from dynamodb_pipeline.formats.items.tags import item_to_connector_line, to_dynamodb
+from dynamodb_pipeline.formats.items.tags import CONNECTOR_SPELLINGS, item_to_connector_line, to_dynamodb
 from tests.unit.formats.blocks.test_retag import damaged
 from tests.unit.formats.strategies import alike, items, texts
 
@@ -212,7 +212,7 @@ def test_indexed_attributes_are_checked(name, accepted, count):
 
 def judge(keys: KeySchema = KEYS) -> BlockJudge:
     """One that goes by shape whatever the size of the block."""
-    retagger = Retagger(item_grammar.CONNECTOR, UPPER_CASE, separator=rb"\n", shapes_from_bytes=0)
+    retagger = Retagger.of_lines(CONNECTOR_SPELLINGS, shapes_from_bytes=0)
     return BlockJudge(retagger, keys)
 
 

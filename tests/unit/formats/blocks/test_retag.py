@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 from dynamodb_pipeline.formats.blocks import grammar as item_grammar
 from dynamodb_pipeline.formats.blocks.retag import (
     BETWEEN_ITEMS_OF_A_PAGE,
-    UPPER_CASE,
     Retagger,
     connector_block_to_puts,
     connector_line_to_put,
     scan_page_lines,
 )
 from dynamodb_pipeline.formats.blocks.shapes import MAX_SHAPES
-from dynamodb_pipeline.formats.items.tags import CONNECTOR_TAGS, item_to_connector_line
+from dynamodb_pipeline.formats.items.tags import CONNECTOR_SPELLINGS, CONNECTOR_TAGS, item_to_connector_line
 from tests.unit.formats.strategies import STRUCTURE_LIKE, TAG_LIKE_NAMES, alike, items
 
 UPPER_OF = {
@@ -429,10 +428,7 @@ def test_shapes_make_of_a_page_what_the_grammar_makes_of_it(data, null_tag):
 @given(st.data(), st.sampled_from(["nULL", "nULLValue"]))
 def test_shapes_make_of_lines_what_the_grammar_makes_of_them(data, null_tag):
     text = data.draw(texts_of_a_shape("\n", {**CONNECTOR_TAGS, "NULL": null_tag}))
-    quick, plain = (
-        Retagger(item_grammar.CONNECTOR, UPPER_CASE, separator=rb"\n", shapes_from_bytes=threshold)
-        for threshold in (0, NEVER)
-    )
+    quick, plain = (Retagger.of_lines(CONNECTOR_SPELLINGS, shapes_from_bytes=threshold) for threshold in (0, NEVER))
     assert quick.lines(text) == plain.lines(text)
 
 
@@ -463,10 +459,7 @@ ALIKE = b'{"a":{"s":"%"},"b":{"bOOL":true},"c":{"nULL":true},"d":{"sS":["x"]},"e
     ],
 )
 def test_what_differs_from_the_shape_by_a_little(old, new):
-    quick, plain = (
-        Retagger(item_grammar.CONNECTOR, UPPER_CASE, separator=rb"\n", shapes_from_bytes=threshold)
-        for threshold in (0, NEVER)
-    )
+    quick, plain = (Retagger.of_lines(CONNECTOR_SPELLINGS, shapes_from_bytes=threshold) for threshold in (0, NEVER))
     text = ALIKE * 3 + ALIKE.replace(old, new, 1) + ALIKE
     assert text != ALIKE * 5
     assert quick.lines(text) == plain.lines(text)
@@ -485,7 +478,7 @@ def test_a_page_of_items_alike_goes_by_their_shape():
 
 
 def test_more_shapes_than_are_kept_are_read_all_the_same():
-    retagger = Retagger(item_grammar.CONNECTOR, UPPER_CASE, separator=rb"\n", shapes_from_bytes=0)
+    retagger = Retagger.of_lines(CONNECTOR_SPELLINGS, shapes_from_bytes=0)
     for number in range(2 * MAX_SHAPES):
         text = b'{"a%d":{"s":"x"}}\n' % number * 2
         assert retagger.lines(text) == (text.replace(b'"s"', b'"S"'), 2, b"")

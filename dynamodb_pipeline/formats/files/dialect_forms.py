@@ -1,0 +1,176 @@
+"""
+The known ways of writing an item as a line: one row for each, and everything else goes by the rows.
+
+A new dialect is one more `Dialect` and one more row. The row says how a line of it is recognised and read, how blocks
+of it are read without a look at each line, how its writers store it, and what docs/formats.md says of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, Callable
+
+from dynamodb_pipeline.formats.files.compression import Codec
+from dynamodb_pipeline.formats.files.hive_text import NAME_SEPARATOR, parse_hive_line
+from dynamodb_pipeline.formats.items.item_error import ItemError
+from dynamodb_pipeline.formats.items.json_text import parse_json
+from dynamodb_pipeline.formats.items.tags import CONNECTOR_SPELLINGS, DYNAMODB_SPELLINGS, NULL_TAG_OPTIONS, Spellings
+
+HIVE_SEPARATOR = NAME_SEPARATOR.encode()
+
+
+class Dialect(str, Enum):
+    """A way of writing items; `.value` is its name in reports."""
+
+    CONNECTOR = "connector-json"
+    LOWER_CASE = "lower-case-json"
+    MIXED_CASE = "mixed-case-json"
+    HIVE = "hive-text"
+    DYNAMODB_JSON = "dynamodb-json"
+    NATIVE = "native-export"
+    EMPTY = "empty"  # no line at all: an empty partition of a native export
+
+
+class TagCase(Enum):
+    """Which tags a line of the dialect may have."""
+
+    UPPER = "DynamoDB's own only"
+    LOWER_FIRST = "any, but not DynamoDB's own alone"
+    ANY = "any"
+
+
+@dataclass(frozen=True)
+class BlockForm:
+    """
+    How the dialect's usual writer writes, for reading whole blocks: its tags, and the bytes around each item.
+
+    `before` and `after` enclose the item on its line.
+    """
+
+    spellings: Spellings
+    before: bytes = b""
+    after: bytes = b""
+
+
+@dataclass(frozen=True)
+class DocRow:
+    """The dialect's row in docs/formats.md: who writes it, its tags, what stands around the item; as Markdown."""
+
+    written_by: str
+    tags: str
+    around: str
+
+
+@dataclass(frozen=True)
+class DialectForm:
+    """
+    All that is known of one dialect.
+
+    Attributes:
+        recognises: whether a line may be of it, by what only this kind of text has; of several dialects for which that
+            is so, the one in which the line is a whole item is the right one. None where one line cannot tell:
+            `variant_of` is then what the line is taken for, and several lines together tell more.
+        reads: a line to its attributes, each with the tag it has there. Raises ItemError or JsonTextError.
+        item_steps: how many steps of a place inside the line lead to the item itself.
+        tag_case: which tags may stand there.
+        block: how whole blocks of it are read; None when each line is looked at.
+        codecs: the compressions its writers use; all are read, whatever the dialect.
+        doc: its row in the docs.
+    """
+
+    reads: Callable[[bytes], Any]
+    tag_case: TagCase
+    block: BlockForm | None
+    codecs: tuple[Codec, ...]
+    doc: DocRow
+    recognises: Callable[[bytes], bool] | None = None
+    variant_of: Dialect | None = None
+    item_steps: int = 0
+
+
+def is_wrapped(tree: Any) -> bool:
+    """Whether parsed JSON looks like `{"Item": {...}}`, which may also be an item with an attribute called Item."""
+    return isinstance(tree, dict) and tree.keys() == {"Item"} and isinstance(tree["Item"], dict)
+
+
+def _unwrapped(line: bytes) -> Any:
+    tree = parse_json(line)
+    if not is_wrapped(tree):
+        reason = "a native export's line is an object with the one member Item"
+        raise ItemError(reason)
+    return tree["Item"]
+
+
+def _is_hive(line: bytes) -> bool:
+    return HIVE_SEPARATOR in line
+
+
+def _is_json(line: bytes) -> bool:
+    return HIVE_SEPARATOR not in line
+
+
+_ANY_CODEC = (Codec.NONE, Codec.GZIP, Codec.BZIP2, Codec.DEFLATE)
+FORMS: Mapping[Dialect, DialectForm] = MappingProxyType(
+    {
+        Dialect.CONNECTOR: DialectForm(
+            recognises=_is_json,
+            reads=parse_json,
+            tag_case=TagCase.LOWER_FIRST,
+            block=BlockForm(CONNECTOR_SPELLINGS),
+            codecs=_ANY_CODEC,
+            doc=DocRow(
+                "Data Pipeline's templates, the connector's tools, this tool",
+                f"`s`, `sS`, `bOOL`, {' or '.join(f'`{tag}`' for tag in NULL_TAG_OPTIONS)}",
+                "nothing",
+            ),
+        ),
+        Dialect.LOWER_CASE: DialectForm(
+            variant_of=Dialect.CONNECTOR,
+            reads=parse_json,
+            tag_case=TagCase.LOWER_FIRST,
+            block=None,
+            codecs=(Codec.NONE, Codec.GZIP),
+            doc=DocRow("tools around Data Pipeline, most in Go", "`s`, `ss`, `bool`, `null`", "nothing"),
+        ),
+        Dialect.MIXED_CASE: DialectForm(
+            variant_of=Dialect.CONNECTOR,
+            reads=parse_json,
+            tag_case=TagCase.ANY,
+            block=None,
+            codecs=(Codec.NONE, Codec.GZIP),
+            doc=DocRow("several of these, one after the other", "in any case", "nothing"),
+        ),
+        Dialect.DYNAMODB_JSON: DialectForm(
+            recognises=_is_json,
+            reads=parse_json,
+            tag_case=TagCase.UPPER,
+            block=BlockForm(DYNAMODB_SPELLINGS),
+            codecs=(Codec.NONE, Codec.GZIP),
+            doc=DocRow("AWS CLI, SDKs, dumping tools", "`S`, `SS`, `BOOL`, `NULL`", "nothing"),
+        ),
+        Dialect.NATIVE: DialectForm(
+            recognises=_is_json,
+            reads=_unwrapped,
+            item_steps=1,
+            tag_case=TagCase.UPPER,
+            block=BlockForm(DYNAMODB_SPELLINGS, before=b'{"Item":', after=b"}"),
+            codecs=(Codec.GZIP,),
+            doc=DocRow("DynamoDB's export to S3", "`S`, `SS`, `BOOL`, `NULL`", '`{"Item":`...`}`'),
+        ),
+        Dialect.HIVE: DialectForm(
+            recognises=_is_hive,
+            reads=parse_hive_line,
+            tag_case=TagCase.ANY,
+            block=None,
+            codecs=_ANY_CODEC,
+            doc=DocRow(
+                "Hive on EMR, 2012 to today",
+                "in any case; mostly `s`, `sS`",
+                "0x02 between attributes, 0x03 behind names",
+            ),
+        ),
+    }
+)
