@@ -18,8 +18,8 @@ def duration_s(text: str, *, option: str) -> float:
     Raises:
         UsageError: another form, or zero.
     """
-    found = FORM.fullmatch(text.strip())
-    seconds = float(found[1]) * SECONDS_IN[found[2]] if found else 0.0
+    match = FORM.fullmatch(text.strip())
+    seconds = float(match[1]) * SECONDS_IN[match[2]] if match else 0.0
     if seconds <= 0:
         msg = f"{option} {text!r} is not a duration; write 90s, 15m, 12h or 2d"
         raise UsageError(msg)

@@ -75,8 +75,8 @@ def denied_error(err: Exception, *, call: str) -> DeniedError:
         return DeniedError(f"the credentials have expired ({code} at {call}); renew them and attach again")
     if code not in DENIED:
         return DeniedError(f"no usable AWS credentials ({code} at {call}); set a profile, environment or role")
-    found = NOT_AUTHORIZED.search(str(err))
-    action = found["action"] if found else call
-    resource = f" on {found['resource']}" if found and found["resource"] else ""
+    refused = NOT_AUTHORIZED.search(str(err))
+    action = refused["action"] if refused else call
+    resource = f" on {refused['resource']}" if refused and refused["resource"] else ""
     hint = "`dynamodb-pipeline policy launcher` prints the statement that allows it"
     return DeniedError(f"{action} was denied{resource}; {hint}")

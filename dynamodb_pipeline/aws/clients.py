@@ -142,11 +142,11 @@ class AwsClients:
         Raises:
             DeniedError: the usual chain found none.
         """
-        found = self.session.get_credentials()
-        if found is None:
+        credentials = self.session.get_credentials()
+        if credentials is None:
             msg = "no AWS credentials found; configure a profile, environment variables or a role"
             raise DeniedError(msg)
-        return found
+        return credentials
 
 
 def send_at_once(params: dict[str, Any], **_: Any) -> None:

@@ -87,7 +87,7 @@ def _unpack(archive: zipfile.ZipFile, target: Path) -> None:
 
 
 def _refuse_foreign(target: Path) -> None:
-    found = target.stat()
-    if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    status = target.stat()
+    if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         msg = f"{target} is not private to this user; remove it"
         raise PreconditionError(msg)

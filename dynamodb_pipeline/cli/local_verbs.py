@@ -106,10 +106,11 @@ def _inspect_progress(clock: Callable[[], float]) -> Callable[[Any], None]:
     """Return what prints a line every ten seconds of a long look."""
     last = [clock()]
 
-    def progress(found: Any) -> None:
+    def progress(inspection: Any) -> None:
         if clock() - last[0] >= INSPECT_INTERVAL_S:
             last[0] = clock()
-            LINES.say(f"{len(found.files)} of {len(found.source.files)} files, {found.schema.item_count:,} items")
+            done, total = len(inspection.files), len(inspection.source.files)
+            LINES.say(f"{done} of {total} files, {inspection.schema.item_count:,} items")
 
     return progress
 

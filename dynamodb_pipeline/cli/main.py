@@ -153,8 +153,8 @@ def run_launcher(args: argparse.Namespace) -> ExitCode:
     from dynamodb_pipeline.cli import launcher as launch
 
     def work() -> dict[str, Any]:
-        found: dict[str, Any] = _launcher_command(args, launch)().to_json()
-        return found
+        document: dict[str, Any] = _launcher_command(args, launch)().to_json()
+        return document
 
     return guarded(args.command, work, lines=LINES)
 

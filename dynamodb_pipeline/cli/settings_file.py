@@ -81,7 +81,7 @@ def _of_verb(settings: Mapping[str, Any], words: tuple[str, ...]) -> dict[str, A
     """The file's keys for this command line: its top, then the job's table, then the verb's own."""
     top = {key: value for key, value in settings.items() if not isinstance(value, Mapping)}
     job = words[1] if len(words) > 1 and words[0] in VERBS_OF_JOBS else ""
-    tables = [found for name in (job, *words[:1]) if isinstance(found := settings.get(name), Mapping)]
+    tables = [section for name in (job, *words[:1]) if isinstance(section := settings.get(name), Mapping)]
     merged = dict(top)
     for table in tables:
         merged = _laid_over(merged, table)

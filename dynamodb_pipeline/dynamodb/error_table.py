@@ -140,9 +140,9 @@ def row_of(code: str, *, status: int, message: str = "") -> ErrorRow:
     """Return the row of an error code; unknown codes are judged by the HTTP status."""
     if message.startswith(_SKEW_MESSAGES):
         return _CLOCK
-    found = ERROR_CLASSES.get(code)
-    if found is _PERMISSION and "kms:" in message.lower():
+    row = ERROR_CLASSES.get(code)
+    if row is _PERMISSION and "kms:" in message.lower():
         return _KMS
-    if found is not None:
-        return found
+    if row is not None:
+        return row
     return _RETRY if status >= 500 else _STATUS_ROWS.get(status, _BUG)

@@ -111,8 +111,8 @@ def batch_write(
     """
     fields = wire.call("BatchWriteItem", batch_body(table, puts, deletes)).json()
     left_puts, left_deletes = _unprocessed(fields, table)
-    unprocessed_puts = _found(left_puts, puts, key_of)
-    unprocessed_deletes = _found(left_deletes, deletes, key_of)
+    unprocessed_puts = _sent_texts(left_puts, puts, key_of)
+    unprocessed_deletes = _sent_texts(left_deletes, deletes, key_of)
     nothing_done = len(left_puts) + len(left_deletes) == len(puts) + len(deletes)
     consumed = _batch_units(fields, nothing_done=nothing_done)
     return BatchReply(unprocessed_puts, unprocessed_deletes, consumed)
@@ -148,7 +148,7 @@ def _unprocessed(fields: Mapping[str, Any], table: str) -> tuple[list[Any], list
     return puts, deletes
 
 
-def _found(unprocessed: Sequence[Any], sent: Sequence[bytes], key_of: KeyOf) -> list[bytes]:
+def _sent_texts(unprocessed: Sequence[Any], sent: Sequence[bytes], key_of: KeyOf) -> list[bytes]:
     """Match by key: an item may come back with its members in another order; a batch holds no key twice."""
     if not unprocessed:
         return []

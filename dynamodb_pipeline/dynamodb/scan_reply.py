@@ -87,9 +87,9 @@ def _members_after_items(body: bytes, start: int) -> dict[str, Any] | None:
         end = body.rfind(ITEMS_END, start, end)
         if end < 0:
             return {} if body.endswith(b"]}") else None
-        found = _object(b"{" + body[end + 2 :])
-        if found is not None:
-            return found
+        members = _object(b"{" + body[end + 2 :])
+        if members is not None:
+            return members
     return None
 
 
@@ -102,10 +102,10 @@ def _object(text: bytes) -> dict[str, Any] | None:
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
-    found = _object(body)
-    if found is None:
+    fields = _object(body)
+    if fields is None:
         raise bad_field(operation="Scan", name="body", problem="is not a JSON object")
-    return found
+    return fields
 
 
 def _start_key(fields: Mapping[str, Any]) -> bytes | None:

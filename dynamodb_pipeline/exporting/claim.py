@@ -65,13 +65,13 @@ def _occupied(store: ObjectStore, folder: S3Uri, held: dict[str, str]) -> str:
 
 
 def _refuse_foreign_files(store: ObjectStore, folder: S3Uri) -> None:
-    found = next((o.uri for o in store.list(str(folder)) if not _is_marker(o.uri, folder)), None)
-    if found is None:
+    foreign = next((o.uri for o in store.list(str(folder)) if not _is_marker(o.uri, folder)), None)
+    if foreign is None:
         return
     if store.head(str(folder.child(MANIFEST))) is not None:
         msg = f"{folder} already holds a finished export; choose another --output"
         raise PreconditionError(msg)
-    msg = f"{folder} is not empty (it holds {found}); choose another --output"
+    msg = f"{folder} is not empty (it holds {foreign}); choose another --output"
     raise PreconditionError(msg)
 
 

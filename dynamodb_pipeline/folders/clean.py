@@ -40,14 +40,14 @@ def clean(
         PreconditionError: no run folder there, or every run there is alive or unknown; nothing was deleted.
         PipelineError: S3 refused; what is left is found by the same command.
     """
-    found, kept = find_leftovers(store, request.folder, logs=request.logs, here=here or Here())
-    if not found:
+    leftovers, kept = find_leftovers(store, request.folder, logs=request.logs, here=here or Here())
+    if not leftovers:
         raise PreconditionError("; ".join(f"{one.folder}: {one.reason}" for one in kept))
-    say_all(_lines(found, kept, deletes=request.yes))
+    say_all(_lines(leftovers, kept, deletes=request.yes))
     if request.yes:
-        for one in found:
+        for one in leftovers:
             delete(store, one)
-    return _result(request, found, kept)
+    return _result(request, leftovers, kept)
 
 
 def delete(store: ObjectStore, left: Leftovers) -> None:
@@ -63,8 +63,8 @@ def _delete_all(store: ObjectStore, uris: Sequence[str]) -> None:
             continue
 
 
-def _lines(found: Sequence[Leftovers], kept: Sequence[Kept], *, deletes: bool) -> Iterator[str]:
-    for one in found:
+def _lines(leftovers: Sequence[Leftovers], kept: Sequence[Kept], *, deletes: bool) -> Iterator[str]:
+    for one in leftovers:
         yield f"{one.folder}: run {one.run_id}, {_fate(one)}: {_amount(one, deletes=deletes)}"
         yield from (f"  {file.uri} {file.bytes:,} bytes" for file in one.files[:SHOWN])
         if len(one.files) > SHOWN:
@@ -86,16 +86,16 @@ def _amount(one: Leftovers, *, deletes: bool) -> str:
     return f"{'deleting' if deletes else 'would delete'} {len(one.files):,} data files{ledger}{end}"
 
 
-def _result(request: CleanRequest, found: Sequence[Leftovers], kept: Sequence[Kept]) -> dict[str, Any]:
+def _result(request: CleanRequest, leftovers: Sequence[Leftovers], kept: Sequence[Kept]) -> dict[str, Any]:
     return {
         "kind": "clean",
         "status": "done",
         "exit_code": 0,
         "folder": request.folder,
         "dry_run": not request.yes,
-        "files": sum(len(one.files) for one in found),
-        "bytes": sum(one.bytes for one in found),
-        "runs": [_facts(one) for one in found],
+        "files": sum(len(one.files) for one in leftovers),
+        "bytes": sum(one.bytes for one in leftovers),
+        "runs": [_facts(one) for one in leftovers],
         "kept": [{"folder": one.folder, "reason": one.reason} for one in kept],
     }
 

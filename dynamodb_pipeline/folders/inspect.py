@@ -87,27 +87,27 @@ def inspect_path(
         PreconditionError: nothing is there that could hold items.
         DeniedError: it may not be read.
     """
-    found = Inspection(path)
+    inspection = Inspection(path)
     if not is_finished(store, path):
-        found.exports = tuple(finished_runs(store, path))
-        if len(found.exports) > 1:
-            return found
-    found.source = _source(store, found, options)
-    reader = FileReader(store, found.source.key_schema)
-    for file in found.source.files[: options.max_files]:
-        _Look(file, reader, found, samples=options.samples).take()
-        progress(found)
-    return found
+        inspection.exports = tuple(finished_runs(store, path))
+        if len(inspection.exports) > 1:
+            return inspection
+    inspection.source = _source(store, inspection, options)
+    reader = FileReader(store, inspection.source.key_schema)
+    for file in inspection.source.files[: options.max_files]:
+        _Look(file, reader, inspection, samples=options.samples).take()
+        progress(inspection)
+    return inspection
 
 
-def _source(store: ObjectStore, found: Inspection, options: InspectOptions) -> ImportSource:
+def _source(store: ObjectStore, inspection: Inspection, options: InspectOptions) -> ImportSource:
     """The only export at or below the path, else every file that could hold items."""
-    folder = found.exports[0] if found.exports else found.path
+    folder = inspection.exports[0] if inspection.exports else inspection.path
     source = None
     try:
         source = load_source(store, folder, allow_buckets=options.allow_buckets)
     except IntegrityError as err:
-        found.problem(str(err))
+        inspection.problem(str(err))
     except PreconditionError:
         source = None  # no manifest: not a finished export, which is not wrong for a look
     return source or any_files(store, folder)
@@ -134,10 +134,10 @@ def any_files(store: ObjectStore, path: str) -> ImportSource:
 class _Look:
     """The look at one file."""
 
-    def __init__(self, file: InputFile, reader: FileReader, found: Inspection, *, samples: int):
-        self._file, self._reader, self._found, self._samples = file, reader, found, samples
+    def __init__(self, file: InputFile, reader: FileReader, inspection: Inspection, *, samples: int):
+        self._file, self._reader, self._inspection, self._samples = file, reader, inspection, samples
         self._facts = FileFacts(file.name, file.bytes)
-        found.files.append(self._facts)
+        inspection.files.append(self._facts)
 
     def take(self) -> None:
         try:
@@ -171,11 +171,11 @@ class _Look:
         if isinstance(judged, BadLine):
             self._problem(str(judged.error))
             return
-        self._found.schema.add(judged.item)
-        if len(self._found.samples) < self._samples:
+        self._inspection.schema.add(judged.item)
+        if len(self._inspection.samples) < self._samples:
             sample = {"file": self._file.name, "line": judged.line, "item": redacted(judged.item)}
-            self._found.samples.append(sample)
+            self._inspection.samples.append(sample)
 
     def _problem(self, text: str) -> None:
         self._facts.problem_count += 1
-        self._found.problem(text)
+        self._inspection.problem(text)

@@ -20,16 +20,16 @@ SHOWN_CHARS = 64
 MANIFESTS = {"datapipeline": "Data Pipeline manifest", "native": "native export's manifests"}
 
 
-def inspection_facts(found: Inspection) -> dict[str, Any]:
+def inspection_facts(inspection: Inspection) -> dict[str, Any]:
     """The result: exit code 0, or 4 when something is wrong with what lies there."""
-    facts: dict[str, Any] = {"kind": "inspect", "path": found.path, "exports": list(found.exports)}
-    if found.source is not None:
-        facts |= {**_source_facts(found.source), **_file_facts(found), **_schema_facts(found.schema)}
-    problems = {"problem_count": found.problem_count, "problems": found.problems}
-    code = ExitCode.INTEGRITY if found.problem_count else ExitCode.DONE
-    error = {"error": found.problems[0]} if found.problems else {}
-    status = "problems" if found.problems else "done"
-    return {**facts, "samples": found.samples, **problems, "exit_code": int(code), "status": status, **error}
+    facts: dict[str, Any] = {"kind": "inspect", "path": inspection.path, "exports": list(inspection.exports)}
+    if inspection.source is not None:
+        facts |= {**_source_facts(inspection.source), **_file_facts(inspection), **_schema_facts(inspection.schema)}
+    problems = {"problem_count": inspection.problem_count, "problems": inspection.problems}
+    code = ExitCode.INTEGRITY if inspection.problem_count else ExitCode.DONE
+    error = {"error": inspection.problems[0]} if inspection.problems else {}
+    status = "problems" if inspection.problems else "done"
+    return {**facts, "samples": inspection.samples, **problems, "exit_code": int(code), "status": status, **error}
 
 
 def _source_facts(source: ImportSource) -> dict[str, Any]:
@@ -54,17 +54,17 @@ def _hashes(source: ImportSource) -> str | None:
     return "MD5" if source.kind == "native" else None
 
 
-def _file_facts(found: Inspection) -> dict[str, Any]:
-    assert found.source is not None
+def _file_facts(inspection: Inspection) -> dict[str, Any]:
+    assert inspection.source is not None
     return {
-        "files": len(found.source.files),
-        "files_looked_at": len(found.files),
-        "bytes": found.source.bytes,
-        "plain_bytes": found.sums("plain_bytes"),
-        "items": found.sums("items"),
-        "dialects": found.kinds("dialect"),
-        "compression": found.kinds("compression"),
-        "file_list": [asdict(facts) for facts in found.files[:FILES_LISTED]],
+        "files": len(inspection.source.files),
+        "files_looked_at": len(inspection.files),
+        "bytes": inspection.source.bytes,
+        "plain_bytes": inspection.sums("plain_bytes"),
+        "items": inspection.sums("items"),
+        "dialects": inspection.kinds("dialect"),
+        "compression": inspection.kinds("compression"),
+        "file_list": [asdict(facts) for facts in inspection.files[:FILES_LISTED]],
     }
 
 

@@ -60,8 +60,10 @@ class SchemaTally:
 
     def attributes(self) -> list[Attribute]:
         """Every attribute, those of most items first, then by name."""
-        found = [Attribute(name, sum(types.values()), dict(types.most_common())) for name, types in self._types.items()]
-        return sorted(found, key=lambda attribute: (-attribute.item_count, attribute.name))
+        attributes = [
+            Attribute(name, sum(types.values()), dict(types.most_common())) for name, types in self._types.items()
+        ]
+        return sorted(attributes, key=lambda attribute: (-attribute.item_count, attribute.name))
 
     @property
     def items_compared(self) -> int:

@@ -86,17 +86,17 @@ def find_leftovers(store: ObjectStore, folder: str, *, logs: str, here: Here) ->
     Raises:
         PreconditionError: no run folder there.
     """
-    found: list[Leftovers] = []
+    leftovers: list[Leftovers] = []
     kept: list[Kept] = []
     for place, objects in _run_folders(store.list(folder)).items():
         try:
-            found.append(_leftovers(store, _claimed(store, place, objects), logs=logs, here=here))
+            leftovers.append(_leftovers(store, _claimed(store, place, objects), logs=logs, here=here))
         except (PreconditionError, IntegrityError) as err:
             kept.append(Kept(place, str(err)))
-    if not found and not kept:
+    if not leftovers and not kept:
         msg = f"{folder} holds no folder of an export of ours (no {CLAIM} in it or below); check its spelling"
         raise PreconditionError(msg)
-    return found, kept
+    return leftovers, kept
 
 
 def _run_folders(objects: Iterable[ObjectInfo]) -> dict[str, dict[str, ObjectInfo]]:

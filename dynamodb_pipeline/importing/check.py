@@ -44,18 +44,18 @@ def check(run: ImportRun, *, keys: KeySpill) -> Checked:
 
 
 def _collisions(ctx: RunContext, job: TableImport, keys: KeySpill) -> tuple[Collision, ...]:
-    found: list[Collision] = []
+    collisions: list[Collision] = []
     for collision in keys.collisions():
-        found.append(collision)
+        collisions.append(collision)
         if job.settings.duplicates == "refuse":
             msg = f"{_twice(job, collision)}; nothing was written. --duplicates last-wins takes the last"
             raise IntegrityError(msg)
-        if len(found) > MAX_COLLISIONS:
+        if len(collisions) > MAX_COLLISIONS:
             msg = f"more than {MAX_COLLISIONS:,} keys stand more than once, such as {_twice(job, collision)}"
             raise IntegrityError(msg)
-    if found:
-        ctx.reporter.note(f"note: {len(found)} keys stand more than once; the last in the manifest's order wins")
-    return tuple(found)
+    if collisions:
+        ctx.reporter.note(f"note: {len(collisions)} keys stand more than once; the last in the manifest's order wins")
+    return tuple(collisions)
 
 
 def _twice(job: TableImport, collision: Collision) -> str:

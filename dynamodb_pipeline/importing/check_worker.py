@@ -93,8 +93,8 @@ class _Judge:
         self.items = self.bad = 0
         self.first_bad: BadLine | None = None
 
-    def read(self, found: Iterable[Put | ParsedItem | BadLine]) -> None:
-        for item in found:
+    def read(self, judged: Iterable[Put | ParsedItem | BadLine]) -> None:
+        for item in judged:
             self.items += 1
             if isinstance(item, BadLine):
                 self.bad += 1

@@ -99,19 +99,19 @@ def find_source(store: ObjectStore, settings: ImportSettings) -> ImportSource:
 
 def _refuse_mirror_of_another(source: ImportSource, settings: ImportSettings) -> None:
     """A mirror deletes what the export lacks, so the export must be the whole of the right table, and say so."""
-    from_table, found = settings.from_table, source.source_table
+    from_table, exported_table = settings.from_table, source.source_table
     msg = None
     if source.part is not None:
         msg = f"--mirror: {source.folder}: {source.part}; items are only deleted on account of a whole table"
-    elif found is None and from_table != UNKNOWN_TABLE:
+    elif exported_table is None and from_table != UNKNOWN_TABLE:
         msg = (
             f"--mirror: {source.folder} names no table, so nothing proves that it is of "
             f"{from_table or settings.table}; if it is, give --from-table {UNKNOWN_TABLE}"
         )
-    elif found is not None and found != (from_table or settings.table):
+    elif exported_table is not None and exported_table != (from_table or settings.table):
         msg = (
             f"--mirror: {source.folder} is {source.origin}, and items of {settings.table} would be deleted on account "
-            f"of it; if that is meant, give --from-table {found}"
+            f"of it; if that is meant, give --from-table {exported_table}"
         )
     if msg is not None:
         msg += ". Nothing was deleted or written"

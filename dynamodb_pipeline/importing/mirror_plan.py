@@ -105,9 +105,9 @@ def plan_deletions(run: ImportRun, *, export_keys: KeySpill, doomed: Spill, ledg
     scan = _key_scan(job)
     note(f"mirror: reading the keys of {job.table.name}: {scan.rate.derivation}")
     with Spill() as table_keys:
-        found, consumed = _collect(run.ctx, scan, run.engine, table_keys)
+        table_items, consumed = _collect(run.ctx, scan, run.engine, table_keys)
         planned = subtract(table_keys, export_keys, doomed)
-    first = entries.get(PLAN_ENTRY, {"table_items": found})
+    first = entries.get(PLAN_ENTRY, {"table_items": table_items})
     if PLAN_ENTRY not in entries:
         ledger.add(PLAN_ENTRY, first)
     plan = DeletionPlan(int(first["table_items"]), planned, before, consumed, scan.rate.derivation)

@@ -63,12 +63,12 @@ class _OpenFile:
         self.bad: list[BadLine] = []
         self.items = self.written = self.skipped = 0
 
-    def wanted(self, found: Iterable[Put | BadLine]) -> Iterator[Put]:
+    def wanted(self, judged: Iterable[Put | BadLine]) -> Iterator[Put]:
         """What this unit of work is to write of all that stands in the file."""
         if "lines" in self.unit:
             lines = frozenset(self.unit["lines"])
-            return (put for put in found if isinstance(put, Put) and put.line in lines)
-        return self._all_but_colliding(found)
+            return (put for put in judged if isinstance(put, Put) and put.line in lines)
+        return self._all_but_colliding(judged)
 
     def record(self) -> dict[str, Any]:
         return {
@@ -80,9 +80,9 @@ class _OpenFile:
             "set_aside": len(self.bad),
         }
 
-    def _all_but_colliding(self, found: Iterable[Put | BadLine]) -> Iterator[Put]:
+    def _all_but_colliding(self, judged: Iterable[Put | BadLine]) -> Iterator[Put]:
         colliding = self._plan.colliding
-        for put in found:
+        for put in judged:
             self.items += 1
             if isinstance(put, BadLine):
                 self.bad.append(put)
@@ -165,8 +165,8 @@ class FileWriter:
 
     def _explained(self, data: DataFile, err: Rejected) -> Exception:
         """The item that DynamoDB refused, found by a full parse where the fast path left that out."""
-        found = self._reader.puts(data, careful=True)
-        bad = next((line for line in found if isinstance(line, BadLine)), None)
+        judged = self._reader.puts(data, careful=True)
+        bad = next((line for line in judged if isinstance(line, BadLine)), None)
         return IntegrityError(str(bad.error)) if bad else err
 
     def _report(self, current: _OpenFile) -> None:

@@ -58,14 +58,14 @@ def read_backup(store: ObjectStore, folder: str) -> Backup:
 
 
 def _moment(text: str | None) -> datetime | None:
-    found = _MOMENT.fullmatch(text or "")
-    if found is None:
+    match = _MOMENT.fullmatch(text or "")
+    if match is None:
         return None
     try:
-        whole = datetime.strptime(found[1], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+        whole = datetime.strptime(match[1], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
     except ValueError:  # a 31st of February
         return None
-    return whole + timedelta(seconds=float(found[2] or 0))
+    return whole + timedelta(seconds=float(match[2] or 0))
 
 
 def _stamped(folder: str) -> datetime | None:

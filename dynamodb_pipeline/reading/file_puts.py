@@ -77,12 +77,12 @@ class FilePuts:
         items, self.regular = 0, True
         try:
             for block in blocks(self._data.plain):
-                found = read(block)
-                if isinstance(found, list):  # all of it is there
-                    items += len(found)
-                    yield from found
+                judged = read(block)
+                if isinstance(judged, list):  # all of it is there
+                    items += len(judged)
+                    yield from judged
                 else:
-                    for one in found:
+                    for one in judged:
                         items += 1
                         yield one
         except LineError as err:
@@ -103,8 +103,8 @@ class FilePuts:
         judge = self._judge
         if judge.keys is None:
             return None
-        found = checked_puts(block.text, dialect=self._data.dialect, keys=judge.keys, index_keys=judge.index_keys)
-        return [Put(p.json, write_units(p.size_bytes), p.key, n) for n, p in enumerate(found or (), block.first_line)]
+        puts = checked_puts(block.text, dialect=self._data.dialect, keys=judge.keys, index_keys=judge.index_keys)
+        return [Put(p.json, write_units(p.size_bytes), p.key, n) for n, p in enumerate(puts or (), block.first_line)]
 
     def _parsed(self, block: Block) -> Iterator[ParsedItem | BadLine]:
         self.regular = False
@@ -122,10 +122,10 @@ def check_count(file: InputFile, count: int) -> None:
         raise IntegrityError(msg)
 
 
-def _encoded(found: ParsedItem | BadLine) -> Put | BadLine:
-    if isinstance(found, BadLine):
-        return found
-    return Put(_encode(found.item).encode("utf-8"), write_units(found.size_bytes), found.key, found.line)
+def _encoded(judged: ParsedItem | BadLine) -> Put | BadLine:
+    if isinstance(judged, BadLine):
+        return judged
+    return Put(_encode(judged.item).encode("utf-8"), write_units(judged.size_bytes), judged.key, judged.line)
 
 
 class Put(NamedTuple):

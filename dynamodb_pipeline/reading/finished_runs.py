@@ -58,21 +58,21 @@ def choose_finished_run(store: ObjectStore, source: str, choice: SourceChoice) -
         raise PreconditionError(msg)
     if len(folders) == 1 and not choice.latest and choice.from_table is None:
         return folders[0]
-    found = [read_backup(store, folder) for folder in folders]
-    candidates = _candidates(found, choice)
+    backups = [read_backup(store, folder) for folder in folders]
+    candidates = _candidates(backups, choice)
     if not candidates:
-        raise PreconditionError(_nothing_of_the_table(source, choice), rows=_listed(found))
+        raise PreconditionError(_nothing_of_the_table(source, choice), rows=_listed(backups))
     if len(candidates) > 1 and (not choice.latest or _mixed(candidates)):
         msg = f"{source} holds {len(candidates)} finished exports; give one, or the table's folder with --latest:"
         raise PreconditionError(msg, rows=_listed(candidates))
     return _newest(source, candidates).folder
 
 
-def _candidates(found: list[Backup], choice: SourceChoice) -> list[Backup]:
-    whole = [backup for backup in found if backup.part is None]
+def _candidates(backups: list[Backup], choice: SourceChoice) -> list[Backup]:
+    whole = [backup for backup in backups if backup.part is None]
     if choice.wanted is None:
         return whole
-    if any(backup.table is not None for backup in found):
+    if any(backup.table is not None for backup in backups):
         return [backup for backup in whole if backup.table == choice.wanted]
     return whole if choice.from_table in (None, UNKNOWN_TABLE) else []
 
@@ -115,8 +115,8 @@ def finished_runs(store: ObjectStore, source: str) -> list[str]:
     """Folders at most three levels below `source` that hold a manifest, in the order of their names."""
     place = f"s3://{source.partition('://')[2]}" if is_s3(source) else source  # as a listing writes addresses
     prefix = place.rstrip("/") + "/"
-    found = (o.uri for o in store.list(source) if o.uri.rpartition("/")[2] in (MANIFEST, NATIVE_SUMMARY))
-    folders = {uri.rpartition("/")[0] + "/" for uri in found}
+    manifests = (o.uri for o in store.list(source) if o.uri.rpartition("/")[2] in (MANIFEST, NATIVE_SUMMARY))
+    folders = {uri.rpartition("/")[0] + "/" for uri in manifests}
     return sorted(f for f in folders if 1 <= f[len(prefix) :].count("/") <= LEVELS)
 
 

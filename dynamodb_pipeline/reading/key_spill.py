@@ -56,9 +56,9 @@ class KeySpill(Spill):
         """Yield every key that stands at two places or more; a file read twice counts once."""
         for part in range(PARTS):
             for key, rows in groupby(sorted(set(_rows(self.part(part)))), key=lambda row: row[:KEY_HASH_BYTES]):
-                found = _collision(key, rows)
-                if found.count > 1:
-                    yield found
+                collision = _collision(key, rows)
+                if collision.count > 1:
+                    yield collision
 
     def key_hashes(self, part: int) -> set[bytes]:
         """The hashes of all keys in a part, which is the first byte of each."""

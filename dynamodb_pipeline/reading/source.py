@@ -57,16 +57,16 @@ def _from_manifest(store: ObjectStore, folder: str, data: bytes, *, allow_bucket
     uri = join(folder, MANIFEST)
     manifest = manifests.parse(data, where=uri)
     listing = {o.uri: o for o in store.list(folder)}
-    found, notes = _find(store, manifest, listing, manifest_uri=uri, allow_buckets=allow_buckets)
+    objects, notes = _find(store, manifest, listing, manifest_uri=uri, allow_buckets=allow_buckets)
     where = join(folder, EXPORT_RECORD)
     raw = _optional(store, where)
     record = None if raw is None else ExportRecord.from_bytes(raw, where=where)
     if record is None:
         notes.append(NO_HASHES)
-        files = tuple(_plain_file(o) for o in found)
+        files = tuple(_plain_file(o) for o in objects)
     else:
         record.check_manifest(manifest, where=where)
-        files = _with_record(found, record, folder)
+        files = _with_record(objects, record, folder)
     orphans = _orphans(listing.values(), {f.uri for f in files})
     table = record.table_name if record else None
     return ImportSource(folder, "datapipeline", files, record, tuple(notes), orphans, source_table=table)
@@ -81,7 +81,7 @@ def _find(
     allow_buckets: tuple[str, ...],
 ) -> tuple[list[ObjectInfo], list[str]]:
     """Every entry's object, in the manifest's order; listed objects are known without another request."""
-    found: list[ObjectInfo] = []
+    objects: list[ObjectInfo] = []
     missing: list[str] = []
     notes: Counter[str] = Counter()
     for entry in manifest.entries:
@@ -90,16 +90,16 @@ def _find(
         if info is None:
             missing.append(entry.url)
             continue
-        found.append(info)
+        objects.append(info)
         if place.note:
             notes[place.note] += 1
     _refuse_missing(manifest_uri, missing)
-    _refuse_twice(manifest_uri, found)
-    return found, [f"{note} ({count} files)" for note, count in notes.items()]
+    _refuse_twice(manifest_uri, objects)
+    return objects, [f"{note} ({count} files)" for note, count in notes.items()]
 
 
-def _refuse_twice(where: str, found: list[ObjectInfo]) -> None:
-    twice = sorted(uri for uri, count in Counter(o.uri for o in found).items() if count > 1)
+def _refuse_twice(where: str, objects: list[ObjectInfo]) -> None:
+    twice = sorted(uri for uri, count in Counter(o.uri for o in objects).items() if count > 1)
     if twice:
         msg = f"{where}: several entries mean the same file: {_named(twice)}; the export was copied wrongly"
         raise IntegrityError(msg)
@@ -118,9 +118,9 @@ def _plain_file(info: ObjectInfo) -> InputFile:
     return InputFile(info.uri, info.bytes, info.etag)
 
 
-def _with_record(found: list[ObjectInfo], record: ExportRecord, folder: str) -> tuple[InputFile, ...]:
+def _with_record(objects: list[ObjectInfo], record: ExportRecord, folder: str) -> tuple[InputFile, ...]:
     known = {f.name: f for f in record.files}
-    names = {o.uri.rpartition("/")[2]: o for o in found}
+    names = {o.uri.rpartition("/")[2]: o for o in objects}
     wrong = [f"{n} has {names[n].bytes} of {f.bytes} bytes" for n, f in known.items() if names[n].bytes != f.bytes]
     if wrong:
         msg = f"{folder}: size differs from {EXPORT_RECORD}: {_named(wrong)}"
@@ -160,12 +160,12 @@ def _native_file(listed: native.NativeFile, info: ObjectInfo) -> InputFile:
 
 def _from_folder(store: ObjectStore, folder: str) -> ImportSource:
     single = store.head(folder)
-    found = [single] if single else list(store.list(folder))
+    objects = [single] if single else list(store.list(folder))
     prefix = folder.rstrip("/") + "/"
-    data = [o for o in found if single or _is_data(o, prefix)]
-    skipped = tuple(o.uri for o in found if o not in data)
+    data = [o for o in objects if single or _is_data(o, prefix)]
+    skipped = tuple(o.uri for o in objects if o not in data)
     if not data:
-        msg = f"{folder} holds no data file ({len(found)} objects, all hidden, empty or in sub-folders)"
+        msg = f"{folder} holds no data file ({len(objects)} objects, all hidden, empty or in sub-folders)"
         raise PreconditionError(msg)
     notes = [f"no manifest: all {len(data)} data files are read; leftovers of failed attempts cannot be told apart"]
     if skipped:

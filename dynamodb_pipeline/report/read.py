@@ -57,8 +57,8 @@ def read_run(s3: Any, run: str, *, logs: str) -> tuple[Record, ...]:
         StoppedError: S3 did not answer.
     """
     folder = S3Uri.of_folder(logs, option="--logs").child("runs")
-    found = [_get(s3, folder.child(f"{name}/{FILE_NAME}")) for name in _run_folders(s3, folder, run)]
-    records = tuple(record for record in found if record is not None)
+    fetched = [_get(s3, folder.child(f"{name}/{FILE_NAME}")) for name in _run_folders(s3, folder, run)]
+    records = tuple(record for record in fetched if record is not None)
     if not records:
         msg = f"no {FILE_NAME} in {folder.child(run).uri}; check the run id and --logs (`status RUN` finds clusters)"
         raise PreconditionError(msg)
@@ -86,7 +86,7 @@ def _run_folders(s3: Any, folder: S3Uri, run: str) -> list[str]:
     prefix = folder.child(run).key
     with _s3_errors(folder.child(run), call="s3:ListBucket"):
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=folder.bucket, Prefix=prefix, Delimiter="/")
-        listed = [found["Prefix"] for page in pages for found in page.get("CommonPrefixes", [])]
+        listed = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
     names = (key.rstrip("/").rpartition("/")[2] for key in listed)
     return sorted(name for name in names if name == run or name.startswith(f"{run}."))
 

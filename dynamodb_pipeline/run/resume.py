@@ -23,10 +23,10 @@ OPTIONS_OF_THIS_RUN = ("--run-id", "--resume")
 def earlier_record(store: ObjectStore, folder: str) -> dict[str, Any] | None:
     """What `run.json` in a run's folder says, None when there is none or it is damaged."""
     try:
-        found = json.loads(store.get(join(folder, FILE_NAME)))
+        record = json.loads(store.get(join(folder, FILE_NAME)))
     except (ObjectMissingError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return record if isinstance(record, dict) else None
 
 
 def began_at(record: Mapping[str, Any] | None) -> datetime | None:
@@ -49,8 +49,8 @@ def latest_unfinished(
     Raises:
         PreconditionError: there is none, or the newest is still at work.
     """
-    found = [r for r in _records(store, logs) if r.get("kind") == kind and r.get("table_names") == sorted(tables)]
-    open_runs = [r for r in found if _is_resumable(r)]
+    runs = [r for r in _records(store, logs) if r.get("kind") == kind and r.get("table_names") == sorted(tables)]
+    open_runs = [r for r in runs if _is_resumable(r)]
     if not open_runs:
         msg = f"{logs} holds no unfinished {kind} of {', '.join(sorted(tables))}; leave out --resume to start a new run"
         raise PreconditionError(msg)

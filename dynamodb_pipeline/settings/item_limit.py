@@ -18,10 +18,10 @@ class ItemLimit:
             return self.count
         return None if self.percent is None else int(total * self.percent / 100)
 
-    def exceeded(self, found: int, *, total: int) -> bool:
-        """True when `found` items are too many."""
+    def exceeded(self, count: int, *, total: int) -> bool:
+        """True when `count` items are too many."""
         most = self.most(total)
-        return most is not None and found > most
+        return most is not None and count > most
 
     def __str__(self) -> str:
         return str(self.count) if self.count is not None else f"{self.percent:g}%"

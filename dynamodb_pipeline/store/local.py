@@ -36,14 +36,14 @@ class LocalObjectStore:
         try:
             with path.open("rb") as file:
                 yield from iter(lambda: file.read(PIECE_BYTES), b"")
-            found = _etag(path)
+            current = _etag(path)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as err:
             msg = f"{uri} does not exist"
             raise ObjectMissingError(msg) from err
         except PermissionError as err:
             msg = f"{uri} cannot be read: {err.strerror}"
             raise PreconditionError(msg) from err
-        if etag is not None and found != etag:
+        if etag is not None and current != etag:
             msg = f"{uri} was replaced since it was checked; start again"
             raise ObjectChangedError(msg)
 
@@ -90,5 +90,5 @@ def _info(uri: str, path: Path) -> ObjectInfo:
 
 
 def _etag(path: Path) -> str:
-    found = path.stat()
-    return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
+    status = path.stat()
+    return f"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"

@@ -96,8 +96,8 @@ class S3ObjectStore:
         while True:
             page = self._page(where, token)
             for entry in page.get("Contents", ()):
-                found = S3Uri(where.bucket, entry["Key"])
-                yield ObjectInfo(str(found), entry["Size"], entry["ETag"].strip('"'))
+                uri = S3Uri(where.bucket, entry["Key"])
+                yield ObjectInfo(str(uri), entry["Size"], entry["ETag"].strip('"'))
             if not page["IsTruncated"]:
                 return
             token = {"ContinuationToken": page["NextContinuationToken"]}

@@ -24,10 +24,10 @@ class MappedText(mmap.mmap):
     """A mapped file that keeps in memory little more than the piece that was read last."""
 
     def __getitem__(self, part: Any) -> Any:
-        found = super().__getitem__(part)
-        if isinstance(found, bytes) and len(found) >= RELEASE_BYTES:
+        text = super().__getitem__(part)
+        if isinstance(text, bytes) and len(text) >= RELEASE_BYTES:
             self.madvise(mmap.MADV_DONTNEED)
-        return found
+        return text
 
 
 def collected(pieces: Iterable[bytes]) -> Text:

@@ -103,9 +103,9 @@ class RowsWorker:
 
 def send_rows(unit: Mapping[str, Any], reader: FileReader, grants: CoordinatorClient, *, rows: RowFilter) -> None:
     """Read one file again and send the rows of its items."""
-    found = reader.items(reader.open(InputFile(**unit["file"])))
+    judged = reader.items(reader.open(InputFile(**unit["file"])))
     waiting = bytearray()
-    for row in _rows_of(found, rows):
+    for row in _rows_of(judged, rows):
         waiting += row
         if len(waiting) >= UNIT_BYTES:
             grants.keep(unit["work_id"], base64.b64encode(waiting).decode("ascii"))
@@ -113,8 +113,8 @@ def send_rows(unit: Mapping[str, Any], reader: FileReader, grants: CoordinatorCl
     grants.finished(unit["work_id"], {"rows": base64.b64encode(waiting).decode("ascii")})
 
 
-def _rows_of(found: Iterable[ParsedItem | BadLine], rows: RowFilter) -> Iterator[bytes]:
-    for judged in found:
+def _rows_of(items: Iterable[ParsedItem | BadLine], rows: RowFilter) -> Iterator[bytes]:
+    for judged in items:
         if isinstance(judged, ParsedItem) and judged.key is not None:
             yield rows.row(judged.item, judged.key)
 
@@ -138,18 +138,18 @@ class Differences:
 
 def compare(export: Spill, table: Spill, *, limit: int) -> Differences:
     """Compare two spills of rows; a key that came twice from one side counts as it came last."""
-    found = Differences()
+    differences = Differences()
     for part in range(PARTS):
         mine = dict(key_rows(export.part(part), tail_bytes=DIGEST_BYTES))
         theirs = dict(key_rows(table.part(part), tail_bytes=DIGEST_BYTES))
         for key in sorted(mine.keys() | theirs.keys()):
             if key not in theirs:
-                found.add("missing", key, limit=limit)
+                differences.add("missing", key, limit=limit)
             elif key not in mine:
-                found.add("extra", key, limit=limit)
+                differences.add("extra", key, limit=limit)
             elif mine[key] != theirs[key]:
-                found.add("different", key, limit=limit)
-    return found
+                differences.add("different", key, limit=limit)
+    return differences
 
 
 def keep_rows(spill: Spill) -> Callable[[str], None]:

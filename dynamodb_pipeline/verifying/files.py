@@ -73,8 +73,8 @@ class _Tally:
         self.about: dict[str, Any] = {"plain_bytes": 0, "dialect": None}
         self.items = 0
 
-    def read(self, found: Iterable[ParsedItem | BadLine]) -> None:
-        for judged in found:
+    def read(self, items: Iterable[ParsedItem | BadLine]) -> None:
+        for judged in items:
             self.items += 1
             if isinstance(judged, BadLine):
                 self.problem(str(judged.error))

@@ -50,10 +50,10 @@ def _not_proven(job: Verification) -> Iterator[str]:
         yield "no key schema is known: keys, and that each stands once, were not checked; --table tells the schema"
 
 
-def difference_facts(found: Differences, keys: KeySchema, *, complete: bool) -> dict[str, Any]:
+def difference_facts(differences: Differences, keys: KeySchema, *, complete: bool) -> dict[str, Any]:
     """How many keys differ, and the first of them; `complete` when no differing bucket was left out."""
-    examples = [{"kind": kind, "key": shown_key(keys, key)} for kind, key in found.examples]
-    return {**found.counts, "counts_complete": complete, "differences": examples}
+    examples = [{"kind": kind, "key": shown_key(keys, key)} for kind, key in differences.examples]
+    return {**differences.counts, "counts_complete": complete, "differences": examples}
 
 
 def problem_text(job: Verification, findings: FileFindings) -> str:

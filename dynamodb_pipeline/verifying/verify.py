@@ -105,9 +105,9 @@ def _against_table(
         scan = replace(scan, label=f"look again at {table.name}", max_page_units=PAGE_UNITS)
         rows = RowFilter(table.key_schema, again.buckets)
         reading = SecondReading(ctx, engine, job.source.units(), scan)
-        found, more = reading.compare(rows, limit=job.settings.limit)
+        differing, more = reading.compare(rows, limit=job.settings.limit)
         consumed = consumed.plus(more)
-        differences = difference_facts(found, table.key_schema, complete=again.complete)
+        differences = difference_facts(differing, table.key_schema, complete=again.complete)
     describe_again(ctx.clients.client("dynamodb"), table)
     return {
         "table": table.name,

@@ -90,9 +90,9 @@ def unmarked() -> Iterator[None]:
 
 def task_failure(text: str) -> PipelineError | None:
     """What the text of a failed Spark job says of its cause, None for a bug of ours."""
-    found = _MARKED.search(text)
-    if found is not None:
-        return WorkerFailure(found[2], ExitCode.of(int(found[1])))
+    match = _MARKED.search(text)
+    if match is not None:
+        return WorkerFailure(match[2], ExitCode.of(int(match[1])))
     if _PYTHON in text:
         return None
     causes = _CAUSED_BY.findall(text) or [text.strip().partition("\n")[0]]

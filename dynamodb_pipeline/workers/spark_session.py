@@ -92,8 +92,8 @@ def find_jar(given: str | None) -> str:
         PreconditionError: none given and none found where EMR or `make setup` put it.
     """
     own = Path(__file__).parents[2] / "jars" / "connector"
-    found = [Path(given)] if given else [Path(CLUSTER_JAR), *sorted(own.glob("emr-dynamodb-hadoop-*.jar"))]
-    jar = next((p for p in found if p.is_file()), None)
+    candidates = [Path(given)] if given else [Path(CLUSTER_JAR), *sorted(own.glob("emr-dynamodb-hadoop-*.jar"))]
+    jar = next((p for p in candidates if p.is_file()), None)
     if jar is None:
         msg = f"connector jar not found ({given or f'{CLUSTER_JAR}, {own}'}); run `make setup` or give --connector-jar"
         raise PreconditionError(msg)

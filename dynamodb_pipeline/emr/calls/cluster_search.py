@@ -30,16 +30,16 @@ def list_clusters(
     request: dict[str, Any] = {"CreatedAfter": created_after}
     if states:
         request["ClusterStates"] = list(states)
-    found: list[FoundCluster] = []
+    clusters: list[FoundCluster] = []
     while True:
         page = patient(lambda: emr.list_clusters(**request), what="elasticmapreduce:ListClusters", clock=clock)
-        found.extend(_found(cluster) for cluster in page.get("Clusters", []))
+        clusters.extend(_found_cluster(cluster) for cluster in page.get("Clusters", []))
         if not page.get("Marker"):
-            return found
+            return clusters
         request["Marker"] = page["Marker"]
 
 
-def _found(cluster: dict[str, Any]) -> FoundCluster:
+def _found_cluster(cluster: dict[str, Any]) -> FoundCluster:
     status = cluster["Status"]
     created = (status.get("Timeline") or {}).get("CreationDateTime")
     return FoundCluster(id=cluster["Id"], name=cluster.get("Name", ""), state=status["State"], created=created)

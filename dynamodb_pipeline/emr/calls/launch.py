@@ -29,10 +29,10 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Launched:
-    """The cluster of the run; `found` when it was there already and nothing was started."""
+    """The cluster of the run; `existed` when it was there already and nothing was started."""
 
     cluster_id: str
-    found: bool
+    existed: bool
 
 
 def launch_cluster(emr: Any, request: dict[str, Any], *, clock: Clock) -> Launched:
@@ -50,7 +50,7 @@ def launch_cluster(emr: Any, request: dict[str, Any], *, clock: Clock) -> Launch
     """
     standing = _living(clusters_named(emr, request["Name"], clock=clock, created_after=since(clock)))
     if standing is not None:
-        return Launched(standing.id, found=True)
+        return Launched(standing.id, existed=True)
     return _start(emr, request, clock=clock)
 
 
@@ -69,13 +69,13 @@ def _start(emr: Any, request: dict[str, Any], *, clock: Clock) -> Launched:
     code = ""
     for call in range(1, CALLS + 1):
         try:
-            return Launched(emr.run_job_flow(**request)["JobFlowId"], found=False)
+            return Launched(emr.run_job_flow(**request)["JobFlowId"], existed=False)
         except Exception as err:
             code = _may_repeat(err)
             logger.warning("RunJobFlow call %d: %s; looking for %s", call, code, request["Name"])
         started = _look_for(emr, request["Name"], clock=clock, created_after=began)
         if started is not None:
-            return Launched(started.id, found=False)
+            return Launched(started.id, existed=False)
     msg = (
         f"RunJobFlow was not answered {CALLS} times ({code}) and no cluster is named {request['Name']}; "
         f"before another try: aws emr list-clusters --active; no cluster of this run is known to exist"
@@ -98,7 +98,7 @@ def _may_repeat(err: Exception) -> str:
 def _look_for(emr: Any, name: str, *, clock: Clock, created_after: Any) -> FoundCluster | None:
     for _ in range(LOOKS):
         clock.sleep(LOOK_PAUSE_S)
-        found = clusters_named(emr, name, clock=clock, created_after=created_after)
-        if found:
-            return found[0]
+        clusters = clusters_named(emr, name, clock=clock, created_after=created_after)
+        if clusters:
+            return clusters[0]
     return None

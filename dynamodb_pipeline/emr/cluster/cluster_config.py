@@ -89,17 +89,17 @@ def _path(name: str) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as err:
         msg = f"cluster config {path} cannot be read: {err.strerror}"
         raise UsageError(msg) from err
     except ValueError as err:
         msg = f"cluster config {path} is not JSON: {err}"
         raise UsageError(msg) from err
-    if not isinstance(found, dict):
+    if not isinstance(config, dict):
         msg = f"cluster config {path} must be one JSON object of RunJobFlow members"
         raise UsageError(msg)
-    return found
+    return config
 
 
 def config_problems(request: dict[str, Any], *, region: str) -> list[str]:
@@ -128,8 +128,8 @@ def secret_problems(value: Any, *, where: str) -> list[str]:
     if isinstance(value, list):
         return [problem for member in value for problem in secret_problems(member, where=where)]
     if not isinstance(value, dict):
-        found = secret_problem(str(value), where=where)
-        return [found] if found else []
+        problem = secret_problem(str(value), where=where)
+        return [problem] if problem else []
     named = (secret_problem(f"{key}={text}", where=where) for key, text in value.items() if isinstance(text, str))
     deeper = (secret_problems(member, where=where) for member in value.values() if not isinstance(member, str))
     return [problem for problem in named if problem] + [problem for problems in deeper for problem in problems]
@@ -149,8 +149,8 @@ def _group_problems(request: dict[str, Any], *, region: str) -> list[str]:
     roles = [group.role for group in node_groups(request)]
     if roles.count("MASTER") != 1 or roles.count("CORE") != 1:
         return ["Instances.InstanceGroups needs exactly one MASTER and one CORE group"]
-    found = [_type_problems(request, group, region=region) for group in node_groups(request)]
-    return list(dict.fromkeys(problem for problems in found for problem in problems))
+    by_group = [_type_problems(request, group, region=region) for group in node_groups(request)]
+    return list(dict.fromkeys(problem for problems in by_group for problem in problems))
 
 
 def _type_problems(request: dict[str, Any], group: NodeGroup, *, region: str) -> list[str]:

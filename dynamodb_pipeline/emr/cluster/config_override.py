@@ -55,8 +55,8 @@ def _member(target: Any, step: str, *, override: str) -> Any:
 
 def _index(target: Any, step: str, *, override: str) -> int:
     names = [_names_of(member) for member in target] if isinstance(target, list) else []
-    for index, found in enumerate(names):
-        if step == str(index) or step in found:
+    for index, aliases in enumerate(names):
+        if step == str(index) or step in aliases:
             return index
     msg = f"--set {override!r}: nothing is called {step!r} there; choices: {_choices(names)}"
     raise UsageError(msg)
@@ -67,4 +67,4 @@ def _names_of(member: Any) -> list[str]:
 
 
 def _choices(names: list[list[str]]) -> str:
-    return ", ".join(found[0] if found else str(index) for index, found in enumerate(names)) or "none"
+    return ", ".join(aliases[0] if aliases else str(index) for index, aliases in enumerate(names)) or "none"

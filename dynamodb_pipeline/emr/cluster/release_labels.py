@@ -48,11 +48,11 @@ def parse_label(label: str) -> Version:
     Raises:
         UsageError: not an `emr-x.y.z` label (the `emr-spark-*` line has no EMRFS and is not supported).
     """
-    found = PATTERN.fullmatch(label)
-    if found is None:
+    match = PATTERN.fullmatch(label)
+    if match is None:
         msg = f"release label {label!r} is not of the form emr-x.y.z; use {default_label()}"
         raise UsageError(msg)
-    major, minor, patch = found.groups()
+    major, minor, patch = match.groups()
     return int(major), int(minor), int(patch)
 
 

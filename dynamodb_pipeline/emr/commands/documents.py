@@ -117,9 +117,9 @@ def run_migrate_config(path: Path, console: Console) -> CommandResult:
     Raises:
         UsageError: not such a definition.
     """
-    found = migration(read_definition(path))
-    console.say(found.command())
-    scheduled = found.schedule_command()
+    migrated = migration(read_definition(path))
+    console.say(migrated.command())
+    scheduled = migrated.schedule_command()
     console.say_all([scheduled] if scheduled else [])
-    console.say_all([f"note: {note}" for note in found.notes])
-    return CommandResult(ExitCode.DONE, {"kind": "migrate-config", **found.to_json()})
+    console.say_all([f"note: {note}" for note in migrated.notes])
+    return CommandResult(ExitCode.DONE, {"kind": "migrate-config", **migrated.to_json()})

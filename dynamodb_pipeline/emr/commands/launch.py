@@ -159,7 +159,7 @@ def start(settings: LaunchSettings, prepared: Prepared, clients: Clients, consol
     if prepared.request is None:
         return _start_steps(settings, prepared, emr, console)
     launched = launch_cluster(emr, prepared.request, clock=console.clock)
-    console.say(f"run {settings.run_id}: cluster {launched.cluster_id} {'found' if launched.found else 'started'}")
+    console.say(f"run {settings.run_id}: cluster {launched.cluster_id} {'found' if launched.existed else 'started'}")
     return RunTarget(launched.cluster_id, settings.run_id, settings.region, ours=True)
 
 

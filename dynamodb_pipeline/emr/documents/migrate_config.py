@@ -142,19 +142,19 @@ def _percent(ratio: str) -> str:
 def _timeout(objects: Objects, values: dict[str, str]) -> str | None:
     """The activity's attemptTimeout, or the cluster's terminateAfter."""
     for name in ("attemptTimeout", "terminateAfter"):
-        found = PERIOD.search(first_field(objects, name, values))
-        if found and found["unit"].lower() in ("minute", "hour", "day"):
-            return f"{found['count']}{found['unit'][0].lower()}"
+        period = PERIOD.search(first_field(objects, name, values))
+        if period and period["unit"].lower() in ("minute", "hour", "day"):
+            return f"{period['count']}{period['unit'][0].lower()}"
     return None
 
 
 def _cron(objects: Objects) -> str | None:
     """The schedule's period as an EventBridge expression; None on demand."""
     schedule = next(iter(of_type(objects, "Schedule")), None)
-    found = PERIOD.search(str(schedule.get("period", ""))) if schedule else None
-    if found is None:
+    period = PERIOD.search(str(schedule.get("period", ""))) if schedule else None
+    if period is None:
         return None
-    count, unit = int(found["count"]), found["unit"].lower()
+    count, unit = int(period["count"]), period["unit"].lower()
     if unit in ("week", "month"):
         return f"rate({count * (7 if unit == 'week' else 30)} days)"
     return f"rate({count} {unit}{'s' if count > 1 else ''})"

@@ -59,19 +59,19 @@ def of_type(objects: Objects, name: str) -> Objects:
 
 def parameter_values(definition: dict[str, Any]) -> dict[str, str]:
     """Parameter values over parameter defaults."""
-    found: dict[str, str] = {}
+    by_id: dict[str, str] = {}
     for parameter in definition.get("parameters", definition.get("parameterObjects", [])):
         flat = {**parameter, **{a["key"]: a.get("stringValue") for a in parameter.get("attributes", [])}}
         if flat.get("default") is not None:
-            found[flat["id"]] = str(flat["default"])
+            by_id[flat["id"]] = str(flat["default"])
     values = definition.get("values", definition.get("parameterValues", {}))
     pairs = values.items() if isinstance(values, dict) else [(v["id"], v.get("stringValue")) for v in values]
-    found.update({key: str(value[0] if isinstance(value, list) else value) for key, value in pairs})
-    return found
+    by_id.update({key: str(value[0] if isinstance(value, list) else value) for key, value in pairs})
+    return by_id
 
 
 def _resolved(text: Any, values: dict[str, str]) -> str:
-    return EXPRESSION.sub(lambda found: values.get(found["name"], found[0]), str(text or "")).strip()
+    return EXPRESSION.sub(lambda match: values.get(match["name"], match[0]), str(text or "")).strip()
 
 
 def first_field(objects: Objects, name: str, values: dict[str, str]) -> str:

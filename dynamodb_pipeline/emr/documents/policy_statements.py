@@ -113,8 +113,8 @@ def list_statement(scope: PolicyScope, places: Iterable[S3Uri]) -> list[Statemen
     """
     prefixes: dict[str, list[str]] = {}
     for place in places:
-        found = prefixes.setdefault(scope.bucket_arn(place), [])
-        found.extend(text for text in (f"{place.folder.key}*", place.key) if text and text not in found)
+        wanted = prefixes.setdefault(scope.bucket_arn(place), [])
+        wanted.extend(text for text in (f"{place.folder.key}*", place.key) if text and text not in wanted)
     return [
         allow(f"List{number}", ["s3:ListBucket"], arn, condition={"StringLikeIfExists": {"s3:prefix": wanted}})
         for number, (arn, wanted) in enumerate(prefixes.items(), start=1)

@@ -36,13 +36,13 @@ def plan_warnings(
     settings: LaunchSettings,
     *,
     fleet: Fleet,
-    found: list[tuple[TableFacts, Estimate]],
+    estimates: list[tuple[TableFacts, Estimate]],
     prices: Prices,
     today: date,
 ) -> list[str]:
     """What will probably go wrong: a timeout, a label without support, prices of another region."""
-    warnings = [_timeout_warning(settings, facts, one) for facts, one in found]
-    warnings += [_unknown_warning(facts) for facts, _ in found]
+    warnings = [_timeout_warning(settings, facts, one) for facts, one in estimates]
+    warnings += [_unknown_warning(facts) for facts, _ in estimates]
     support = support_text(fleet.release_label, today=today)
     warnings.append(support if "PAST" in support else None)
     if prices.region != settings.region:
@@ -56,14 +56,15 @@ def _unknown_warning(facts: TableFacts) -> str | None:
     return f"time and cost are without the writes into {facts.table_name}: the size of what is imported is not known"
 
 
-def _timeout_warning(settings: LaunchSettings, facts: TableFacts, found: Estimate) -> str | None:
+def _timeout_warning(settings: LaunchSettings, facts: TableFacts, estimate: Estimate) -> str | None:
     limit_s = settings.limits.timeout_s
-    if found.data_s <= limit_s:
+    if estimate.data_s <= limit_s:
         return None
-    needed_h = math.ceil(found.data_s * 1.25 / 3600)
+    needed_h = math.ceil(estimate.data_s * 1.25 / 3600)
     return (
-        f"{facts.table_name} needs about {duration_text(found.data_s)}, more than --timeout {duration_text(limit_s)}; "
-        f"give --timeout {needed_h}h or a higher rate (sizes are hours old, so it is not refused)"
+        f"{facts.table_name} needs about {duration_text(estimate.data_s)}, "
+        f"more than --timeout {duration_text(limit_s)}; give --timeout {needed_h}h or a higher rate "
+        "(sizes are hours old, so it is not refused)"
     )
 
 
@@ -71,22 +72,22 @@ def plan_notes(
     settings: LaunchSettings,
     *,
     fleet: Fleet,
-    found: list[tuple[TableFacts, Estimate]],
+    estimates: list[tuple[TableFacts, Estimate]],
     cost: RunCost,
     today: date,
 ) -> list[str]:
     """What is good to know: support, timeout, the reader that suits, the alternatives."""
     notes = [support_text(fleet.release_label, today=today), f"timeout {duration_text(settings.limits.timeout_s)}"]
     if settings.verb == "export":
-        notes += [_reader_note(fleet, found), _native_note(cost)]
-    if all(facts.is_known for facts, _ in found) and sum(facts.size_bytes for facts, _ in found) < SMALL_BYTES:
+        notes += [_reader_note(fleet, estimates), _native_note(cost)]
+    if all(facts.is_known for facts, _ in estimates) and sum(facts.size_bytes for facts, _ in estimates) < SMALL_BYTES:
         notes.append("below 1 GiB a cluster mostly starts and stops: --local does the same here")
     return notes
 
 
-def _reader_note(fleet: Fleet, found: list[tuple[TableFacts, Estimate]]) -> str:
+def _reader_note(fleet: Fleet, estimates: list[tuple[TableFacts, Estimate]]) -> str:
     """Which reader suits: the connector unless the nodes cannot keep up with the rate."""
-    slow = next(((facts, one) for facts, one in found if one.nodes_bound), None)
+    slow = next(((facts, one) for facts, one in estimates if one.nodes_bound), None)
     if slow is None:
         return "reader: the connector keeps up with the rate on these nodes"
     core = next(group for group in fleet.groups if group.role == "CORE")

@@ -54,11 +54,11 @@ def run_cost(
     ec2_usd, emr_usd = _nodes_usd(groups, wall_s=wall_s, prices=prices)
     size_bytes = sum(facts.size_bytes for facts, _ in tables)
     return RunCost(
-        units_usd=sum(_request_usd(kind, facts, found, prices) for facts, found in tables),
+        units_usd=sum(_request_usd(kind, facts, estimate, prices) for facts, estimate in tables),
         ec2_usd=ec2_usd,
         emr_usd=emr_usd,
         s3_usd=_s3_usd(size_bytes, prices) if verb == "export" else 0.0,
-        capacity_usd=sum(_capacity_usd(kind, facts, found, prices) for facts, found in tables),
+        capacity_usd=sum(_capacity_usd(kind, facts, estimate, prices) for facts, estimate in tables),
         native_export_usd=size_bytes / GIB * prices.numbers["native_export_per_gib"],
     )
 
@@ -79,17 +79,17 @@ def _nodes_usd(groups: tuple[NodeGroup, ...], *, wall_s: float, prices: Prices) 
     return ec2 * hours, emr * hours
 
 
-def _request_usd(kind: str, facts: TableFacts, found: Estimate, prices: Prices) -> float:
+def _request_usd(kind: str, facts: TableFacts, estimate: Estimate, prices: Prices) -> float:
     if not facts.on_demand:
         return 0.0
-    units = found.units * (facts.written_copies if kind == "write" else 1)
+    units = estimate.units * (facts.written_copies if kind == "write" else 1)
     return units / 1_000_000 * prices.numbers[f"{kind}_request_units_per_million"]
 
 
-def _capacity_usd(kind: str, facts: TableFacts, found: Estimate, prices: Prices) -> float:
+def _capacity_usd(kind: str, facts: TableFacts, estimate: Estimate, prices: Prices) -> float:
     if facts.on_demand:
         return 0.0
-    units = found.units * (facts.written_copies if kind == "write" else 1)
+    units = estimate.units * (facts.written_copies if kind == "write" else 1)
     return units / HOUR_S * prices.numbers[f"{kind}_unit_hour"]
 
 

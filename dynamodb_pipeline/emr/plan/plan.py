@@ -36,7 +36,7 @@ class Plan:
     @property
     def wall_s(self) -> float:
         """From launch to the last step's end: tables run one after another."""
-        return self.fleet.start_s + sum(found.data_s for _, found in self.tables)
+        return self.fleet.start_s + sum(estimate.data_s for _, estimate in self.tables)
 
     @property
     def unconfirmed_prices(self) -> list[str]:
@@ -47,7 +47,7 @@ class Plan:
         """For people."""
         nodes = ", ".join(f"{group.count} x {group.type_name} {group.role}" for group in self.fleet.groups)
         return [
-            *(_table_line(self.verb, facts, found) for facts, found in self.tables),
+            *(_table_line(self.verb, facts, estimate) for facts, estimate in self.tables),
             f"nodes: {nodes}; {self.layout.slots} tasks at once",
             f"time: about {duration_text(self.wall_s)}, {duration_text(self.fleet.start_s)} of it start-up",
             *_cost_lines(self),
@@ -57,7 +57,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "tables": [_table_json(facts, found) for facts, found in self.tables],
+            "tables": [_table_json(facts, estimate) for facts, estimate in self.tables],
             "nodes": [vars(group) for group in self.fleet.groups],
             "tasks_at_once": self.layout.slots,
             "wall_s": round(self.wall_s),
@@ -88,19 +88,19 @@ def make_plan(
         UsageError: no price for one of the nodes.
     """
     layout = layout_of_groups(settings.verb, fleet.groups)
-    found = [(facts, estimate(settings.verb, facts, slots=layout.slots)) for facts in tables]
-    wall_s = fleet.start_s + sum(one.data_s for _, one in found)
+    estimates = [(facts, estimate(settings.verb, facts, slots=layout.slots)) for facts in tables]
+    wall_s = fleet.start_s + sum(one.data_s for _, one in estimates)
     billed = fleet.groups if fleet.billed else ()
-    cost = run_cost(settings.verb, found, groups=billed, wall_s=wall_s, prices=prices)
+    cost = run_cost(settings.verb, estimates, groups=billed, wall_s=wall_s, prices=prices)
     plan = Plan(
         verb=settings.verb,
-        tables=tuple(found),
+        tables=tuple(estimates),
         fleet=fleet,
         layout=layout,
         cost=cost,
         prices=prices,
-        warnings=tuple(plan_warnings(settings, fleet=fleet, found=found, prices=prices, today=today)),
-        notes=tuple(plan_notes(settings, fleet=fleet, found=found, cost=cost, today=today)),
+        warnings=tuple(plan_warnings(settings, fleet=fleet, estimates=estimates, prices=prices, today=today)),
+        notes=tuple(plan_notes(settings, fleet=fleet, estimates=estimates, cost=cost, today=today)),
     )
     refuse_over_budget(plan, settings.limits.max_cost_usd)
     return plan
@@ -122,15 +122,15 @@ def refuse_over_budget(plan: Plan, max_cost_usd: float | None) -> None:
         raise PreconditionError(msg)
 
 
-def _table_line(verb: str, facts: TableFacts, found: Estimate) -> str:
+def _table_line(verb: str, facts: TableFacts, estimate: Estimate) -> str:
     kind = "write" if verb == "import" else "read"
     if not facts.is_known:
         return f"{facts.table_name}: size, units and time not known ({facts.basis}); rate {facts.rate_text}"
     basis = f" ({facts.basis})" if facts.basis else ""
     size = f"{size_text(facts.size_bytes)}, {facts.item_count:,} items{basis}"
     return (
-        f"{facts.table_name}: {size}; {found.units:,} {kind} units; rate {facts.rate_text}; "
-        f"about {duration_text(found.data_s)}"
+        f"{facts.table_name}: {size}; {estimate.units:,} {kind} units; rate {facts.rate_text}; "
+        f"about {duration_text(estimate.data_s)}"
     )
 
 
@@ -141,16 +141,16 @@ def size_text(size_bytes: int) -> str:
     return f"{size_bytes / unit_bytes:,.2f} {name}"
 
 
-def _table_json(facts: TableFacts, found: Estimate) -> dict[str, Any]:
-    sizes = {"size_bytes": facts.size_bytes, "item_count": facts.item_count, "units": found.units}
+def _table_json(facts: TableFacts, estimate: Estimate) -> dict[str, Any]:
+    sizes = {"size_bytes": facts.size_bytes, "item_count": facts.item_count, "units": estimate.units}
     return {
         "table": facts.table_name,
         **(sizes if facts.is_known else dict.fromkeys(sizes)),
         "basis": facts.basis or "DescribeTable, up to six hours old",
         "units_per_s": facts.units_per_s,
         "rate": facts.rate_text,
-        "data_s": round(found.data_s) if facts.is_known else None,
-        "bound_by": "nodes" if found.nodes_bound else "rate",
+        "data_s": round(estimate.data_s) if facts.is_known else None,
+        "bound_by": "nodes" if estimate.nodes_bound else "rate",
     }
 
 

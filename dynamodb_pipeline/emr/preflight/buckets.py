@@ -22,10 +22,10 @@ def check_bucket(s3: Any, place: S3Uri, *, region: str, owner: str | None) -> Ch
     name = f"bucket {place.bucket}"
     expected = {"ExpectedBucketOwner": owner} if owner else {}
     try:
-        found = s3.head_bucket(Bucket=place.bucket, **expected)
+        reply = s3.head_bucket(Bucket=place.bucket, **expected)
     except ClientError as err:
         return _bucket_failure(name, place, code=error_code(err), owner=owner)
-    where = found.get("BucketRegion") or found["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", region)
+    where = reply.get("BucketRegion") or reply["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", region)
     if where != region:
         remedy = "data crosses regions and is charged for it; intended for a cross-region copy"
         return warning(name, f"in {where}, the run is in {region}", remedy=remedy)

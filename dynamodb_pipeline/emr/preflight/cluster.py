@@ -29,7 +29,7 @@ def check_label_offers_types(emr: Any, config: ClusterConfig) -> CheckResult:
     marker: dict[str, str] = {}
     while True:
         page = emr.list_supported_instance_types(ReleaseLabel=config.release_label, **marker)
-        offered.update(found["Type"] for found in page.get("SupportedInstanceTypes", []))
+        offered.update(offer["Type"] for offer in page.get("SupportedInstanceTypes", []))
         if not page.get("Marker"):
             break
         marker = {"Marker": page["Marker"]}
@@ -51,7 +51,7 @@ def check_zone_offers_types(ec2: Any, config: ClusterConfig, *, zone: str | None
     if place:
         filters.append({"Name": "location", "Values": [place]})
     reply = ec2.describe_instance_type_offerings(LocationType=kind, Filters=filters)
-    missing = sorted(_types(config) - {found["InstanceType"] for found in reply["InstanceTypeOfferings"]})
+    missing = sorted(_types(config) - {offer["InstanceType"] for offer in reply["InstanceTypeOfferings"]})
     if missing:
         detail = f"EC2 does not offer {', '.join(missing)} in {place or 'this region'}"
         return failed("instance-offering", detail, remedy=TYPE_REMEDY)

@@ -17,12 +17,12 @@ def subnet_of(ec2: Any, subnet_id: str) -> dict[str, Any] | None:
     from botocore.exceptions import ClientError
 
     try:
-        found = ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
+        subnets = ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
     except ClientError as err:
         if error_code(err) in MISSING_SUBNET:
             return None
         raise
-    return dict(found[0]) if found else None
+    return dict(subnets[0]) if subnets else None
 
 
 def check_subnet(ec2: Any, subnet_id: str, *, config: ClusterConfig) -> CheckResult:
@@ -83,8 +83,8 @@ def _missing_endpoints(ec2: Any, subnet: dict[str, Any], table: dict[str, Any], 
     endpoints = ec2.describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]
     table_id = table.get("RouteTableId")
     present = {
-        found["ServiceName"].removeprefix(f"com.amazonaws.{region}.")
-        for found in endpoints
-        if found.get("VpcEndpointType") == "Interface" or table_id in found.get("RouteTableIds", [])
+        endpoint["ServiceName"].removeprefix(f"com.amazonaws.{region}.")
+        for endpoint in endpoints
+        if endpoint.get("VpcEndpointType") == "Interface" or table_id in endpoint.get("RouteTableIds", [])
     }
     return [name for name in GATEWAY_SERVICES if name not in present]

@@ -57,7 +57,7 @@ class Refusal:
 
 def refusals(iam: Any, principal_arn: str, questions: Iterable[Question]) -> list[Refusal]:
     """Everything asked that the principal's policies do not allow."""
-    found: list[Refusal] = []
+    refused: list[Refusal] = []
     for question in questions:
         reply = iam.simulate_principal_policy(
             PolicySourceArn=principal_arn,
@@ -65,8 +65,8 @@ def refusals(iam: Any, principal_arn: str, questions: Iterable[Question]) -> lis
             ResourceArns=list(question.resources),
             ContextEntries=[_entry(key, value) for key, value in question.context.items()],
         )
-        found += [_refusal(result) for result in reply["EvaluationResults"] if result["EvalDecision"] != "allowed"]
-    return found
+        refused += [_refusal(result) for result in reply["EvaluationResults"] if result["EvalDecision"] != "allowed"]
+    return refused
 
 
 def _refusal(result: dict[str, Any]) -> Refusal:
@@ -99,13 +99,13 @@ def launch_questions(caller: Caller, *, region: str, passed: dict[str, str | Non
 
 def check_launch_permissions(iam: Any, caller: Caller, *, region: str, passed: dict[str, str | None]) -> CheckResult:
     """The caller may launch, tag, watch and stop a cluster, and hand both roles to it."""
-    found = refusals(iam, caller.policy_source_arn, launch_questions(caller, region=region, passed=passed))
-    sure = [one.text for one in found if not one.depends_on]
+    refused = refusals(iam, caller.policy_source_arn, launch_questions(caller, region=region, passed=passed))
+    sure = [one.text for one in refused if not one.depends_on]
     if sure:
         return failed("permissions", f"not allowed: {', '.join(sure)}", remedy=POLICY, exit_code=ExitCode.DENIED)
-    if found:
-        keys = ", ".join(dict.fromkeys(key for one in found for key in one.depends_on))
-        return unknown("permissions", f"{found[0].text} depends on {keys}", remedy=POLICY)
+    if refused:
+        keys = ", ".join(dict.fromkeys(key for one in refused for key in one.depends_on))
+        return unknown("permissions", f"{refused[0].text} depends on {keys}", remedy=POLICY)
     return ok("permissions", "launch with the tag, watch, stop, and PassRole on the roles")
 
 

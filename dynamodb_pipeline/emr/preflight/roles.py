@@ -38,12 +38,12 @@ def check_credentials(sts: Any) -> tuple[CheckResult, Caller | None]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        found = sts.get_caller_identity()
+        identity = sts.get_caller_identity()
     except (BotoCoreError, ClientError) as err:
         remedy = "renew them, or set a profile, environment or role"
         result = failed("credentials", f"not usable: {error_text(err)}", remedy=remedy, exit_code=ExitCode.DENIED)
         return result, None
-    caller = Caller(account=found["Account"], arn=found["Arn"])
+    caller = Caller(account=identity["Account"], arn=identity["Arn"])
     return ok("credentials", caller.arn), caller
 
 

@@ -37,14 +37,14 @@ def check_table(dynamodb: Any, table_name: str, *, verb: str, region: str) -> Ch
 
 def _import_side_effect(table: dict[str, Any]) -> str | None:
     """What writing into this table sets off beside the writes themselves."""
-    found = []
+    effects = []
     if (table.get("StreamSpecification") or {}).get("StreamEnabled"):
-        found.append("its stream will carry every written item")
+        effects.append("its stream will carry every written item")
     if table.get("Replicas"):
-        found.append("every write is replicated to its other regions")
+        effects.append("every write is replicated to its other regions")
     if table.get("GlobalSecondaryIndexes"):
-        found.append(f"every write costs units on {len(table['GlobalSecondaryIndexes'])} index(es) too")
-    return "; ".join(found) or None
+        effects.append(f"every write costs units on {len(table['GlobalSecondaryIndexes'])} index(es) too")
+    return "; ".join(effects) or None
 
 
 def check_key_schema(dynamodb: Any, s3: Any, table_name: str, folder: S3Uri) -> CheckResult:

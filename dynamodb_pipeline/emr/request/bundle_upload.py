@@ -98,16 +98,16 @@ def _is_there(s3: Any, file: CodeFile, *, place: S3Uri, owner: dict[str, str]) -
     from botocore.exceptions import ClientError
 
     try:
-        found = s3.head_object(Bucket=place.bucket, Key=place.key, ChecksumMode="ENABLED", **owner)
+        head = s3.head_object(Bucket=place.bucket, Key=place.key, ChecksumMode="ENABLED", **owner)
     except ClientError as err:
         # Without s3:ListBucket S3 answers 403 for a missing object; the PUT then tells which it was.
         if err.response["Error"]["Code"] in {"404", "NoSuchKey", "403"}:
             return False
         raise
-    if found.get("ChecksumSHA256", _base64(file)) != _base64(file) or found["ContentLength"] != len(file.data):
+    if head.get("ChecksumSHA256", _base64(file)) != _base64(file) or head["ContentLength"] != len(file.data):
         msg = f"{place.uri} holds other bytes than our {file.name}; remove that folder and launch again"
         raise IntegrityError(msg)
-    return "ChecksumSHA256" in found
+    return "ChecksumSHA256" in head
 
 
 def _base64(file: CodeFile) -> str:

@@ -125,21 +125,21 @@ class RunWatch:
             self.say(line.text)
             self._printed = line
 
-    def _act(self, found: WaitVerdict, look: Look) -> Outcome | None:
-        if found is WaitVerdict.GO_ON:
+    def _act(self, judged: WaitVerdict, look: Look) -> Outcome | None:
+        if judged is WaitVerdict.GO_ON:
             return None
-        if found is WaitVerdict.STEP_OVERDUE:
+        if judged is WaitVerdict.STEP_OVERDUE:
             return self._cancel_overdue(look)
-        if found is WaitVerdict.NOT_PROVISIONED:
+        if judged is WaitVerdict.NOT_PROVISIONED:
             return self._outcome(Ending.NOT_PROVISIONED, look, cluster=self._end(look))
-        cluster = look.cluster if found is WaitVerdict.CLUSTER_LOST else self._await_end(look)
-        return self._outcome(self._ending(found, look), look, cluster=cluster)
+        cluster = look.cluster if judged is WaitVerdict.CLUSTER_LOST else self._await_end(look)
+        return self._outcome(self._ending(judged, look), look, cluster=cluster)
 
-    def _ending(self, found: WaitVerdict, look: Look) -> Ending:
+    def _ending(self, judged: WaitVerdict, look: Look) -> Ending:
         if self._timed_out:
             return Ending.TIMED_OUT
         never_started = all(step.started is None for step in look.steps)
-        return Ending.CLUSTER_LOST if found is WaitVerdict.CLUSTER_LOST or never_started else Ending.FINISHED
+        return Ending.CLUSTER_LOST if judged is WaitVerdict.CLUSTER_LOST or never_started else Ending.FINISHED
 
     def _cancel_overdue(self, look: Look) -> Outcome | None:
         overdue = tuple(step.id for step in overdue_steps(look, limits=self.limits))

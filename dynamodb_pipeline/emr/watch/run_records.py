@@ -55,14 +55,14 @@ def read_record(s3: Any, step: StepView) -> dict[str, Any]:
     if place is None:
         return {}
     try:
-        found = s3.get_object(Bucket=place.bucket, Key=place.key)
+        reply = s3.get_object(Bucket=place.bucket, Key=place.key)
     except ClientError as err:
         if error_code(err) in MISSING | {"AccessDenied", "403"}:
             return {}
         raise
-    if step.started and found["LastModified"] < step.started - CLOCK_SKEW:
+    if step.started and reply["LastModified"] < step.started - CLOCK_SKEW:
         return {}
-    return _parsed(found["Body"].read())
+    return _parsed(reply["Body"].read())
 
 
 def _parsed(data: bytes) -> dict[str, Any]:

@@ -57,14 +57,14 @@ def bootstrap_log_files(s3: Any, log_uri: str, *, cluster_id: str) -> list[LogFi
 
 def last_traceback(text: str) -> str | None:
     """The last Python traceback with its closing line, or None."""
-    found = list(TRACEBACK.finditer(f"{text}\n"))
-    return found[-1].group(0).rstrip() if found else None
+    matches = list(TRACEBACK.finditer(f"{text}\n"))
+    return matches[-1].group(0).rstrip() if matches else None
 
 
 def job_error_line(text: str) -> str | None:
     """The job's own last word, `ERROR 3 (...): message`, or None."""
-    found = list(JOB_ERROR.finditer(text))
-    return found[-1].group(0).strip() if found else None
+    matches = list(JOB_ERROR.finditer(text))
+    return matches[-1].group(0).strip() if matches else None
 
 
 def printed_result(text: str) -> dict[str, Any]:
@@ -72,11 +72,11 @@ def printed_result(text: str) -> dict[str, Any]:
     for line in reversed(text.splitlines()):
         if line.startswith("{") and '"exit_code"' in line:
             try:
-                found = json.loads(line)
+                result = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(found, dict):
-                return found
+            if isinstance(result, dict):
+                return result
     return {}
 
 
@@ -97,7 +97,7 @@ def _name(key: str) -> str:
 def _keys(s3: Any, folder: S3Uri) -> Iterator[str]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=folder.bucket, Prefix=folder.folder.key)
     for page in pages:
-        yield from (found["Key"] for found in page.get("Contents", []))
+        yield from (entry["Key"] for entry in page.get("Contents", []))
 
 
 def _read(s3: Any, location: S3Uri) -> LogFile:

@@ -37,7 +37,7 @@ def matching_row(texts: Iterable[str]) -> Row | None:
     """The row of the first text that any row matches: give the most telling text first."""
     rows = troubleshooting_rows()
     for text in texts:
-        found = next((row for row in rows if row.matches(text)), None)
-        if found is not None:
-            return found
+        matching = next((row for row in rows if row.matches(text)), None)
+        if matching is not None:
+            return matching
     return None

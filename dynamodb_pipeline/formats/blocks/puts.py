@@ -94,22 +94,22 @@ class BlockJudge:
         Raises:
             ValueError: an item breaks a rule.
         """
-        found = self._retagger.shaped(text)
-        rules = rules_of(found.shape.example) if found else None
-        if found is None or rules is None or found.rest or len(found.rows) != text.count(b"\n"):
+        shaped = self._retagger.shaped(text)
+        rules = rules_of(shaped.shape.example) if shaped else None
+        if shaped is None or rules is None or shaped.rest or len(shaped.rows) != text.count(b"\n"):
             return None
-        lines = self._retagger.shaped_lines(found)
+        lines = self._retagger.shaped_lines(shaped)
         facts = rules.facts(
-            [row[1:-2] for row in found.rows if row[0]],
+            [row[1:-2] for row in shaped.rows if row[0]],
             keys=self._keys,
             index_keys=self._index_keys,
             escapes=b"\\" in text or b"\x01" in text,
         )
-        others = self._parsed([line[:-1] for line, row in zip(lines, found.rows) if not row[0]])
+        others = self._parsed([line[:-1] for line, row in zip(lines, shaped.rows) if not row[0]])
         facts_of_each, other_puts = iter(facts), iter(others)
         return [
             CheckedPut(loud(line[:-1]), *next(facts_of_each)) if row[0] else next(other_puts)
-            for line, row in zip(lines, found.rows)
+            for line, row in zip(lines, shaped.rows)
         ]
 
     def by_parsing(self, text: bytes) -> list[CheckedPut]:

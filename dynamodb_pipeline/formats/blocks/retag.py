@@ -93,12 +93,12 @@ class Retagger:
 
     def lines(self, text: bytes) -> tuple[bytes, int, bytes]:
         """The items at the start of `text` as lines, their count, and the text that follows them."""
-        found = self.shaped(text)
-        if found is not None:
-            return b"".join(self.shaped_lines(found)), len(found.rows), found.rest
+        shaped = self.shaped(text)
+        if shaped is not None:
+            return b"".join(self.shaped_lines(shaped)), len(shaped.rows), shaped.rest
         *rows, (item, rest) = self._items.findall(text) or [(b"", b"")]
-        items = [found for found, _ in rows] + ([item] if item else [])
-        return self.rename(b"".join([b"%b\n" % found for found in items])), len(items), rest
+        items = [text for text, _ in rows] + ([item] if item else [])
+        return self.rename(b"".join([b"%b\n" % text for text in items])), len(items), rest
 
     def whole_lines(self, text: bytes) -> list[bytes] | None:
         """Each line of quiet `text`, every one ended, without its line feed; None when one of them is no item."""
@@ -115,10 +115,10 @@ class Retagger:
         rows = shape.pattern.findall(text)
         return Shaped(shape, rows, rows.pop()[-1] if rows[-1][-1] else b"")
 
-    def shaped_lines(self, found: Shaped) -> list[bytes]:
+    def shaped_lines(self, shaped: Shaped) -> list[bytes]:
         """Each item as a line."""
-        template = found.shape.template
-        return [template % row if row[0] else self.rename(row[-2]) + b"\n" for row in found.rows]
+        template = shaped.shape.template
+        return [template % row if row[0] else self.rename(row[-2]) + b"\n" for row in shaped.rows]
 
 
 BETWEEN_ITEMS_OF_A_PAGE = rb"(?:,(?=\{)|(?=\]))"

@@ -67,10 +67,10 @@ class Shapes:
     def of(self, text: bytes) -> Shape | None:
         """The shape of the first two items of quiet `text`; None when they differ, or too many shapes are known."""
         if self._last is None or not _first_two(self._last.pattern, text):
-            self._last = self._found(text)
+            self._last = self._derived(text)
         return self._last
 
-    def _found(self, text: bytes) -> Shape | None:
+    def _derived(self, text: bytes) -> Shape | None:
         two = _first_two(self._items, text)
         if two is None or _NAMES.findall(two[0]) != _NAMES.findall(two[1]):
             return None
@@ -89,7 +89,7 @@ class Shapes:
 
 def contents(item: bytes) -> tuple[Content, ...]:
     """The contents of an item of quiet text the grammar has matched, as the groups of its shape have them."""
-    found = []
+    groups = []
     level, attribute = 0, b""
     tokens = _TOKEN.findall(item)
     for before, token in zip(tokens, tokens[1:]):
@@ -97,8 +97,8 @@ def contents(item: bytes) -> tuple[Content, ...]:
         if level == 1 and token.endswith(b":"):
             attribute = token[:-1]
         elif _is_content(token, before):
-            found.append(Content(_text(attribute) if level == _OWN_LEVEL else None, _text(before[:-1]), token))
-    return tuple(found)
+            groups.append(Content(_text(attribute) if level == _OWN_LEVEL else None, _text(before[:-1]), token))
+    return tuple(groups)
 
 
 def _first_two(pattern: re.Pattern[bytes], text: bytes) -> tuple[bytes, bytes] | None:

@@ -101,10 +101,10 @@ def identity(data: bytes, *, where: str) -> NativeIdentity:
     """
     members = manifest_object(data, where=where)
     arn = _text_or_none(members, "tableArn", where)
-    found = None if arn is None else _TABLE_ARN.fullmatch(arn)
-    if arn is not None and found is None:
+    match = None if arn is None else _TABLE_ARN.fullmatch(arn)
+    if arn is not None and match is None:
         raise IntegrityError(_wrong(where, "tableArn", "the ARN of a table"))
-    return NativeIdentity(found[1] if found else None, _text_or_none(members, "exportTime", where), _part(members))
+    return NativeIdentity(match[1] if match else None, _text_or_none(members, "exportTime", where), _part(members))
 
 
 def _part(members: dict[str, Any]) -> str | None:

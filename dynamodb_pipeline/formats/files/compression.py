@@ -159,8 +159,8 @@ class _Unpacking:
 
     def _check_another_member(self, data: Text, position: int) -> None:
         start = {Codec.GZIP: _GZIP_MAGIC, Codec.BZIP2: b"BZh"}.get(self._codec)
-        found = data[position : position + len(start or b"")]
-        if start is None or not start.startswith(found):
+        head = data[position : position + len(start or b"")]
+        if start is None or not start.startswith(head):
             msg = f"{self._name}: other bytes follow the {self._codec.value} data from byte {position} on"
             raise IntegrityError(msg)
 

@@ -117,19 +117,21 @@ def detect(plain: Text, *, name: str = "data") -> Dialect:
     if not lines:
         return Dialect.EMPTY
     dialects = [(number, line_dialect(line)) for number, _, line in lines]
-    if any(found is Dialect.CONNECTOR and _UPPER_CASE_TAG.search(line[2]) for (_, found), line in zip(dialects, lines)):
-        dialects = [(number, _ANY_CASE.get(found, found)) for number, found in dialects]
-    found = _agreed(dialects, name)
-    if found is None:
-        found = _likely(plain, lines, name)
-    return _precise(found, lines)
+    if any(
+        dialect is Dialect.CONNECTOR and _UPPER_CASE_TAG.search(line[2]) for (_, dialect), line in zip(dialects, lines)
+    ):
+        dialects = [(number, _ANY_CASE.get(dialect, dialect)) for number, dialect in dialects]
+    dialect = _agreed(dialects, name)
+    if dialect is None:
+        dialect = _likely(plain, lines, name)
+    return _precise(dialect, lines)
 
 
-def _agreed(found: Sequence[tuple[int, Dialect | None]], name: str) -> Dialect | None:
-    first = next(((number, dialect) for number, dialect in found if dialect), None)
+def _agreed(dialects: Sequence[tuple[int, Dialect | None]], name: str) -> Dialect | None:
+    first = next(((number, dialect) for number, dialect in dialects if dialect), None)
     if first is None:
         return None
-    for number, dialect in found:
+    for number, dialect in dialects:
         if dialect not in {None, first[1]}:
             msg = (
                 f"{name}: line {first[0]} is {first[1].value}, line {number} is {dialect.value if dialect else None};"
@@ -150,10 +152,10 @@ def _likely(plain: Text, lines: Sequence[_Line], name: str) -> Dialect:
     return likely
 
 
-def _precise(found: Dialect, lines: Sequence[_Line]) -> Dialect:
-    if found is not Dialect.CONNECTOR or any(_CONNECTOR_TAG.search(line) for _, _, line in lines):
-        return found
-    return Dialect.LOWER_CASE if any(_LOWER_CASE_TAG.search(line) for _, _, line in lines) else found
+def _precise(dialect: Dialect, lines: Sequence[_Line]) -> Dialect:
+    if dialect is not Dialect.CONNECTOR or any(_CONNECTOR_TAG.search(line) for _, _, line in lines):
+        return dialect
+    return Dialect.LOWER_CASE if any(_LOWER_CASE_TAG.search(line) for _, _, line in lines) else dialect
 
 
 def _foreign(plain: Text, first_line: bytes, name: str) -> Foreign | None:

@@ -136,10 +136,10 @@ def _steps_to_repeated(text: str) -> tuple[str | int, ...]:
     except (ValueError, RecursionError):
         return ()
     places: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
-    for steps, found in places:  # grows meanwhile
-        if isinstance(found, _Repeated):
+    for steps, member in places:  # grows meanwhile
+        if isinstance(member, _Repeated):
             return steps
-        inner = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+        inner = member.items() if isinstance(member, dict) else enumerate(member) if isinstance(member, list) else ()
         places += [((*steps, step), each) for step, each in inner]
     return ()
 

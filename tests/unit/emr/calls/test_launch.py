@@ -23,20 +23,20 @@ def emr(clock: FakeClock) -> FakeEmr:
 
 def test_a_run_starts_one_cluster_after_looking(emr: FakeEmr, clock: FakeClock) -> None:
     launched = launch_cluster(emr, a_request(), clock=clock)
-    assert (launched.cluster_id, launched.found) == (next(iter(emr.clusters)), False)
+    assert (launched.cluster_id, launched.existed) == (next(iter(emr.clusters)), False)
     assert emr.calls == ["ListClusters", "RunJobFlow"]
 
 
 def test_a_living_cluster_of_the_run_is_taken(emr: FakeEmr, clock: FakeClock) -> None:
     first = launch_cluster(emr, a_request(), clock=clock)
     again = launch_cluster(emr, a_request(), clock=clock)
-    assert (again.cluster_id, again.found) == (first.cluster_id, True)
+    assert (again.cluster_id, again.existed) == (first.cluster_id, True)
     assert len(emr.clusters) == 1
 
 
 def test_another_runs_cluster_is_not_taken(emr: FakeEmr, clock: FakeClock) -> None:
     launch_cluster(emr, a_request(settings(run_id="20261123T030000Z-00000001")), clock=clock)
-    assert not launch_cluster(emr, a_request(), clock=clock).found
+    assert not launch_cluster(emr, a_request(), clock=clock).existed
     assert len(emr.clusters) == 2
 
 
