@@ -56,7 +56,7 @@ def run_command_line(kind: str, argv: Sequence[str], *, lines: Lines, **how: Any
     def work() -> dict[str, Any]:
         return run_settings(kind, _parsed(parser, check, argv), reporter=Reporter(lines.say), **how)
 
-    return guarded(kind, work, lines=lines)
+    return run_and_print(kind, work, lines=lines)
 
 
 def _parsed(parser: Parser, check: Callable[[argparse.Namespace], Any], argv: Sequence[str]) -> Any:
@@ -66,7 +66,7 @@ def _parsed(parser: Parser, check: Callable[[argparse.Namespace], Any], argv: Se
     return check(args)
 
 
-def guarded(
+def run_and_print(
     kind: str, work: Callable[[], dict[str, Any]], *, lines: Lines, show: Callable[[dict[str, Any]], None] | None = None
 ) -> ExitCode:
     """

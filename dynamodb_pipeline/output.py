@@ -33,8 +33,8 @@ def printable(text: object, *, chars_max: int = LINE_CHARS_MAX) -> str:
     return line if len(line) <= chars_max else f"{line[:chars_max]}... ({len(line):,} characters)"
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape", "backslashreplace").decode("ascii")
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
 class Lines:

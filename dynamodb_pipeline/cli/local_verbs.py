@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dynamodb_pipeline.errors import ExitCode, UsageError
-from dynamodb_pipeline.job_main import guarded
+from dynamodb_pipeline.job_main import run_and_print
 from dynamodb_pipeline.output import standard_error
 from dynamodb_pipeline.settings.checks import check_log_folder
 from dynamodb_pipeline.settings.run_ids import check_run_id
@@ -84,7 +84,7 @@ def run_inspect(args: argparse.Namespace) -> ExitCode:
             LINES.say_all(report(facts))
         return facts
 
-    return guarded("inspect", work, lines=LINES)
+    return run_and_print("inspect", work, lines=LINES)
 
 
 def _store_for(args: argparse.Namespace) -> Any:
@@ -131,7 +131,7 @@ def run_report(args: argparse.Namespace) -> ExitCode:
             check_run_id(args.run_id)
         return command.write_report(query, s3=s3, say=LINES.say)
 
-    return guarded("report", work, lines=LINES)
+    return run_and_print("report", work, lines=LINES)
 
 
 def run_clean(args: argparse.Namespace) -> ExitCode:
@@ -144,7 +144,7 @@ def run_clean(args: argparse.Namespace) -> ExitCode:
         request = CleanRequest(args.folder.rstrip("/"), args.logs.rstrip("/"), args.yes)
         return clean(_s3_store(args), request, say_all=LINES.say_all)
 
-    return guarded("clean", work, lines=LINES)
+    return run_and_print("clean", work, lines=LINES)
 
 
 def run_bundle(args: argparse.Namespace) -> ExitCode:
@@ -156,4 +156,4 @@ def run_bundle(args: argparse.Namespace) -> ExitCode:
         LINES.say(f"built {built.path}, SHA-256 {built.sha256}")
         return {"kind": "bundle", "exit_code": 0, "path": str(built.path), "sha256": built.sha256}
 
-    return guarded("bundle", work, lines=LINES)
+    return run_and_print("bundle", work, lines=LINES)

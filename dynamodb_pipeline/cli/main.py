@@ -18,7 +18,7 @@ from dynamodb_pipeline.cli.cluster_options import add_launcher_options, add_verb
 from dynamodb_pipeline.cli.local_verbs import LINES, add_local_verbs
 from dynamodb_pipeline.cli.settings_file import FILE_NAME, read_settings_file, words_with_settings
 from dynamodb_pipeline.errors import ExitCode, PreconditionError, UsageError
-from dynamodb_pipeline.job_main import KINDS, guarded, run_settings
+from dynamodb_pipeline.job_main import KINDS, run_and_print, run_settings
 from dynamodb_pipeline.output import Lines
 from dynamodb_pipeline.run.progress import Reporter
 from dynamodb_pipeline.secret_patterns import refuse_access_keys
@@ -43,21 +43,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.words = words
         code = getattr(args, "run", run_launcher)(args)
     except UsageError as err:
-        return int(refused(words, err))
+        return int(print_refusal(words, err))
     except KeyboardInterrupt:
         LINES.say("interrupted")
         return int(ExitCode.INTERRUPTED)
     return int(code)
 
 
-def refused(words: Sequence[str], err: UsageError) -> ExitCode:
+def print_refusal(words: Sequence[str], err: UsageError) -> ExitCode:
     """Tell a wrong command line as every other failure: a line for people, one JSON result, the exit code."""
 
     def work() -> dict[str, Any]:
         raise err
 
     verb = next((word for word in words if not word.startswith("-")), "dynamodb-pipeline")
-    return guarded(verb, work, lines=LINES)
+    return run_and_print(verb, work, lines=LINES)
 
 
 def build_parser() -> Parser:
@@ -131,7 +131,7 @@ def run_job(args: argparse.Namespace) -> ExitCode:
     if not args.local:
         return run_launcher(args)
     lines, reporter = _voice()
-    return guarded(
+    return run_and_print(
         kind,
         lambda: run_settings(kind, _agreed(kind, settings), reporter=reporter, local=True, engine=args.engine),
         lines=lines,
@@ -156,7 +156,7 @@ def run_launcher(args: argparse.Namespace) -> ExitCode:
         document: dict[str, Any] = _launcher_command(args, launch)().to_json()
         return document
 
-    return guarded(args.command, work, lines=LINES)
+    return run_and_print(args.command, work, lines=LINES)
 
 
 def _launcher_command(args: argparse.Namespace, launch: Any) -> Callable[[], Any]:

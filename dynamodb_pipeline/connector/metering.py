@@ -41,5 +41,5 @@ def metering(read: ConnectorRead, coordinator: Coordinator, *, rate_control: str
         aws=aws,
         item_bytes=read.average_item_bytes,
     )
-    told = replace(read, rate_rcu=RELAY_RATE, endpoint=relay.endpoint, keys=(keys.access_key, keys.secret_key))
-    return Metering(told, relay)
+    metered = replace(read, rate_rcu=RELAY_RATE, endpoint=relay.endpoint, keys=(keys.access_key, keys.secret_key))
+    return Metering(metered, relay)

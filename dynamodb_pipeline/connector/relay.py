@@ -14,7 +14,7 @@ import threading
 from typing import Callable
 
 from dynamodb_pipeline.connector.metered_scan import ClientGone
-from dynamodb_pipeline.connector.relay_desk import RelayDesk
+from dynamodb_pipeline.connector.relay_handler import RelayHandler
 from dynamodb_pipeline.connector.waiting_clients import INTERVAL_S, WaitingClients
 from dynamodb_pipeline.dynamodb.connection import has_news
 from dynamodb_pipeline.dynamodb.http1 import MessageError, read_message
@@ -46,13 +46,13 @@ class Relay:
 
     def __init__(
         self,
-        desk: RelayDesk,
+        handler: RelayHandler,
         connect: Callable[[], CoordinatorClient],
         *,
         listener: socket.socket,
         interval_s: float = INTERVAL_S,
     ) -> None:
-        self._desk = desk
+        self._handler = handler
         self._connect = connect
         self._listener = listener
         self._waiting = WaitingClients(interval_s=interval_s)
@@ -101,7 +101,7 @@ class Relay:
             with connection, connection.makefile("rb") as file:
                 while (request := read_message(file, body_bytes_max=REQUEST_BYTES_MAX, body_optional=True)) is not None:
                     with self._waiting.waiting(connection):
-                        answer = self._desk.answer(request, client)
+                        answer = self._handler.answer(request, client)
                     connection.sendall(answer.render())
         except (OSError, MessageError, ClientGone):
             return  # it hung up, or does not speak HTTP: nobody is there to be told

@@ -19,7 +19,7 @@ from dynamodb_pipeline.dynamodb.requests import ScanRequest
 from dynamodb_pipeline.dynamodb.signing import KeyPair
 from dynamodb_pipeline.dynamodb.wire import CONTENT_TYPE
 from dynamodb_pipeline.errors import PipelineError
-from dynamodb_pipeline.workers.failures import marked_text
+from dynamodb_pipeline.workers.failures import failure_line
 
 FINAL = "ValidationException"  # a code that is never repeated
 _SCAN_FIELDS = {
@@ -63,8 +63,8 @@ def answer_of(error: PipelineError) -> Answer:
     The text carries the exit code, marked, through the connector and Spark to the driver.
     """
     if isinstance(error, WireError) and error.body.startswith(b"{"):
-        return refusal(marked_text(error), code=error.code, status=error.status)
-    return refusal(f"run stopped: {marked_text(error)}")
+        return refusal(failure_line(error), code=error.code, status=error.status)
+    return refusal(f"run stopped: {failure_line(error)}")
 
 
 def table_request(body: bytes, *, table: str) -> dict[str, Any]:

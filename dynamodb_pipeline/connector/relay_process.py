@@ -21,7 +21,7 @@ import time
 from typing import Callable
 
 from dynamodb_pipeline.connector.relay import HOST, Relay, listen
-from dynamodb_pipeline.connector.relay_desk import RelayDesk, RelayPlan
+from dynamodb_pipeline.connector.relay_handler import RelayHandler, RelayPlan
 from dynamodb_pipeline.connector.relay_messages import PROOF_REQUEST, proof_answer
 from dynamodb_pipeline.connector.relay_settings import RelaySettings
 from dynamodb_pipeline.dynamodb.http1 import MessageError, read_message, render_message
@@ -116,14 +116,14 @@ def serve(settings: RelaySettings, listener: socket.socket, *, on_ready: Callabl
     """
     worker = WorkerContext(settings.aws)
     wire = worker.wire(worker.clients())
-    desk = RelayDesk(wire, RelayPlan(settings.table, settings.keys, settings.item_bytes))
+    handler = RelayHandler(wire, RelayPlan(settings.table, settings.keys, settings.item_bytes))
     name = f"relay {socket.gethostname()} {os.getpid()}"
 
     def connect() -> CoordinatorClient:
         return TcpCoordinatorClient(settings.coordinator, worker_id=name)
 
     grants = connect()
-    with Relay(desk, connect, listener=listener):
+    with Relay(handler, connect, listener=listener):
         on_ready()
         logger.warning("the run has ended: %s", follow(grants, sleep=time.sleep))
         time.sleep(settings.linger_s)

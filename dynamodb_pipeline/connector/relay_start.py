@@ -9,7 +9,7 @@ from dynamodb_pipeline.aws.node_boto3 import ensure_boto3
 from dynamodb_pipeline.connector.relay_process import ensure_relay
 from dynamodb_pipeline.connector.relay_settings import RelaySettings
 from dynamodb_pipeline.workers.engine import SparkEngine
-from dynamodb_pipeline.workers.failures import marked, unmarked
+from dynamodb_pipeline.workers.failures import carry_exit_code, raise_task_failure
 from dynamodb_pipeline.workers.spark_session import slots as all_slots
 
 
@@ -22,7 +22,7 @@ def start_relays(engine: SparkEngine, relay: RelaySettings) -> None:
     """
     count = all_slots(engine.sc)  # --tasks may be fewer, and Spark chooses which of the slots they get
     tasks = engine.sc.parallelize(range(count), count).barrier()
-    with unmarked():
+    with raise_task_failure():
         tasks.mapPartitions(_StartRelay(relay)).collect()
 
 
@@ -31,7 +31,7 @@ class _StartRelay:
     relay: RelaySettings
 
     def __call__(self, _ids: Iterable[int]) -> Iterator[None]:
-        with marked():
+        with carry_exit_code():
             ensure_boto3()
             ensure_relay(self.relay)
         return iter(())

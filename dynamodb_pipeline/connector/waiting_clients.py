@@ -21,7 +21,7 @@ INTERVAL_S = 8.0
 @dataclass(eq=False)
 class _Waiting:
     connection: socket.socket
-    told: int = 0
+    rounds: int = 0
 
 
 class WaitingClients:
@@ -52,12 +52,12 @@ class WaitingClients:
             with self._lock:
                 self._waiting.discard(client)
 
-    def tell(self) -> None:
+    def send_interim_replies(self) -> None:
         """One round: send an interim reply to each client that was there in the round before."""
         with self._lock:
             for client in list(self._waiting):
-                client.told += 1
-                if client.told > 1 and not _sent(client.connection):
+                client.rounds += 1
+                if client.rounds > 1 and not _sent(client.connection):
                     self._waiting.discard(client)
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class WaitingClients:
 
     def _run(self) -> None:
         while not self._ended.wait(self._interval_s):
-            self.tell()
+            self.send_interim_replies()
 
 
 def _sent(connection: socket.socket) -> bool:

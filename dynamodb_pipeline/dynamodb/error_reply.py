@@ -43,8 +43,8 @@ def error_from_reply(
     error = row.raises("", code=code, status=status, body=body)
     error.exit_code = row.exit_code
     details = _details(error, fields, headers, now_s)
-    said = "; ".join(part for part in (safe_text(message), details, row.remedy) if part)
-    error.args = (f"{operation}: {code or f'HTTP {status}'}: {said}",)
+    explanation = "; ".join(part for part in (safe_text(message), details, row.remedy) if part)
+    error.args = (f"{operation}: {code or f'HTTP {status}'}: {explanation}",)
     return error
 
 

@@ -133,8 +133,8 @@ def _refusal(response: Mapping[str, Any], name: str, region: str) -> PipelineErr
         return UsageError(f"{name!r} is no table name: 3 to 255 letters, digits, '_', '-' and '.'")
     resource = _RESOURCE.search(message)
     arn = resource[1] if resource else f"arn:aws:dynamodb:{region}:*:table/{name}"
-    told = text.format(name=name, region=region, arn=arn)
-    return kind(told if kind is TableMissingError else f"{told} ({code}): {row.remedy}")
+    worded = text.format(name=name, region=region, arn=arn)
+    return kind(worded if kind is TableMissingError else f"{worded} ({code}): {row.remedy}")
 
 
 def _unsent(err: Exception, endpoint: str) -> PipelineError:

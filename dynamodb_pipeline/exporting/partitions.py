@@ -17,7 +17,7 @@ from dynamodb_pipeline.formats.exports.export_record import FileRecord
 from dynamodb_pipeline.formats.items.tags import CONNECTOR_NULL, TEMPLATE_NULL
 from dynamodb_pipeline.workers.client import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Connect
-from dynamodb_pipeline.workers.failures import marked, unmarked
+from dynamodb_pipeline.workers.failures import carry_exit_code, raise_task_failure
 from dynamodb_pipeline.workers.worker_context import WorkerContext
 
 _NULL, _TEMPLATE_NULL = (b'{"%b":true}' % tag.encode() for tag in (CONNECTOR_NULL, TEMPLATE_NULL))
@@ -39,7 +39,7 @@ class PartitionWriter:
     connect: Connect
 
     def __call__(self, groups: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-        with marked():
+        with carry_exit_code():
             return self._written(groups)
 
     def _written(self, groups: Iterable[bytes]) -> Iterator[dict[str, Any]]:
@@ -115,7 +115,7 @@ def _start(
 
     def run(partition: int) -> None:
         sc.setJobGroup(job_group, f"export partition {partition}", interruptOnCancel=True)
-        with unmarked():
+        with raise_task_failure():
             records = sc.runJob(rdd, write, [partition])
         on_partition(partition, [FileRecord(**record) for record in records])
 

@@ -79,7 +79,7 @@ def _run(
             settings.null_tag,
             engine.connect_to(coordinator),
         )
-        with ctx.lifetime.on_stop(lambda _: engine.cancel(group)), rated.explaining(coordinator):
+        with ctx.lifetime.on_stop(lambda _: engine.cancel(group)), rated.replace_by_cause(coordinator):
             run_partitions(rdd, write, left, job_group=group, on_partition=on_partition)
         counted = coordinator.state().budget.consumed.get("table", 0.0)
     return counted if settings.rate_control == "relay" else None

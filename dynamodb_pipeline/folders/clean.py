@@ -65,7 +65,7 @@ def _delete_all(store: ObjectStore, uris: Sequence[str]) -> None:
 
 def _lines(leftovers: Sequence[Leftovers], kept: Sequence[Kept], *, deletes: bool) -> Iterator[str]:
     for one in leftovers:
-        yield f"{one.folder}: run {one.run_id}, {_fate(one)}: {_amount(one, deletes=deletes)}"
+        yield f"{one.folder}: run {one.run_id}, {_state_text(one)}: {_amount(one, deletes=deletes)}"
         yield from (f"  {file.uri} {file.bytes:,} bytes" for file in one.files[:SHOWN])
         if len(one.files) > SHOWN:
             yield f"  and {len(one.files) - SHOWN:,} more"
@@ -74,7 +74,7 @@ def _lines(leftovers: Sequence[Leftovers], kept: Sequence[Kept], *, deletes: boo
         yield "nothing was deleted; --yes deletes"
 
 
-def _fate(one: Leftovers) -> str:
+def _state_text(one: Leftovers) -> str:
     return "finished" if one.finished else {"running": "killed", "done": "ended"}.get(one.state, one.state)
 
 

@@ -23,7 +23,7 @@ from dynamodb_pipeline.reading.item_judge import BadLine, ParsedItem
 from dynamodb_pipeline.reading.key_spill import BLOCK_BYTES, place_bytes
 from dynamodb_pipeline.workers.client import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Connect
-from dynamodb_pipeline.workers.failures import reported
+from dynamodb_pipeline.workers.failures import report_failure
 from dynamodb_pipeline.workers.worker_context import WorkerContext
 
 
@@ -48,7 +48,7 @@ class CheckWorker:
         reader = FileReader(self.worker.store(clients), plan.keys, plan.index_keys, fast)
         try:
             while (unit := grants.take()) is not None:
-                with reported(grants, unit):
+                with report_failure(grants, unit):
                     check_file(unit, reader, grants, plan=plan, collect_keys=self.collect_keys)
         finally:
             grants.close()

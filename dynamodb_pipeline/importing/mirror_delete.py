@@ -30,7 +30,7 @@ from dynamodb_pipeline.run.progress import Goal
 from dynamodb_pipeline.store.spill import PARTS, Spill
 from dynamodb_pipeline.workers.client import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Connect
-from dynamodb_pipeline.workers.failures import reported
+from dynamodb_pipeline.workers.failures import report_failure
 from dynamodb_pipeline.workers.work_queue import WorkUnit
 from dynamodb_pipeline.workers.worker_context import WorkerContext
 
@@ -56,7 +56,7 @@ class DeleteWorker:
         try:
             writer = TableWriter(wire, grants, table=plan.table, keys=plan.keys, resources=plan.resources)
             while (unit := grants.take()) is not None:
-                with reported(grants, unit):
+                with report_failure(grants, unit):
                     delete_unit(unit, writer, grants, keys=plan.keys, item_units=self.item_units)
         finally:
             wire.close()
@@ -81,9 +81,9 @@ def _deletions(rows: str, keys: KeySchema, item_units: int) -> Iterator[Put]:
         yield Put(body, item_units, key, 0)
 
 
-def delete_planned(run: ImportRun, *, deletions: DeletionPlan, doomed: Spill, ledger: Ledger) -> tuple[int, Consumed]:
+def delete_planned(run: ImportRun, *, deletions: DeletionPlan, unwanted: Spill, ledger: Ledger) -> tuple[int, Consumed]:
     """
-    Delete the items whose keys are in `doomed`; return how many, and what it consumed.
+    Delete the items whose keys are in `unwanted`; return how many, and what it consumed.
 
     Raises:
         PipelineError: see rated_run.py; what was deleted stays deleted, and with --logs the run can be resumed.
@@ -97,7 +97,7 @@ def delete_planned(run: ImportRun, *, deletions: DeletionPlan, doomed: Spill, le
     job, table, allowed = run.job, run.job.table, run.job.rate.tightest
     goal = Goal(f"mirror {table.name}", allowed, "write units", deletions.planned)
     size = average_item_bytes(table_bytes=table.size_bytes, item_count=table.item_count)
-    for units in rounds(doomed):
+    for units in rounds(unwanted):
         run.ctx.lifetime.check()
         rated = Rated(table, job.rate_of, goal)
         deleting = RatedRun(run.ctx, run.engine, rated, units=units, on_finished=on_finished)
@@ -110,9 +110,9 @@ def delete_planned(run: ImportRun, *, deletions: DeletionPlan, doomed: Spill, le
     return deleted[0], consumed
 
 
-def rounds(doomed: Spill) -> Iterator[list[WorkUnit]]:
+def rounds(unwanted: Spill) -> Iterator[list[WorkUnit]]:
     """Units of work, as many at a time as the driver's memory should hold."""
-    keys = (key for part in range(PARTS) for key, _ in key_rows(doomed.part(part)))
+    keys = (key for part in range(PARTS) for key, _ in key_rows(unwanted.part(part)))
     while units := [_unit(some) for some in islice(_chunks(keys), UNITS_PER_ROUND)]:
         yield units
 

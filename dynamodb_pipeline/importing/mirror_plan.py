@@ -92,9 +92,9 @@ class KeySinkFactory:
         return KeySink(self.keys)
 
 
-def plan_deletions(run: ImportRun, *, export_keys: KeySpill, doomed: Spill, ledger: Ledger) -> DeletionPlan:
+def plan_deletions(run: ImportRun, *, export_keys: KeySpill, unwanted: Spill, ledger: Ledger) -> DeletionPlan:
     """
-    Scan the table's keys and put those to be deleted into `doomed`, as rows.
+    Scan the table's keys and put those to be deleted into `unwanted`, as rows.
 
     Raises:
         PreconditionError: they are more than --max-deletions allows; nothing was written or deleted by this attempt.
@@ -106,7 +106,7 @@ def plan_deletions(run: ImportRun, *, export_keys: KeySpill, doomed: Spill, ledg
     note(f"mirror: reading the keys of {job.table.name}: {scan.rate.derivation}")
     with Spill() as table_keys:
         table_items, consumed = _collect(run.ctx, scan, run.engine, table_keys)
-        planned = subtract(table_keys, export_keys, doomed)
+        planned = subtract(table_keys, export_keys, unwanted)
     first = entries.get(PLAN_ENTRY, {"table_items": table_items})
     if PLAN_ENTRY not in entries:
         ledger.add(PLAN_ENTRY, first)
@@ -138,14 +138,14 @@ def _collect(ctx: RunContext, scan: TableScan, engine: Engine, table_keys: Spill
     return counted[0], consumed
 
 
-def subtract(table_keys: Spill, export_keys: KeySpill, doomed: Spill) -> int:
-    """Put the rows of the table's keys that the export does not have into `doomed`; return how many they are."""
+def subtract(table_keys: Spill, export_keys: KeySpill, unwanted: Spill) -> int:
+    """Put the rows of the table's keys that the export does not have into `unwanted`; return how many they are."""
     count = 0
     for part in range(PARTS):
         kept = export_keys.key_hashes(part)
         for key, _ in key_rows(table_keys.part(part)):
             if key_hash(key) not in kept:
-                doomed.add(part, key_row(key))
+                unwanted.add(part, key_row(key))
                 count += 1
     return count
 

@@ -58,25 +58,27 @@ class _Steps:
         run, job = self._run, self._run.job
         done = self._ledger.open(import_header(job))
         with ExitStack() as stack:
-            keys, doomed = stack.enter_context(KeySpill()), stack.enter_context(Spill())
+            keys, unwanted = stack.enter_context(KeySpill()), stack.enter_context(Spill())
             facts = check(run, keys=keys)
             deletions = None
             if job.settings.mirror:
-                deletions = plan_deletions(run, export_keys=keys, doomed=doomed, ledger=self._mirror_ledger)
+                deletions = plan_deletions(run, export_keys=keys, unwanted=unwanted, ledger=self._mirror_ledger)
             if job.settings.dry_run:
                 return _result(job, facts, NOTHING_WRITTEN, deletions)
             run.ctx.lifetime.check()
             written = write_files(run, facts=facts, ledger=self._ledger, done=done)
             self._refuse_changed()
             result = _result(job, facts, written, deletions)
-            return result if deletions is None else {**result, **self._deleted(deletions, doomed)}
+            return result if deletions is None else {**result, **self._deleted(deletions, unwanted)}
 
     def _ledger_of(self, step: str) -> Ledger:
         ctx = self._run.ctx
         return Ledger(ctx.store, ctx.subfolder(f"ledger/{step}/{self._run.job.table.name}"))
 
-    def _deleted(self, deletions: DeletionPlan, doomed: Spill) -> dict[str, Any]:
-        deleted, consumed = delete_planned(self._run, deletions=deletions, doomed=doomed, ledger=self._mirror_ledger)
+    def _deleted(self, deletions: DeletionPlan, unwanted: Spill) -> dict[str, Any]:
+        deleted, consumed = delete_planned(
+            self._run, deletions=deletions, unwanted=unwanted, ledger=self._mirror_ledger
+        )
         self._refuse_changed()
         return {
             "items_deleted": deletions.deleted_before + deleted,

@@ -27,7 +27,7 @@ from dynamodb_pipeline.reading.key_spill import key_hash
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.client import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Connect
-from dynamodb_pipeline.workers.failures import reported
+from dynamodb_pipeline.workers.failures import report_failure
 from dynamodb_pipeline.workers.worker_context import WorkerContext
 
 IN_HAND_BYTES = 64 * 1024 * 1024  # of plain text; the next file is fetched only below this
@@ -109,7 +109,7 @@ class FileWriter:
         """
         while self._fill():
             current = self._in_hand.popleft()
-            with reported(self._grants, current.unit):
+            with report_failure(self._grants, current.unit):
                 request = next(current.requests, None)
                 if request is None:
                     self._report(current)
@@ -123,7 +123,7 @@ class FileWriter:
             if unit is None:
                 self._exhausted = True
             else:
-                with reported(self._grants, unit):
+                with report_failure(self._grants, unit):
                     self._in_hand.append(self._open(unit))
         return bool(self._in_hand)
 

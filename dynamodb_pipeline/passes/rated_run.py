@@ -103,7 +103,7 @@ class RatedRun:
         started = time.monotonic()
         with self.coordinator() as coordinator:
             worker = worker_for(self._engine.connect_to(coordinator))
-            with self.explaining(coordinator):
+            with self.replace_by_cause(coordinator):
                 self._rounds(coordinator, worker, count=count, group=group)
             state = coordinator.state()
         return Consumed(dict(state.budget.consumed), time.monotonic() - started, state.budget.throttle_count)
@@ -131,7 +131,7 @@ class RatedRun:
             yield coordinator
 
     @contextmanager
-    def explaining(self, coordinator: Coordinator) -> Iterator[None]:
+    def replace_by_cause(self, coordinator: Coordinator) -> Iterator[None]:
         """Replace an error of the workers in this block by the reason behind it, where there is one."""
         try:
             yield

@@ -16,7 +16,7 @@ from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.passes.pages import PageReader, ScanPlan
 from dynamodb_pipeline.workers.client import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Connect
-from dynamodb_pipeline.workers.failures import reported
+from dynamodb_pipeline.workers.failures import report_failure
 from dynamodb_pipeline.workers.worker_context import WorkerContext
 
 
@@ -50,7 +50,7 @@ class ScanWorker:
             reader = PageReader(wire, grants, self.plan)
             sink = self.sink(self.worker, clients)
             while (unit := grants.take()) is not None:
-                with reported(grants, unit):
+                with report_failure(grants, unit):
                     scan_unit(unit, reader, sink, grants)
         finally:
             wire.close()

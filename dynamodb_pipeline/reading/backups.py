@@ -46,8 +46,8 @@ def read_backup(store: ObjectStore, folder: str) -> Backup:
     """
     if store.head(join(folder, MANIFEST)) is None:
         where = join(folder, NATIVE_SUMMARY)
-        said = native.identity(store.get(where), where=where)
-        return Backup(folder, said.table_name, _moment(said.export_time) or _stamped(folder), said.part)
+        identity = native.identity(store.get(where), where=where)
+        return Backup(folder, identity.table_name, _moment(identity.export_time) or _stamped(folder), identity.part)
     where = join(folder, EXPORT_RECORD)
     try:
         data = store.get(where)

@@ -142,8 +142,8 @@ def _from_native(store: ObjectStore, folder: str, data: bytes) -> ImportSource:
     _refuse_missing(files_uri, [uri for uri in uris if uri not in listing])
     files = tuple(_native_file(f, listing[uri]) for f, uri in zip(listed, uris))
     orphans = _orphans(listing.values(), {f.uri for f in files})
-    said = native.identity(data, where=where)
-    return ImportSource(folder, "native", files, orphans=orphans, source_table=said.table_name, part=said.part)
+    identity = native.identity(data, where=where)
+    return ImportSource(folder, "native", files, orphans=orphans, source_table=identity.table_name, part=identity.part)
 
 
 def _check_sidecars(store: ObjectStore, listing: Mapping[str, ObjectInfo], manifests: Mapping[str, bytes]) -> None:

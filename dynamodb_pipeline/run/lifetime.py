@@ -123,9 +123,9 @@ class RunLifetime:
             reason = self.reason
             if reason is not None and self._clock() >= next_s:
                 next_s = self._clock() + TELL_INTERVAL_S
-                self._tell(reason)
+                self._notify(reason)
 
-    def _tell(self, reason: PipelineError) -> None:
+    def _notify(self, reason: PipelineError) -> None:
         for listener in list(self._listeners):
             try:
                 listener(reason)

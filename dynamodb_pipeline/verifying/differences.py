@@ -28,7 +28,7 @@ from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.store.spill import PARTS, Spill
 from dynamodb_pipeline.workers.client import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Connect, Engine
-from dynamodb_pipeline.workers.failures import reported
+from dynamodb_pipeline.workers.failures import report_failure
 from dynamodb_pipeline.workers.work_queue import WorkUnit
 from dynamodb_pipeline.workers.worker_context import WorkerContext
 
@@ -95,7 +95,7 @@ class RowsWorker:
         reader = FileReader(self.worker.store(clients), self.rows.keys)
         try:
             while (unit := grants.take()) is not None:
-                with reported(grants, unit):
+                with report_failure(grants, unit):
                     send_rows(unit, reader, grants, rows=self.rows)
         finally:
             grants.close()

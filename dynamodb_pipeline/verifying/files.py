@@ -21,7 +21,7 @@ from dynamodb_pipeline.reading.item_judge import BadLine, ParsedItem
 from dynamodb_pipeline.reading.key_spill import BLOCK_BYTES, place_bytes
 from dynamodb_pipeline.workers.client import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Connect
-from dynamodb_pipeline.workers.failures import reported
+from dynamodb_pipeline.workers.failures import report_failure
 from dynamodb_pipeline.workers.worker_context import WorkerContext
 
 PROBLEMS_OF_A_FILE = 5
@@ -42,7 +42,7 @@ class VerifyFilesWorker:
         reader = FileReader(self.worker.store(clients), self.keys)
         try:
             while (unit := grants.take()) is not None:
-                with reported(grants, unit):
+                with report_failure(grants, unit):
                     verify_file(unit, reader, grants)
         finally:
             grants.close()

@@ -69,7 +69,7 @@ class Conversation:
         return work
 
     def finished(self, work_id: str, record: Mapping[str, Any], *, rest: Mapping[str, Any] | None = None) -> None:
-        self._tell(*self._progress.rest())
+        self._send_progress(*self._progress.rest())
         message = {"op": "finished", "work": work_id, "record": dict(record)}
         self._call(message if rest is None else {**message, "rest": dict(rest)})
 
@@ -81,18 +81,18 @@ class Conversation:
 
     def progress(self, *, items: int = 0, bytes: int = 0) -> None:
         """Told at most every half second, and before a finish and the end: every message costs the driver."""
-        self._tell(*self._progress.add(items, bytes))
+        self._send_progress(*self._progress.add(items, bytes))
 
     def close(self) -> None:
         """Tell what was not told yet, and end the conversation."""
         with contextlib.suppress(CoordinatorLost):  # then nobody counts any more
-            self._tell(*self._progress.rest())
+            self._send_progress(*self._progress.rest())
         self._close()
 
     def _close(self) -> None:
         raise NotImplementedError
 
-    def _tell(self, items: int, size_bytes: int) -> None:
+    def _send_progress(self, items: int, size_bytes: int) -> None:
         if items or size_bytes:
             self._send({"op": "progress", "items": items, "bytes": size_bytes})
 
@@ -122,7 +122,7 @@ class _Progress:
 
     def __init__(self) -> None:
         self._items = self._bytes = 0
-        self._told_s = -math.inf
+        self._sent_s = -math.inf
         self._lock = threading.Lock()
 
     def add(self, items: int, size_bytes: int) -> tuple[int, int]:
@@ -131,9 +131,9 @@ class _Progress:
             self._items += items
             self._bytes += size_bytes
             now_s = time.monotonic()
-            if now_s - self._told_s < PROGRESS_EVERY_S:
+            if now_s - self._sent_s < PROGRESS_EVERY_S:
                 return 0, 0
-            self._told_s = now_s
+            self._sent_s = now_s
             return self._taken()
 
     def rest(self) -> tuple[int, int]:
@@ -142,9 +142,9 @@ class _Progress:
             return self._taken()
 
     def _taken(self) -> tuple[int, int]:
-        told = self._items, self._bytes
+        counts = self._items, self._bytes
         self._items = self._bytes = 0
-        return told
+        return counts
 
 
 class TcpCoordinatorClient(Conversation):

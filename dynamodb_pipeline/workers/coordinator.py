@@ -1,9 +1,9 @@
 """
 The driver's side of the budget and of the work: one thread that serves all workers of a run.
 
-A closed connection ends its worker's claims: no leases, no heartbeats. One selector loop reads, decides (desk.py) and
-writes, without ever blocking on a peer; a silent stranger is dropped after the handshake's time. What workers finish
-goes through a queue to a second thread, so that writing a ledger never delays a grant.
+A closed connection ends its worker's claims: no leases, no heartbeats. One selector loop reads, decides
+(dispatcher.py) and writes, without ever blocking on a peer; a silent stranger is dropped after the handshake's time.
+What workers finish goes through a queue to a second thread, so that writing a ledger never delays a grant.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from dynamodb_pipeline.errors import PipelineError, StoppedError
 from dynamodb_pipeline.rate.budget import RateBudget, Units
 from dynamodb_pipeline.workers.client import Conversation
 from dynamodb_pipeline.workers.contract import CoordinatorAddress, WorkerId
-from dynamodb_pipeline.workers.desk import Desk
+from dynamodb_pipeline.workers.dispatcher import Dispatcher
 from dynamodb_pipeline.workers.protocol import Message
 from dynamodb_pipeline.workers.server import CoordinatorServer
-from dynamodb_pipeline.workers.sessions import Deliver, DeskState, Session, WorkEvent, WorkFinished, WorkKept
+from dynamodb_pipeline.workers.sessions import CoordinatorState, Deliver, Session, WorkEvent, WorkFinished, WorkKept
 from dynamodb_pipeline.workers.work_queue import WorkQueue, WorkUnit
 
 OnFinished = Callable[[str, dict[str, object]], None]
@@ -57,9 +57,9 @@ class Coordinator:
         self._on_kept = on_kept
         self._failure: BaseException | None = None
         self._events: queue.Queue[WorkEvent | None] = queue.Queue()
-        self._desk = Desk(budget, work or WorkQueue(), on_event=self._events.put)
+        self._dispatcher = Dispatcher(budget, work or WorkQueue(), on_event=self._events.put)
         key = secrets.token_bytes(32)
-        self._server = CoordinatorServer(self._desk, key=key, host=host)
+        self._server = CoordinatorServer(self._dispatcher, key=key, host=host)
         self.address = CoordinatorAddress(host, self._server.port, key.hex())
         self._threads = [
             threading.Thread(target=self._serve, name="coordinator", daemon=True),
@@ -86,13 +86,13 @@ class Coordinator:
 
     def stop(self, reason: str) -> None:
         """Make every waiting and every next request of a worker answer "stop"; the first reason stays."""
-        self._desk.stop(reason)
+        self._dispatcher.stop(reason)
         self._server.wake()
 
     @property
     def stop_reason(self) -> str | None:
         """Why the run was stopped, None while it goes on."""
-        return self._desk.stop_reason
+        return self._dispatcher.stop_reason
 
     def drain(self) -> None:
         """
@@ -110,31 +110,31 @@ class Coordinator:
 
     def set_rates(self, rates: Units) -> None:
         """Allow other rates (units/s per resource) from now on, for waiting requests too."""
-        self._desk.set_rates(rates)
+        self._dispatcher.set_rates(rates)
         self._server.wake()
 
     def add_work(self, units: list[WorkUnit]) -> None:
         """Add units of work while the run goes on."""
-        self._desk.add_work(units)
+        self._dispatcher.add_work(units)
 
-    def state(self) -> DeskState:
+    def state(self) -> CoordinatorState:
         """Rates, units consumed, work and counts now."""
-        return self._desk.state()
+        return self._dispatcher.state()
 
     def open_session(self, worker: str, attempt: int, deliver: Deliver) -> Session:
         """For a client in this process: see `LocalCoordinatorClient`."""
-        return self._desk.open_session(worker, attempt, deliver)
+        return self._dispatcher.open_session(worker, attempt, deliver)
 
     def handle(self, session: Session, message: Message) -> None:
         """For a client in this process."""
-        self._desk.handle(session, message)
-        wait_s = self._desk.pump()
+        self._dispatcher.handle(session, message)
+        wait_s = self._dispatcher.pump()
         if wait_s is not None:
             self._server.wake(within_s=wait_s)
 
     def end_session(self, session: Session) -> None:
         """For a client in this process."""
-        self._desk.end_session(session)
+        self._dispatcher.end_session(session)
         self._server.wake()
 
     def _serve(self) -> None:
@@ -145,20 +145,20 @@ class Coordinator:
 
     def _fail(self, err: BaseException) -> None:
         self._failure = self._failure or err
-        self._desk.stop(f"the driver cannot go on: {err}")
+        self._dispatcher.stop(f"the driver cannot go on: {err}")
         self._server.wake()
 
     def _report(self) -> None:
         while (event := self._events.get()) is not None:
             try:
                 if self._failure is None:
-                    self._tell(event)
+                    self._call_back(event)
             except BaseException as err:
                 self._fail(err)
             finally:
                 self._events.task_done()
 
-    def _tell(self, event: WorkEvent) -> None:
+    def _call_back(self, event: WorkEvent) -> None:
         if isinstance(event, WorkFinished):
             if self._on_finished is not None:
                 self._on_finished(event.work_id, event.record)

@@ -17,7 +17,7 @@ from typing import Any, Callable, Protocol
 from dynamodb_pipeline.settings.job import CommonSettings
 from dynamodb_pipeline.workers.client import CoordinatorAddress, CoordinatorClient, TcpCoordinatorClient
 from dynamodb_pipeline.workers.coordinator import Coordinator, LocalCoordinatorClient
-from dynamodb_pipeline.workers.failures import marked, unmarked
+from dynamodb_pipeline.workers.failures import carry_exit_code, raise_task_failure
 
 PROCESS_SLOTS = 4
 
@@ -67,7 +67,7 @@ class SparkEngine:
 
     def run(self, worker: Worker, *, count: int, group: str) -> None:
         self.sc.setJobGroup(group, group, interruptOnCancel=True)
-        with unmarked():
+        with raise_task_failure():
             self.sc.parallelize(range(count), count).foreachPartition(_SparkTask(worker))
 
     def cancel(self, group: str) -> None:
@@ -83,7 +83,7 @@ class _SparkTask:
 
         task = TaskContext.get()
         for worker_id in ids:
-            with marked():
+            with carry_exit_code():
                 self.worker(worker_id, task.attemptNumber() if task else 0)
 
 

@@ -13,7 +13,7 @@ from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
 from dynamodb_pipeline.workers.client import CoordinatorClient, CoordinatorLost, RunStopped, Superseded
 
 MARK = "dynamodb-pipeline failure: "
-_MARKED = re.compile(re.escape(MARK) + r"(\d+) (.*)")
+_FAILURE_LINE = re.compile(re.escape(MARK) + r"(\d+) (.*)")
 _CAUSED_BY = re.compile(r"^\s*Caused by: (.*)$", re.MULTILINE)
 _PYTHON = "Traceback (most recent call last)"
 CAUSE_CHARS_MAX = 300
@@ -41,7 +41,7 @@ def failure_of(text: str) -> WorkerFailure:
 
 
 @contextmanager
-def reported(grants: CoordinatorClient, unit: Mapping[str, Any]) -> Iterator[None]:
+def report_failure(grants: CoordinatorClient, unit: Mapping[str, Any]) -> Iterator[None]:
     """Tell the driver of a PipelineError while working on `unit`: a retry of the task could not help."""
     try:
         yield
@@ -52,28 +52,28 @@ def reported(grants: CoordinatorClient, unit: Mapping[str, Any]) -> Iterator[Non
         raise
 
 
-def marked_text(err: PipelineError) -> str:
+def failure_line(err: PipelineError) -> str:
     """The failure in one line that `task_failure` finds again in whatever Spark makes of it."""
     text = " ".join(str(err).split())
     return f"{MARK}{int(err.exit_code)} {text}"
 
 
 @contextmanager
-def marked() -> Iterator[None]:
+def carry_exit_code() -> Iterator[None]:
     """Inside a Spark task: put a PipelineError's exit code into its text, which is all that reaches the driver."""
     try:
         yield
     except PipelineError as err:
-        raise WorkerFailure(marked_text(err), ExitCode.of_error(err)) from err
+        raise WorkerFailure(failure_line(err), ExitCode.of_error(err)) from err
 
 
 @contextmanager
-def unmarked() -> Iterator[None]:
+def raise_task_failure() -> Iterator[None]:
     """
     On the driver, around a Spark job: its py4j error as what it stands for.
 
     Raises:
-        WorkerFailure: what `marked` marked in the task that failed.
+        WorkerFailure: what `carry_exit_code` raised in the task that failed.
         StoppedError: Spark lost the task (an executor, a node, the connector's own failure); the run can be resumed.
         Exception: as it came, when Python code failed with anything else: a bug.
     """
@@ -90,7 +90,7 @@ def unmarked() -> Iterator[None]:
 
 def task_failure(text: str) -> PipelineError | None:
     """What the text of a failed Spark job says of its cause, None for a bug of ours."""
-    match = _MARKED.search(text)
+    match = _FAILURE_LINE.search(text)
     if match is not None:
         return WorkerFailure(match[2], ExitCode.of(int(match[1])))
     if _PYTHON in text:

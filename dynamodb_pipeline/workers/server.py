@@ -1,10 +1,10 @@
 """
-The sockets of the coordinator: accept, prove the key, cut lines, write answers; decisions are the desk's.
+The sockets of the coordinator: accept, prove the key, cut lines, write answers; decisions are the dispatcher's.
 
 One thread, never blocked by a peer. Bounds: connections, connections without proof, time for the proof, bytes of a line
 and of answers that a peer does not read. A connection that breaks a bound, or sends what is no message, is closed, with
-the same end for its worker's grants and work as any other closed connection (`end_session` in desk.py). So is one at
-which our own code fails: no connection can end the loop that serves all others.
+the same end for its worker's grants and work as any other closed connection (`end_session` in dispatcher.py). So is
+one at which our own code fails: no connection can end the loop that serves all others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from dynamodb_pipeline.workers import protocol as messages
-from dynamodb_pipeline.workers.desk import Desk
+from dynamodb_pipeline.workers.dispatcher import Dispatcher
 from dynamodb_pipeline.workers.protocol import Message, ProtocolError, keep_alive, message_field
 from dynamodb_pipeline.workers.sessions import Session
 
@@ -75,10 +75,10 @@ logger = logging.getLogger(__name__)
 
 
 class CoordinatorServer:
-    """Moves messages between connections and the desk until `close`."""
+    """Moves messages between connections and the dispatcher until `close`."""
 
-    def __init__(self, desk: Desk, *, key: bytes, host: str, limits: PeerLimits = DEFAULT_LIMITS) -> None:
-        self._desk = desk
+    def __init__(self, dispatcher: Dispatcher, *, key: bytes, host: str, limits: PeerLimits = DEFAULT_LIMITS) -> None:
+        self._dispatcher = dispatcher
         self._key = key
         self._limits = limits
         self._listener = socket.create_server((host, 0), backlog=128)
@@ -105,7 +105,7 @@ class CoordinatorServer:
         try:
             while not self._closing:
                 self._wakes_at_s = math.inf  # what changes while we look must wake us
-                wait_s = self._timeout(self._desk.pump())
+                wait_s = self._timeout(self._dispatcher.pump())
                 self._wakes_at_s = time.monotonic() + (math.inf if wait_s is None else wait_s)
                 self._flush()
                 for key, _ in self._selector.select(wait_s):
@@ -201,7 +201,7 @@ class CoordinatorServer:
         if peer.session is None:
             self._shake_hands(peer, message)
         else:
-            self._desk.handle(peer.session, message)
+            self._dispatcher.handle(peer.session, message)
 
     def _shake_hands(self, peer: Peer, message: Message) -> None:
         asked, worker = message_field(message, "challenge", str), message_field(message, "worker", str)
@@ -216,7 +216,9 @@ class CoordinatorServer:
         self._strangers.pop(peer, None)
         peer.lines.limit_bytes = messages.LINE_BYTES_MAX
         own = {"proof": messages.driver_proof(self._key, asked=asked, own=peer.asked)}
-        peer.session = self._desk.open_session(worker, attempt, lambda answer: self._answer(peer, {**own, **answer}))
+        peer.session = self._dispatcher.open_session(
+            worker, attempt, lambda answer: self._answer(peer, {**own, **answer})
+        )
         peer.session.deliver = lambda answer: self._answer(peer, answer)
 
     def _answer(self, peer: Peer, message: Message) -> None:
@@ -264,10 +266,10 @@ class CoordinatorServer:
 
     def _end_session(self, session: Session) -> None:
         try:
-            self._desk.end_session(session)
+            self._dispatcher.end_session(session)
         except Exception as err:  # its work may be lost to the run, which therefore must not end as done
             self._log_bug(err)
-            self._desk.stop("the work of a lost worker could not be put back, a bug; resume the run")
+            self._dispatcher.stop("the work of a lost worker could not be put back, a bug; resume the run")
 
     def _release(self) -> None:
         self._flush()

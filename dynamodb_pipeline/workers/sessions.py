@@ -56,7 +56,7 @@ class Session:
 
 
 @dataclass(frozen=True)
-class DeskState:
+class CoordinatorState:
     """A snapshot for progress lines and the run record."""
 
     budget: BudgetState

@@ -29,7 +29,7 @@ from dynamodb_pipeline.connector.read import ConnectorRead, line_groups, read_pa
 from dynamodb_pipeline.workers.contract import Grant, RunStopped
 from dynamodb_pipeline.dynamodb.credentials import credentials_of
 from dynamodb_pipeline.connector.relay import Relay, listen
-from dynamodb_pipeline.connector.relay_desk import RelayDesk, RelayPlan
+from dynamodb_pipeline.connector.relay_handler import RelayHandler, RelayPlan
 from dynamodb_pipeline.connector.relay_settings import RelayKeys
 from dynamodb_pipeline.workers.spark_session import start_session
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire, Endpoint
@@ -70,7 +70,7 @@ def lines(secret, keys, relay):
 def case(name, before, secret=None):
     keys, grants = RelayKeys.new(), Grants(before)
     started = time.monotonic()
-    with Relay(RelayDesk(wire, RelayPlan(table, keys)), lambda: grants, listener=listen()) as relay:
+    with Relay(RelayHandler(wire, RelayPlan(table, keys)), lambda: grants, listener=listen()) as relay:
         try:
             result = {"lines": lines(secret or keys.secret_key, keys, relay)}
         except Exception as error:

@@ -124,7 +124,7 @@ def read_steps(emr: Any, cluster_id: str, *, clock: Clock) -> tuple[StepView, ..
         marker = {"Marker": page["Marker"]}
 
 
-def fate_line(cluster: ClusterView, *, region: str) -> str:
+def cluster_line(cluster: ClusterView, *, region: str) -> str:
     """The last line of everything that touched a cluster: is it gone, ending, or still billing?"""
     if cluster.ended:
         return f"cluster {cluster.id} is gone: {cluster.reason_text()}; nothing is billed any more"

@@ -13,7 +13,7 @@ from typing import Any
 
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.clock import utc
-from dynamodb_pipeline.emr.calls.cluster_state import fate_line, read_cluster
+from dynamodb_pipeline.emr.calls.cluster_state import cluster_line, read_cluster
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.calls.launch import launch_cluster
 from dynamodb_pipeline.emr.calls.standing_cluster import add_steps, group_nodes, standing_cluster
@@ -175,14 +175,15 @@ def _start_steps(settings: LaunchSettings, prepared: Prepared, emr: Any, console
 
 
 def _left_running(settings: LaunchSettings, target: RunTarget, clients: Clients, console: Console) -> CommandResult:
-    fate = fate_line(read_cluster(clients.client("emr"), target.cluster_id, clock=console.clock), region=target.region)
+    cluster = read_cluster(clients.client("emr"), target.cluster_id, clock=console.clock)
+    line = cluster_line(cluster, region=target.region)
     console.say(f"attach: dynamodb-pipeline wait {settings.run_id} --region {settings.region}")
-    console.say(fate)
+    console.say(line)
     document = {
         "kind": settings.verb,
         "run_id": settings.run_id,
         "status": "running",
         "cluster_id": target.cluster_id,
-        "fate": fate,
+        "cluster_line": line,
     }
     return CommandResult(ExitCode.DONE, document)

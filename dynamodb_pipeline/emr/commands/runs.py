@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dynamodb_pipeline.aws.clients import Clients
-from dynamodb_pipeline.emr.calls.cluster_state import StepView, fate_line, read_cluster
+from dynamodb_pipeline.emr.calls.cluster_state import StepView, cluster_line, read_cluster
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.calls.stopping import cancel_steps, terminate_cluster
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
@@ -118,7 +118,7 @@ def run_status(query: RunQuery, clients: Clients, console: Console) -> CommandRe
     ending = {WaitVerdict.FINISHED: Ending.FINISHED, WaitVerdict.CLUSTER_LOST: Ending.CLUSTER_LOST}.get(over)
     if ending is None:
         document = {"kind": "status", "run_id": query.run, "status": "running", **_look_json(look)}
-        console.say(fate_line(look.cluster, region=target.region))
+        console.say(cluster_line(look.cluster, region=target.region))
         return CommandResult(ExitCode.DONE, document)
     report = report_of(Outcome(ending, look.cluster, look.steps), target, clients, console)
     console.say_all(report.lines())
@@ -169,14 +169,14 @@ def _stopped(
     target: RunTarget, clients: Clients, console: Console, *, kind: str, steps: tuple[StepView, ...]
 ) -> CommandResult:
     cluster = read_cluster(clients.client("emr"), target.cluster_id, clock=console.clock)
-    fate = fate_line(cluster, region=target.region)
-    console.say(fate)
+    line = cluster_line(cluster, region=target.region)
+    console.say(line)
     document = {
         "kind": kind,
         "run_id": target.run,
         "cluster_id": cluster.id,
         "cluster_state": cluster.state,
         "steps": [{"step_id": step.id, "step_state": step.state} for step in steps],
-        "fate": fate,
+        "cluster_line": line,
     }
     return CommandResult(ExitCode.DONE, document)

@@ -84,8 +84,8 @@ def diagnose_step(s3: Any, result: JobResult, *, cluster: ClusterView, clock: Cl
         result.step.reason or None,
         cluster.reason_text(),
     ]
-    told = [text for text in evidence if text and not CHATTER.match(text)]
-    return diagnosis(told, traceback=traceback, log_uris=_step_uris(cluster, result, failure))
+    texts = [text for text in evidence if text and not CHATTER.match(text)]
+    return diagnosis(texts, traceback=traceback, log_uris=_step_uris(cluster, result, failure))
 
 
 def _step_uris(cluster: ClusterView, result: JobResult, failure: dict[str, str]) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ class RunWatch:
         pause_s = FIRST_PAUSE_S
         while True:
             look = self.look()
-            self._tell(look)
+            self._print(look)
             if self.attention.interrupts or self.attention.terminated:
                 return self._interrupted(look)
             outcome = self._act(verdict(look, limits=self.limits, began_s=self._began_s), look)
@@ -119,7 +119,7 @@ class RunWatch:
         self._last = Look(cluster=cluster, steps=ours, at_s=self.clock.now())
         return self._last
 
-    def _tell(self, look: Look) -> None:
+    def _print(self, look: Look) -> None:
         line = watch_line(look, began_s=self._began_s)
         if line.worth_printing(self._printed):
             self.say(line.text)

@@ -11,7 +11,7 @@ from typing import Any
 
 from dynamodb_pipeline.durations import duration_s, duration_text
 from dynamodb_pipeline.emr.calls.attention import Attention
-from dynamodb_pipeline.emr.calls.cluster_state import fate_line
+from dynamodb_pipeline.emr.calls.cluster_state import cluster_line
 from dynamodb_pipeline.emr.calls.console import CommandResult
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis
@@ -47,7 +47,7 @@ class RunReport:
             *(_result_line(result) for result in self.results),
             *(self.diagnosis.lines() if self.diagnosis else []),
             *_advice(self),
-            fate_line(self.outcome.cluster, region=self.target.region),
+            cluster_line(self.outcome.cluster, region=self.target.region),
         ]
 
     def command_result(self, kind: str) -> CommandResult:
@@ -62,7 +62,7 @@ class RunReport:
             "cluster_state": self.outcome.cluster.state,
             "tables": [_result_json(result) for result in self.results],
             "diagnosis": self.diagnosis.to_json() if self.diagnosis else None,
-            "fate": fate_line(self.outcome.cluster, region=self.target.region),
+            "cluster_line": cluster_line(self.outcome.cluster, region=self.target.region),
         }
         return CommandResult(self.exit_code, document)
 
@@ -86,8 +86,8 @@ def needs_diagnosis(result: JobResult) -> bool:
 
 def _result_line(result: JobResult) -> str:
     code = result.exit_code
-    said = f": {result.error}" if result.error else ""
-    return f"{step_line(result.step)}; exit code {int(code)} ({code.meaning}){said}"
+    error = f": {result.error}" if result.error else ""
+    return f"{step_line(result.step)}; exit code {int(code)} ({code.meaning}){error}"
 
 
 def _result_json(result: JobResult) -> dict[str, Any]:

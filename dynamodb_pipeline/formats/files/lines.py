@@ -104,8 +104,8 @@ class PlainLines:
             LineError: a line longer than the bound, found before it is copied.
         """
         plain = self._plain
-        marked = plain[: len(BOM)] == BOM and not self._bytes_before
-        start, number, self.blank_count = len(BOM) if marked else 0, self._lines_before, 0
+        has_bom = plain[: len(BOM)] == BOM and not self._bytes_before
+        start, number, self.blank_count = len(BOM) if has_bom else 0, self._lines_before, 0
         while start < len(plain):
             number += 1
             end = self._line_end(start, number)

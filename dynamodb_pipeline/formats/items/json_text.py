@@ -124,7 +124,7 @@ class _Repeated:
     """Stands for an object with a member twice."""
 
 
-def _marked(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Repeated:
+def _object_or_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Repeated:
     members = dict(pairs)
     return members if len(members) == len(pairs) else _Repeated()
 
@@ -132,7 +132,7 @@ def _marked(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Repeated:
 def _steps_to_repeated(text: str) -> tuple[str | int, ...]:
     """Where `text`, read once more, has an object with a member twice; nothing where what follows is malformed."""
     try:
-        value, _ = JSONDecoder(strict=False, object_pairs_hook=_marked).raw_decode(text)
+        value, _ = JSONDecoder(strict=False, object_pairs_hook=_object_or_repeated).raw_decode(text)
     except (ValueError, RecursionError):
         return ()
     places: list[tuple[tuple[str | int, ...], Any]] = [((), value)]

@@ -16,7 +16,7 @@ import pytest
 from dynamodb_pipeline.aws.request_errors import Denied, ExpiredCredentials, Gone, Rejected
 from dynamodb_pipeline.aws.retry import Pacing, RetryPolicy
 from dynamodb_pipeline.connector.relay import HOST, Relay, listen
-from dynamodb_pipeline.connector.relay_desk import RelayDesk, RelayPlan
+from dynamodb_pipeline.connector.relay_handler import RelayHandler, RelayPlan
 from dynamodb_pipeline.connector.waiting_clients import INTERIM
 from dynamodb_pipeline.dynamodb.signing import check_signature
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire, Endpoint
@@ -68,8 +68,8 @@ def relay_before(
 
     pacing = Pacing(RetryPolicy(), clock=lambda: 0.0, sleep=lambda _: None)
     with wire_to(*script) as (wire, server):
-        desk = RelayDesk(wire, RelayPlan("orders", RUN_KEYS), pacing=pacing)
-        with Relay(desk, connect, listener=listen(), interval_s=interval_s) as relay:
+        handler = RelayHandler(wire, RelayPlan("orders", RUN_KEYS), pacing=pacing)
+        with Relay(handler, connect, listener=listen(), interval_s=interval_s) as relay:
             yield Running(relay, server, made)
 
 

@@ -35,18 +35,18 @@ def received(theirs: socket.socket) -> bytes:
 def test_client_that_waits_is_told_in_every_round_but_its_first(clients: WaitingClients, pair):
     ours, theirs = pair
     with clients.waiting(ours):
-        clients.tell()
+        clients.send_interim_replies()
         assert received(theirs) == b""
-        clients.tell()
-        clients.tell()
+        clients.send_interim_replies()
+        clients.send_interim_replies()
         assert received(theirs) == INTERIM * 2
 
 
 def test_client_that_has_its_answer_is_not_told(clients: WaitingClients, pair):
     ours, theirs = pair
     with clients.waiting(ours):
-        clients.tell()
-    clients.tell()
+        clients.send_interim_replies()
+    clients.send_interim_replies()
     assert received(theirs) == b""
 
 
@@ -54,8 +54,8 @@ def test_client_is_forgotten_when_its_request_fails(clients: WaitingClients, pai
     ours, theirs = pair
     with pytest.raises(KeyError), clients.waiting(ours):
         {}["missing"]
-    clients.tell()
-    clients.tell()
+    clients.send_interim_replies()
+    clients.send_interim_replies()
     assert received(theirs) == b""
 
 
@@ -65,7 +65,7 @@ def test_client_that_hung_up_does_not_stop_the_others_from_being_told(clients: W
     other.close()
     with dead, clients.waiting(dead), clients.waiting(ours):
         for _ in range(3):
-            clients.tell()
+            clients.send_interim_replies()
     assert received(theirs) == INTERIM * 2
 
 

@@ -68,19 +68,19 @@ def test_a_unit_of_the_smallest_keys_fits_into_a_message() -> None:
 def test_only_keys_that_the_export_lacks_are_planned() -> None:
     table = [f"k{n}" for n in range(1000)]
     export = [f"k{n}" for n in range(0, 2000, 2)]
-    with KeySpill() as export_keys, Spill() as table_keys, Spill() as doomed:
+    with KeySpill() as export_keys, Spill() as table_keys, Spill() as unwanted:
         rows = b"".join(place_bytes(key_of(name), file=0, line=1) for name in export)
         export_keys.add_block(base64.b64encode(rows).decode())
         add_keys(table_keys, table)
-        assert subtract(table_keys, export_keys, doomed) == 500
-        assert keys_in(doomed) == sorted(key_of(f"k{n}") for n in range(1, 1000, 2))
+        assert subtract(table_keys, export_keys, unwanted) == 500
+        assert keys_in(unwanted) == sorted(key_of(f"k{n}") for n in range(1, 1000, 2))
 
 
 def test_an_empty_export_dooms_every_key_and_an_empty_table_none() -> None:
-    with KeySpill() as nothing, Spill() as table_keys, Spill() as doomed:
+    with KeySpill() as nothing, Spill() as table_keys, Spill() as unwanted:
         add_keys(table_keys, ["a", "b"])
-        assert subtract(Spill(), nothing, doomed) == 0
-        assert subtract(table_keys, nothing, doomed) == 2
+        assert subtract(Spill(), nothing, unwanted) == 0
+        assert subtract(table_keys, nothing, unwanted) == 2
 
 
 def test_a_tables_keys_become_rows_until_the_unit_is_full() -> None:
@@ -118,12 +118,12 @@ def test_the_plan_says_counts_and_the_cap() -> None:
     assert "--max-deletions allows 10% (10 items); 3 are deleted already" in text
 
 
-def test_every_doomed_key_is_in_exactly_one_unit() -> None:
-    with Spill() as doomed:
-        add_keys(doomed, (f"k{n}" for n in range(1203)))
-        units = [unit for some in rounds(doomed) for unit in some]
+def test_every_unwanted_key_is_in_exactly_one_unit() -> None:
+    with Spill() as unwanted:
+        add_keys(unwanted, (f"k{n}" for n in range(1203)))
+        units = [unit for some in rounds(unwanted) for unit in some]
         found = [key for unit in units for key, _ in key_rows(base64.b64decode(unit.body["keys"]))]
-        assert sorted(found) == keys_in(doomed)
+        assert sorted(found) == keys_in(unwanted)
     assert len(units) == -(-1203 // KEYS_PER_UNIT)
     assert len({unit.work_id for unit in units}) == len(units)
 

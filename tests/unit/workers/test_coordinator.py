@@ -31,7 +31,7 @@ from dynamodb_pipeline.workers.client import (
     TcpCoordinatorClient,
 )
 from dynamodb_pipeline.workers.coordinator import Coordinator, LocalCoordinatorClient
-from dynamodb_pipeline.workers.desk import Desk
+from dynamodb_pipeline.workers.dispatcher import Dispatcher
 from dynamodb_pipeline.workers.server import CoordinatorServer, PeerLimits
 from dynamodb_pipeline.workers.work_queue import HAND_OUTS_MAX, WorkQueue, WorkUnit
 
@@ -209,8 +209,8 @@ def test_progress_is_told_before_a_finish_and_not_with_every_request(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[int] = []
-    tell = Desk._progress
-    monkeypatch.setattr(Desk, "_progress", lambda desk, *given: (told.append(1), tell(desk, *given)))
+    tell = Dispatcher._progress
+    monkeypatch.setattr(Dispatcher, "_progress", lambda dispatcher, *given: (told.append(1), tell(dispatcher, *given)))
     with one_worker(connect, "file-1") as (coordinator, client):
         client.take()
         for _ in range(1000):
@@ -550,12 +550,12 @@ def test_a_bug_met_by_one_worker_drops_that_worker_and_is_logged_once(caplog: py
 
 
 @contextlib.contextmanager
-def server_with(limits: PeerLimits) -> Iterator[tuple[CoordinatorAddress, Desk]]:
+def server_with(limits: PeerLimits) -> Iterator[tuple[CoordinatorAddress, Dispatcher]]:
     """A running server of its own, to give it other limits."""
-    desk = Desk(RateBudget({}, clock=time.monotonic), WorkQueue(), on_event=lambda _: None)
-    server = CoordinatorServer(desk, key=b"key", host="127.0.0.1", limits=limits)
+    dispatcher = Dispatcher(RateBudget({}, clock=time.monotonic), WorkQueue(), on_event=lambda _: None)
+    server = CoordinatorServer(dispatcher, key=b"key", host="127.0.0.1", limits=limits)
     with in_background(server.serve):
-        yield CoordinatorAddress("127.0.0.1", server.port, b"key".hex()), desk
+        yield CoordinatorAddress("127.0.0.1", server.port, b"key".hex()), dispatcher
         server.close()
 
 
@@ -577,12 +577,12 @@ def test_a_flood_of_strangers_does_not_keep_a_worker_out() -> None:
 
 
 def test_the_number_of_workers_is_bounded() -> None:
-    with server_with(PeerLimits(peers_max=2)) as (address, desk):
+    with server_with(PeerLimits(peers_max=2)) as (address, dispatcher):
         clients = [TcpCoordinatorClient(address, worker_id=number) for number in range(2)]
         with pytest.raises(CoordinatorLost):
             TcpCoordinatorClient(address, worker_id=3)
         clients.pop().close()
-        eventually(lambda: desk.state().worker_count == 1)
+        eventually(lambda: dispatcher.state().worker_count == 1)
         clients.append(TcpCoordinatorClient(address, worker_id=3))
         for client in clients:
             client.close()

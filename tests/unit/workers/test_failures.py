@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dynamodb_pipeline.errors import DeniedError, ExitCode, StoppedError
-from dynamodb_pipeline.workers.failures import MARK, WorkerFailure, marked, task_failure
+from dynamodb_pipeline.workers.failures import MARK, WorkerFailure, carry_exit_code, task_failure
 
 SPARK = """An error occurred while calling o91.runJob.
 : org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 1.0 failed 4 times: {cause}
@@ -14,7 +14,7 @@ SPARK = """An error occurred while calling o91.runJob.
 
 
 def test_exit_code_and_message_survive_the_trip():
-    with pytest.raises(WorkerFailure) as failed, marked():
+    with pytest.raises(WorkerFailure) as failed, carry_exit_code():
         raise DeniedError("S3 refuses put_object\non s3://b/k (AccessDenied)")
     text = SPARK.format(cause=f'Traceback (most recent call last):\n  File "x"\nWorkerFailure: {failed.value}\n')
     found = task_failure(text)
@@ -35,6 +35,6 @@ def test_bug_in_python_stays_a_bug():
 
 
 def test_error_that_is_not_ours_passes_unmarked():
-    with pytest.raises(KeyError) as failed, marked():
+    with pytest.raises(KeyError) as failed, carry_exit_code():
         raise KeyError("x")
     assert MARK not in str(failed.value)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.emr.calls.cluster_state import fate_line, read_cluster
+from dynamodb_pipeline.emr.calls.cluster_state import cluster_line, read_cluster
 from dynamodb_pipeline.emr.calls.launch import launch_cluster
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget, RunWatch
@@ -79,7 +79,7 @@ def test_cluster_that_cannot_start_is_told_with_emrs_reason() -> None:
     outcome = Scene(ClusterPlan(fails=reason, errors=errors)).wait()
     assert outcome.ending is Ending.CLUSTER_LOST
     assert "not in eu-west-1d" in outcome.cluster.errors[0]
-    assert fate_line(outcome.cluster, region="eu-west-1").startswith(f"cluster {outcome.cluster.id} is ")
+    assert cluster_line(outcome.cluster, region="eu-west-1").startswith(f"cluster {outcome.cluster.id} is ")
 
 
 def test_provisioning_has_its_own_deadline() -> None:
@@ -191,7 +191,7 @@ def test_progress_is_said_on_change_and_not_at_every_look() -> None:
 def test_fate_of_a_running_cluster_names_the_command_that_ends_it() -> None:
     scene = Scene(ClusterPlan(steps={"Forum": StepPlan(seconds=HOUR_S)}))
     scene.clock.sleep(600)
-    line = fate_line(read_cluster(scene.emr, scene.cluster_id, clock=scene.clock), region="eu-west-1")
+    line = cluster_line(read_cluster(scene.emr, scene.cluster_id, clock=scene.clock), region="eu-west-1")
     assert f"aws emr terminate-clusters --cluster-ids {scene.cluster_id} --region eu-west-1" in line
 
 
@@ -223,7 +223,7 @@ def test_on_a_standing_cluster_only_our_step_is_cancelled() -> None:
     outcome = scene.wait(timeout_s=HOUR_S)
     assert outcome.ending is Ending.TIMED_OUT
     assert "TerminateJobFlows" not in scene.emr.calls
-    assert "standing cluster" in fate_line(outcome.cluster, region="eu-west-1")
+    assert "standing cluster" in cluster_line(outcome.cluster, region="eu-west-1")
 
 
 def test_two_ctrl_c_on_a_standing_cluster_cancel_our_step_only() -> None:

@@ -16,8 +16,8 @@ from dynamodb_pipeline.rate.reservation import Reservation
 from dynamodb_pipeline.rate.units import Units
 from dynamodb_pipeline.workers.protocol import Message, ProtocolError, message_field, units_of
 from dynamodb_pipeline.workers.sessions import (
+    CoordinatorState,
     Deliver,
-    DeskState,
     Session,
     WorkEvent,
     WorkFailed,
@@ -27,7 +27,7 @@ from dynamodb_pipeline.workers.sessions import (
 from dynamodb_pipeline.workers.work_queue import NotHeldError, WorkQueue, WorkUnit
 
 
-class Desk:
+class Dispatcher:
     """Budget, work and sessions of one run; `on_event` gets what workers finish or fail at, in order."""
 
     def __init__(self, budget: RateBudget, work: WorkQueue, *, on_event: Callable[[WorkEvent], None]) -> None:
@@ -119,10 +119,12 @@ class Desk:
         with self._lock:
             self._work.add(units)
 
-    def state(self) -> DeskState:
+    def state(self) -> CoordinatorState:
         """Rates, work and counts now."""
         with self._lock:
-            return DeskState(self._budget.state(), self._work.state(), len(self._sessions), self._items, self._bytes)
+            return CoordinatorState(
+                self._budget.state(), self._work.state(), len(self._sessions), self._items, self._bytes
+            )
 
     def _deliver_grant(self, session: Session, reservation: Reservation) -> None:
         session.pending = None

@@ -46,7 +46,7 @@ class RelayPlan:
     item_bytes: float = 0.0
 
 
-class RelayDesk:
+class RelayHandler:
     """Answers requests of any number of clients, each in a thread of its own."""
 
     def __init__(self, wire: DynamoDbWire, plan: RelayPlan, *, pacing: Pacing | None = None) -> None:
