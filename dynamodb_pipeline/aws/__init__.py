@@ -1,8 +1,7 @@
 """
-How AWS is reached, whatever the service.
+AWS itself, before any service: clients, boto3 on nodes, what AWS's errors mean, when a call is repeated.
 
-Clients are built here and nowhere else; boto3 is made importable on nodes that lack it; here stands what errors of
-AWS mean and when a request is sent again.
-
-May import the shared vocabulary (errors). Must not know tables, objects, runs or clusters.
+May import: errors.
+Must not know: what a client is used for: tables, objects, clusters and runs are above. Clients are built here and
+nowhere else.
 """

@@ -1,7 +1,9 @@
 """
-The command line: from argv to verbs, and what a person sees on a terminal.
+The `dynamodb-pipeline` command: from words to verbs, the only place that knows every part.
 
-The only place that knows every part.
+Checks options, picks the verb, builds the clients and hands them on; stdout is one result, the exit code says the
+rest.
 
-May import everything. Must not hold decisions: those are values of the packages below.
+May import: every part.
+Must not know: how anything is done. Nothing here decides about items, rates or clusters.
 """

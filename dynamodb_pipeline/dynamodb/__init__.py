@@ -1,7 +1,8 @@
 """
-DynamoDB itself: the wire, its requests, replies and errors, and DescribeTable.
+DynamoDB's wire: connections, signatures, requests, checked replies, its errors; and what DescribeTable says.
 
-One request at a time, signed, sent and checked; nothing here repeats by itself.
+Bodies are prepared JSON; item bytes are neither parsed nor changed.
 
-May import aws, rate and formats.items. Must not know runs, workers or files.
+May import: errors, aws, rate, formats.items.
+Must not know: files, workers and runs. The wire never repeats a request by itself.
 """

@@ -1,7 +1,8 @@
 """
-The control plane: from a laptop to an EMR cluster and back, as eight packages.
+The control plane: from a laptop to an EMR cluster and back. Holds packages only.
 
-Requests, life cycles, logs, policies, schedules and prices; never on nodes.
+Runs on the laptop. Clients and clocks arrive as arguments, so that a launch of hours is tested in milliseconds.
 
-Must not know PySpark or the jobs, nor how AWS clients are built: clients and clocks arrive as arguments.
+May import: nothing.
+Must not know: PySpark, the jobs and the engine under them, or how AWS clients are built.
 """

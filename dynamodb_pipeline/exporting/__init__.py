@@ -1,7 +1,9 @@
 """
-The export job: a table into data files, manifest last.
+The export: resolve the tables, claim the folder, read by a reader, publish, in this order.
 
-Two readers, the connector and our own scan; one way to publish.
+Two readers, AWS's connector and our own parallel Scan; data files, and `manifest` last of all.
 
-May import passes, connector, run, workers, store, dynamodb, rate and formats. Must not know importing or verifying.
+May import: addresses, errors, settings, store, formats, rate, aws, dynamodb, workers, run, passes, connector,
+reading.
+Must not know: the other jobs, options as words, and EMR.
 """

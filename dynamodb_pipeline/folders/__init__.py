@@ -1,7 +1,8 @@
 """
-Looks at folders without a table or a job: inspect, and clean up what dead runs left.
+Looks at folders of files without running a job: inspect whatever lies there, find and delete what dead runs left.
 
-Runs on the laptop only.
+Runs on the laptop; the nodes' zip does not hold it.
 
-May import reading, run, store and formats. Must not know workers, rates or clusters.
+May import: addresses, errors, settings, store, formats, run, reading.
+Must not know: tables, workers and EMR: no request to DynamoDB is needed to look at a folder.
 """

@@ -1,7 +1,8 @@
 """
-What the stored bytes mean, as four packages: items, files of them, blocks of files, and the documents of exports.
+What files of items hold, from single values up to whole exports. Holds packages only.
 
-Each is pure: values in, values out.
+Pure functions over bytes and values, with the standard library.
 
-Must not know clients, clocks, Spark or where bytes come from.
+May import: nothing.
+Must not know: clients, clocks, processes, runs.
 """

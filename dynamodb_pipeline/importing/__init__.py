@@ -1,7 +1,8 @@
 """
-The import job: all files checked before the first write, then written at the allowed rate.
+The import: one export into one existing table, everything checked before the first write.
 
-Also the mirror, which deletes what the export does not hold, and what is set aside.
+Also what goes with it: bad items set aside, the mirror's deletions, the size of an import for plans.
 
-May import passes, reading, run, workers, store, dynamodb, rate and formats. Must not know exporting or the connector.
+May import: addresses, errors, settings, store, formats, rate, aws, dynamodb, workers, run, passes, reading.
+Must not know: the connector, which only reads tables; the other jobs, options as words, and EMR.
 """

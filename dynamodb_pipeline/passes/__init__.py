@@ -1,7 +1,8 @@
 """
-One pass over a table or over files at the allowed rate: budget, coordinator, workers, progress; and the scan.
+One pass over a table or over files at the allowed rate: budget, coordinator, workers and progress set up once.
 
-Export by the direct reader, import, mirror and verification all go through here.
+Export by the direct reader, import, mirror and verification all go through here; the scan of a table is here too.
 
-May import run, workers, dynamodb and rate. Must not know formats of files or folders.
+May import: errors, aws, rate, formats.items, dynamodb, workers, run.
+Must not know: why the pass is made: export, import and verification hand in what to do with a page.
 """

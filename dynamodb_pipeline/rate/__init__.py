@@ -1,7 +1,8 @@
 """
-Who may send when: the allowed rate, how it is derived, and how requests are held to it. Pure.
+Who may send a request now, and how the allowed rate follows from a table's capacity: one budget for the whole job.
 
-Units, windows, reservations, capacity, sizes of pages and batches, numbers of workers. Time comes through a clock.
+Pure: time comes through a clock, units are numbers. No threads, no sockets, no AWS.
 
-May import errors. Must not know sockets, clients, files or who asks.
+May import: errors.
+Must not know: who asks. Workers, tables and connections are above; here are credit, windows and throttles.
 """

@@ -1,7 +1,8 @@
 """
-An export's files: chosen, found, proven and read.
+An export's files: found, proven, read, each item judged, keys that stand twice found.
 
 What a folder holds is decided here for import, verification and inspection alike.
 
-May import workers, store and formats. Must not know the target table's rate or what is done with the items.
+May import: addresses, errors, formats, store, workers.
+Must not know: the table's side: nothing here sends a request to DynamoDB.
 """

@@ -1,7 +1,6 @@
 """
-One run's life: its record, heartbeat, ledger, deadline, attempts and progress.
+One run's life from its settings to its result: record, heartbeat, ledger, deadline, signals, progress.
 
-A run is handed its job and does not know which it is.
-
-May import workers, settings, store, aws and rate. Must not know tables or files of items.
+May import: addresses, durations, errors, aws, rate, settings, store, workers.
+Must not know: the jobs (a run is handed its job), tables, data files and EMR.
 """

@@ -1,7 +1,8 @@
 """
-What a job is asked for: its options, their checks, and the frozen settings that come out.
+What a job is asked for: every option once, its checks, the frozen settings that come out, run ids.
 
-Also run ids and the words of a command line. Values are parsed once, here.
+Whatever a user wrote becomes a value here, all its problems named together.
 
-May import addresses, durations, rate and formats. Must not know clients, engines or clusters.
+May import: addresses, durations, errors, secret_patterns, rate, formats.exports.
+Must not know: clients, stores and workers: nothing here asks the world whether a table or a folder exists.
 """

@@ -1,7 +1,8 @@
 """
-Whole objects, in S3 or in folders of this machine, and local disk for what is large.
+Whole objects by address, in S3 or in a folder, and local disk for what is too large for memory.
 
-Every write can be put-if-absent; every read can be pinned to an ETag.
+Every write is one PUT: it is there whole or not at all. Every read can be pinned to an ETag.
 
-May import aws, addresses and formats.files. Must not know what an object means.
+May import: addresses, errors, aws, formats.files.
+Must not know: what the objects mean: manifests, ledgers and records are above.
 """

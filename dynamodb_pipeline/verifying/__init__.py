@@ -1,7 +1,8 @@
 """
-The verification job: every byte and item of an export, and its comparison with a table.
+The verification: an export by itself, or against a table; nothing believed, doubt is a failure.
 
-Doubt is a failure: nothing is called equal that was not read.
+Both sides are compared by counts and digests of key buckets; no item travels.
 
-May import passes, reading, run, workers, store, dynamodb, rate and formats. Must not write anything but its record.
+May import: addresses, errors, settings, store, formats, rate, aws, dynamodb, workers, run, passes, reading.
+Must not know: options as words, and EMR. Nothing here writes to a table.
 """

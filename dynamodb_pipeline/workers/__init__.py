@@ -1,7 +1,9 @@
 """
 Permission and work over one connection: the coordinator in the driver, its clients, and where workers run.
 
-Engines run workers as Spark tasks or as threads; a worker asks before each request and reports what it finished.
+A worker is the same callable in a Spark task and in a thread; it asks before each request and reports what is done.
 
-May import settings, dynamodb, store, aws and rate. Must not know what the work is.
+May import: errors, aws, rate, settings, store, dynamodb.
+Must not know: what a unit of work is: segments, files and keys belong to the jobs. Only the engine and the session
+know Spark.
 """

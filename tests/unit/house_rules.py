@@ -11,59 +11,36 @@ LINES_AT_MOST = 400
 LINES_AT_LEAST = 60
 MODULES_PER_PACKAGE = range(3, 13)
 
-FORMATS = {"formats.items", "formats.files", "formats.blocks", "formats.exports"}
-ENGINE = {"addresses", "errors", "settings", "store", "dynamodb", "rate", "aws", "workers", "run"}
-
-# From the bottom to the top: a package may import what its line names, and a line names only packages above it here.
-MAY_IMPORT: dict[str, set[str]] = {
-    "(root)": set(),
+# From the bottom to the top. What a package may import is in its charter (the docstring of its `__init__.py`), and a
+# charter may only name what stands before it here.
+ORDER = (
+    *("(root)", "errors", "output", "addresses", "durations", "secret_patterns"),
+    *("aws", "rate", "formats", "formats.items", "formats.files", "formats.blocks", "formats.exports"),
+    *("settings", "store", "dynamodb", "workers", "run", "passes", "connector", "reading"),
+    *("exporting", "importing", "verifying", "job_main", "folders"),
+    *("emr", "emr.cluster", "emr.request", "emr.calls", "emr.documents", "emr.plan", "emr.preflight", "emr.watch"),
+    *("emr.commands", "report", "cli"),
+)
+# Modules beside the packages have no charter of their own: what each may import.
+BESIDE_THE_PACKAGES: dict[str, set[str]] = {
     "errors": set(),
     "output": set(),
     "addresses": {"errors"},
     "durations": {"errors"},
     "secret_patterns": {"errors"},
-    "aws": {"errors"},
-    "rate": {"errors"},
-    "formats": set(),
-    "formats.items": {"errors"},
-    "formats.files": {"errors", "formats.items"},
-    "formats.blocks": {"errors", "formats.items", "formats.files"},
-    "formats.exports": {"addresses", "errors", "formats.items", "formats.files"},
-    "settings": {"addresses", "durations", "errors", "secret_patterns", "rate", *FORMATS},
-    "store": {"addresses", "errors", "aws", "rate", *FORMATS},
-    "dynamodb": {"errors", "aws", "rate", "formats.items"},
-    "workers": {"addresses", "errors", "settings", "store", "dynamodb", "rate", "aws"},
-    "run": {"addresses", "durations", "errors", "rate", "settings", "store", "aws", "workers"},
-    "passes": {"errors", "aws", "rate", "dynamodb", "run", "workers", "formats.items"},
-    "connector": {"errors", "aws", "rate", "dynamodb", "workers"},
-    "reading": {"addresses", "errors", "store", "workers", *FORMATS},
-    "exporting": {*ENGINE, "passes", "connector", "reading", *FORMATS},
-    "importing": {*ENGINE, "passes", "connector", "reading", *FORMATS},
-    "verifying": {*ENGINE, "passes", "connector", "reading", *FORMATS},
-    "job_main": {"(root)", "output", "secret_patterns", *ENGINE, "exporting", "importing", "verifying"},
-    "folders": {"addresses", "errors", "settings", "store", "run", "reading", *FORMATS},
-    "emr": set(),
-    "emr.cluster": {"errors", "durations", "secret_patterns", "aws", "settings"},
-    "emr.request": {"addresses", "errors", "secret_patterns", "aws", "settings", "emr.cluster"},
-    "emr.calls": {"errors", "durations", "aws", "emr.cluster"},
-    "emr.documents": {"addresses", "errors", "settings", "emr.cluster", "emr.request"},
-    "emr.plan": {"errors", "durations", "rate", "formats.items", "emr.cluster", "emr.request"},
-    "emr.preflight": {
-        *{"addresses", "errors", "aws", "settings", "formats.items", "formats.exports"},
-        *{"emr.cluster", "emr.request", "emr.calls"},
+    "job_main": {
+        "(root)",
+        "output",
+        "secret_patterns",
+        "errors",
+        "aws",
+        "settings",
+        "run",
+        "exporting",
+        "importing",
+        "verifying",
     },
-    "emr.watch": {
-        *{"addresses", "errors", "durations", "aws", "settings"},
-        *{"emr.cluster", "emr.request", "emr.calls"},
-    },
-    "emr.commands": {
-        *{"addresses", "errors", "durations", "aws", "settings"},
-        *{"emr.cluster", "emr.request", "emr.calls", "emr.documents", "emr.plan", "emr.preflight", "emr.watch"},
-    },
-    "report": {"addresses", "errors", "output", "durations", "aws"},
 }
-# The command line knows every part.
-MAY_IMPORT["cli"] = set(MAY_IMPORT)
 
 # Modules below LINES_AT_LEAST, and why each is a file of its own all the same.
 SHORT_MODULES: dict[str, str] = {

@@ -2,11 +2,14 @@
 Who imports whom in the library, read from the syntax trees: nothing of it is run.
 
 Imports inside functions and below TYPE_CHECKING count as well: what a module may not know it may not name.
+
+`make graph` writes what is read here into docs/architecture.md: a picture of the packages, and their charters.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -15,6 +18,10 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2]
 PACKAGE = "dynamodb_pipeline"
 ROOT = "(root)"  # the package itself, as a name beside `aws` or `formats.items`
+PAGE = PROJECT / "docs" / "architecture.md"
+EVERYTHING = "every part"
+WORDS = {EVERYTHING, "nothing"}  # in place of a charter's list
+CHARTER = re.compile(r"(?P<what>.+?)\n\n.*?May import: (?P<may>[^:]+)\.\nMust not know: (?P<must_not>.+)", re.DOTALL)
 
 Edges = Mapping[str, frozenset[str]]
 
@@ -154,6 +161,30 @@ def _reachable(edges: Edges, start: str) -> set[str]:
     return seen
 
 
+@dataclass(frozen=True)
+class Charter:
+    """The docstring of a package's `__init__.py`: what lives there, what it may import, what it must not know."""
+
+    what: str
+    may: tuple[str, ...]
+    must_not: str
+
+    @classmethod
+    def of(cls, module: Module) -> Charter | None:
+        """None when there is none, or when one of the three is missing."""
+        found = CHARTER.fullmatch(ast.get_docstring(module.tree) or "")
+        if not found:
+            return None
+        what, may, must_not = (" ".join(text.split()) for text in found.group("what", "may", "must_not"))
+        return cls(what, tuple(may.split(", ")), must_not)
+
+    def may_import(self, packages: Iterable[str]) -> set[str]:
+        """Which of `packages` it allows; a package that holds packages stands for all of them."""
+        if self.may == (EVERYTHING,):
+            return set(packages)
+        return {name for name in packages if any(f"{name}.".startswith(f"{allowed}.") for allowed in self.may)}
+
+
 @cache
 def library() -> Library:
     return Library.of(Module.read(path) for path in sorted((PROJECT / PACKAGE).rglob("*.py")))
@@ -163,3 +194,52 @@ def library() -> Library:
 def jobs() -> tuple[Module, ...]:
     """The scripts that spark-submit is given."""
     return tuple(Module.read(path) for path in sorted((PROJECT / "jobs").glob("*.py")))
+
+
+def without_detours(edges: Edges) -> dict[str, list[str]]:
+    """The edges that say something: none to what another of its own edges leads to. No circle may be in them."""
+    far = {name: _reachable(edges, name) for name in edges}
+    return {
+        name: sorted(to for to in targets if not any(to in far[other] for other in targets))
+        for name, targets in edges.items()
+    }
+
+
+def picture(graph: Library) -> str:
+    """The packages from the top down, as Mermaid; an arrow that another way already implies is left out."""
+    edges = without_detours(graph.package_edges)
+    far = {name: len(_reachable(graph.package_edges, name)) for name in edges}
+    drawn = sorted((name for name in edges if edges[name]), key=lambda name: (-far[name], name))
+    arrows = [f"    {_node(name)} --> {' & '.join(_node(to) for to in edges[name] if to != ROOT)}" for name in drawn]
+    return "\n".join(["```mermaid", "flowchart TB", *arrows, "```"])
+
+
+def _node(package: str) -> str:
+    return package.replace(".", "/")
+
+
+def charters(graph: Library) -> str:
+    """The packages with their charters, as a table."""
+    rows = ["| Part | What lives there | May import | Must not know |", "|---|---|---|---|"]
+    for module in graph.modules.values():
+        charter = Charter.of(module) if module.is_package and module.package != ROOT else None
+        if charter:
+            may = (
+                charter.may if charter.may in {("every part",), ("nothing",)} else [f"`{name}`" for name in charter.may]
+            )
+            place = module.package.replace(".", "/")
+            rows.append(f"| `{place}` | {charter.what} | {', '.join(may)} | {charter.must_not} |")
+    return "\n".join(rows)
+
+
+def with_graph(page: str, graph: Library) -> str:
+    """The page with its generated parts written anew."""
+    for name, text in {"picture": picture(graph), "charters": charters(graph)}.items():
+        begin, end = f"<!-- {name}, by `make graph` -->\n", f"\n<!-- end of {name} -->"
+        assert page.count(begin) == page.count(end) == 1, f"{begin!r} and {end!r} must stand once in {PAGE}"
+        page = page[: page.index(begin) + len(begin)] + text + page[page.index(end) :]
+    return page
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_graph(PAGE.read_text(encoding="utf-8"), library()), encoding="utf-8")

@@ -19,8 +19,22 @@ from dynamodb_pipeline.emr.cluster.sizing import SAFETY_CONF
 from dynamodb_pipeline.emr.request.bundle import NODE_PARTS
 from dynamodb_pipeline.workers.spark_session import REQUIRED_SPARK_CONF
 from tests.unit import house_rules
-from tests.unit.house_rules import LINES_AT_LEAST, LINES_AT_MOST, MAY_IMPORT, MODULE_CEILING, MODULES_PER_PACKAGE
-from tests.unit.import_graph import PACKAGE, PROJECT, ROOT, Library, Module, circles, is_counted, jobs, library
+from tests.unit.house_rules import BESIDE_THE_PACKAGES, LINES_AT_LEAST, LINES_AT_MOST, MODULE_CEILING, ORDER
+from tests.unit.import_graph import (
+    PACKAGE,
+    PAGE,
+    PROJECT,
+    ROOT,
+    WORDS,
+    Charter,
+    Library,
+    Module,
+    circles,
+    is_counted,
+    jobs,
+    library,
+    with_graph,
+)
 
 NOT_SHIPPED = {"sandbox", "benchmarks", "tests", "jobs"}
 NODE_PYTHON = (3, 9)
@@ -45,20 +59,41 @@ def circles_of_packages(graph: Library) -> list[str]:
     return [" <-> ".join(group) for group in circles(graph.package_edges)]
 
 
-def imports_upwards(graph: Library) -> list[str]:
-    """Imports that the package's line in MAY_IMPORT does not name."""
-    strange = ((home, to) for home, tos in graph.package_edges.items() for to in tos - MAY_IMPORT.get(home, set()))
+def allowed(graph: Library, package: str) -> set[str]:
+    """What a package may import: by its charter, or by the list of the modules beside the packages."""
+    module = graph.modules.get(f"{PACKAGE}.{package}")
+    charter = Charter.of(module) if module and module.is_package else None
+    return charter.may_import(graph.package_edges) if charter else BESIDE_THE_PACKAGES.get(package, set())
+
+
+def imports_beyond_the_charter(graph: Library) -> list[str]:
+    strange = ((home, to) for home, tos in graph.package_edges.items() for to in tos - allowed(graph, home))
     return [f"{home} may not import {to}: {'; '.join(graph.behind(home, to))}" for home, to in sorted(strange)]
 
 
-def undeclared_packages(graph: Library) -> set[str]:
-    return set(graph.package_edges) - set(MAY_IMPORT)
+def imports_upwards(graph: Library) -> list[str]:
+    """What is imported or allowed although it stands higher in ORDER."""
+    height = {package: place for place, package in enumerate(ORDER)}
+    pairs = ((home, to) for home, tos in graph.package_edges.items() for to in tos | allowed(graph, home) - {home})
+    return sorted(f"{home} -> {to}" for home, to in pairs if height.get(to, 0) > height.get(home, 0))
+
+
+def packages_without_place(graph: Library) -> set[str]:
+    return set(graph.package_edges) - set(ORDER)
 
 
 def packages_without_charter(graph: Library) -> list[str]:
-    """A charter is the docstring of `__init__.py`."""
-    docs = {module.package: ast.get_docstring(module.tree) for module in graph.modules.values() if module.is_package}
-    return [package for package, doc in docs.items() if not doc]
+    """What lives here, "May import:" and "Must not know:" in the docstring of `__init__.py`."""
+    inits = (module for module in graph.modules.values() if module.is_package and module.package != ROOT)
+    return [module.package for module in inits if not Charter.of(module)]
+
+
+def charters_that_name_nothing(graph: Library) -> list[str]:
+    """Names after "May import:" that are no packages."""
+    named = ((name, Charter.of(module)) for name, module in graph.modules.items() if module.is_package)
+    words = {(name, word) for name, charter in named if charter for word in charter.may}
+    known = set(graph.package_edges) | WORDS
+    return sorted(f"{name}: {word}" for name, word in words if word not in known)
 
 
 def packages_of_wrong_size(graph: Library) -> list[str]:
@@ -66,7 +101,7 @@ def packages_of_wrong_size(graph: Library) -> list[str]:
     return [
         f"{package} has {count} modules"
         for package, count in graph.sizes.items()
-        if (count > 0 if package in holders else count not in MODULES_PER_PACKAGE)
+        if (count > 0 if package in holders else count not in house_rules.MODULES_PER_PACKAGE)
     ]
 
 
@@ -195,8 +230,8 @@ def node_modules() -> tuple[Module, ...]:
 
 
 GRAPH_RULES: tuple[GraphRule, ...] = (
-    *(circles_of_modules, circles_of_packages, imports_upwards, undeclared_packages),
-    *(packages_without_charter, packages_of_wrong_size, too_many_modules),
+    *(circles_of_modules, circles_of_packages, imports_beyond_the_charter, imports_upwards, packages_without_place),
+    *(packages_without_charter, charters_that_name_nothing, packages_of_wrong_size, too_many_modules),
     *(modules_too_long, short_without_reason, names_defined_twice, without_user),
 )
 
@@ -207,20 +242,20 @@ def test_the_library_keeps_its_rules(rule: GraphRule) -> None:
     assert list(rule(library())) == []
 
 
-def test_the_declared_order_goes_one_way() -> None:
-    """Each line of MAY_IMPORT names only packages that stand before it."""
-    order = list(MAY_IMPORT)
-    assert [(home, to) for home, tos in MAY_IMPORT.items() for to in tos if order.index(to) > order.index(home)] == []
+def test_the_page_shows_the_packages_as_they_are() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert with_graph(page, library()) == page, "run `make graph`"
 
 
 @pytest.mark.parametrize(
     ("listed", "now"),
     [
-        (set(MAY_IMPORT), lambda graph: set(graph.package_edges)),
+        (set(ORDER), lambda graph: set(graph.package_edges)),
+        (set(BESIDE_THE_PACKAGES), lambda graph: set(graph.package_edges)),
         (set(house_rules.SHORT_MODULES), short_modules),
         (set(house_rules.ENTRY_POINTS), imported_by_nobody),
     ],
-    ids=["may import", "short modules", "entry points"],
+    ids=["order", "beside the packages", "short modules", "entry points"],
 )
 def test_no_entry_of_a_list_is_stale(listed: set[str], now: Callable[[Library], set[str]]) -> None:
     """Take out of house_rules.py what the code no longer has."""
@@ -300,11 +335,15 @@ def test_each_rule_bites(rule: Rule, source: str) -> None:
     assert broken(rule, among=[Module(f"{PACKAGE}.formats.example", source)], fewest=1)
 
 
-def example(*, packages: Iterable[str] = (), **sources: str) -> Library:
-    """A library out of sources by dotted name (`_` for the dot), with the packages they lie in."""
+def charter(may: str) -> str:
+    return f'"""What lives here.\n\nMay import: {may}.\nMust not know: the rest.\n"""'
+
+
+def example(*, packages: Iterable[str] = (), may: str = "nothing", **sources: str) -> Library:
+    """A library out of sources by dotted name (`_` for the dot), with the packages they lie in and their charter."""
     modules = {name.replace("_", "."): text for name, text in sources.items()}
     homes = {ROOT, *packages, *(name.rpartition(".")[0] or ROOT for name in modules)}
-    inits = [Module(f"{PACKAGE}.{home}".removesuffix(f".{ROOT}"), '"""Charter."""', is_package=True) for home in homes]
+    inits = [Module(f"{PACKAGE}.{home}".removesuffix(f".{ROOT}"), charter(may), is_package=True) for home in homes]
     return Library.of([*inits, *(Module(f"{PACKAGE}.{name}", text) for name, text in modules.items())])
 
 
@@ -330,11 +369,15 @@ TYPE_ONLY = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from {} im
             circles_of_packages,
             example(rate_a="from dynamodb_pipeline.aws import b", aws_b="", aws_c="import dynamodb_pipeline.rate.a"),
         ),
-        (imports_upwards, example(errors=LAZY.format("dynamodb_pipeline.rate", "a"), rate_a="")),
-        (imports_upwards, example(rate_a="from dynamodb_pipeline.aws.b import c", aws_b="c = 1")),
+        (imports_beyond_the_charter, example(errors=LAZY.format("dynamodb_pipeline.rate", "a"), rate_a="")),
+        (imports_beyond_the_charter, example(rate_a="from dynamodb_pipeline.aws.b import c", aws_b="c = 1")),
+        (imports_beyond_the_charter, example(may="formats", rate_a="import dynamodb_pipeline.aws.b", aws_b="")),
         (imports_upwards, example(report_a="from dynamodb_pipeline.cli.b import c", cli_b="c = 1")),
-        (undeclared_packages, example(drawer_a="")),
+        (imports_upwards, example(may="cli", report_a="", cli_b="")),
+        (packages_without_place, example(drawer_a="")),
         (packages_without_charter, Library.of([Module(f"{PACKAGE}.rate", "", is_package=True)])),
+        (packages_without_charter, Library.of([Module(f"{PACKAGE}.rate", '"""Rates."""', is_package=True)])),
+        (charters_that_name_nothing, example(may="aws, drawer", aws_b="")),
         (packages_of_wrong_size, example(rate_a="", rate_b="")),
         (packages_of_wrong_size, example(**{f"rate_{letter}": "" for letter in "abcdefghijklm"})),
         (packages_of_wrong_size, example(packages=["emr.plan"], emr_a="", emr_b="", emr_c="")),

@@ -1,7 +1,8 @@
 """
-Single calls to EMR that must not go wrong: launch once, find again, stop, and how a command waits.
+Single dealings with EMR, each bounded: launch once, look, find, stop; with a clock and Ctrl-C as values.
 
-A launch is never sent twice unseen; whoever waits can be interrupted.
+Also what every command is given (clients, console) and gives back.
 
-May import emr.cluster, aws and durations. Must not know tables, plans or documents.
+May import: errors, durations, aws, emr.cluster.
+Must not know: requests and their settings: a launch is handed the finished request.
 """

@@ -1,7 +1,8 @@
 """
-What a cluster is made of: configs, labels, instance types, sizing, and the files that travel.
+What a cluster is: configs in EMR's own words, labels, instance types, and the Spark conf that follows.
 
-Tables of facts about EMR, dated and with their source, are read here.
+Facts of AWS come from dated tables in `emr/data`, which are read here.
 
-May import errors and secret_patterns. Must not call AWS.
+May import: errors, durations, secret_patterns, aws, settings.
+Must not know: runs, steps and clients; nothing here sends a request.
 """

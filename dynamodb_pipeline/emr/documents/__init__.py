@@ -1,7 +1,8 @@
 """
-Documents that are printed for people to deploy: policies, templates, schedules, migrated settings. Pure.
+What the launcher prints for people to deploy: policies, role and schedule templates, old definitions translated.
 
 This tool never changes IAM: it prints.
 
-May import emr.request and emr.cluster. Must not call AWS.
+May import: addresses, errors, settings, emr.cluster, emr.request.
+Must not know: clients and clocks. Documents are pure, so that the printed policy is the tested one.
 """

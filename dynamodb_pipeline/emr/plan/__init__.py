@@ -1,7 +1,8 @@
 """
-What a launch will take: time, rate and money, before anything is started. Pure.
+What a run will take, said before anything is started: units, minutes, nodes, money, warnings.
 
-Estimates say where each number comes from.
+Every number says where it comes from.
 
-May import emr.request and emr.cluster. Must not call AWS.
+May import: errors, durations, rate, formats.items, emr.cluster, emr.request.
+Must not know: clients. Sizes and capacities come in as values; a plan never starts and never stops anything.
 """

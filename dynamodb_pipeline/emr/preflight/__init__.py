@@ -1,7 +1,8 @@
 """
-The checks before a launch; each names what is wrong and its remedy.
+Looks at everything a run needs, each check for itself, with the remedy in its message.
 
-One module a subject; a check that cannot be made says so and never passes.
+A check that cannot be made says so and never passes.
 
-May import emr.request, emr.calls, aws and formats. Must not change anything.
+May import: addresses, errors, aws, settings, formats.items, formats.exports, emr.cluster, emr.request, emr.calls.
+Must not know: plans and launches. It only reads, except for `--probe-write`.
 """

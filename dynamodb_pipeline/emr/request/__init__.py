@@ -1,7 +1,6 @@
 """
-What is sent to EMR: settings of a launch, steps, the RunJobFlow request, and the bundle of code.
+The RunJobFlow request of a run: settings, one job and one step per table, the bundle and where it is stored.
 
-Pure but for the bundle's upload.
-
-May import emr.cluster, settings and aws. Must not watch or judge.
+May import: addresses, errors, secret_patterns, aws, settings, emr.cluster.
+Must not know: what happens after the request; the only client used here stores the code.
 """

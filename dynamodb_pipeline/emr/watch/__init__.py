@@ -1,7 +1,6 @@
 """
-What becomes of a launched run: its life cycle, its steps' own records, logs, and the probable cause.
+A run on its cluster, watched to its end and explained: verdicts, records, logs, one probable cause.
 
-Decides from what was seen; the calls themselves are in emr.calls.
-
-May import emr.calls, emr.request, settings and aws. Must not start anything.
+May import: addresses, errors, durations, aws, settings, emr.cluster, emr.request, emr.calls.
+Must not know: how the run was started: whatever it needs is found again by the run id.
 """

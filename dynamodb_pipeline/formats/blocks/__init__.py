@@ -1,7 +1,9 @@
 """
-The same as formats.files for many items at once, on bytes, without a parse.
+The same as `formats.files`, on bytes and for many items at once, where that is certain to be right.
 
-These modules only ever say yes: whatever is odd goes the slow way, which judges and names it.
+Everything here answers yes or None: None sends the block the careful way, which also finds the words for an error.
 
-May import formats.items and formats.files. Must not decide that an item is bad.
+May import: errors, formats.items, formats.files.
+Must not know: files and folders. Nothing here may refuse an item by itself, or give another result than the careful
+way.
 """

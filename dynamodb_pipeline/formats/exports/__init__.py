@@ -1,7 +1,6 @@
 """
-The documents and names of an export folder: manifests, export record, data files, entries.
+The documents and names of an export folder: manifests of every kind, the export record, where an entry lies now.
 
-Reads every known version, writes version 3 of the manifest and our own record.
-
-May import formats.items, formats.files and addresses. Must not know stores: bytes in, values out.
+May import: addresses, errors, formats.items, formats.files.
+Must not know: how objects are fetched or stored; documents come as bytes and leave as bytes.
 """

@@ -1,7 +1,8 @@
 """
-From stored bytes to items, line by line: compression, lines, dialects.
+Stored bytes to items, line by line: compression, dialects, and what is refused by its name.
 
 A place is always known: file, line, byte.
 
-May import formats.items. Must not know manifests, stores or tables.
+May import: errors, formats.items.
+Must not know: where the bytes come from, and what an export folder says about them.
 """

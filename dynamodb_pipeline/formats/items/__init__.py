@@ -1,7 +1,8 @@
 """
-One item and DynamoDB's rules for it: tags, numbers, keys, sizes, canonical form.
+One item and DynamoDB's rules for it: tags, numbers, keys, sizes, the canonical form and its digest.
 
-An item is a dict of attribute values in DynamoDB's own JSON; bad ones raise ItemError with the reason.
+An item is a dict of attribute values in DynamoDB's own JSON; what DynamoDB would refuse raises ItemError.
 
-The ground floor: imports nothing of the library. Must not know files or lines.
+May import: errors.
+Must not know: files, lines and manifests; clients and Spark. A message names a place, never an item's contents.
 """
