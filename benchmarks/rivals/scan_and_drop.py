@@ -10,7 +10,7 @@ import sys
 
 from dynamodb_pipeline.aws.clients import AwsClients
 from dynamodb_pipeline.dynamodb.requests import ScanRequest, scan_page
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.worker import WorkerContext
 
 SEGMENTS = 4
 FULL_PAGE = 1_000_000  # more items than a page can hold

@@ -7,17 +7,18 @@ All clients of a relay read one table, so what one page costs teaches the size o
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Protocol
 
 from dynamodb_pipeline.aws.request_errors import Throttled, Transient
 from dynamodb_pipeline.aws.retry import Pacing, pause
-from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest
+from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, scan_with_units
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
 from dynamodb_pipeline.rate.page_size import PageSizer
-from dynamodb_pipeline.workers.contract import CoordinatorClient, settled_page
+from dynamodb_pipeline.workers.contract import CoordinatorClient, NotSent, metered
 
 
-class ClientGone(Exception):
+class ClientGone(NotSent):
     """The client closed its connection while its request waited; nobody would read the page."""
 
 
@@ -63,11 +64,13 @@ class MeteredScan:
 
     def _granted(self, request: ScanRequest, client: Client) -> ScanPage:
         fitting, estimate = self._fitted(request, client.grants.units_cap())
-        grant = client.grants.reserve({"table": estimate})
-        if client.is_gone():
-            client.grants.settle(grant, {})
-            raise ClientGone
-        page = settled_page(self._wire, fitting, client.grants, grant)
+
+        def send() -> tuple[ScanPage, Mapping[str, float]]:
+            if client.is_gone():
+                raise ClientGone
+            return scan_with_units(self._wire, fitting)
+
+        page = metered(client.grants, {"table": estimate}, send)
         with self._one_sizer:
             self._sizers[request.consistent].observe(page.scanned_count, page.consumed["table"])
         return page

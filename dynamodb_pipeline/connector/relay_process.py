@@ -29,7 +29,7 @@ from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
 from dynamodb_pipeline.workers.client import TcpCoordinatorClient
 from dynamodb_pipeline.workers.contract import CoordinatorClient
 from dynamodb_pipeline.workers.failures import WorkerFailure
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.worker import WorkerContext
 
 START_TIMEOUT_S = 60.0
 PROOF_TIMEOUT_S = 5.0

@@ -82,6 +82,12 @@ def scan_page(wire: DynamoDbWire, request: ScanRequest) -> ScanPage:
     return scan_page_of(wire.call("Scan", request.body()).body)
 
 
+def scan_with_units(wire: DynamoDbWire, request: ScanRequest) -> tuple[ScanPage, dict[str, float]]:
+    """Read a page; returns it with the units that it consumed. Raises as `scan_page`."""
+    page = scan_page(wire, request)
+    return page, page.consumed
+
+
 class BatchReply(NamedTuple):
     """What one BatchWriteItem left undone (the very bytes that were sent) and the units it consumed."""
 

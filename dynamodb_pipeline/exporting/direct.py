@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.exporting.file_sink import FileSinkFactory
+from dynamodb_pipeline.exporting.file_sink import file_sink
 from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport, export_header, records_of_entries
 from dynamodb_pipeline.passes.pages import ScanPlan
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
-from dynamodb_pipeline.passes.segments import ScanWorker, segment_unit
+from dynamodb_pipeline.passes.segments import segment_unit, start_scan
 from dynamodb_pipeline.rate.page_size import average_item_bytes
 from dynamodb_pipeline.rate.parallelism import segment_count, worker_count
 from dynamodb_pipeline.run.context import RunContext
@@ -17,6 +18,7 @@ from dynamodb_pipeline.run.ledger import Ledger
 from dynamodb_pipeline.run.progress import Goal
 from dynamodb_pipeline.workers.engine import Engine
 from dynamodb_pipeline.workers.work_queue import WorkUnit
+from dynamodb_pipeline.workers.worker import UnitWorker
 
 
 def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger: Ledger) -> ReadOutcome:
@@ -48,9 +50,10 @@ def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger:
         settings.consistent_read,
         average_item_bytes(table_bytes=table.size_bytes, item_count=table.item_count),
     )
-    sink = FileSinkFactory(str(export.folder), settings.compression, settings.null_tag)
+    files = partial(file_sink, folder=str(export.folder), compression=settings.compression, null_tag=settings.null_tag)
+    start = partial(start_scan, plan=plan, sink=files)
     consumed = run.run(
-        lambda connect: ScanWorker(export.worker, connect, plan, sink), count=workers, group=f"export-{table.name}"
+        lambda connect: UnitWorker(export.worker, connect, start), count=workers, group=f"export-{table.name}"
     )
     details = {"segments": segments, "tasks": workers, "throttles": consumed.throttles, "resumed": bool(entries)}
     return ReadOutcome(tuple(records_of_entries(records)), consumed.units.get("table", 0.0), False, None, details)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from typing import Any, Callable
 
 from dynamodb_pipeline.dynamodb.requests import ScanPage
@@ -13,7 +14,8 @@ from dynamodb_pipeline.formats.items.json_text import parse_json
 from dynamodb_pipeline.formats.items.tags import item_to_connector_line
 from dynamodb_pipeline.passes.pages import check_page_count, page_items
 from dynamodb_pipeline.passes.segments import Sink
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.store.objects import ObjectStore
+from dynamodb_pipeline.workers.worker import Tools
 
 
 def page_lines(page: ScanPage, *, null_tag: str) -> bytes:
@@ -55,18 +57,10 @@ class FileSink:
         self._files.clear()
 
 
-@dataclass(frozen=True)
-class FileSinkFactory:
-    """Picklable: makes a worker's `FileSink`."""
+def file_sink(tools: Tools, *, folder: str, compression: str, null_tag: str) -> Sink:
+    """A worker's `FileSink`, which stores into `folder`."""
+    return FileSink(partial(_writer, tools.store(), folder, compression), null_tag=null_tag)
 
-    folder: str
-    compression: str
-    null_tag: str
 
-    def __call__(self, worker: WorkerContext, clients: Any) -> Sink:
-        store = worker.store(clients)
-
-        def writer(on_file: Callable[[FileRecord], None]) -> DataFileWriter:
-            return DataFileWriter(store, self.folder, compression=self.compression, on_file=on_file)
-
-        return FileSink(writer, null_tag=self.null_tag)
+def _writer(store: ObjectStore, folder: str, compression: str, on_file: Callable[[FileRecord], None]) -> DataFileWriter:
+    return DataFileWriter(store, folder, compression=compression, on_file=on_file)

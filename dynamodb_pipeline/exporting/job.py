@@ -15,7 +15,7 @@ from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger
 from dynamodb_pipeline.settings.job import ExportSettings
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.worker import WorkerContext
 
 
 @dataclass(frozen=True)

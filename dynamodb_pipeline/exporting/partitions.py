@@ -18,7 +18,7 @@ from dynamodb_pipeline.formats.items.tags import CONNECTOR_NULL, TEMPLATE_NULL
 from dynamodb_pipeline.workers.client import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Connect
 from dynamodb_pipeline.workers.failures import carry_exit_code, raise_task_failure
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.worker import WorkerContext, tools
 
 _NULL, _TEMPLATE_NULL = (b'{"%b":true}' % tag.encode() for tag in (CONNECTOR_NULL, TEMPLATE_NULL))
 
@@ -44,18 +44,13 @@ class PartitionWriter:
 
     def _written(self, groups: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         records: list[FileRecord] = []
-        clients = self.worker.clients()
-        driver = self.connect(*_task())
-        writer = DataFileWriter(
-            self.worker.store(clients), self.folder, compression=self.compression, on_file=records.append
-        )
-        try:
-            self._write(writer, groups, driver)
-        except BaseException:
-            writer.abandon()
-            raise
-        finally:
-            driver.close()
+        with tools(self.worker, self.connect, *_task()) as opened:
+            writer = DataFileWriter(opened.store(), self.folder, compression=self.compression, on_file=records.append)
+            try:
+                self._write(writer, groups, opened.grants)
+            except BaseException:
+                writer.abandon()
+                raise
         return iter([asdict(record) for record in records])
 
     def _write(self, writer: DataFileWriter, groups: Iterable[bytes], driver: CoordinatorClient) -> None:

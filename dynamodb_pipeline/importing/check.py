@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.importing.check_worker import CheckWorker
+from dynamodb_pipeline.importing.check_worker import start_check
 from dynamodb_pipeline.importing.job import Checked, ImportRun, TableImport, refuse_too_many_bad
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
 from dynamodb_pipeline.reading.key_spill import Collision, KeySpill
 from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.workers.worker import UnitWorker
 
 MAX_COLLISIONS = 100_000  # more are no accident; keeps the memory of the driver and of every worker bounded
 
@@ -38,7 +40,8 @@ def check(run: ImportRun, *, keys: KeySpill) -> Checked:
     )
     if units:
         count = min(run.engine.slots, len(units))
-        reading.run(lambda connect: CheckWorker(job.worker, connect, run.plan, collect), count=count, group="check")
+        start = partial(start_check, plan=run.plan, collect_keys=collect)
+        reading.run(lambda connect: UnitWorker(job.worker, connect, start), count=count, group="check")
     refuse_too_many_bad(job, counts["bad"], total=counts["items"], so="nothing was written")
     return Checked(counts["items"], counts["bad"], _collisions(run.ctx, job, keys), checked)
 

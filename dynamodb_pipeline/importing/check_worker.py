@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, Callable
 
 from dynamodb_pipeline.errors import IntegrityError
@@ -21,41 +21,23 @@ from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import InputFile
 from dynamodb_pipeline.reading.item_judge import BadLine, ParsedItem
 from dynamodb_pipeline.reading.key_spill import BLOCK_BYTES, place_bytes
-from dynamodb_pipeline.workers.client import CoordinatorClient
-from dynamodb_pipeline.workers.engine import Connect
-from dynamodb_pipeline.workers.failures import report_failure
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.contract import CoordinatorClient
+from dynamodb_pipeline.workers.worker import Tools, Unit
 
 
-@dataclass(frozen=True)
-class CheckWorker:
+def start_check(tools: Tools, *, plan: ImportPlan, collect_keys: bool) -> Callable[[Unit], None]:
     """
-    Picklable worker: checks files from the coordinator and reports counts, or the first bad item.
+    Return what checks one file and reports counts, or the first bad item.
 
-    With `collect_keys` every item's key hash goes to the driver, which finds keys that stand twice (key_spill.py).
+    Args:
+        collect_keys: every item's key hash goes to the driver, which finds keys that stand twice (key_spill.py).
     """
-
-    worker: WorkerContext
-    connect: Connect
-    plan: ImportPlan
-    collect_keys: bool
-
-    def __call__(self, worker_id: int, attempt: int) -> None:
-        clients = self.worker.clients()
-        grants = self.connect(worker_id, attempt)
-        plan = self.plan
-        fast = plan.fast and not self.collect_keys
-        reader = FileReader(self.worker.store(clients), plan.keys, plan.index_keys, fast)
-        try:
-            while (unit := grants.take()) is not None:
-                with report_failure(grants, unit):
-                    check_file(unit, reader, grants, plan=plan, collect_keys=self.collect_keys)
-        finally:
-            grants.close()
+    reader = FileReader(tools.store(), plan.keys, plan.index_keys, plan.fast and not collect_keys)
+    return partial(check_file, reader=reader, grants=tools.grants, plan=plan, collect_keys=collect_keys)
 
 
 def check_file(
-    unit: Mapping[str, Any], reader: FileReader, grants: CoordinatorClient, *, plan: ImportPlan, collect_keys: bool
+    unit: Mapping[str, Any], *, reader: FileReader, grants: CoordinatorClient, plan: ImportPlan, collect_keys: bool
 ) -> None:
     """
     Check one file and report what it holds.

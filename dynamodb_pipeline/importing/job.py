@@ -23,7 +23,7 @@ from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.engine import Engine
 from dynamodb_pipeline.workers.work_queue import WorkUnit
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.worker import WorkerContext
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Callable
 
 from dynamodb_pipeline.formats.items.item_rules import write_units
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
@@ -28,43 +28,23 @@ from dynamodb_pipeline.reading.key_rows import key_row, key_rows
 from dynamodb_pipeline.run.ledger import Ledger
 from dynamodb_pipeline.run.progress import Goal
 from dynamodb_pipeline.store.spill import PARTS, Spill
-from dynamodb_pipeline.workers.client import CoordinatorClient
-from dynamodb_pipeline.workers.engine import Connect
-from dynamodb_pipeline.workers.failures import report_failure
+from dynamodb_pipeline.workers.contract import CoordinatorClient
 from dynamodb_pipeline.workers.work_queue import WorkUnit
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.worker import Tools, Unit, UnitWorker
 
 # What a stopped worker deleted of its last unit is not known to the ledger, and so not to the cap of a resumed run.
 KEYS_PER_UNIT = 100
 UNITS_PER_ROUND = 2000
 
 
-@dataclass(frozen=True)
-class DeleteWorker:
-    """Picklable worker: deletes the keys of the coordinator's units; `item_units` is what one is likely to cost."""
-
-    worker: WorkerContext
-    connect: Connect
-    plan: ImportPlan
-    item_units: int
-
-    def __call__(self, worker_id: int, attempt: int) -> None:
-        clients = self.worker.clients()
-        grants = self.connect(worker_id, attempt)
-        wire = self.worker.wire(clients)
-        plan = self.plan
-        try:
-            writer = TableWriter(wire, grants, table=plan.table, keys=plan.keys, resources=plan.resources)
-            while (unit := grants.take()) is not None:
-                with report_failure(grants, unit):
-                    delete_unit(unit, writer, grants, keys=plan.keys, item_units=self.item_units)
-        finally:
-            wire.close()
-            grants.close()
+def start_delete(tools: Tools, *, plan: ImportPlan, item_units: int) -> Callable[[Unit], None]:
+    """Return what deletes the keys of one unit; `item_units` is what one is likely to cost."""
+    writer = TableWriter(tools.wire(), tools.grants, table=plan.table, keys=plan.keys, resources=plan.resources)
+    return partial(delete_unit, writer=writer, grants=tools.grants, keys=plan.keys, item_units=item_units)
 
 
 def delete_unit(
-    unit: Mapping[str, Any], writer: TableWriter, grants: CoordinatorClient, *, keys: KeySchema, item_units: int
+    unit: Mapping[str, Any], *, writer: TableWriter, grants: CoordinatorClient, keys: KeySchema, item_units: int
 ) -> None:
     """Delete one unit's keys and report how many."""
     count = 0
@@ -97,12 +77,13 @@ def delete_planned(run: ImportRun, *, deletions: DeletionPlan, unwanted: Spill, 
     job, table, allowed = run.job, run.job.table, run.job.rate.tightest
     goal = Goal(f"mirror {table.name}", allowed, "write units", deletions.planned)
     size = average_item_bytes(table_bytes=table.size_bytes, item_count=table.item_count)
+    start = partial(start_delete, plan=run.plan, item_units=write_units(int(size)))
     for units in rounds(unwanted):
         run.ctx.lifetime.check()
         rated = Rated(table, job.rate_of, goal)
         deleting = RatedRun(run.ctx, run.engine, rated, units=units, on_finished=on_finished)
         used = deleting.run(
-            lambda connect: DeleteWorker(job.worker, connect, run.plan, write_units(int(size))),
+            lambda connect: UnitWorker(job.worker, connect, start),
             count=write_worker_count(allowed, slots=run.engine.slots, files=len(units)),
             group="mirror",
         )

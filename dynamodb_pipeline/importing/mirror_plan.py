@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dynamodb_pipeline.dynamodb.requests import ScanPage
@@ -26,7 +27,7 @@ from dynamodb_pipeline.run.ledger import Ledger
 from dynamodb_pipeline.settings.item_limit import ItemLimit
 from dynamodb_pipeline.store.spill import PARTS, Spill
 from dynamodb_pipeline.workers.engine import Engine
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.worker import Tools
 
 PLAN_ENTRY = "plan"
 
@@ -82,14 +83,9 @@ class KeySink:
         self._rows.clear()
 
 
-@dataclass(frozen=True)
-class KeySinkFactory:
-    """Picklable: makes a worker's `KeySink`."""
-
-    keys: KeySchema
-
-    def __call__(self, _worker: WorkerContext, _clients: Any) -> KeySink:
-        return KeySink(self.keys)
+def key_sink(_tools: Tools, *, keys: KeySchema) -> KeySink:
+    """A worker's `KeySink`."""
+    return KeySink(keys)
 
 
 def plan_deletions(run: ImportRun, *, export_keys: KeySpill, unwanted: Spill, ledger: Ledger) -> DeletionPlan:
@@ -134,7 +130,7 @@ def _collect(ctx: RunContext, scan: TableScan, engine: Engine, table_keys: Spill
             table_keys.add(key_hash(key)[0], key_row(key))
             counted[0] += 1
 
-    consumed = scan.run(ctx, engine, sink=KeySinkFactory(scan.table.key_schema), on_record=on_record)
+    consumed = scan.run(ctx, engine, sink=partial(key_sink, keys=scan.table.key_schema), on_record=on_record)
     return counted[0], consumed
 
 

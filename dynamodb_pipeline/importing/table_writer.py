@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Callable, TypeVar
 
-from dynamodb_pipeline.aws.request_errors import Throttled, Transient, WireError
+from dynamodb_pipeline.aws.request_errors import Throttled, Transient
 from dynamodb_pipeline.aws.retry import Pacing, pause
 from dynamodb_pipeline.dynamodb.requests import BatchReply, batch_write, key_absent, put_item
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.reading.file_puts import Put
-from dynamodb_pipeline.workers.client import CoordinatorClient
+from dynamodb_pipeline.workers.contract import CoordinatorClient, metered
 
 MAX_ITEMS = 25
 
@@ -110,24 +110,14 @@ class TableWriter:
                 pause(state, err, pacing=self._pacing)
 
     def _granted(self, units: float, send: Callable[[], tuple[Reply, Units]]) -> Reply:
-        grant = self._grants.reserve(self._estimate(units))
-        try:
-            reply, consumed = send()
-        except Throttled as err:
-            self._grants.settle(grant, {}, throttled=not err.key_range_only)
-            raise
-        except Transient:
-            self._grants.forfeit(grant)
-            raise
-        except WireError:
-            self._grants.settle(grant, {})  # refused before anything was written
-            raise
-        held_back = isinstance(reply, BatchReply) and bool(reply.unprocessed_puts or reply.unprocessed_deletes)
-        self._grants.settle(grant, consumed, throttled=held_back)
-        return reply
+        return metered(self._grants, self._estimate(units), send, held_back=_is_held_back)
 
     def _estimate(self, units: float) -> dict[str, float]:
         return dict.fromkeys(self._resources, units)
+
+
+def _is_held_back(reply: object) -> bool:
+    return isinstance(reply, BatchReply) and bool(reply.unprocessed_puts or reply.unprocessed_deletes)
 
 
 def _unprocessed(count: int) -> Throttled:

@@ -28,7 +28,7 @@ from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.client import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Connect
 from dynamodb_pipeline.workers.failures import report_failure
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.worker import WorkerContext, tools
 
 IN_HAND_BYTES = 64 * 1024 * 1024  # of plain text; the next file is fetched only below this
 
@@ -42,16 +42,11 @@ class ImportWorker:
     plan: ImportPlan
 
     def __call__(self, worker_id: int, attempt: int) -> None:
-        clients = self.worker.clients()
-        grants = self.connect(worker_id, attempt)
-        wire = self.worker.wire(clients)
         plan = self.plan
-        try:
-            writer = TableWriter(wire, grants, table=plan.table, keys=plan.keys, resources=plan.resources)
-            FileWriter(self.worker.store(clients), grants, writer, plan).run()
-        finally:
-            wire.close()
-            grants.close()
+        with tools(self.worker, self.connect, worker_id, attempt) as opened:
+            keys, resources = plan.keys, plan.resources
+            writer = TableWriter(opened.wire(), opened.grants, table=plan.table, keys=keys, resources=resources)
+            FileWriter(opened.store(), opened.grants, writer, plan).run()
 
 
 class _OpenFile:

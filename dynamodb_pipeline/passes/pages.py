@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Callable
 
 from dynamodb_pipeline.aws.request_errors import Throttled, Transient
 from dynamodb_pipeline.aws.retry import Pacing, pause
-from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest
+from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, scan_with_units
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.rate.page_size import PageSizer
 from dynamodb_pipeline.workers.client import CoordinatorClient
-from dynamodb_pipeline.workers.contract import settled_page
+from dynamodb_pipeline.workers.contract import metered
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,10 @@ class PageReader:
     def _granted(self, segment: int, key: bytes | None) -> ScanPage:
         plan = self._plan
         limit = self._sizer.limit(min(self._grants.units_cap(), plan.max_page_units))
-        grant = self._grants.reserve({"table": self._sizer.estimate(limit)})
         request = ScanRequest(plan.table, segment, plan.total_segments, key, limit, plan.consistent, plan.attributes)
-        page = settled_page(self._wire, request, self._grants, grant)
+        page = metered(
+            self._grants, {"table": self._sizer.estimate(limit)}, partial(scan_with_units, self._wire, request)
+        )
         self._sizer.observe(page.scanned_count, page.consumed.get("table", 0.0))
         return page
 

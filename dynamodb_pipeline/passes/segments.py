@@ -9,15 +9,13 @@ rest of the segment as a new unit. So a file and its pages count together or not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, Callable, Protocol
 
 from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.passes.pages import PageReader, ScanPlan
-from dynamodb_pipeline.workers.client import CoordinatorClient
-from dynamodb_pipeline.workers.engine import Connect
-from dynamodb_pipeline.workers.failures import report_failure
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.contract import CoordinatorClient
+from dynamodb_pipeline.workers.worker import Tools, Unit
 
 
 class Sink(Protocol):
@@ -33,31 +31,13 @@ class Sink(Protocol):
         """Forget what was taken."""
 
 
-@dataclass(frozen=True)
-class ScanWorker:
-    """Picklable worker: takes segments from the coordinator until none is left."""
-
-    worker: WorkerContext
-    connect: Connect
-    plan: ScanPlan
-    sink: Callable[[WorkerContext, Any], Sink]
-
-    def __call__(self, worker_id: int, attempt: int) -> None:
-        clients = self.worker.clients()
-        grants = self.connect(worker_id, attempt)
-        wire = self.worker.wire(clients)
-        try:
-            reader = PageReader(wire, grants, self.plan)
-            sink = self.sink(self.worker, clients)
-            while (unit := grants.take()) is not None:
-                with report_failure(grants, unit):
-                    scan_unit(unit, reader, sink, grants)
-        finally:
-            wire.close()
-            grants.close()
+def start_scan(tools: Tools, *, plan: ScanPlan, sink: Callable[[Tools], Sink]) -> Callable[[Unit], None]:
+    """Return what reads one segment from its position on into the worker's sink."""
+    reader = PageReader(tools.wire(), tools.grants, plan)
+    return partial(scan_unit, reader=reader, sink=sink(tools), grants=tools.grants)
 
 
-def scan_unit(unit: Mapping[str, Any], reader: PageReader, sink: Sink, grants: CoordinatorClient) -> None:
+def scan_unit(unit: Mapping[str, Any], *, reader: PageReader, sink: Sink, grants: CoordinatorClient) -> None:
     """Read one unit of work and report it; nothing is reported of a unit that fails."""
     key = unit["start_key"]
     pages = items = 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Callable
 
 from dynamodb_pipeline.dynamodb.table import TableDescription
 from dynamodb_pipeline.passes.pages import ScanPlan
 from dynamodb_pipeline.passes.rated_run import Consumed, Rated, RatedRun
-from dynamodb_pipeline.passes.segments import ScanWorker, Sink, segment_unit
+from dynamodb_pipeline.passes.segments import Sink, segment_unit, start_scan
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate
 from dynamodb_pipeline.rate.page_size import average_item_bytes
 from dynamodb_pipeline.rate.parallelism import segment_count, worker_count
@@ -16,9 +17,9 @@ from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.progress import Goal
 from dynamodb_pipeline.workers.engine import Engine
 from dynamodb_pipeline.workers.work_queue import WorkUnit
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.worker import Tools, UnitWorker, WorkerContext
 
-SinkFactory = Callable[[WorkerContext, Any], Sink]
+SinkFactory = Callable[[Tools], Sink]
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,9 @@ class TableScan:
         segments = segment_count(table.size_bytes, workers=workers)
         rated = Rated(table, self.rate_of, Goal(self.label, allowed, "read units", table.item_count or None))
         run = RatedRun(ctx, engine, rated, units=_units(segments), on_finished=lambda _, record: on_record(record))
-        plan = self._plan(segments)
+        start = partial(start_scan, plan=self._plan(segments), sink=sink)
         return run.run(
-            lambda connect: ScanWorker(self.worker, connect, plan, sink), count=workers, group=f"scan-{table.name}"
+            lambda connect: UnitWorker(self.worker, connect, start), count=workers, group=f"scan-{table.name}"
         )
 
     def _plan(self, segments: int) -> ScanPlan:

@@ -11,7 +11,7 @@ from dynamodb_pipeline.aws.clients import RunClients
 from dynamodb_pipeline.run.lifetime import RunLifetime
 from dynamodb_pipeline.run.progress import Reporter
 from dynamodb_pipeline.store.objects import ObjectStore
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.worker import WorkerContext
 
 
 @dataclass(frozen=True)

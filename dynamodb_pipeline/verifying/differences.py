@@ -11,6 +11,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Callable
 
 from dynamodb_pipeline.dynamodb.requests import ScanPage
@@ -26,11 +27,10 @@ from dynamodb_pipeline.reading.key_rows import UNIT_BYTES, key_row, key_rows
 from dynamodb_pipeline.reading.key_spill import key_hash
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.store.spill import PARTS, Spill
-from dynamodb_pipeline.workers.client import CoordinatorClient
-from dynamodb_pipeline.workers.engine import Connect, Engine
-from dynamodb_pipeline.workers.failures import report_failure
+from dynamodb_pipeline.workers.contract import CoordinatorClient
+from dynamodb_pipeline.workers.engine import Engine
 from dynamodb_pipeline.workers.work_queue import WorkUnit
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.worker import Tools, Unit, UnitWorker
 
 DIFFERENCE_KINDS = ("missing", "extra", "different")  # of a key in the table, compared with the export
 DIGEST_BYTES = 16  # of an item; two different items of one key share it by chance of 1 in 10**38
@@ -71,37 +71,17 @@ class RowSink:
         self._rows.clear()
 
 
-@dataclass(frozen=True)
-class RowSinkFactory:
-    """Picklable: makes a worker's `RowSink`."""
-
-    rows: RowFilter
-
-    def __call__(self, _worker: WorkerContext, _clients: Any) -> RowSink:
-        return RowSink(self.rows)
+def row_sink(_tools: Tools, *, rows: RowFilter) -> RowSink:
+    """A worker's `RowSink`."""
+    return RowSink(rows)
 
 
-@dataclass(frozen=True)
-class RowsWorker:
-    """Picklable worker: sends the rows of an export's files."""
-
-    worker: WorkerContext
-    connect: Connect
-    rows: RowFilter
-
-    def __call__(self, worker_id: int, attempt: int) -> None:
-        clients = self.worker.clients()
-        grants = self.connect(worker_id, attempt)
-        reader = FileReader(self.worker.store(clients), self.rows.keys)
-        try:
-            while (unit := grants.take()) is not None:
-                with report_failure(grants, unit):
-                    send_rows(unit, reader, grants, rows=self.rows)
-        finally:
-            grants.close()
+def start_rows(tools: Tools, *, rows: RowFilter) -> Callable[[Unit], None]:
+    """Return what sends the rows of one file of an export."""
+    return partial(send_rows, reader=FileReader(tools.store(), rows.keys), grants=tools.grants, rows=rows)
 
 
-def send_rows(unit: Mapping[str, Any], reader: FileReader, grants: CoordinatorClient, *, rows: RowFilter) -> None:
+def send_rows(unit: Mapping[str, Any], *, reader: FileReader, grants: CoordinatorClient, rows: RowFilter) -> None:
     """Read one file again and send the rows of its items."""
     judged = reader.items(reader.open(InputFile(**unit["file"])))
     waiting = bytearray()
@@ -181,7 +161,7 @@ class SecondReading:
         with Spill() as export, Spill() as table:
             self._read_export(rows, keep_rows(export))
             keep = keep_rows(table)
-            sink = RowSinkFactory(rows)
+            sink = partial(row_sink, rows=rows)
             consumed = self.scan.run(self.ctx, self.engine, sink=sink, on_record=lambda record: keep(record["rows"]))
             return compare(export, table, limit=limit), consumed
 
@@ -196,4 +176,5 @@ class SecondReading:
         )
         if self.units:
             count = min(self.engine.slots, len(self.units))
-            run.run(lambda connect: RowsWorker(self.scan.worker, connect, rows), count=count, group="verify-rows")
+            start = partial(start_rows, rows=rows)
+            run.run(lambda connect: UnitWorker(self.scan.worker, connect, start), count=count, group="verify-rows")

@@ -10,6 +10,7 @@ import base64
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Callable
 
 from dynamodb_pipeline.errors import IntegrityError
@@ -19,36 +20,19 @@ from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import InputFile
 from dynamodb_pipeline.reading.item_judge import BadLine, ParsedItem
 from dynamodb_pipeline.reading.key_spill import BLOCK_BYTES, place_bytes
-from dynamodb_pipeline.workers.client import CoordinatorClient
-from dynamodb_pipeline.workers.engine import Connect
-from dynamodb_pipeline.workers.failures import report_failure
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.contract import CoordinatorClient
+from dynamodb_pipeline.workers.worker import Tools, Unit
 
 PROBLEMS_OF_A_FILE = 5
 PROBLEMS_KEPT = 10_000  # files with problems, and keys that stand twice; the rest is only counted
 
 
-@dataclass(frozen=True)
-class VerifyFilesWorker:
-    """Picklable worker: reads files from the coordinator; without `keys` everything but keys is checked."""
-
-    worker: WorkerContext
-    connect: Connect
-    keys: KeySchema | None
-
-    def __call__(self, worker_id: int, attempt: int) -> None:
-        clients = self.worker.clients()
-        grants = self.connect(worker_id, attempt)
-        reader = FileReader(self.worker.store(clients), self.keys)
-        try:
-            while (unit := grants.take()) is not None:
-                with report_failure(grants, unit):
-                    verify_file(unit, reader, grants)
-        finally:
-            grants.close()
+def start_verify_files(tools: Tools, *, keys: KeySchema | None) -> Callable[[Unit], None]:
+    """Return what reads one file; without `keys` everything but keys is checked."""
+    return partial(verify_file, reader=FileReader(tools.store(), keys), grants=tools.grants)
 
 
-def verify_file(unit: Mapping[str, Any], reader: FileReader, grants: CoordinatorClient) -> None:
+def verify_file(unit: Mapping[str, Any], *, reader: FileReader, grants: CoordinatorClient) -> None:
     """Read one file and report what it holds and what is wrong with it."""
     tally = _Tally(lambda block: grants.keep(unit["work_id"], block), int(unit["number"]))
     try:

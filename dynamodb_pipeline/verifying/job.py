@@ -12,7 +12,7 @@ from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.reading.source import load_source, refuse_other_source
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.settings.job import VerifySettings
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.worker import WorkerContext
 
 
 @dataclass(frozen=True)

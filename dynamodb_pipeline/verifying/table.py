@@ -8,6 +8,7 @@ Both sides are compared by counts and by order-independent sums of item digests 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dynamodb_pipeline.dynamodb.requests import ScanPage
@@ -18,7 +19,7 @@ from dynamodb_pipeline.passes.rated_run import Consumed
 from dynamodb_pipeline.passes.table_scan import TableScan
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.workers.engine import Engine
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.worker import Tools
 
 PAGES_OF_A_UNIT = 64  # a lost worker repeats no more than this
 ITEMS_LOOKED_AT_AGAIN = 2_000_000  # of both sides together; bounds the driver's disk and the messages to it
@@ -46,14 +47,9 @@ class DigestSink:
         self._digest, self._pages = BucketDigest(), 0
 
 
-@dataclass(frozen=True)
-class DigestSinkFactory:
-    """Picklable: makes a worker's `DigestSink`."""
-
-    keys: KeySchema
-
-    def __call__(self, _worker: WorkerContext, _clients: Any) -> DigestSink:
-        return DigestSink(self.keys)
+def digest_sink(_tools: Tools, *, keys: KeySchema) -> DigestSink:
+    """A worker's `DigestSink`."""
+    return DigestSink(keys)
 
 
 def table_digest(ctx: RunContext, scan: TableScan, engine: Engine) -> tuple[BucketDigest, Consumed]:
@@ -63,7 +59,7 @@ def table_digest(ctx: RunContext, scan: TableScan, engine: Engine) -> tuple[Buck
     def on_record(record: dict[str, Any]) -> None:
         digest.merge(BucketDigest.from_json(record["digest"]))
 
-    consumed = scan.run(ctx, engine, sink=DigestSinkFactory(scan.table.key_schema), on_record=on_record)
+    consumed = scan.run(ctx, engine, sink=partial(digest_sink, keys=scan.table.key_schema), on_record=on_record)
     return digest, consumed
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.dynamodb.table import TableDescription, describe_again
@@ -21,7 +22,7 @@ from dynamodb_pipeline.reading.key_spill import KeySpill
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.settings.job import VerifySettings
 from dynamodb_pipeline.verifying.differences import RowFilter, SecondReading
-from dynamodb_pipeline.verifying.files import FileFindings, VerifyFilesWorker
+from dynamodb_pipeline.verifying.files import FileFindings, start_verify_files
 from dynamodb_pipeline.verifying.job import Verification, resolve_verification
 from dynamodb_pipeline.verifying.result import (
     NO_DIFFERENCES,
@@ -32,6 +33,7 @@ from dynamodb_pipeline.verifying.result import (
 )
 from dynamodb_pipeline.verifying.table import second_look, table_digest
 from dynamodb_pipeline.workers.engine import Engine
+from dynamodb_pipeline.workers.worker import UnitWorker
 
 if TYPE_CHECKING:
     from dynamodb_pipeline.workers.engine import Engines
@@ -86,7 +88,8 @@ def read_files(ctx: RunContext, job: Verification, engine: Engine) -> FileFindin
         )
         if units:
             count = min(engine.slots, len(units))
-            run.run(lambda connect: VerifyFilesWorker(job.worker, connect, job.keys), count=count, group="verify")
+            start = partial(start_verify_files, keys=job.keys)
+            run.run(lambda connect: UnitWorker(job.worker, connect, start), count=count, group="verify")
         for collision in keys.collisions():
             places = (f"{job.source.files[file].uri} line {line}" for file, line in collision.first)
             findings.add_problem(f"the same key stands at {' and at '.join(places)}")

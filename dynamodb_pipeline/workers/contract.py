@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Union
+from typing import Any, Callable, Protocol, TypeVar, Union
 
 from dynamodb_pipeline.aws.request_errors import Throttled, Transient, WireError
-from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, scan_page
-from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
 from dynamodb_pipeline.errors import StoppedError
 
 WorkerId = Union[int, str]
+Reply = TypeVar("Reply")
 
 
 class RunStopped(StoppedError):
@@ -85,18 +84,42 @@ class CoordinatorClient(Protocol):
         """End the connection: unsettled grants count as consumed, unfinished work goes to other workers."""
 
 
-def settled_page(wire: DynamoDbWire, request: ScanRequest, grants: CoordinatorClient, grant: Grant) -> ScanPage:
-    """Read a page under a grant and end the grant by what came of it; raises what `scan_page` raises."""
+class NotSent(Exception):
+    """A request that was given up after its grant and before anything was sent."""
+
+
+def metered(
+    grants: CoordinatorClient,
+    estimate: Mapping[str, float],
+    send: Callable[[], tuple[Reply, Mapping[str, float]]],
+    *,
+    held_back: Callable[[Reply], bool] = lambda _: False,
+) -> Reply:
+    """
+    Send one request under a grant, and end the grant by what came of it.
+
+    A request that got no whole answer may have been carried out, so it counts as consumed (`forfeit`).
+
+    Args:
+        estimate: units by resource that the request is likely to cost.
+        send: sends it, and returns the reply with the units that it consumed.
+        held_back: True for a reply that says that some of it was refused for want of capacity.
+
+    Raises:
+        Throttled, Transient, WireError, NotSent: as `send` does.
+        RunStopped, Superseded, CoordinatorLost: there is no grant any more.
+    """
+    grant = grants.reserve(estimate)
     try:
-        page = scan_page(wire, request)
+        reply, consumed = send()
     except Throttled as err:
         grants.settle(grant, {}, throttled=not err.key_range_only)
         raise
     except Transient:
         grants.forfeit(grant)
         raise
-    except WireError:
-        grants.settle(grant, {})  # refused before anything was read
+    except (WireError, NotSent):
+        grants.settle(grant, {})  # refused, or given up, before anything was done
         raise
-    grants.settle(grant, page.consumed)
-    return page
+    grants.settle(grant, consumed, throttled=held_back(reply))
+    return reply

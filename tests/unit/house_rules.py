@@ -82,7 +82,6 @@ SHORT_MODULES: dict[str, str] = {
     "store.anywhere": "the choice between S3 and a folder stands alone",
     "store.s3_buckets": "the region of a bucket is asked in one place",
     "verifying.job": "what a verification was asked, for driver and workers",
-    "workers.worker_context": "what travels to every worker",
 }
 
 # Modules that nothing in the library imports, and who starts them.

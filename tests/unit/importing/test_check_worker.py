@@ -25,7 +25,9 @@ NO_KEY = b'{"n":{"n":"1"}}\n'
 def check(data: bytes, *, plan: ImportPlan = PLAN, collect: bool = True, number: int = 0, **known: object) -> FakeWork:
     store, work = MemoryStore(), FakeWork()
     reader = FileReader(store, plan.keys, plan.index_keys, plan.fast and not collect)
-    check_file(unit(store.file("s3://b/f", data, **known), number), reader, work, plan=plan, collect_keys=collect)
+    check_file(
+        unit(store.file("s3://b/f", data, **known), number), reader=reader, grants=work, plan=plan, collect_keys=collect
+    )
     return work
 
 

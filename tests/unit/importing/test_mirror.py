@@ -133,7 +133,7 @@ def test_deletions_are_requests_of_25_keys_in_any_type() -> None:
     rows = b"".join(key_row(COMPOSITE.key_of(item)) for item in items)
     work, writer = FakeWork(), FakeDeleter()
     body = {"work_id": "delete-1", "keys": base64.b64encode(rows).decode()}
-    delete_unit(body, writer, work, keys=COMPOSITE, item_units=2)  # type: ignore[arg-type]
+    delete_unit(body, writer=writer, grants=work, keys=COMPOSITE, item_units=2)  # type: ignore[arg-type]
     assert [len(request) for request in writer.requests] == [25, 25, 10]
     sent = [json.loads(key) for request in writer.requests for key in request]
     assert sent == [{"id": {"S": 'a"b'}, "n": {"N": f"{n}.5"}} for n in range(60)]

@@ -13,7 +13,7 @@ from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED, Consumed, Rated
 from dynamodb_pipeline.rate.parallelism import MAX_SEGMENTS, segment_count, worker_count
 from dynamodb_pipeline.run.lifetime import RunLifetime
 from dynamodb_pipeline.run.progress import Counts, Goal, progress_line
-from dynamodb_pipeline.workers.worker_context import WorkerContext
+from dynamodb_pipeline.workers.worker import WorkerContext
 
 MIB = 2**20
 

@@ -47,7 +47,7 @@ def page(items: list[dict[str, Any]], *, count: int | None = None) -> ScanPage:
 
 def verified(data: bytes, *, keys: KeySchema | None = KEYS, **known: object) -> FakeWork:
     store, work = MemoryStore(), FakeWork()
-    verify_file(unit(store.file("s3://b/f", data, **known), 3), FileReader(store, keys), work)
+    verify_file(unit(store.file("s3://b/f", data, **known), 3), reader=FileReader(store, keys), grants=work)
     return work
 
 
@@ -55,7 +55,7 @@ def findings(*files: bytes) -> FileFindings:
     found, store = FileFindings(), MemoryStore()
     for number, data in enumerate(files):
         work = FakeWork()
-        verify_file(unit(store.file(f"s3://b/{number}", data), number), FileReader(store, KEYS), work)
+        verify_file(unit(store.file(f"s3://b/{number}", data), number), reader=FileReader(store, KEYS), grants=work)
         found.add(work.records[f"file-{number}"])
     return found
 
@@ -168,7 +168,7 @@ def sides(export: Sides, table: Sides, *, buckets: frozenset[int] = ALL) -> tupl
     """Both sides as the second look collects them: the export from a file, the table from pages."""
     rows, store, work = RowFilter(KEYS, buckets), MemoryStore(), FakeWork()
     data = b"".join(line(key, number) for key, number in export.items()) or gzip.compress(b"")
-    send_rows(unit(store.file("s3://b/f", data)), FileReader(store, KEYS), work, rows=rows)
+    send_rows(unit(store.file("s3://b/f", data)), reader=FileReader(store, KEYS), grants=work, rows=rows)
     sink = RowSink(rows)
     sink.add(page([put_body(key, number) for key, number in table.items()]))
     mine, theirs = Spill(), Spill()
