@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable, Iterable
 
 from benchmarks.replay_items import KEY_NAME, kilobyte_item
-from dynamodb_pipeline.formats.blocks.puts import checked_puts
-from dynamodb_pipeline.formats.blocks.retag import connector_block_to_puts, scan_page_lines
+from dynamodb_pipeline.formats.blocks.puts import checked_puts, known_puts
+from dynamodb_pipeline.formats.blocks.retag import scan_page_lines
 from dynamodb_pipeline.formats.files.dialects import Dialect, parse_line
 from dynamodb_pipeline.formats.items.digest import BucketDigest
 from dynamodb_pipeline.formats.items.item_rules import check_item
@@ -86,8 +86,8 @@ def ways(data: Input) -> dict[str, Work]:
         "parse, check, encode by blocks (checked_puts)": lambda: [
             _certain(checked_puts(block, keys=KEYS)) for block in data.blocks
         ],
-        "lines of a known file to puts (connector_block_to_puts)": lambda: [
-            _certain(connector_block_to_puts(block)) for block in data.blocks
+        "lines of a known file to puts (known_puts)": lambda: [
+            _certain(known_puts(block, Dialect.CONNECTOR)) for block in data.blocks
         ],
         "Scan reply to lines (scan_page_lines)": lambda: [
             _certain(scan_page_lines(page, null_tag="nULL")) for page in data.pages

@@ -28,11 +28,6 @@ def request_problems(request: dict[str, Any], *, service: str, operation: str) -
     return [*report.splitlines(), *_enum_problems(request, shape, path="")]
 
 
-def allowed_values(shape_name: str, *, service: str) -> tuple[str, ...]:
-    """The enum of a shape of the service, e.g. `ActionOnFailure` of `emr`."""
-    return tuple(_service_model(service).shape_for(shape_name).enum)
-
-
 def _enum_problems(value: Any, shape: Any, *, path: str) -> Iterator[str]:
     if shape.type_name == "structure" and isinstance(value, dict):
         for name, member in value.items():

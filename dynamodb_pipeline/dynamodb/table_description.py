@@ -43,7 +43,6 @@ class TableDescription:
         table_id: changes when a table is deleted and created again under its name; empty when unknown.
         index_keys: key attributes of all indexes, local ones too.
         item_count, size_bytes: up to six hours old, for estimates only.
-        encryption: "KMS" or "AES256" with a key of the owner's, else "AWS owned".
     """
 
     name: str
@@ -55,13 +54,11 @@ class TableDescription:
     on_demand: bool
     capacity: Capacity
     global_indexes: tuple[GlobalIndex, ...]
-    local_index_names: tuple[str, ...]
     index_keys: tuple[IndexKeys, ...]
     stream: str | None
     replica_regions: tuple[str, ...]
     item_count: int
     size_bytes: int
-    encryption: str
 
     @classmethod
     def from_description(cls, table: Mapping[str, Any]) -> TableDescription:
@@ -79,13 +76,11 @@ class TableDescription:
             on_demand=on_demand,
             capacity=Capacity.from_description(table, on_demand=on_demand),
             global_indexes=_global_indexes(table, on_demand=on_demand),
-            local_index_names=tuple(index["IndexName"] for index in table.get("LocalSecondaryIndexes") or ()),
             index_keys=index_keys_from_description(table),
             stream=stream.get("StreamViewType", "on") if stream.get("StreamEnabled") else None,
             replica_regions=_other_regions(table, arn),
             item_count=int(table.get("ItemCount", 0)),
             size_bytes=int(table.get("TableSizeBytes", 0)),
-            encryption=(table.get("SSEDescription") or {}).get("SSEType", "AWS owned"),
         )
 
     @property

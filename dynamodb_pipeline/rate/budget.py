@@ -123,16 +123,13 @@ class RateBudget:
         self._accrue()
         self._throttle.throttled()
 
-    def request_units_cap(self, resource: str) -> float:
+    def request_units_caps(self) -> Units:
         """
         Most units one request should be built to consume: a fiftieth of a window's worth (0.2 s of the rate).
 
-        A request of a single item may be larger. Infinity for a resource without a rate.
+        A request of a single item may be larger. Only resources with a rate have a cap. The same object until one
+        changes.
         """
-        return self.request_units_caps().get(resource, math.inf)
-
-    def request_units_caps(self) -> Units:
-        """The caps of all resources that have a rate; the same object until one changes."""
         share = self._throttle.share()
         if share != self._caps_share:
             self._caps_share = share

@@ -33,11 +33,6 @@ class WorkState:
     finished_count: int
     failed_count: int
 
-    @property
-    def total_count(self) -> int:
-        """All units ever added."""
-        return self.waiting_count + self.taken_count + self.finished_count + self.failed_count
-
 
 class NotHeldError(ValueError):
     """A worker reports on a unit that it does not hold (any more)."""
@@ -108,16 +103,6 @@ class WorkQueue:
             del self._taken[unit.work_id]
             self._waiting.append(unit)
         return [unit.work_id for unit in units if self._hand_outs[unit.work_id] >= HAND_OUTS_MAX]
-
-    @property
-    def any_left(self) -> bool:
-        """True while units wait to be taken."""
-        return bool(self._waiting)
-
-    @property
-    def all_done(self) -> bool:
-        """True when every unit is finished."""
-        return not (self._waiting or self._taken or self._failed)
 
     def state(self) -> WorkState:
         """Counts now."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dynamodb_pipeline.formats.exports import native_manifest
+from dynamodb_pipeline.formats.exports.layout import NATIVE_SUMMARY
 from dynamodb_pipeline.formats.files.dialects import Dialect, detect, read_items
 from dynamodb_pipeline.formats.files.foreign import FormatError
 from dynamodb_pipeline.formats.files.lines import open_plain
@@ -109,8 +110,8 @@ def test_a_real_file_that_holds_no_item_lines_is_refused_by_name(sample, name):
 @pytest.mark.parametrize("sample", ["sabuat-native-without-data", "scylla-migrator-native-export"])
 def test_a_real_native_export_is_checked_by_counts_and_md5(sample):
     objects = objects_of(SAMPLES / sample / "case.json")
-    key = next(key for key in objects if key.endswith(native_manifest.SUMMARY_NAME))
-    folder = key[: -len(native_manifest.SUMMARY_NAME)].rstrip("/")
+    key = next(key for key in objects if key.endswith(NATIVE_SUMMARY))
+    folder = key[: -len(NATIVE_SUMMARY)].rstrip("/")
     where = f"s3://b/{key}"
     summary = native_manifest.parse_summary(objects[key], where=where)
     files = native_manifest.parse_files(objects[key.replace("summary", "files")], where=where)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timezone
 from typing import Protocol
 
@@ -15,16 +14,6 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Return after `seconds`, or earlier when a signal asks for attention."""
-
-
-class SystemClock:
-    """The machine's own time."""
-
-    def now(self) -> float:
-        return time.time()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
 
 
 def utc(seconds: float) -> datetime:

@@ -20,7 +20,6 @@ class InstanceType:
     vcpu_count: int
     memory_mib: int
     yarn_memory_mb: int
-    architecture: str
     first_labels: tuple[str, ...]
     previous_generation: bool
 
@@ -59,7 +58,6 @@ def _from_row(name: str, row: dict[str, Any]) -> InstanceType:
         vcpu_count=row["vcpu"],
         memory_mib=row["memory_mib"],
         yarn_memory_mb=row["yarn_memory_mb"],
-        architecture=row["architecture"],
         first_labels=tuple(row["first_labels"]),
         previous_generation=row["previous_generation"],
     )

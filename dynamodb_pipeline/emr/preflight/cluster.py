@@ -7,7 +7,7 @@ from typing import Any
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
 from dynamodb_pipeline.emr.cluster.instance_types import instance_type
-from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, unknown, warning
+from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, warning
 from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG
 
 # Running on-demand standard (A, C, D, H, I, M, R, T, Z) instances, counted in vCPUs.
@@ -87,8 +87,3 @@ def check_quota(quotas: Any, config: ClusterConfig) -> CheckResult:
         detail = f"the cluster takes {needed} of {quota:.0f} vCPUs"
         return warning("quota", detail, remedy="other running instances count too; see Service Quotas")
     return ok("quota", f"{needed} of {quota:.0f} vCPUs")
-
-
-def no_quota_service() -> CheckResult:
-    """When quotas cannot be asked for."""
-    return unknown("quota", "not looked at", remedy="see Service Quotas (EC2, running on-demand standard instances)")

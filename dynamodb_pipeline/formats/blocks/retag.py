@@ -20,7 +20,7 @@ from typing import NamedTuple
 from dynamodb_pipeline.formats.blocks import grammar as item_grammar
 from dynamodb_pipeline.formats.blocks.shapes import Shape, Shapes
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
-from dynamodb_pipeline.formats.items.tags import CONNECTOR_SPELLINGS, CONNECTOR_TAGS, NULL_TAG_OPTIONS, Spellings
+from dynamodb_pipeline.formats.items.tags import CONNECTOR_TAGS, NULL_TAG_OPTIONS, Spellings
 
 _ITEMS_START = b'"Items":['
 SHAPES_FROM_BYTES = 65_536  # below, compiling a pattern is not worth it
@@ -126,7 +126,6 @@ _TO_CONNECTOR = {
     null_tag: Retagger(item_grammar.DYNAMODB, {**CONNECTOR_TAGS, "NULL": null_tag}, separator=BETWEEN_ITEMS_OF_A_PAGE)
     for null_tag in NULL_TAG_OPTIONS
 }
-TO_DYNAMODB = Retagger.of_lines(CONNECTOR_SPELLINGS)
 
 
 def scan_page_lines(body: bytes, *, null_tag: str) -> tuple[bytes, int] | None:
@@ -144,22 +143,6 @@ def scan_page_lines(body: bytes, *, null_tag: str) -> tuple[bytes, int] | None:
     if not tail.startswith(b"]") or not _is_reply(body[:start], item_grammar.loud(tail)):
         return None
     return _escape_separators(item_grammar.loud(lines)), count
-
-
-def connector_line_to_put(line: bytes) -> bytes | None:
-    """The item's JSON with upper-case tags, for a request body; `line` with or without its line feed."""
-    puts = connector_block_to_puts(line)
-    return puts[0] if puts is not None and len(puts) == 1 else None
-
-
-def connector_block_to_puts(block: bytes) -> list[bytes] | None:
-    """
-    The JSON with upper-case tags of each line of `block`; None when one of the lines must be parsed.
-
-    Takes both null tags. The last line feed may be missing; an empty line makes it None.
-    """
-    text = item_grammar.quiet(block if block.endswith(b"\n") or not block else block + b"\n")
-    return None if text is None else TO_DYNAMODB.whole_lines(text)
 
 
 def _is_reply(head: bytes, tail: bytes) -> bool:

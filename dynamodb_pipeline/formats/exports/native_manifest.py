@@ -23,7 +23,6 @@ from dynamodb_pipeline.formats.files.lines import LineError, iter_lines
 from dynamodb_pipeline.formats.files.text import md5_base64
 from dynamodb_pipeline.formats.items.json_text import integer
 
-SUMMARY_NAME = "manifest-summary.json"
 FILES_NAME = "manifest-files.json"
 _MD5 = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # base64 of 16 bytes
 _TABLE_ARN = re.compile(r"arn:[a-z0-9-]+:dynamodb:[a-z0-9-]*:[0-9]*:table/([A-Za-z0-9_.-]+)")

@@ -77,7 +77,7 @@ def blocks(plain: Text, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
 
 class PlainLines:
     """
-    The lines of one plain file, blank ones skipped and counted in `blank_count` as the iteration goes.
+    The lines of one plain file, blank ones skipped; their numbers count.
 
     A byte order mark at the start and one CR before each LF (files that went through Windows) are not
     content.
@@ -94,7 +94,6 @@ class PlainLines:
         self._plain, self._name, self._max_line_bytes = plain, name, max_line_bytes
         self._lines_before = block.first_line - 1 if block else 0
         self._bytes_before = block.offset_bytes if block else 0
-        self.blank_count = 0
 
     def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
         """
@@ -105,15 +104,13 @@ class PlainLines:
         """
         plain = self._plain
         has_bom = plain[: len(BOM)] == BOM and not self._bytes_before
-        start, number, self.blank_count = len(BOM) if has_bom else 0, self._lines_before, 0
+        start, number = len(BOM) if has_bom else 0, self._lines_before
         while start < len(plain):
             number += 1
             end = self._line_end(start, number)
             line = plain[start : end - 1] if plain[end - 1 : end] == b"\r" else plain[start:end]
             if line.strip(_BLANK):
                 yield number, self._bytes_before + start, line
-            else:
-                self.blank_count += 1
             start = end + 1
 
     def _line_end(self, start: int, number: int) -> int:

@@ -65,8 +65,8 @@ def test_a_provisioned_table() -> None:
     assert found.key_schema.describe() == "Id (S, HASH), At (N, RANGE)"
     assert not found.on_demand
     assert found.capacity.provisioned == Throughput(400.0, 100.0)
-    assert (found.item_count, found.size_bytes, found.encryption) == (1200, 345_678, "AWS owned")
-    assert (found.global_indexes, found.local_index_names, found.stream, found.replica_regions) == ((), (), None, ())
+    assert (found.item_count, found.size_bytes) == (1200, 345_678)
+    assert (found.global_indexes, found.stream, found.replica_regions) == ((), None, ())
     assert found.import_warnings == []
 
 
@@ -102,7 +102,6 @@ def test_indexes() -> None:
     assert [each.name for each in found.global_indexes] == ["by-customer", "leaving"]
     assert found.index_capacities["by-customer"].provisioned.write == 8.0
     assert "leaving" not in found.index_capacities
-    assert found.local_index_names == ("recent",)
     assert {each.index_name for each in found.index_keys} == {"by-customer", "leaving", "recent"}
 
 
@@ -122,10 +121,6 @@ def test_importing_warns_of_everything_that_happens_besides() -> None:
 
 def test_a_stream_that_is_off_is_no_stream() -> None:
     assert table(StreamSpecification={"StreamEnabled": False}).stream is None
-
-
-def test_encryption_with_an_own_key() -> None:
-    assert table(SSEDescription={"Status": "ENABLED", "SSEType": "KMS"}).encryption == "KMS"
 
 
 # refusals

@@ -40,7 +40,7 @@ class Job:
     seed: int = 0
 
     def next_request(self, budget: Any, randomness: random.Random) -> Request:
-        cap, units = budget.request_units_cap("table"), randomness.choice(self.costs)
+        cap, units = budget.request_units_caps()["table"], randomness.choice(self.costs)
         for _ in range(ITEMS_MAX - 1):
             more = randomness.choice(self.costs)
             if units + more > cap:
@@ -226,8 +226,8 @@ class NaiveBucket:
         self._credit = self._rate * self.capacity_s if self.starts_full else 0.0
         self._queue: list[Any] = []
 
-    def request_units_cap(self, _: str) -> float:
-        return self._rate * 0.2
+    def request_units_caps(self) -> dict[str, float]:
+        return {"table": self._rate * 0.2}
 
     def ask(self, estimate: Mapping[str, float]) -> Any:
         self._queue.append(_Asked(estimate["table"]))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from dataclasses import astuple
 
 import pytest
 
-from dynamodb_pipeline.workers.work_queue import HAND_OUTS_MAX, NotHeldError, WorkQueue, WorkUnit
+from dynamodb_pipeline.workers.work_queue import HAND_OUTS_MAX, NotHeldError, WorkQueue, WorkState, WorkUnit
 
 FILES = [WorkUnit(f"file-{number:03d}", {"uri": f"s3://b/{number}"}) for number in range(50)]
 
@@ -38,7 +39,7 @@ def test_work_of_a_lost_worker_goes_to_the_next() -> None:
     queue.give_back("a")
     assert sorted(taken_order(queue, "b")) == ["file-000", "file-001"]
     assert lost is not None
-    assert not queue.any_left
+    assert queue.state().waiting_count == 0
 
 
 def test_a_finished_unit_does_not_come_back_with_its_worker() -> None:
@@ -47,7 +48,7 @@ def test_a_finished_unit_does_not_come_back_with_its_worker() -> None:
     queue.finished("file-000", holder="a")
     queue.give_back("a")
     assert queue.take("b") is None
-    assert queue.all_done
+    assert queue.state() == WorkState(0, 0, 1, 0)
 
 
 def test_a_worker_that_lost_its_unit_cannot_finish_it() -> None:
@@ -73,8 +74,7 @@ def test_a_failed_unit_is_not_handed_out_again_and_the_run_is_not_done() -> None
     queue.take("a")
     queue.failed("file-000", holder="a")
     assert queue.take("a") is None
-    assert not queue.all_done
-    assert queue.state().failed_count == 1
+    assert queue.state() == WorkState(0, 0, 0, 1)
 
 
 def test_a_unit_that_costs_too_many_workers_is_named() -> None:
@@ -88,7 +88,7 @@ def test_work_can_be_added_while_the_run_goes_on() -> None:
     queue = WorkQueue(FILES[:1])
     queue.take("a")
     queue.add([WorkUnit("rest")])
-    assert queue.any_left
+    assert queue.state().waiting_count == 1
     assert taken_order(queue) == ["rest"]
     with pytest.raises(ValueError, match="already added"):
         queue.add([WorkUnit("file-000")])
@@ -101,7 +101,7 @@ def test_counts_add_up_whatever_happens() -> None:
         queue = WorkQueue(FILES, seed=seed)
         held: dict[str, list[str]] = {holder: [] for holder in "abc"}
         finished: list[str] = []
-        while not queue.all_done:
+        while queue.state().finished_count < len(FILES):
             holder = randomness.choice("abc")
             if randomness.random() < 0.02:
                 queue.give_back(holder)
@@ -112,7 +112,7 @@ def test_counts_add_up_whatever_happens() -> None:
             elif (unit := queue.take(holder)) is not None:
                 held[holder].append(unit.work_id)
             state = queue.state()
-            assert state.total_count == len(FILES)
+            assert sum(astuple(state)) == len(FILES)
             assert state.taken_count == sum(map(len, held.values()))
         assert sorted(finished) == [unit.work_id for unit in FILES]
 

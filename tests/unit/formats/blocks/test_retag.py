@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamodb_pipeline.formats.blocks import grammar as item_grammar
+from dynamodb_pipeline.formats.blocks.puts import known_puts
 from dynamodb_pipeline.formats.blocks.retag import (
     BETWEEN_ITEMS_OF_A_PAGE,
     Retagger,
-    connector_block_to_puts,
-    connector_line_to_put,
     scan_page_lines,
 )
 from dynamodb_pipeline.formats.blocks.shapes import MAX_SHAPES
+from dynamodb_pipeline.formats.files.dialect_forms import Dialect
 from dynamodb_pipeline.formats.items.tags import CONNECTOR_SPELLINGS, CONNECTOR_TAGS, item_to_connector_line
 from tests.unit.formats.strategies import STRUCTURE_LIKE, TAG_LIKE_NAMES, alike, items
 
@@ -27,7 +27,14 @@ UPPER_OF = {
     **{"s": "S", "n": "N", "b": "B", "sS": "SS", "nS": "NS", "bS": "BS", "bOOL": "BOOL", "l": "L", "m": "M"},
     **{"nULL": "NULL", "nULLValue": "NULL"},
 }
+connector_block_to_puts = partial(known_puts, dialect=Dialect.CONNECTOR)
 CONNECTOR_OF = {upper: tag for tag, upper in UPPER_OF.items() if tag != "nULLValue"}
+
+
+def connector_line_to_put(line: bytes) -> bytes | None:
+    """A line's put as it is made of a block that has no other."""
+    puts = connector_block_to_puts(line)
+    return puts[0] if puts is not None and len(puts) == 1 else None
 
 
 # ---- the oracle: JSON as lists of pairs, so that order and doubled members count; tags renamed level by level
