@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any, Callable
 
 from dynamodb_pipeline import __version__
+from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY, ensure_boto3
 from dynamodb_pipeline.errors import ExitCode, PipelineError
 from dynamodb_pipeline.output import Lines, Say, print_json, standard_error
@@ -79,12 +80,12 @@ def run_and_print(
         result = work()
     except PipelineError as err:
         result = failure(kind, err)
-        lines.say(f"ERROR {int(err.exit_code)} ({ExitCode.of_error(err).meaning}): {err}")
-        lines.say_all(err.rows)
+        lines.say(f"ERROR {int(err.exit_code)} ({ExitCode.of_error(err).meaning}): {result['error']}")
+        lines.say_all(result.get("rows", ()))
     except Exception as err:
-        lines.say_all(traceback.format_exc().splitlines())
+        lines.say_all(without_secrets(traceback.format_exc()).splitlines())
         result = failure(kind, err)
-        lines.say(f"ERROR 1 ({ExitCode.UNEXPECTED.meaning}): {type(err).__name__}: {err}")
+        lines.say(f"ERROR 1 ({ExitCode.UNEXPECTED.meaning}): {type(err).__name__}: {result['error']}")
     if show is None:
         print_json(result, say=lines.say)
     else:
@@ -96,8 +97,8 @@ def failure(kind: str, err: BaseException) -> dict[str, Any]:
     """The JSON result of a run that raised."""
     code = ExitCode.of_error(err)
     facts: dict[str, Any] = dict(getattr(err, "facts", {}))
-    rows = {"rows": list(err.rows)} if isinstance(err, PipelineError) and err.rows else {}
-    said = {"exit_code": int(code), "error": str(err) or type(err).__name__, **rows}
+    rows = {"rows": [*map(without_secrets, err.rows)]} if isinstance(err, PipelineError) and err.rows else {}
+    said = {"exit_code": int(code), "error": without_secrets(str(err)) or type(err).__name__, **rows}
     return {**facts, "kind": kind, "status": "failed", **said}
 
 

@@ -9,11 +9,13 @@ with the driver's keys only where every endpoint is a loopback address (the sand
 from __future__ import annotations
 
 import io
+import re
 import threading
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from dynamodb_pipeline.aws.keys import checked_session, without_secrets
 from dynamodb_pipeline.errors import DeniedError, UsageError
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -22,6 +24,8 @@ CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
 ATTEMPTS = 4
 SMALL_BYTES = 65_536  # of a body that goes out with its head
+REGION = re.compile(r"[a-z0-9-]{1,63}")  # a label of a host name; stands in each signature's header
+REGION_SHOWN_CHARS = 40
 SERVICES_WITH_OWN_ENDPOINT = ("dynamodb", "s3")
 
 
@@ -65,7 +69,7 @@ class AwsClients:
     AWS clients of one region, made on first use and kept.
 
     Raises:
-        UsageError: no region given and none configured; a plain-http endpoint that is not loopback.
+        UsageError: no region given and none configured, or one that cannot be a region's name.
     """
 
     def __init__(
@@ -84,14 +88,17 @@ class AwsClients:
                 aws_secret_access_key=keys[1],
                 aws_session_token=keys[2],
                 region_name=wanted,
+                botocore_session=checked_session(),
             )
             self.region: str = self.session.region_name or ""
         except BotoCoreError as err:  # no such profile, a config file that cannot be read
-            msg = f"the AWS configuration cannot be used: {err}; check AWS_PROFILE and ~/.aws/config"
+            why = without_secrets(str(err))
+            msg = f"the AWS configuration cannot be used: {why}; check AWS_PROFILE and ~/.aws/config"
             raise UsageError(msg) from err
         if not self.region:
             msg = "no region: give --region (it is the table's and the cluster's region)"
             raise UsageError(msg)
+        check_region(self.region)
         self.bucket_owner = settings.bucket_owner if settings else bucket_owner
         self._settings = settings
 
@@ -102,7 +109,12 @@ class AwsClients:
         Args:
             region: default the run's region.
             attempts: how often a call is sent at most; 1 for calls that must never be repeated unseen.
+
+        Raises:
+            UsageError: a malformed region; an endpoint that is no URL, names a user, or is plain http elsewhere.
+            DeniedError: the AWS keys are malformed, or a provider of them failed.
         """
+        check_region(region or self.region)
         place = (service, region or self.region, attempts or ATTEMPTS)
         with self._building:
             if place not in self._clients:
@@ -118,7 +130,15 @@ class AwsClients:
             retries={"mode": "standard", "total_max_attempts": attempts},
         )
         endpoint = self._settings.endpoint(service) if self._settings else None
-        client = self.session.client(service, region_name=region, config=config, endpoint_url=endpoint)
+        try:
+            client = self.session.client(service, region_name=region, config=config, endpoint_url=endpoint)
+        except ValueError as err:
+            if "endpoint" not in str(err).lower():
+                raise
+            # botocore's text holds the whole URL
+            msg = f"the endpoint configured for {service} is not a URL of the form https://host[:port]"
+            raise UsageError(msg) from None
+        refuse_user_in_url(client.meta.endpoint_url)
         refuse_plain_http(client.meta.endpoint_url)
         if service == "s3":
             client.meta.events.register_last("before-call.s3", send_at_once)
@@ -159,6 +179,20 @@ def send_at_once(params: dict[str, Any], **_: Any) -> None:
     body = params["body"]
     if isinstance(body, io.BytesIO) and body.getbuffer().nbytes <= SMALL_BYTES:
         params["headers"].pop("Expect", None)
+
+
+def check_region(region: str) -> None:
+    """Raise UsageError for what cannot be the name of a region."""
+    if not REGION.fullmatch(region):
+        msg = f"{region[:REGION_SHOWN_CHARS]!r} is no region's name, which looks like eu-west-1; check --region"
+        raise UsageError(msg)
+
+
+def refuse_user_in_url(url: str) -> None:
+    """Raise UsageError for an endpoint with a user or password, which error texts of every client would show."""
+    if "@" in urlsplit(url).netloc:
+        msg = f"endpoint {without_secrets(url)} was configured with a user or password; remove them from the URL"
+        raise UsageError(msg)
 
 
 def refuse_plain_http(url: str) -> None:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Callable
 from urllib.parse import urlsplit
 
+from dynamodb_pipeline.aws.clients import check_region, refuse_user_in_url
+from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.dynamodb.http1 import Message, MessageError, read_message
 from dynamodb_pipeline.errors import UsageError
 
@@ -40,7 +42,7 @@ class Endpoint:
     DynamoDB's address and the region to sign for.
 
     Raises:
-        UsageError: plain http to anything but this machine.
+        UsageError: plain http to anything but this machine, or a malformed region.
     """
 
     host: str
@@ -49,6 +51,7 @@ class Endpoint:
     region: str
 
     def __post_init__(self) -> None:
+        check_region(self.region)
         if not self.tls and not _is_loopback(self.host):
             url = f"http://{self.host}:{self.port}"
             msg = f"endpoint {url} is plain http; only https, or a loopback address, is allowed"
@@ -57,12 +60,17 @@ class Endpoint:
     @classmethod
     def from_url(cls, url: str, *, region: str) -> Endpoint:
         """Return the endpoint of `http[s]://host[:port]`."""
-        parts = urlsplit(url)
+        msg = f"endpoint {without_secrets(url)!r} is not of the form https://host[:port]"
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as err:  # no number, or an unfinished IPv6 address
+            raise UsageError(msg) from err
+        refuse_user_in_url(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
-            msg = f"endpoint {url!r} is not of the form https://host[:port]"
             raise UsageError(msg)
         tls = parts.scheme == "https"
-        return cls(parts.hostname, parts.port or (443 if tls else 80), tls, region)
+        return cls(parts.hostname, port or (443 if tls else 80), tls, region)
 
     @classmethod
     def from_client(cls, client: Any) -> Endpoint:

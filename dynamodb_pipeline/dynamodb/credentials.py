@@ -2,7 +2,8 @@
 The access key that requests are signed with, and its forced renewal.
 
 botocore renews temporary keys by their age alone; a key that DynamoDB refuses before that (revoked, clock
-jump, a keys file rewritten by another tool) is renewed here by asking the whole provider chain again.
+jump, a keys file rewritten by another tool) is renewed here by asking the whole provider chain again. Every key is
+checked before it may become a header (aws/keys.py).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import threading
 from typing import Any, Callable
 
-from dynamodb_pipeline.dynamodb.signing import KeyPair
+from dynamodb_pipeline.aws.keys import CheckedCredentials, CheckedKeys, checked_session, not_had
 from dynamodb_pipeline.errors import DeniedError
 
 
@@ -28,21 +29,17 @@ class Credentials:
         self._lock = threading.Lock()
         self._loaded = self._loaded_now()
 
-    def __call__(self) -> KeyPair:
+    def __call__(self) -> CheckedKeys:
         """
         Return the keys, renewed by botocore when they are about to expire.
 
         Raises:
-            DeniedError: they have expired and cannot be renewed.
+            DeniedError: they have expired and cannot be renewed, or a part of them is malformed.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
-            keys: KeyPair = self._loaded.get_frozen_credentials()
-        except (BotoCoreError, ClientError, RuntimeError) as err:  # RuntimeError: renewed, and expired all the same
-            msg = f"AWS credentials cannot be renewed: {err}"
-            raise DeniedError(msg) from err
-        return keys
+            return self._loaded.get_frozen_credentials()
+        except Exception as err:
+            raise not_had(err) from None
 
     def refresh(self, refused_key_id: str) -> bool:
         """Ask the provider chain again; True when there is now another key than the one that was refused."""
@@ -51,12 +48,15 @@ class Credentials:
                 self._loaded = self._loaded_now()
             return self().access_key != refused_key_id
 
-    def _loaded_now(self) -> Any:
-        loaded = self._load()
+    def _loaded_now(self) -> CheckedCredentials:
+        try:
+            loaded = self._load()
+        except Exception as err:
+            raise not_had(err) from None
         if loaded is None:
             msg = "no AWS credentials found; configure a profile, environment variables or a role"
             raise DeniedError(msg)
-        return loaded
+        return loaded if isinstance(loaded, CheckedCredentials) else CheckedCredentials(loaded)
 
 
 def credentials_of(session: Any) -> Credentials:
@@ -80,8 +80,6 @@ def credentials_of(session: Any) -> Credentials:
 
 
 def _fresh_session(session: Any) -> Any:
-    from botocore.session import Session
-
     profile = getattr(session, "profile", None) or getattr(session, "profile_name", None)
     known = profile in session.available_profiles
-    return Session(profile=profile if known else None)
+    return checked_session(profile=profile if known else None)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from dynamodb_pipeline.aws.keys import not_had, without_secrets
 from dynamodb_pipeline.aws.request_errors import ClockSkewed, Denied, ExpiredCredentials, Gone, Throttled, WireError
 from dynamodb_pipeline.dynamodb.error_table import row_of
 from dynamodb_pipeline.dynamodb.table_description import TableDescription, gone, refuse_changed, refuse_unusable
@@ -101,7 +102,7 @@ def holds_an_item(client: Any, name: str) -> bool:
     try:
         reply = client.scan(TableName=name, Limit=1, ConsistentRead=True)
     except (BotoCoreError, ClientError) as err:
-        msg = f"could not find out whether table {name!r} is empty: {err}; resume the run"
+        msg = f"could not find out whether table {name!r} is empty: {without_secrets(str(err))}; resume the run"
         raise StoppedError(msg) from err
     return bool(reply["Items"])
 
@@ -143,7 +144,8 @@ def _unsent(err: Exception, endpoint: str) -> PipelineError:
     from botocore.exceptions import HTTPClientError, ParamValidationError
 
     if isinstance(err, (HTTPClientError, NoConnectionError)):
-        return TableUnreachableError(f"DynamoDB at {endpoint} did not answer; check --region, network and proxy: {err}")
+        msg = f"DynamoDB at {endpoint} did not answer; check --region, network and proxy: {without_secrets(str(err))}"
+        return TableUnreachableError(msg)
     if isinstance(err, ParamValidationError):
         return UsageError(f"no table name: {err}")
-    return DeniedError(f"no usable AWS credentials for {endpoint}: {err}")
+    return DeniedError(f"no usable AWS credentials for {endpoint}: {not_had(err)}")

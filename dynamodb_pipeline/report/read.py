@@ -15,6 +15,7 @@ from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied
+from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
 
 FILE_NAME = "run.json"
@@ -113,5 +114,5 @@ def _s3_errors(place: S3Uri, *, call: str) -> Iterator[None]:
         if error_code(err) == "NoSuchBucket":
             msg = f"--logs: bucket {place.bucket!r} does not exist; check the spelling"
             raise PreconditionError(msg) from err
-        msg = f"{place.uri} could not be read: {err}; run the same command again"
+        msg = f"{place.uri} could not be read: {without_secrets(str(err))}; run the same command again"
         raise StoppedError(msg) from err

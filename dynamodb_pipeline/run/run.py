@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable
 
 from dynamodb_pipeline.aws.clients import AwsClients
+from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY
 from dynamodb_pipeline.errors import ExitCode, PipelineError
 from dynamodb_pipeline.run.context import RunContext
@@ -144,8 +145,8 @@ class Run:
                 code = ExitCode.of_error(err)
                 if not code.row.retried or attempt == attempts or ctx.lifetime.reason is not None:
                     raise
-                ctx.reporter.note(retry_line(err, attempt=attempt, attempts=attempts))
-                record.save(attempt=attempt + 1, last_error=str(err))
+                ctx.reporter.note(without_secrets(retry_line(err, attempt=attempt, attempts=attempts)))
+                record.save(attempt=attempt + 1, last_error=without_secrets(str(err)))
             else:
                 return {**self._facts(ctx), "exit_code": 0, "status": "done", **result}
         raise AssertionError(attempts)
@@ -153,7 +154,13 @@ class Run:
     def _record_failure(self, record: RunRecord, err: BaseException) -> None:
         code = ExitCode.of_error(err)
         way_on = self._way_on(record, code)
-        facts = {"state": "failed", "exit_code": int(code), "error": str(err), "ended": now_text(), **way_on}
+        facts = {
+            "state": "failed",
+            "exit_code": int(code),
+            "error": without_secrets(str(err)),
+            "ended": now_text(),
+            **way_on,
+        }
         if isinstance(err, PipelineError):
             of_run = {"run_id": record.facts["run_id"], **way_on}
             err.facts = {**of_run, **getattr(err, "facts", {})}  # type: ignore[attr-defined]

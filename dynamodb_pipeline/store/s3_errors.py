@@ -13,6 +13,7 @@ from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import error_code
+from dynamodb_pipeline.aws.keys import not_had, without_secrets
 from dynamodb_pipeline.aws.request_errors import ErrorKind, Throttled, Transient
 from dynamodb_pipeline.errors import DeniedError, PipelineError, PreconditionError, StoppedError
 from dynamodb_pipeline.store.objects import AlreadyExistsError, ObjectChangedError, ObjectMissingError
@@ -58,10 +59,10 @@ def s3_errors(operation: str, where: S3Uri) -> Iterator[None]:
     except BotoCoreError as err:
         raise unsent(err, f"S3 {operation} {where}", otherwise=_otherwise(err)) from err
     except (HTTPError, ConnectionError, ResponseParserError) as err:  # botocore: an error reply that broke off
-        msg = f"S3 {operation} {where}: {err}"
+        msg = f"S3 {operation} {where}: {without_secrets(str(err))}"
         raise Transient(msg) from err
     except RuntimeError as err:  # botocore: "refreshed credentials are still expired"
-        msg = f"S3 {operation} {where}: {err}; renew the credentials, then resume the run"
+        msg = f"S3 {operation} {where}: {without_secrets(str(err))}; renew the credentials, then resume the run"
         raise DeniedError(msg) from err
 
 
@@ -86,8 +87,8 @@ def unsent(err: Exception, what: str, *, otherwise: type[PipelineError] = Stoppe
         known.ProfileNotFound,
     )
     if isinstance(err, credentials):
-        return DeniedError(f"{what}: no usable AWS credentials: {err}; renew them, then run the same command again")
-    return otherwise(f"{what}: {err}")
+        return DeniedError(f"{what}: {not_had(err)}, then run the same command again")
+    return otherwise(f"{what}: {without_secrets(str(err))}")
 
 
 def s3_error(err: Any, *, operation: str, where: S3Uri) -> PipelineError:

@@ -6,7 +6,7 @@ An entry that no longer applies fails its test: take it out.
 
 from __future__ import annotations
 
-MODULE_CEILING = 231  # modules of the library, `__init__` and `__main__` not counted
+MODULE_CEILING = 232  # modules of the library, `__init__` and `__main__` not counted
 LINES_AT_MOST = 400
 LINES_AT_LEAST = 60
 MODULES_PER_PACKAGE = range(3, 13)

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied, is_no_answer, is_throttling
+from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.emr.calls.clock import Clock, utc
 from dynamodb_pipeline.emr.calls.cluster_search import FoundCluster, clusters_named, since
 from dynamodb_pipeline.emr.calls.cluster_state import ENDED_STATES
@@ -90,7 +91,7 @@ def _may_repeat(err: Exception) -> str:
     if is_throttling(err) or is_no_answer(err):
         return error_code(err)
     if error_code(err) in {"ValidationException", "InvalidRequestException"}:
-        msg = f"EMR refuses the request, nothing was started: {err}"
+        msg = f"EMR refuses the request, nothing was started: {without_secrets(str(err))}"
         raise PreconditionError(msg) from err
     raise err
 

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from dynamodb_pipeline.aws.api_errors import error_code
+from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.emr.calls.clock import Clock
 from dynamodb_pipeline.emr.calls.cluster_state import ClusterView, StepView, read_cluster, read_steps
 from dynamodb_pipeline.emr.calls.patient_calls import patient
@@ -68,7 +69,8 @@ def terminate_cluster(emr: Any, cluster_id: str, *, clock: Clock) -> ClusterView
     except Exception as err:
         if error_code(err) != "ValidationException":
             raise
-        msg = f"EMR refuses to end {cluster_id} ({err}); it is still billing: remove its termination protection"
+        why = without_secrets(str(err))
+        msg = f"EMR refuses to end {cluster_id} ({why}); it is still billing: remove its termination protection"
         raise ClusterError(msg) from err
     return await_end(emr, cluster_id, clock=clock)
 

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, Callable
 
 from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied
+from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.errors import DeniedError, ExitCode
 
 MAX_DETAIL = 200
@@ -80,7 +81,7 @@ def run_check(name: str, check: Callable[[], CheckResult]) -> CheckResult:
 
 def error_text(err: Exception) -> str:
     """An error's code and the first line of its text, without botocore's advice and what follows it."""
-    first = next(iter(str(err).splitlines()), "").partition(RETRY_ADVICE)[0].rstrip(" .:,")
+    first = next(iter(without_secrets(str(err)).splitlines()), "").partition(RETRY_ADVICE)[0].rstrip(" .:,")
     text = f"{error_code(err)}: {first}"
     return text if len(text) <= MAX_DETAIL else f"{text[:MAX_DETAIL].rpartition(' ')[0]} ..."
 
