@@ -2,7 +2,7 @@
 What a failed DynamoDB request means: one exception class for each thing a caller can do about it.
 
 `kind` says what that is: wait and send again, repair the credentials or the clock, or stop. Which error
-code belongs to which class is in `error_table`, how a reply becomes an exception in `error_reply`. No
+code belongs to which class and how a reply becomes an exception is in `error_replies`. No
 error's text holds an item's contents or a credential.
 """
 

@@ -27,7 +27,7 @@ from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.importing.size import ImportSize, import_size
 from dynamodb_pipeline.output import Say
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate, write_rate
-from dynamodb_pipeline.run.resume import latest_unfinished
+from dynamodb_pipeline.run.record import latest_unfinished
 from dynamodb_pipeline.settings.run_ids import moment_of, new_run_id
 from dynamodb_pipeline.store.anywhere import object_store
 

@@ -13,8 +13,7 @@ import socket
 import threading
 from typing import Callable
 
-from dynamodb_pipeline.connector.metered_scan import ClientGone
-from dynamodb_pipeline.connector.relay_handler import RelayHandler
+from dynamodb_pipeline.connector.relay_handler import ClientGone, RelayHandler
 from dynamodb_pipeline.connector.waiting_clients import INTERVAL_S, WaitingClients
 from dynamodb_pipeline.dynamodb.connection import has_news
 from dynamodb_pipeline.dynamodb.http1 import MessageError, read_message

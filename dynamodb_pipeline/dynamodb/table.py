@@ -10,7 +10,7 @@ from typing import Any
 
 from dynamodb_pipeline.aws.keys import not_had, without_secrets
 from dynamodb_pipeline.aws.request_errors import ClockSkewed, Denied, ExpiredCredentials, Gone, Throttled, WireError
-from dynamodb_pipeline.dynamodb.error_table import row_of
+from dynamodb_pipeline.dynamodb.error_replies import row_of
 from dynamodb_pipeline.dynamodb.table_description import TableDescription, gone, refuse_changed, refuse_unusable
 from dynamodb_pipeline.errors import DeniedError, PipelineError, PreconditionError, StoppedError, UsageError
 

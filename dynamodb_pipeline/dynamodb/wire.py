@@ -19,7 +19,7 @@ from typing import Any, Callable
 from dynamodb_pipeline.aws.request_errors import BadReply, ClockSkewed, ExpiredCredentials, Transient
 from dynamodb_pipeline.dynamodb.connection import ConnectionPool, Endpoint, Timeouts
 from dynamodb_pipeline.dynamodb.credentials import Credentials
-from dynamodb_pipeline.dynamodb.error_reply import error_from_reply
+from dynamodb_pipeline.dynamodb.error_replies import error_from_reply
 from dynamodb_pipeline.dynamodb.http1 import Message, MessageError, render_message
 from dynamodb_pipeline.dynamodb.signing import KeyPair, Signer
 

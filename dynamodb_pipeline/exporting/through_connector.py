@@ -10,9 +10,8 @@ import threading
 from dataclasses import replace
 from typing import Any, Callable
 
-from dynamodb_pipeline.connector.metering import metering
+from dynamodb_pipeline.connector.metering import metering, start_relays
 from dynamodb_pipeline.connector.read import ConnectorRead, connector_version, line_groups, segments_for, splits_for
-from dynamodb_pipeline.connector.relay_start import start_relays
 from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport, export_header, file_fields, records_of_entries
 from dynamodb_pipeline.exporting.partitions import PartitionWriter, run_partitions
 from dynamodb_pipeline.formats.exports.export_record import FileRecord

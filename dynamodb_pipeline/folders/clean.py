@@ -1,5 +1,9 @@
 """
-Deletes what dead runs left in export folders; by default it only lists.
+What dead runs left in export folders: finds data files that no manifest lists, and the ledger that knows of them, and
+deletes them; by default it only lists.
+
+Fails closed. A folder counts only with our claim in it; a run counts as dead only by its record below the logs folder;
+a file counts only by a name that a task of ours gives. Everything else is kept, with the reason.
 
 The order is a promise: first the ledger, so that no later resume trusts files that are gone, then what says that files
 are whole, then the files, and the claim last, so that a clean which was broken off can be run again.
@@ -7,18 +11,170 @@ are whole, then the files, and the claim last, so that a clean which was broken 
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.folders.leftovers import Kept, Leftovers, find_leftovers
-from dynamodb_pipeline.run.heartbeat import Here
-from dynamodb_pipeline.store.objects import ObjectStore
+from dynamodb_pipeline.addresses import join
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError, UsageError
+from dynamodb_pipeline.formats.exports import manifest as manifests
+from dynamodb_pipeline.formats.exports.export_record import ExportRecord
+from dynamodb_pipeline.formats.exports.layout import CLAIM, EXPORT_RECORD, MANIFEST, is_data_file
+from dynamodb_pipeline.run.heartbeat import Here, heartbeat_of, refuse_living
+from dynamodb_pipeline.run.ledger import HEADER, Ledger
+from dynamodb_pipeline.run.record import earlier_record
+from dynamodb_pipeline.settings.run_ids import check_run_id, run_folder
+from dynamodb_pipeline.store.objects import ObjectInfo, ObjectStore
 
 AT_ONCE = 8
 SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """
+    What one dead run left in one folder.
+
+    Attributes:
+        folder: the run folder, without a slash at its end.
+        run_id, table: as the claim says.
+        state: the run's, as its record says: "failed", "done", or "running" when it was killed.
+        finished: the folder holds a manifest; its listed files are not among `files`.
+        files: data files that no manifest lists.
+        ledger: the objects that a resume would trust, its header last; none of a finished export.
+        marks: `_export.json` without a manifest, then the claim; none of a finished export.
+    """
+
+    folder: str
+    run_id: str
+    table: str
+    state: str
+    finished: bool
+    files: tuple[ObjectInfo, ...]
+    ledger: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.files or self.ledger or self.marks)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A run folder that is not touched, and why."""
+
+    folder: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """One folder with a claim: what the claim says and what lies directly in the folder, by name."""
+
+    folder: str
+    run_id: str
+    table: str
+    objects: dict[str, ObjectInfo]
+
+
+def find_leftovers(store: ObjectStore, folder: str, *, logs: str, here: Here) -> tuple[list[Leftovers], list[Kept]]:
+    """
+    Look at every run folder at or below `folder`; nothing is changed.
+
+    Args:
+        logs: the folder the runs were given as `--logs`.
+
+    Raises:
+        PreconditionError: no run folder there.
+    """
+    leftovers: list[Leftovers] = []
+    kept: list[Kept] = []
+    for place, objects in _run_folders(store.list(folder)).items():
+        try:
+            leftovers.append(_leftovers(store, _claimed(store, place, objects), logs=logs, here=here))
+        except (PreconditionError, IntegrityError) as err:
+            kept.append(Kept(place, str(err)))
+    if not leftovers and not kept:
+        msg = f"{folder} holds no folder of an export of ours (no {CLAIM} in it or below); check its spelling"
+        raise PreconditionError(msg)
+    return leftovers, kept
+
+
+def _run_folders(objects: Iterable[ObjectInfo]) -> dict[str, dict[str, ObjectInfo]]:
+    """Folders that hold a claim, with what lies directly in them by name."""
+    by_folder: dict[str, dict[str, ObjectInfo]] = defaultdict(dict)
+    for info in objects:
+        place, _, name = info.uri.rpartition("/")
+        by_folder[place][name] = info
+    return {place: inside for place, inside in by_folder.items() if CLAIM in inside}
+
+
+def _claimed(store: ObjectStore, folder: str, objects: dict[str, ObjectInfo]) -> Claimed:
+    try:
+        claim: dict[str, Any] = json.loads(store.get(join(folder, CLAIM)))
+        return Claimed(folder, check_run_id(claim["run_id"]), str(claim["table_name"]), objects)
+    except (ValueError, KeyError, TypeError, UsageError) as err:
+        msg = f"{CLAIM} is not one of ours: {err!r}"
+        raise IntegrityError(msg) from err
+
+
+def _leftovers(store: ObjectStore, claimed: Claimed, *, logs: str, here: Here) -> Leftovers:
+    """
+    Raises:
+        PreconditionError: the run lives, or nothing tells that it is dead.
+        IntegrityError: the folder's manifest or record cannot be trusted.
+    """
+    state = _dead_state(store, run_folder(logs, claimed.run_id), claimed.run_id, here=here)
+    finished = MANIFEST in claimed.objects
+    listed = _listed(store, claimed) if finished else frozenset()
+    files = tuple(info for name, info in claimed.objects.items() if is_data_file(name) and name not in listed)
+    what = Leftovers(claimed.folder, claimed.run_id, claimed.table, state, finished, files)
+    if finished:
+        return what
+    ledger = join(run_folder(logs, claimed.run_id), f"ledger/export/{claimed.table}")
+    marks = tuple(claimed.objects[name].uri for name in (EXPORT_RECORD, CLAIM) if name in claimed.objects)
+    return replace(what, ledger=_ledger_objects(store, ledger, folder=claimed.folder), marks=marks)
+
+
+def _dead_state(store: ObjectStore, folder: str, run_id: str, *, here: Here) -> str:
+    refuse_living(lambda: earlier_record(store, folder), here)
+    record = earlier_record(store, folder)
+    if record is None or record.get("run_id") != run_id:
+        msg = f"no record of run {run_id} in {folder}: nothing tells that it is dead; check --logs"
+        raise PreconditionError(msg)
+    if record.get("state") == "running" and heartbeat_of(record) is None:
+        msg = f"the record of run {run_id} holds no heartbeat: nothing tells that it is dead"
+        raise PreconditionError(msg)
+    return str(record.get("state"))
+
+
+def _listed(store: ObjectStore, claimed: Claimed) -> frozenset[str]:
+    """Names of the finished export's files, by record and manifest, which must agree."""
+    where = join(claimed.folder, EXPORT_RECORD)
+    record = ExportRecord.from_bytes(store.get(where), where=where)
+    uri = join(claimed.folder, MANIFEST)
+    record.check_manifest(manifests.parse(store.get(uri), where=uri), where=where)
+    return frozenset(file.name for file in record.files)
+
+
+def _ledger_objects(store: ObjectStore, ledger: str, *, folder: str) -> tuple[str, ...]:
+    """
+    What the ledger of this very folder consists of; the same run may have begun elsewhere, and keeps that.
+
+    The header comes last: entries that a broken-off clean left without one would fit any header.
+    """
+    header = Ledger(store, ledger).header()
+    if header is not None and str(header.get("folder")).rstrip("/") != folder:
+        return ()
+    uris = [info.uri for info in store.list(ledger)]
+    return tuple(sorted(uris, key=lambda uri: (uri == join(ledger, HEADER), uri)))
 
 
 @dataclass(frozen=True)

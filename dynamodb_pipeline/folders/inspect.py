@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
-from dynamodb_pipeline.folders.inspect_sample import redacted
-from dynamodb_pipeline.folders.inspect_schema import SchemaTally
+from dynamodb_pipeline.folders.inspect_schema import SchemaTally, redacted
 from dynamodb_pipeline.formats.files.compression import codec_of
 from dynamodb_pipeline.formats.files.text import Text
 from dynamodb_pipeline.reading.file_puts import DataFile

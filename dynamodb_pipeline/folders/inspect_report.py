@@ -9,8 +9,7 @@ from typing import Any
 
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.folders.inspect import Inspection
-from dynamodb_pipeline.folders.inspect_sample import counted
-from dynamodb_pipeline.folders.inspect_schema import SchemaTally
+from dynamodb_pipeline.folders.inspect_schema import SchemaTally, counted
 from dynamodb_pipeline.reading.input_files import ImportSource
 
 FILES_LISTED = 1000

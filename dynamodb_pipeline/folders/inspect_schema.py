@@ -1,5 +1,6 @@
 """
-What the items of unknown files have in common: attributes with their types, and which of them could be the key.
+What the items of unknown files have in common: attributes with their types, which of them could be the key, and a
+sample that anybody may see, each value replaced by its type and length.
 
 Pure, and bounded however many items come: attributes are counted, and values are compared (as hashes) only of the
 first few hundred thousand items and of attributes that could be a key so far.
@@ -14,12 +15,48 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from dynamodb_pipeline.formats.items.base64_text import decoded_length
 from dynamodb_pipeline.formats.items.key_schema import KEY_TYPES
 from dynamodb_pipeline.formats.items.numbers import canonical_number
 
+SHOWN_CHARS = 64
+SHOWN_MEMBERS = 50
 ITEMS_COMPARED = 200_000  # 8 bytes for each of these and each attribute that could be a key
 ATTRIBUTES_COMPARED = 8  # pairs of them are tried: 28
 ATTRIBUTES_COUNTED = 10_000  # of maps used as items somebody may have a name per item
+
+
+def redacted(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The item's attribute names (cut at 64 characters) with `S, 5 characters` and the like in place of values."""
+    shown = {_cut(name): _value(value) for name, value in list(item.items())[:SHOWN_MEMBERS]}
+    left_out = len(item) - SHOWN_MEMBERS
+    return {**shown, "...": f"{left_out} more"} if left_out > 0 else shown
+
+
+def _value(value: Mapping[str, Any]) -> Any:
+    ((tag, content),) = value.items()
+    if tag == "M":
+        return {"M": redacted(content)}
+    if tag == "L":
+        return {"L": [_value(inner) for inner in content[:SHOWN_MEMBERS]]}
+    return f"{tag}, {_measure(tag, content)}" if tag not in ("BOOL", "NULL") else tag
+
+
+def _measure(tag: str, content: Any) -> str:
+    if tag in ("SS", "NS", "BS"):
+        return counted(len(content), "element")
+    if tag == "B":
+        return counted(decoded_length(content), "byte")
+    return counted(len(content), "character")
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 byte`, `2 bytes`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= SHOWN_CHARS else name[:SHOWN_CHARS] + "..."
 
 
 @dataclass(frozen=True)

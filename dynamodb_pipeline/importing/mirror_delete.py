@@ -15,8 +15,7 @@ from itertools import islice
 from typing import Any, Callable
 
 from dynamodb_pipeline.formats.items.item_rules import write_units
-from dynamodb_pipeline.formats.items.key_schema import KeySchema
-from dynamodb_pipeline.formats.items.key_values import key_item
+from dynamodb_pipeline.formats.items.key_schema import KeySchema, key_item
 from dynamodb_pipeline.importing.job import ImportPlan, ImportRun
 from dynamodb_pipeline.importing.mirror_plan import DeletionPlan
 from dynamodb_pipeline.importing.table_writer import TableWriter, batches

@@ -37,18 +37,58 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
 
 from dynamodb_pipeline.rate.meter import Charge, RateMeter
-from dynamodb_pipeline.rate.reservation import NOBODY_WAITS, Advance, BudgetState, Reservation, State
 from dynamodb_pipeline.rate.throttle import ThrottleResponse
-from dynamodb_pipeline.rate.units import Units
 
-__all__ = ["Advance", "BudgetState", "RateBudget", "Reservation", "State", "Units"]
+Units = dict[str, float]  # resource ("table" or "index:<name>") -> read or write units
 
 REQUEST_SHARE = 0.02  # of a window: the most one request should cost
 PATIENCE_S = 1.0  # longest wait advised: when only a reply can make room, its length is not known
 
 _Need = tuple[str, RateMeter, Charge]
+
+
+class State(Enum):
+    """Where a reservation stands."""
+
+    WAITING = "waiting"
+    GRANTED = "granted"
+    ENDED = "ended"
+
+
+@dataclass(eq=False)  # two requests for the same units are not the same request
+class Reservation:
+    """One request: asked for, granted, ended. Only the budget changes it."""
+
+    estimate: Mapping[str, float]
+    state: State = State.WAITING
+    charges: dict[str, Charge] = field(default_factory=dict)
+
+
+class Advance(NamedTuple):
+    """What `RateBudget.advance` granted, and in how many seconds it should be called again."""
+
+    granted: list[Reservation]
+    wait_s: float | None  # None: nobody waits
+
+
+NOBODY_WAITS = Advance([], None)
+
+
+@dataclass(frozen=True)
+class BudgetState:
+    """A snapshot for progress and the run record; units are totals since the start."""
+
+    rates: Units
+    consumed: Units
+    throttle_share: float
+    throttle_count: int
+    waiting_count: int
+    in_flight_count: int
 
 
 class RateBudget:

@@ -18,8 +18,14 @@ from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.heartbeat import Heartbeat, Here, own_facts, refuse_living
 from dynamodb_pipeline.run.lifetime import RunLifetime, stop_on_signals
 from dynamodb_pipeline.run.progress import Reporter, resume_line, resumed_line, retry_line, start_line, unsaved_line
-from dynamodb_pipeline.run.record import RunRecord, now_text
-from dynamodb_pipeline.run.resume import began_at, earlier_record, latest_unfinished, resume_command
+from dynamodb_pipeline.run.record import (
+    RunRecord,
+    began_at,
+    earlier_record,
+    latest_unfinished,
+    now_text,
+    resume_command,
+)
 from dynamodb_pipeline.settings.job import ExportSettings, JobSettings
 from dynamodb_pipeline.settings.run_ids import new_run_id, run_folder
 from dynamodb_pipeline.store.anywhere import object_store

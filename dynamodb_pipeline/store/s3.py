@@ -41,7 +41,7 @@ class S3ObjectStore:
     Objects in S3.
 
     Args:
-        client_for: returns the S3 client to use for a bucket (`s3_buckets.bucket_clients`).
+        client_for: returns the S3 client to use for a bucket (`anywhere.bucket_clients`).
         bucket_owner: 12-digit account id sent as ExpectedBucketOwner with every call, or None.
         put_options: extra PutObject arguments such as SSEKMSKeyId.
         pacing: bounds of repetition, clock, sleep and chance; its sleep may raise to end the wait.

@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from dynamodb_pipeline.formats.items.key_schema import KeySchema
-from dynamodb_pipeline.formats.items.key_values import shown_key
+from dynamodb_pipeline.formats.items.key_schema import KeySchema, shown_key
 from dynamodb_pipeline.reading.source import NO_HASHES
 from dynamodb_pipeline.verifying.differences import DIFFERENCE_KINDS, Differences
 from dynamodb_pipeline.verifying.files import FileFindings

@@ -11,9 +11,7 @@ import itertools
 import threading
 from typing import Any, Callable
 
-from dynamodb_pipeline.rate.budget import RateBudget
-from dynamodb_pipeline.rate.reservation import Reservation
-from dynamodb_pipeline.rate.units import Units
+from dynamodb_pipeline.rate.budget import RateBudget, Reservation, Units
 from dynamodb_pipeline.workers.protocol import Message, ProtocolError, message_field, units_of
 from dynamodb_pipeline.workers.sessions import (
     CoordinatorState,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from dynamodb_pipeline.dynamodb.error_reply import safe_text
+from dynamodb_pipeline.dynamodb.error_replies import safe_text
 from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
 from dynamodb_pipeline.workers.client import CoordinatorClient, CoordinatorLost, RunStopped, Superseded
 

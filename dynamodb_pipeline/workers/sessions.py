@@ -7,8 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Callable, Union
 
-from dynamodb_pipeline.rate.reservation import BudgetState, Reservation
-from dynamodb_pipeline.rate.units import Units
+from dynamodb_pipeline.rate.budget import BudgetState, Reservation, Units
 from dynamodb_pipeline.workers.protocol import Message
 from dynamodb_pipeline.workers.work_queue import WorkState
 

@@ -51,7 +51,7 @@ VALUES = [
 ]
 
 # The emulator's verdict differs. The service: see the sources in tests/unit/formats/items/test_numbers.py and
-# test_attribute_values.py.
+# test_item_rules.py.
 DIFFERENT = {
     '{"N":"+5"}': "the service takes a leading plus",
     '{"N":"+1e2"}': "the service takes a leading plus",

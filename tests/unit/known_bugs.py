@@ -31,7 +31,7 @@ class Bug(NamedTuple):
 BUGS = {
     "empty list and map dropped": Bug(
         "AWS's tools from 5.0 on, and the Go dumpers: the attribute is gone after a restore",
-        "formats/items/tag_conversion.py",
+        "formats/items/tags.py",
         "            converted[name] = _value(value, spelling)\n",
         "            new = _value(value, spelling)\n"
         "            if next(iter(new.values())) not in ([], {}):\n"
@@ -47,7 +47,7 @@ BUGS = {
     ),
     "unknown tag becomes a value": Bug(
         "what is not understood is restored as something else, without a word",
-        "formats/items/tag_conversion.py",
+        "formats/items/tags.py",
         '            reason = "unknown type tag; DynamoDB has S, N, B, SS, NS, BS, BOOL, NULL, L and M"\n'
         "            raise ItemError(reason)\n",
         '            return "NULL", lambda _content, _spelling: True\n',
@@ -63,14 +63,14 @@ BUGS = {
     ),
     "number through a float": Bug(
         "17 of up to 38 digits are left",
-        "formats/items/tag_conversion.py",
+        "formats/items/tags.py",
         "        return str(content)\n",
         "        return repr(float(content))\n",
         ("formats/items/test_tags.py::test_bare_numbers_keep_their_literal_text",),
     ),
     "sets compared in order": Bug(
         "DynamoDB gives a set back in another order: verify calls a perfect restore different",
-        "formats/items/canonical_form.py",
+        "formats/items/digest.py",
         "    ordered = sorted(elements)\n",
         "    ordered = list(elements)\n",
         ("formats/items/test_digest.py::test_a_set_has_no_order",),

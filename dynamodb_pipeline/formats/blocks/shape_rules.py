@@ -15,10 +15,9 @@ from typing import Any
 from dynamodb_pipeline.formats.blocks.grammar import loud
 from dynamodb_pipeline.formats.blocks.shapes import contents
 from dynamodb_pipeline.formats.items.item_error import ItemError
-from dynamodb_pipeline.formats.items.item_rules import MAX_ITEM_BYTES, check_item
+from dynamodb_pipeline.formats.items.item_rules import MAX_ITEM_BYTES, check_item, flat_size
 from dynamodb_pipeline.formats.items.json_text import parse_json
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
-from dynamodb_pipeline.formats.items.value_rules import flat_size
 
 _QUOTE = ord('"')
 

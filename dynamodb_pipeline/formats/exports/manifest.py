@@ -15,8 +15,8 @@ from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError, UsageError
 from dynamodb_pipeline.formats.exports.entry_location import Resolved, check_entry_url, resolve_entry, s3_scheme
-from dynamodb_pipeline.formats.exports.manifest_json import manifest_object
-from dynamodb_pipeline.formats.items.json_text import integer
+from dynamodb_pipeline.formats.files.lines import BOM
+from dynamodb_pipeline.formats.items.json_text import JsonTextError, integer, parse_json
 
 __all__ = ["VERSION", "Manifest", "ManifestEntry", "Resolved", "parse", "render", "resolve_entry"]
 
@@ -29,6 +29,30 @@ MAX_ENTRIES = 1_000_000  # 100,000 items a file: 10^11 items; more is no manifes
 _ESCAPED = re.compile(
     "[^A-Za-z0-9\\-_.!~*'():@&=+$,;/\u0080-\U0010ffff]|[\u0080-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 )
+
+
+def manifest_object(data: bytes, *, where: str) -> dict[str, Any]:
+    """
+    The members of the one JSON object in `data`.
+
+    A byte order mark before it is no content: editors leave it there when a manifest was changed by hand, as AWS's
+    page once told users to.
+
+    Args:
+        where: the manifest's address, for messages.
+
+    Raises:
+        IntegrityError: cut, no strict JSON, or no object.
+    """
+    try:
+        members = parse_json(data.removeprefix(BOM))
+    except JsonTextError as err:
+        msg = f"{where} is not complete JSON ({err}); the export is damaged or not finished"
+        raise IntegrityError(msg) from err
+    if not isinstance(members, dict):
+        msg = f"{where}: the whole is not a JSON object; it is damaged or of another tool"
+        raise IntegrityError(msg)
+    return members
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.exports.entry_location import check_entry_url
-from dynamodb_pipeline.formats.exports.manifest_json import manifest_object
+from dynamodb_pipeline.formats.exports.manifest import manifest_object
 from dynamodb_pipeline.formats.files.foreign import FormatError
 from dynamodb_pipeline.formats.files.lines import LineError, iter_lines
 from dynamodb_pipeline.formats.files.text import md5_base64

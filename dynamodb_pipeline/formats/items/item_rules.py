@@ -2,19 +2,30 @@
 DynamoDB's own rules for a whole item: its key, its indexed attributes, its values, its size.
 
 Items have upper-case tags; `tags.to_dynamodb` brings the others here. Whatever passes is taken by the service,
-so that a bad item stops an import before its file is written and not in the middle of it.
+so that a bad item stops an import before its file is written and not in the middle of it. One walk judges and
+measures a value: each is looked at once and dispatched on its tag, and the path of a place is put together only
+on the way out of a failure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable, NamedTuple, NoReturn
 
+from dynamodb_pipeline.formats.items.base64_text import decoded_length
 from dynamodb_pipeline.formats.items.item_error import ItemError
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
-from dynamodb_pipeline.formats.items.numbers import canonical_number
-from dynamodb_pipeline.formats.items.value_rules import members_size_bytes
+from dynamodb_pipeline.formats.items.numbers import canonical_number, canonical_size_bytes, number_size_bytes
 
+MAX_NAME_BYTES = 65_535  # API reference, PutItem, Item: "Key Length Constraints"
+# "Nested attributes: up to 32 levels": an attribute's own value is level 1, so 31 maps around a text are
+# accepted and 32 are not (recorded in dynamodb-conformance, limits/nestingDepth).
+MAX_LEVELS = 32
+# Developer guide, "DynamoDB item sizes and formats": 3 bytes for a list or map, 1 more for each element, 1
+# for BOOL or NULL. A set counts its elements and no more (ExtendDB pull request 217, asked of the service).
+_CONTAINER_BYTES = 3
+_ELEMENT_BYTES = 1
+_FLAG_BYTES = 1
 __all__ = [
     "ItemError",
     "ItemFacts",
@@ -27,6 +38,189 @@ __all__ = [
 
 MAX_ITEM_BYTES = 409_600  # 400 KB, developer guide, "Quotas and limits"; exactly this many are accepted
 WRITE_UNIT_BYTES = 1024  # developer guide, "DynamoDB throughput capacity": one unit for each KB begun
+
+
+def members_size_bytes(members: Mapping[str, Any], *, level: int = 1) -> int:
+    """
+    Names and values of an item or a map; `level` is the nesting level of its values.
+
+    Raises:
+        ItemError: a name or value DynamoDB would refuse.
+    """
+    if members.__class__ is not dict:
+        reason = "a JSON object expected here"
+        raise ItemError(reason)
+    size = 0
+    name = ""
+    try:
+        for name, value in members.items():
+            if value.__class__ is not dict or len(value) != 1:
+                _refuse_value(value)
+            (tag,) = value
+            content = value[tag]
+            if tag == "S" and content.__class__ is str and content.isascii():  # the most frequent: no call
+                size += len(content)
+            elif tag in _FLAT:
+                size += _FLAT[tag](content)
+            else:
+                size += _nested_size(tag, content, level)
+            size += len(name) if name.isascii() else _utf8_length(name)
+    except ItemError as err:
+        raise err.within(name) from err.__cause__
+    if "" in members or size > MAX_NAME_BYTES:
+        _check_names(members)
+    return size
+
+
+def flat_size(tag: str, content: Any) -> int:
+    """
+    Bytes of a value that is no list or map.
+
+    Raises:
+        ItemError: `content` is nothing DynamoDB would take under `tag`.
+    """
+    return _FLAT[tag](content)
+
+
+def _nested_size(tag: str, content: Any, level: int) -> int:
+    if tag not in _NESTING:
+        reason = "unknown type tag; DynamoDB has S, N, B, SS, NS, BS, BOOL, NULL, L and M"
+        raise ItemError(reason)
+    if level >= MAX_LEVELS and content:
+        reason = f"nested deeper than {MAX_LEVELS} levels"
+        raise ItemError(reason)
+    return _NESTING[tag](content, level + 1)
+
+
+def _text_size(content: Any) -> int:
+    return _utf8_length(_text(content))
+
+
+def _number_size(content: Any) -> int:
+    return number_size_bytes(content if content.__class__ is str else _text(content))
+
+
+def _binary_size(content: Any) -> int:
+    return decoded_length(_text(content))
+
+
+def _bool_size(content: Any) -> int:
+    if content is True or content is False:
+        return _FLAG_BYTES
+    reason = "BOOL must be true or false"
+    raise ItemError(reason)
+
+
+def _null_size(content: Any) -> int:
+    if content is True:
+        return _FLAG_BYTES
+    reason = "NULL must be true"
+    raise ItemError(reason)
+
+
+def _string_set_size(content: Any) -> int:
+    if content.__class__ is list and content and set(map(type, content)) == {str}:
+        joined = "".join(content)
+        if joined.isascii() and len(set(content)) == len(content):
+            return len(joined)
+    return _set_size("SS", content, str, _utf8_length)
+
+
+def _number_set_size(content: Any) -> int:
+    return _set_size("NS", content, canonical_number, canonical_size_bytes)
+
+
+def _binary_set_size(content: Any) -> int:
+    return _set_size("BS", content, str, decoded_length)  # canonical base64: equal bytes are equal texts
+
+
+def _set_size(tag: str, content: Any, canonical: Callable[[str], str], measure: Callable[[str], int]) -> int:
+    """Size of a set; its elements are told apart by their `canonical` text, which `measure` judges."""
+    if content.__class__ is not list or not content:
+        reason = f"{tag} must be a JSON array with at least one element"
+        raise ItemError(reason)
+    sizes: dict[str, int] = {}
+    try:
+        for element in content:
+            text = canonical(_text(element))
+            if text in sizes:
+                _refuse_repeated()
+            sizes[text] = measure(text)
+    except ItemError as err:
+        raise err.within(tag, len(sizes)) from err.__cause__
+    return sum(sizes.values())
+
+
+def _list_size(values: Any, level: int) -> int:
+    if values.__class__ is not list:
+        reason = "L must be a JSON array"
+        raise ItemError(reason)
+    sizes: list[int] = []
+    try:
+        for value in values:
+            if value.__class__ is not dict or len(value) != 1:
+                _refuse_value(value)
+            (tag,) = value
+            content = value[tag]
+            sizes.append(_FLAT[tag](content) if tag in _FLAT else _nested_size(tag, content, level))
+    except ItemError as err:
+        raise err.within(len(sizes)) from err.__cause__
+    return _CONTAINER_BYTES + _ELEMENT_BYTES * len(values) + sum(sizes)
+
+
+def _map_size(content: Any, level: int) -> int:
+    size = members_size_bytes(content, level=level)
+    return _CONTAINER_BYTES + _ELEMENT_BYTES * len(content) + size
+
+
+_FLAT: dict[str, Callable[[Any], int]] = {
+    "S": _text_size,
+    "N": _number_size,
+    "B": _binary_size,
+    "BOOL": _bool_size,
+    "NULL": _null_size,
+    "SS": _string_set_size,
+    "NS": _number_set_size,
+    "BS": _binary_set_size,
+}
+_NESTING: dict[str, Callable[[Any, int], int]] = {"L": _list_size, "M": _map_size}
+
+
+def _text(content: Any) -> str:
+    if content.__class__ is str:  # neither a bare number nor any other kind of str
+        text: str = content
+        return text
+    reason = "text expected"
+    raise ItemError(reason)
+
+
+def _utf8_length(text: str) -> int:
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as err:
+        reason = "text holds a lone surrogate, which is no character"
+        raise ItemError(reason) from err
+
+
+def _check_names(names: Iterable[str]) -> None:
+    for name in names:
+        length = _utf8_length(name)
+        if not 1 <= length <= MAX_NAME_BYTES:
+            reason = f"attribute name has {length} bytes, allowed are 1 to {MAX_NAME_BYTES}"
+            raise ItemError(reason, (name,))
+
+
+def _refuse_value(value: Any) -> NoReturn:
+    if value.__class__ is not dict:
+        reason = 'value must be an object with one type tag, such as {"S": "text"}'
+    else:
+        reason = f"value must have exactly one type tag, not {len(value)}"
+    raise ItemError(reason)
+
+
+def _refuse_repeated() -> NoReturn:
+    reason = "set element stands there twice"
+    raise ItemError(reason)
 
 
 class ItemFacts(NamedTuple):

@@ -1,12 +1,13 @@
 """
-The key attributes of a table and of its indexes, and the one canonical form of an item's key.
+The key attributes of a table and of its indexes, the one canonical form of an item's key, and the way back from it.
 
-Knows names, roles and types; the rules for all other attributes are in attribute_values.
+Knows names, roles and types; the rules for all other attributes are in item_rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -24,6 +25,13 @@ _VALUE_BYTES: dict[str, Callable[[str], bytes]] = {
     "S": str.encode,
     "N": lambda text: canonical_number(text).encode(),
     "B": decode_base64,
+}
+SHOWN_CHARS = 64
+_LENGTH_BYTES = 4
+_TEXTS: dict[str, Callable[[bytes], str]] = {
+    "S": bytes.decode,
+    "N": bytes.decode,
+    "B": lambda raw: b64encode(raw).decode(),
 }
 
 
@@ -169,3 +177,26 @@ def _key_attributes(key_schema: Any, definitions: Any) -> tuple[KeyAttribute, ..
         KeyAttribute(element["AttributeName"], element["KeyType"], types[element["AttributeName"]])
         for element in key_schema
     )
+
+
+def key_item(keys: KeySchema, key: bytes) -> dict[str, Any]:
+    """The key as DynamoDB JSON, for instance `{"Id": {"S": "x"}, "Sort": {"N": "5"}}`."""
+    return {a.name: {a.type: _TEXTS[a.type](raw)} for a, raw in zip(keys.attributes, _parts(key))}
+
+
+def shown_key(keys: KeySchema, key: bytes) -> dict[str, str]:
+    """The key for a report: name -> value, each cut at 64 characters."""
+    values = {name: text for name, value in key_item(keys, key).items() for text in value.values()}
+    return {_cut(name): _cut(text) for name, text in values.items()}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "..."
+
+
+def _parts(key: bytes) -> Iterator[bytes]:
+    position = 0
+    while position < len(key):
+        start = position + _LENGTH_BYTES
+        position = start + int.from_bytes(key[position:start], "big")
+        yield key[start:position]

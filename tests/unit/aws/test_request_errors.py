@@ -18,8 +18,7 @@ from dynamodb_pipeline.aws.request_errors import (
     WireError,
 )
 from dynamodb_pipeline.aws.retry import ATTEMPTS_MAX
-from dynamodb_pipeline.dynamodb.error_reply import error_from_reply, safe_text
-from dynamodb_pipeline.dynamodb.error_table import ERROR_CLASSES, row_of
+from dynamodb_pipeline.dynamodb.error_replies import ERROR_CLASSES, error_from_reply, row_of, safe_text
 from dynamodb_pipeline.errors import ExitCode
 
 # API reference, "Common Errors", and developer guide, "Error messages and codes"

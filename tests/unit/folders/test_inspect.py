@@ -13,8 +13,7 @@ import pytest
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.folders.inspect import Inspection, InspectOptions, inspect_path
 from dynamodb_pipeline.folders.inspect_report import inspection_facts, report
-from dynamodb_pipeline.folders.inspect_sample import redacted
-from dynamodb_pipeline.folders.inspect_schema import KeyCandidate, SchemaTally
+from dynamodb_pipeline.folders.inspect_schema import KeyCandidate, SchemaTally, redacted
 from tests.unit.reading.item_lines import line, lines, put_body
 from tests.unit.reading.test_source import manifest, record
 from tests.unit.store.memory_store import MemoryStore

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dynamodb_pipeline.formats.exports.export_record import ExportRecord
-from dynamodb_pipeline.formats.exports.file_record import FileRecord
+from dynamodb_pipeline.formats.exports.export_record import ExportRecord, FileRecord
 from dynamodb_pipeline.formats.exports.manifest import parse, render
 from dynamodb_pipeline.formats.files.dialects import Dialect, detect, read_items
 from dynamodb_pipeline.formats.files.foreign import CODECS, CONTAINERS, OBJECTS

@@ -12,8 +12,8 @@ from dynamodb_pipeline.aws.clients import AwsClients
 from dynamodb_pipeline.aws.retry import GaveUp
 from dynamodb_pipeline.dynamodb.credentials import Credentials
 from dynamodb_pipeline.errors import DeniedError, PipelineError, PreconditionError, UsageError
+from dynamodb_pipeline.store.anywhere import bucket_region
 from dynamodb_pipeline.store.s3 import S3ObjectStore
-from dynamodb_pipeline.store.s3_buckets import bucket_region
 from tests.unit.store.s3_world import S3World
 
 EXPIRED = RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired.")

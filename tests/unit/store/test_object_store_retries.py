@@ -13,9 +13,9 @@ from dynamodb_pipeline.aws.retry import GaveUp
 from dynamodb_pipeline.errors import DeniedError, ExitCode, PipelineError, PreconditionError, StoppedError
 from dynamodb_pipeline.run.ledger import Ledger
 from dynamodb_pipeline.run.lifetime import RunLifetime
+from dynamodb_pipeline.store.anywhere import bucket_clients
 from dynamodb_pipeline.store.objects import AlreadyExistsError, put_once
 from dynamodb_pipeline.store.s3 import S3_PACING, S3ObjectStore
-from dynamodb_pipeline.store.s3_buckets import bucket_clients
 from tests.unit.store.memory_store import MemoryStore
 from tests.unit.store.s3_world import S3World, ScriptedS3, lost, refusal
 

@@ -10,7 +10,7 @@ import pytest
 
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
 from dynamodb_pipeline.run.heartbeat import Here
-from dynamodb_pipeline.run.resume import began_at, latest_unfinished, resume_command
+from dynamodb_pipeline.run.record import began_at, latest_unfinished, resume_command
 from tests.unit.store.memory_store import MemoryStore
 
 LOGS = "s3://bucket/logs"

@@ -7,7 +7,7 @@ import pytest
 
 from dynamodb_pipeline.aws.request_errors import Gone
 from dynamodb_pipeline.aws.retry import GaveUp, Pacing, RetryPolicy
-from dynamodb_pipeline.connector.metered_scan import ClientGone, MeteredScan
+from dynamodb_pipeline.connector.relay_handler import ClientGone, MeteredScan
 from dynamodb_pipeline.dynamodb.requests import ScanRequest
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
 from dynamodb_pipeline.workers.contract import RunStopped
