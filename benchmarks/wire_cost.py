@@ -4,8 +4,9 @@ CPU of one request over the wire, against a server in another process that answe
     python -m benchmarks.wire_cost [--count 300] [--rounds 30]
 
 Prints microseconds of user + system CPU of this process per request, the minimum and the median of interleaved rounds:
-a 28-KB BatchWriteItem, a small Scan page and a 1-MB one through `wire_operations`; the same batch with our signature
-over `http.client`, and through botocore as shipped. On a busy machine compare the minimum of many short rounds.
+a 28-KB BatchWriteItem, a small Scan page and a 1-MB one through our wire (`dynamodb.requests`); the same batch with
+our signature over `http.client`, and through botocore as shipped. On a busy machine compare the minimum of many short
+rounds.
 """
 
 from __future__ import annotations

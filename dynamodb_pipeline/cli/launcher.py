@@ -1,7 +1,7 @@
 """
 From parsed words to the launcher's commands: clients, console, table facts, the built bundle.
 
-The launcher (emr/) knows nothing of the data plane, and the data plane nothing of EMR; both meet here.
+The launcher (emr/) knows nothing of the jobs, and the jobs nothing of EMR; both meet here.
 """
 
 from __future__ import annotations

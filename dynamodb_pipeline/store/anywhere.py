@@ -93,7 +93,7 @@ def object_store(
     clients: Any, *, put_options: dict[str, str] | None = None, sleep: Callable[[float], object] | None = None
 ) -> ObjectStore:
     """
-    Objects in S3 by `clients` (`aws_clients.AwsClients`), or in local folders, by their address.
+    Objects in S3 by `clients` (`aws.clients.AwsClients`), or in local folders, by their address.
 
     Args:
         sleep: waits before a request to S3 is repeated; may raise to end the wait (`RunLifetime.sleep`).

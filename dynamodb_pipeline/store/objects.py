@@ -3,7 +3,7 @@ Objects in S3, or files in a local folder, behind one small interface.
 
 Everything above this module reads and writes whole objects by address and never meets a client, a botocore error or
 a region. Every write is one PUT: it is there whole or not at all, so no multipart upload is ever left behind. The two
-kinds of place are in `s3_store` and `local_store`.
+kinds of place are in `s3` and `local`.
 """
 
 from __future__ import annotations

@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.dynamodb import requests as wire_operations
-from dynamodb_pipeline.dynamodb import wire
-from dynamodb_pipeline.exporting import direct as export_direct
-from dynamodb_pipeline.importing import table as import_table
-from dynamodb_pipeline.passes import segments as segment_scan
+from dynamodb_pipeline.dynamodb import requests, wire
+from dynamodb_pipeline.exporting import direct, file_sink
+from dynamodb_pipeline.importing import table
+from dynamodb_pipeline.passes import segments
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED
 from dynamodb_pipeline.reading import file_reader
 from dynamodb_pipeline.verifying import verify
@@ -63,7 +62,7 @@ def crc_not_checked(patch: pytest.MonkeyPatch) -> None:
 
 
 def unprocessed_items_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(wire_operations, "_found", lambda *_: [])
+    patch.setattr(requests, "_sent_texts", lambda *_: [])
 
 
 def empty_page_taken_for_the_end(patch: pytest.MonkeyPatch) -> None:
@@ -76,7 +75,7 @@ def empty_page_taken_for_the_end(patch: pytest.MonkeyPatch) -> None:
             if key is None:
                 return
 
-    patch.setattr(segment_scan.PageReader, "pages", pages)
+    patch.setattr(segments.PageReader, "pages", pages)
 
 
 def hashes_not_compared(patch: pytest.MonkeyPatch) -> None:
@@ -84,12 +83,12 @@ def hashes_not_compared(patch: pytest.MonkeyPatch) -> None:
 
 
 def resume_starts_over_and_keeps_what_it_had(patch: pytest.MonkeyPatch) -> None:
-    remaining = export_direct.remaining_units
-    patch.setattr(export_direct, "remaining_units", lambda segments, _entries: remaining(segments, []))
+    remaining = direct.remaining_units
+    patch.setattr(direct, "remaining_units", lambda segments, _entries: remaining(segments, []))
 
 
 def mirror_deletes_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(import_table, "delete_planned", lambda *_, **__: (0, NOTHING_CONSUMED))
+    patch.setattr(table, "delete_planned", lambda *_, **__: (0, NOTHING_CONSUMED))
 
 
 def verify_never_finds_a_difference(patch: pytest.MonkeyPatch) -> None:
@@ -146,14 +145,14 @@ def test_storm_finds_a_known_bug(storm_sandbox: Sandbox, monkeypatch: pytest.Mon
 
 def test_storm_finds_a_talkative_log(storm_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """An item's content in the log is a broken promise too."""
-    said = segment_scan.page_lines
+    said = file_sink.page_lines
 
     def talkative(page: Any, *, null_tag: str) -> bytes:
         lines = said(page, null_tag=null_tag)
         print(lines.decode())
         return lines
 
-    monkeypatch.setattr(segment_scan, "page_lines", talkative)
+    monkeypatch.setattr(file_sink, "page_lines", talkative)
     with pytest.raises(Broken, match="in the log"):
         run_scenario(scenario(90_100), storm_sandbox)
     assert CANARY

@@ -13,15 +13,9 @@ from dynamodb_pipeline.passes import capacity_watch
 from dynamodb_pipeline.rate import (
     budget,
     capacity,
-)
-from dynamodb_pipeline.rate import (
-    meter as rate_meter,
-)
-from dynamodb_pipeline.rate import (
-    throttle as throttle_response,
-)
-from dynamodb_pipeline.rate import (
-    window as rate_window,
+    meter,
+    throttle,
+    window,
 )
 from dynamodb_pipeline.run.progress import Counts, Goal, progress_line
 from tests.unit.documents import (
@@ -121,14 +115,14 @@ def test_the_progress_line_shown_is_one() -> None:
 def test_the_numbers_of_the_rate_are_those_of_the_code() -> None:
     text = " ".join(text_of(PROJECT / "docs" / "rate.md").split())
     told = [
-        f"at {rate_meter.PACE} R, from nothing",
-        f"within {rate_window.WINDOW_LIMIT} windows' worth",
-        f"window of {rate_window.WINDOW_S:.0f} seconds",
-        f"Up to {rate_window.SLOW_RATE:.0f} units/s the window has {rate_window.SLOW_WINDOW_S:.0f} seconds",
-        f"more than {rate_window.LARGE_SHARE:.0%} of a window".replace("%", " %"),
-        f"to {throttle_response.CUT:.0%}".replace("%", " %") + ", at most once a second",
-        f"never below {throttle_response.FLOOR:.0%}".replace("%", " %"),
-        f"by {throttle_response.CLIMB_PER_S:.1%} of R a second".replace("%", " %"),
+        f"at {meter.PACE} R, from nothing",
+        f"within {window.WINDOW_LIMIT} windows' worth",
+        f"window of {window.WINDOW_S:.0f} seconds",
+        f"Up to {window.SLOW_RATE:.0f} units/s the window has {window.SLOW_WINDOW_S:.0f} seconds",
+        f"more than {window.LARGE_SHARE:.0%} of a window".replace("%", " %"),
+        f"to {throttle.CUT:.0%}".replace("%", " %") + ", at most once a second",
+        f"never below {throttle.FLOOR:.0%}".replace("%", " %"),
+        f"by {throttle.CLIMB_PER_S:.1%} of R a second".replace("%", " %"),
         "{read:,.0f} read, {write:,.0f} write units".format(**capacity.NEW_TABLE_UNITS),
         f"A percent is {capacity.PERCENT_MIN} to {capacity.PERCENT_MAX}",
         "`25% of 400 read units (provisioned) = 100/s`",

@@ -14,22 +14,12 @@ from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
 from dynamodb_pipeline.emr.preflight import (
-    buckets as checks_buckets,
-)
-from dynamodb_pipeline.emr.preflight import (
-    cluster as checks_cluster,
-)
-from dynamodb_pipeline.emr.preflight import (
-    network as checks_network,
-)
-from dynamodb_pipeline.emr.preflight import (
-    permissions as checks_permissions,
-)
-from dynamodb_pipeline.emr.preflight import (
-    roles as checks_roles,
-)
-from dynamodb_pipeline.emr.preflight import (
-    tables as checks_tables,
+    buckets,
+    cluster,
+    network,
+    permissions,
+    roles,
+    tables,
 )
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, run_check
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
@@ -46,7 +36,7 @@ class PreflightScope:
 
 def preflight(scope: PreflightScope, clients: Clients) -> list[CheckResult]:
     """Run every check and return the results in the order of a run; only missing credentials end it early."""
-    credentials, caller = checks_roles.check_credentials(clients.client("sts"))
+    credentials, caller = roles.check_credentials(clients.client("sts"))
     if caller is None:
         return [credentials]
     return [
@@ -62,7 +52,7 @@ def _table_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResu
     for table_name in settings.table_names:
         yield run_check(
             f"table {table_name}",
-            lambda name=table_name: checks_tables.check_table(  # type: ignore[misc]
+            lambda name=table_name: tables.check_table(  # type: ignore[misc]
                 dynamodb, name, verb=settings.verb, region=settings.region
             ),
         )
@@ -70,27 +60,27 @@ def _table_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResu
         folder = S3Uri.of_folder(settings.data_uris[0], option="--input")
         table_name = settings.jobs[0].table_name
         s3 = clients.client("s3")
-        yield run_check("manifest", lambda: checks_buckets.check_manifest(s3, folder))
-        yield run_check("key-schema", lambda: checks_tables.check_key_schema(dynamodb, s3, table_name, folder))
+        yield run_check("manifest", lambda: buckets.check_manifest(s3, folder))
+        yield run_check("key-schema", lambda: tables.check_key_schema(dynamodb, s3, table_name, folder))
 
 
 def _bucket_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResult]:
     settings, s3 = scope.settings, clients.client("s3")
-    yield checks_buckets.check_logs_uri(settings.logs_uri, data_uris=settings.data_uris)
+    yield buckets.check_logs_uri(settings.logs_uri, data_uris=settings.data_uris)
     owner = settings.bucket_owner
     for place in _places(settings):
         yield run_check(
             f"bucket {place.bucket}",
-            lambda at=place: checks_buckets.check_bucket(  # type: ignore[misc]
+            lambda at=place: buckets.check_bucket(  # type: ignore[misc]
                 s3, at, region=settings.region, owner=owner
             ),
         )
         yield run_check(
             f"public access {place.bucket}",
-            lambda at=place: checks_buckets.check_public_access(s3, at, owner=owner),  # type: ignore[misc]
+            lambda at=place: buckets.check_public_access(s3, at, owner=owner),  # type: ignore[misc]
         )
     for folder in _written_folders(settings) if settings.probe_write else ():
-        yield checks_buckets.check_probe_write(s3, folder, owner=owner)
+        yield buckets.check_probe_write(s3, folder, owner=owner)
 
 
 def _places(settings: LaunchSettings) -> list[S3Uri]:
@@ -105,38 +95,38 @@ def _written_folders(settings: LaunchSettings) -> list[S3Uri]:
     return [S3Uri.of_folder(uri, option="folder") for uri in (*data, settings.logs_uri, settings.code.uri)]
 
 
-def _cluster_checks(scope: PreflightScope, clients: Clients, caller: checks_roles.Caller) -> Iterator[CheckResult]:
+def _cluster_checks(scope: PreflightScope, clients: Clients, caller: roles.Caller) -> Iterator[CheckResult]:
     config, request = scope.config, scope.request
     assert config is not None
     assert request is not None
     emr, iam, ec2 = clients.client("emr"), clients.client("iam"), clients.client("ec2")
     service, nodes = request["ServiceRole"], request["JobFlowRole"]
     security = request.get("SecurityConfiguration")
-    yield checks_cluster.check_tag(request)
-    yield run_check("service-role", lambda: checks_roles.check_service_role(iam, service))
-    yield run_check("node-role", lambda: checks_roles.check_node_role(iam, nodes))
+    yield cluster.check_tag(request)
+    yield run_check("service-role", lambda: roles.check_service_role(iam, service))
+    yield run_check("node-role", lambda: roles.check_node_role(iam, nodes))
     yield from _permission_checks(scope.settings, iam, caller, service=service, profile=nodes)
-    yield run_check("security-config", lambda: checks_cluster.check_security_configuration(emr, security))
-    yield run_check("instance-type", lambda: checks_cluster.check_label_offers_types(emr, config))
+    yield run_check("security-config", lambda: cluster.check_security_configuration(emr, security))
+    yield run_check("instance-type", lambda: cluster.check_label_offers_types(emr, config))
     yield from _place_checks(ec2, config, request, region=scope.settings.region)
-    yield run_check("quota", lambda: checks_cluster.check_quota(clients.client("service-quotas"), config))
+    yield run_check("quota", lambda: cluster.check_quota(clients.client("service-quotas"), config))
 
 
 def _permission_checks(
-    settings: LaunchSettings, iam: Any, caller: checks_roles.Caller, *, service: str, profile: str
+    settings: LaunchSettings, iam: Any, caller: roles.Caller, *, service: str, profile: str
 ) -> Iterator[CheckResult]:
     def launcher() -> CheckResult:
         passed = {
-            "elasticmapreduce.amazonaws.com": checks_roles.role_arn(iam, service),
-            "ec2.amazonaws.com": checks_roles.role_of_profile(iam, profile),
+            "elasticmapreduce.amazonaws.com": roles.role_arn(iam, service),
+            "ec2.amazonaws.com": roles.role_of_profile(iam, profile),
         }
-        return checks_permissions.check_launch_permissions(iam, caller, region=settings.region, passed=passed)
+        return permissions.check_launch_permissions(iam, caller, region=settings.region, passed=passed)
 
     def nodes() -> CheckResult:
-        return checks_permissions.check_node_permissions(
+        return permissions.check_node_permissions(
             iam,
             caller,
-            role_arn=checks_roles.role_of_profile(iam, profile),
+            role_arn=roles.role_of_profile(iam, profile),
             verb=settings.verb,
             region=settings.region,
             tables=settings.table_names,
@@ -149,11 +139,11 @@ def _permission_checks(
 def _place_checks(ec2: Any, config: ClusterConfig, request: dict[str, Any], *, region: str) -> Iterator[CheckResult]:
     subnet_id = request["Instances"].get("Ec2SubnetId")
     if subnet_id:
-        yield run_check("subnet", lambda: checks_network.check_subnet(ec2, subnet_id, config=config))
-        yield run_check("routes", lambda: checks_network.check_routes(ec2, subnet_id, region=region))
+        yield run_check("subnet", lambda: network.check_subnet(ec2, subnet_id, config=config))
+        yield run_check("routes", lambda: network.check_routes(ec2, subnet_id, region=region))
     yield run_check(
         "instance-offering",
-        lambda: checks_cluster.check_zone_offers_types(ec2, config, zone=checks_network.zone_of(ec2, subnet_id)),
+        lambda: cluster.check_zone_offers_types(ec2, config, zone=network.zone_of(ec2, subnet_id)),
     )
 
 

@@ -6,7 +6,7 @@ the caller then parses. What it does answer is the same JSON, token for token, w
 (numbers, base64, doubled names) are not judged. So the input has to be known good: a reply of DynamoDB
 whose checksum was right, or a file whose hash its export vouches for.
 
-Why renaming is exact: `item_grammar` has matched the text, so quotes and brackets are where they seem to be.
+Why renaming is exact: `grammar` has matched the text, so quotes and brackets are where they seem to be.
 There `{"S":"` can only be a tag, because an attribute of that name is followed by `{`; of `{"M":{` the
 grammar has refused the doubtful cases.
 """
@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from dynamodb_pipeline.formats.blocks import grammar as item_grammar
+from dynamodb_pipeline.formats.blocks import grammar
 from dynamodb_pipeline.formats.blocks.shapes import Shape, Shapes
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.formats.items.tags import CONNECTOR_TAGS, NULL_TAG_OPTIONS, Spellings
@@ -44,13 +44,13 @@ class Retagger:
 
     def __init__(
         self,
-        source: item_grammar.TagNames,
+        source: grammar.TagNames,
         spellings: Mapping[str, str],
         *,
         separator: bytes,
         shapes_from_bytes: int = SHAPES_FROM_BYTES,
     ) -> None:
-        self._tag = re.compile(b"(" + item_grammar.tag_pattern(source) + b")")
+        self._tag = re.compile(b"(" + grammar.tag_pattern(source) + b")")
         self._renamed = {
             f'{{"{old}":{follow}'.encode(): f'{{"{new}":{follow}'.encode()
             for old, new in spellings.items()
@@ -60,7 +60,7 @@ class Retagger:
         # Most tags are these two: replacing them at once leaves few to be renamed one by one.
         self._frequent = [token for token in self._renamed if token.upper() in (b'{"S":"', b'{"N":"')]
         # What is no item is swallowed at once by the other branch, so a text that does not fit costs no more.
-        self._items = re.compile(b"(" + item_grammar.item_pattern(source) + b")" + separator + rb"|([\s\S]+)")
+        self._items = re.compile(b"(" + grammar.item_pattern(source) + b")" + separator + rb"|([\s\S]+)")
         self._shapes = Shapes(self._items, separator, self.rename)
         self._shapes_from_bytes = shapes_from_bytes
 
@@ -68,7 +68,7 @@ class Retagger:
     def of_lines(cls, spellings: Spellings, *, shapes_from_bytes: int = SHAPES_FROM_BYTES) -> Retagger:
         """From lines of a dialect that spells its tags so to lines with DynamoDB's own tags."""
         upper = {written: tag for tag, every in spellings.items() for written in every}
-        names = item_grammar.TagNames.of(spellings)
+        names = grammar.TagNames.of(spellings)
         return cls(names, upper, separator=rb"\n", shapes_from_bytes=shapes_from_bytes)
 
     @property
@@ -105,7 +105,7 @@ class Retagger:
         lines, count, rest = self.lines(text)
         if rest or count != text.count(b"\n"):
             return None
-        return item_grammar.loud(lines).split(b"\n")[:-1]
+        return grammar.loud(lines).split(b"\n")[:-1]
 
     def shaped(self, text: bytes) -> Shaped | None:
         """The items at the start of `text` by the shape of the first of them; None for a short text, or many shapes."""
@@ -123,7 +123,7 @@ class Retagger:
 
 BETWEEN_ITEMS_OF_A_PAGE = rb"(?:,(?=\{)|(?=\]))"
 _TO_CONNECTOR = {
-    null_tag: Retagger(item_grammar.DYNAMODB, {**CONNECTOR_TAGS, "NULL": null_tag}, separator=BETWEEN_ITEMS_OF_A_PAGE)
+    null_tag: Retagger(grammar.DYNAMODB, {**CONNECTOR_TAGS, "NULL": null_tag}, separator=BETWEEN_ITEMS_OF_A_PAGE)
     for null_tag in NULL_TAG_OPTIONS
 }
 
@@ -136,13 +136,13 @@ def scan_page_lines(body: bytes, *, null_tag: str) -> tuple[bytes, int] | None:
     escapes in the reply where the connector has none (`\\/`, `\\u00e9`): those are kept.
     """
     start = body.find(_ITEMS_START) + len(_ITEMS_START)
-    text = item_grammar.quiet(body[start:])
+    text = grammar.quiet(body[start:])
     if start < len(_ITEMS_START) or not text or b"\n" in text:
         return None
     lines, count, tail = _TO_CONNECTOR[null_tag].lines(text)
-    if not tail.startswith(b"]") or not _is_reply(body[:start], item_grammar.loud(tail)):
+    if not tail.startswith(b"]") or not _is_reply(body[:start], grammar.loud(tail)):
         return None
-    return _escape_separators(item_grammar.loud(lines)), count
+    return _escape_separators(grammar.loud(lines)), count
 
 
 def _is_reply(head: bytes, tail: bytes) -> bool:

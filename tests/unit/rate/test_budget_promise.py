@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynamodb_pipeline.rate import window as rate_window
+from dynamodb_pipeline.rate import window
 from dynamodb_pipeline.rate.budget import Advance, RateBudget
 from tests.unit.rate.rate_simulation import FakeClock, Request, ServedAt, ServerLog, Simulation, anywhere
 
@@ -277,8 +277,8 @@ class NoWindowBudget(RateBudget):
             meter.ledger = _BlindLedger(meter.ledger.window_s)
 
 
-class _BlindLedger(rate_window.WindowLedger):
-    def wait_s(self, cost: rate_window.Cost, *, now: float) -> float:
+class _BlindLedger(window.WindowLedger):
+    def wait_s(self, cost: window.RequestCost, *, now: float) -> float:
         return 0.0
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from dynamodb_pipeline.reading.key_spill import BLOCK_BYTES, PLACES_KEPT, KeySpill, key_hash, place_bytes
 from dynamodb_pipeline.store.spill import BUFFER_BYTES, Spill
-
-LONGEST_MESSAGE_BYTES = 4 * 1024 * 1024  # coordinator_messages.LINE_BYTES_MAX
+from dynamodb_pipeline.workers.protocol import LINE_BYTES_MAX
 
 
 def block(places: Iterable[tuple[str, int, int]]) -> str:
@@ -60,7 +59,7 @@ def test_hashes_of_a_part_are_those_of_its_keys() -> None:
 
 
 def test_a_block_fits_into_a_message() -> None:
-    assert len(base64.b64encode(bytes(BLOCK_BYTES))) < LONGEST_MESSAGE_BYTES / 2
+    assert len(base64.b64encode(bytes(BLOCK_BYTES))) < LINE_BYTES_MAX / 2
 
 
 def test_parts_keep_what_was_appended_also_between_reads() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynamodb_pipeline.formats.blocks import grammar as item_grammar
+from dynamodb_pipeline.formats.blocks import grammar
 from dynamodb_pipeline.formats.blocks.puts import BlockJudge, CheckedPut, checked_puts, known_puts
 from dynamodb_pipeline.formats.blocks.retag import Retagger
 from dynamodb_pipeline.formats.files.dialects import Dialect
@@ -251,7 +251,7 @@ def blocks_of_a_shape(draw: st.DrawFn) -> bytes:
 @settings(max_examples=100)
 @given(blocks_of_a_shape())
 def test_items_of_a_shape_are_judged_as_the_careful_way_judges_them(block):
-    text = item_grammar.quiet(block)
+    text = grammar.quiet(block)
     if text is None:
         return
     try:
@@ -287,7 +287,7 @@ ALIKE = b'{"Id":{"s":"k"},"n":{"n":"1"},"b":{"b":"AA=="},"t":{"sS":["x"]},"l":{"
 def test_a_content_that_breaks_a_rule_is_found_by_shape(old, new):
     text = ALIKE * 3 + ALIKE.replace(old, new, 1) + ALIKE
     assert text != ALIKE * 5
-    quiet_text = item_grammar.quiet(text)
+    quiet_text = grammar.quiet(text)
     assert quiet_text is not None
     with pytest.raises(ItemError):
         judge().by_shape(quiet_text)
@@ -301,7 +301,7 @@ def test_a_content_that_breaks_a_rule_is_found_by_shape(old, new):
 )
 def test_sizes_by_shape_are_those_of_the_text(content, size_bytes):
     """In UTF-8 and without escapes, in the key too."""
-    text = item_grammar.quiet(b'{"Id":{"s":"k"}}\n{"Id":{"s":"%b"}}\n' % content)
+    text = grammar.quiet(b'{"Id":{"s":"k"}}\n{"Id":{"s":"%b"}}\n' % content)
     assert text is not None
     _, put = judge().by_shape(text) or []
     assert (put.size_bytes, put.key) == (

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynamodb_pipeline.formats.blocks import grammar as item_grammar
+from dynamodb_pipeline.formats.blocks import grammar
 from dynamodb_pipeline.formats.blocks.puts import known_puts
 from dynamodb_pipeline.formats.blocks.retag import (
     BETWEEN_ITEMS_OF_A_PAGE,
@@ -416,7 +416,7 @@ def texts_of_a_shape(draw: st.DrawFn, separator: str, tags: dict[str, str]) -> b
     text += b"\n" if separator == "\n" else b"]}"
     if draw(st.booleans()):
         text = text[:40] + damaged(text[40:], chance)
-    return item_grammar.quiet(text) or b""
+    return grammar.quiet(text) or b""
 
 
 @settings(max_examples=25)
@@ -425,7 +425,7 @@ def test_shapes_make_of_a_page_what_the_grammar_makes_of_it(data, null_tag):
     text = data.draw(texts_of_a_shape(",", {tag: tag for tag in CONNECTOR_TAGS}))
     spellings = {**CONNECTOR_TAGS, "NULL": null_tag}
     quick, plain = (
-        Retagger(item_grammar.DYNAMODB, spellings, separator=BETWEEN_ITEMS_OF_A_PAGE, shapes_from_bytes=threshold)
+        Retagger(grammar.DYNAMODB, spellings, separator=BETWEEN_ITEMS_OF_A_PAGE, shapes_from_bytes=threshold)
         for threshold in (0, NEVER)
     )
     assert quick.lines(text) == plain.lines(text)
