@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class ExitCode(IntEnum):
@@ -98,6 +98,7 @@ class PipelineError(Exception):
 
     Attributes:
         rows: what the message speaks of, a line each, for people.
+        facts: members of the JSON result of what failed.
     """
 
     exit_code = ExitCode.UNEXPECTED
@@ -105,6 +106,7 @@ class PipelineError(Exception):
     def __init__(self, message: str = "", *, rows: Iterable[str] = ()):
         super().__init__(message)
         self.rows = tuple(rows)
+        self.facts: dict[str, Any] = {}
 
 
 class UsageError(PipelineError):

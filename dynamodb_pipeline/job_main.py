@@ -96,7 +96,7 @@ def run_and_print(
 def failure(kind: str, err: BaseException) -> dict[str, Any]:
     """The JSON result of a run that raised."""
     code = ExitCode.of_error(err)
-    facts: dict[str, Any] = dict(getattr(err, "facts", {}))
+    facts = dict(err.facts) if isinstance(err, PipelineError) else {}
     rows = {"rows": [*map(without_secrets, err.rows)]} if isinstance(err, PipelineError) and err.rows else {}
     said = {"exit_code": int(code), "error": without_secrets(str(err)) or type(err).__name__, **rows}
     return {**facts, "kind": kind, "status": "failed", **said}

@@ -100,3 +100,18 @@ def records_of_entries(entries: Iterable[dict[str, Any]]) -> list[FileRecord]:
 def file_fields(files: Iterable[FileRecord]) -> list[dict[str, Any]]:
     """The inverse, one entry's `files`."""
     return [asdict(f) for f in files]
+
+
+def rate_line(export: TableExport) -> str:
+    """At what rate the table is read, and where it goes."""
+    return f"{export.table.name}: {export.rate.derivation}; to {export.folder}"
+
+
+def already_exported_line(export: TableExport) -> str:
+    """That an earlier attempt of the run has done it."""
+    return f"{export.table.name}: already exported by this run to {export.folder}"
+
+
+def failed_line(export: TableExport, err: Exception) -> str:
+    """That one of several tables failed."""
+    return f"{export.table.name}: failed: {err}"

@@ -13,7 +13,7 @@ from typing import Any
 from dynamodb_pipeline.dynamodb.table import describe_again, holds_an_item
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.exporting.claim import Claim, claim_folder
-from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport, ledger_of
+from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport, already_exported_line, ledger_of, rate_line
 from dynamodb_pipeline.exporting.publish import finished_record, mark_success, publish
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.run.context import RunContext
@@ -34,9 +34,9 @@ def export_table(ctx: RunContext, export: TableExport, engine: Engine) -> dict[s
     done = finished_record(ctx.store, folder) if resumed else None
     if done is not None:
         mark_success(ctx.store, folder)
-        ctx.reporter.note(f"{table.name}: already exported by this run to {folder}")
+        ctx.reporter.note(already_exported_line(export))
         return _result(export, done, None, seconds=time.monotonic() - started)
-    ctx.reporter.note(f"{table.name}: {export.rate.derivation}; to {folder}")
+    ctx.reporter.note(rate_line(export))
     outcome = _read(ctx, export, engine)
     describe_again(ctx.clients.client("dynamodb"), table)
     _check_not_falsely_empty(ctx, export, outcome)

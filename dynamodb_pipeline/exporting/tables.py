@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.errors import ExitCode, PipelineError
-from dynamodb_pipeline.exporting.job import TableExport, resolve_export
+from dynamodb_pipeline.exporting.job import TableExport, failed_line, resolve_export
 from dynamodb_pipeline.exporting.table import export_table
 from dynamodb_pipeline.formats.exports.layout import output_folder
 from dynamodb_pipeline.run.context import RunContext
@@ -67,7 +67,7 @@ def _all(ctx: RunContext, exports: list[TableExport], engines: Engines) -> dict[
             ctx.lifetime.check()
             first = first or err
             results.append({"table": export.table.name, "exit_code": int(_code(err)), "error": str(err)})
-            ctx.reporter.note(f"{export.table.name}: failed: {err}")
+            ctx.reporter.note(failed_line(export, err))
     if first is not None:
         failed = [r["table"] for r in results if "error" in r]
         msg = f"{len(failed)} of {len(results)} tables failed ({', '.join(failed)}); first: {first}"

@@ -67,13 +67,25 @@ class Inspection:
         if len(self.problems) < PROBLEMS_KEPT:
             self.problems.append(text)
 
-    def sums(self, name: str) -> int:
-        """The sum of a field over all files, unknown ones as 0."""
-        return sum(getattr(facts, name) or 0 for facts in self.files)
+    @property
+    def item_count(self) -> int:
+        """Items of all files that could be read."""
+        return sum(facts.items or 0 for facts in self.files)
 
-    def kinds(self, name: str) -> dict[str, int]:
-        """How many files have each value of a field."""
-        return dict(Counter(getattr(facts, name) or "unknown" for facts in self.files))
+    @property
+    def plain_bytes(self) -> int:
+        """Text of all files that could be read."""
+        return sum(facts.plain_bytes or 0 for facts in self.files)
+
+    @property
+    def dialects(self) -> dict[str, int]:
+        """How many files have each dialect."""
+        return dict(Counter(facts.dialect or "unknown" for facts in self.files))
+
+    @property
+    def compressions(self) -> dict[str, int]:
+        """How many files have each compression."""
+        return dict(Counter(facts.compression or "unknown" for facts in self.files))
 
 
 def inspect_path(

@@ -59,10 +59,10 @@ def _file_facts(inspection: Inspection) -> dict[str, Any]:
         "files": len(inspection.source.files),
         "files_looked_at": len(inspection.files),
         "bytes": inspection.source.bytes,
-        "plain_bytes": inspection.sums("plain_bytes"),
-        "items": inspection.sums("items"),
-        "dialects": inspection.kinds("dialect"),
-        "compression": inspection.kinds("compression"),
+        "plain_bytes": inspection.plain_bytes,
+        "items": inspection.item_count,
+        "dialects": inspection.dialects,
+        "compression": inspection.compressions,
         "file_list": [asdict(facts) for facts in inspection.files[:FILES_LISTED]],
     }
 

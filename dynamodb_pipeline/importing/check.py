@@ -7,7 +7,7 @@ from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.importing.check_worker import start_check
-from dynamodb_pipeline.importing.job import Checked, ImportRun, TableImport, refuse_too_many_bad
+from dynamodb_pipeline.importing.job import Checked, ImportRun, TableImport, refuse_too_many_bad, repeated_keys_line
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
 from dynamodb_pipeline.reading.key_spill import Collision, KeySpill
 from dynamodb_pipeline.run.context import RunContext
@@ -57,7 +57,7 @@ def _collisions(ctx: RunContext, job: TableImport, keys: KeySpill) -> tuple[Coll
             msg = f"more than {MAX_COLLISIONS:,} keys stand more than once, such as {_twice(job, collision)}"
             raise IntegrityError(msg)
     if collisions:
-        ctx.reporter.note(f"note: {len(collisions)} keys stand more than once; the last in the manifest's order wins")
+        ctx.reporter.note(repeated_keys_line(len(collisions)))
     return tuple(collisions)
 
 

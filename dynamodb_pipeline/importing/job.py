@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -211,3 +211,25 @@ def refuse_too_many_bad(job: TableImport, bad: int, *, total: int, so: str) -> N
     if bad and limit.exceeded(bad, total=total):
         msg = f"{bad} of {total} items are bad, --max-set-aside allows {limit}; {so}"
         raise IntegrityError(msg)
+
+
+def import_lines(job: TableImport, *, keeps_state: bool) -> Iterator[str]:
+    """What is written where at what rate, and what is worth knowing about it."""
+    source = job.source
+    about = f"{source.kind}, {len(source.files)} files, {source.bytes:,} bytes"
+    yield f"{job.table.name}: {job.rate.derivation}; from {source.folder} ({about}): {source.origin}"
+    yield from (f"note: {text}" for text in (*source.notes, *job.table.import_warnings))
+    if source.orphans:
+        yield f"note: {len(source.orphans)} files that the manifest does not list are left out"
+    if not keeps_state:
+        yield "note: without --logs a stopped import cannot be resumed"
+
+
+def repeated_keys_line(count: int) -> str:
+    """That keys stand more than once, and which item wins."""
+    return f"note: {count} keys stand more than once; the last in the manifest's order wins"
+
+
+def key_scan_line(table_name: str, rate: AllowedRate) -> str:
+    """That a mirror reads the table's keys, and at what rate."""
+    return f"mirror: reading the keys of {table_name}: {rate.derivation}"

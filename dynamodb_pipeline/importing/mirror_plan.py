@@ -16,7 +16,7 @@ from typing import Any
 from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
-from dynamodb_pipeline.importing.job import ImportRun, TableImport
+from dynamodb_pipeline.importing.job import ImportRun, TableImport, key_scan_line
 from dynamodb_pipeline.passes.rated_run import Consumed
 from dynamodb_pipeline.passes.table_scan import TableScan
 from dynamodb_pipeline.rate.capacity import RateChoice
@@ -99,7 +99,7 @@ def plan_deletions(run: ImportRun, *, export_keys: KeySpill, unwanted: Spill, le
     entries = ledger.open({"kind": "mirror", "table": job.table.name, "table_id": job.table.table_id})
     before = sum(int(entry["deleted"]) for name, entry in entries.items() if name != PLAN_ENTRY)
     scan = _key_scan(job)
-    note(f"mirror: reading the keys of {job.table.name}: {scan.rate.derivation}")
+    note(key_scan_line(job.table.name, scan.rate))
     with Spill() as table_keys:
         table_items, consumed = _collect(run.ctx, scan, run.engine, table_keys)
         planned = subtract(table_keys, export_keys, unwanted)

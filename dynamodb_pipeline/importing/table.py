@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 from dynamodb_pipeline.dynamodb.table import describe_again
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.importing.check import check
-from dynamodb_pipeline.importing.job import Checked, ImportRun, TableImport, import_header, import_plan, resolve_import
+from dynamodb_pipeline.importing.job import (
+    Checked,
+    ImportRun,
+    TableImport,
+    import_header,
+    import_lines,
+    import_plan,
+    resolve_import,
+)
 from dynamodb_pipeline.importing.mirror_delete import delete_planned
 from dynamodb_pipeline.importing.mirror_plan import DeletionPlan, plan_deletions
 from dynamodb_pipeline.importing.scheduled import claim_moment
@@ -42,7 +50,8 @@ def import_table(ctx: RunContext, settings: ImportSettings, engines: Engines) ->
     started = time.monotonic()
     job = resolve_import(ctx, settings)
     claim_moment(ctx, settings)
-    _announce(ctx, job)
+    for line in import_lines(job, keeps_state=ctx.folder is not None):
+        ctx.reporter.note(line)
     result = _Steps(ImportRun(ctx, job, import_plan(ctx, job), engines.get())).take()
     return {**result, "seconds": round(time.monotonic() - started, 3)}
 
@@ -87,18 +96,6 @@ class _Steps:
 
     def _refuse_changed(self) -> None:
         describe_again(self._run.ctx.clients.client("dynamodb"), self._run.job.table)
-
-
-def _announce(ctx: RunContext, job: TableImport) -> None:
-    source, note = job.source, ctx.reporter.note
-    about = f"{len(source.files)} files, {source.bytes:,} bytes"
-    note(f"{job.table.name}: {job.rate.derivation}; from {source.folder} ({source.kind}, {about}): {source.origin}")
-    for text in (*source.notes, *job.table.import_warnings):
-        note(f"note: {text}")
-    if source.orphans:
-        note(f"note: {len(source.orphans)} files that the manifest does not list are left out")
-    if ctx.folder is None:
-        note("note: without --logs a stopped import cannot be resumed")
 
 
 def _result(job: TableImport, facts: Checked, written: Written, deletions: DeletionPlan | None) -> dict[str, Any]:

@@ -168,10 +168,10 @@ class Run:
             **way_on,
         }
         if isinstance(err, PipelineError):
-            of_run = {"run_id": record.facts["run_id"], **way_on}
-            err.facts = {**of_run, **getattr(err, "facts", {})}  # type: ignore[attr-defined]
+            err.facts = {"run_id": record.facts["run_id"], **way_on, **err.facts}
+            facts |= err.facts
         try:
-            record.save(**{**facts, **getattr(err, "facts", {})})
+            record.save(**facts)
         except PipelineError as second:
             self._reporter.note(unsaved_line(second))
         if way_on:

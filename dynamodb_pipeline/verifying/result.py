@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dynamodb_pipeline.formats.items.key_schema import KeySchema, shown_key
+from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.reading.source import NO_HASHES
 from dynamodb_pipeline.verifying.differences import DIFFERENCE_KINDS, Differences
 from dynamodb_pipeline.verifying.files import FileFindings
 from dynamodb_pipeline.verifying.job import Verification
 
 NO_DIFFERENCES = {**dict.fromkeys(DIFFERENCE_KINDS, 0), "counts_complete": True, "differences": []}
+
+
+def reading_line(source: ImportSource) -> str:
+    """What is about to be read."""
+    return f"verify {source.folder} ({source.kind}): {len(source.files)} files; {source.origin}"
+
+
+def verified_line(result: Mapping[str, Any]) -> str:
+    """That nothing is wrong."""
+    return f"verified: {result['items']:,} items in {result['files']} files"
 
 
 def export_facts(job: Verification, findings: FileFindings) -> dict[str, Any]:

@@ -30,6 +30,8 @@ from dynamodb_pipeline.verifying.result import (
     difference_text,
     export_facts,
     problem_text,
+    reading_line,
+    verified_line,
 )
 from dynamodb_pipeline.verifying.table import second_look, table_digest
 from dynamodb_pipeline.workers.engine import Engine
@@ -59,7 +61,7 @@ def verify(ctx: RunContext, settings: VerifySettings, engines: Engines) -> dict[
     started = time.monotonic()
     job = resolve_verification(ctx, settings)
     source = job.source
-    ctx.reporter.note(f"verify {source.folder} ({source.kind}): {len(source.files)} files; {source.origin}")
+    ctx.reporter.note(reading_line(source))
     engine = engines.get()
     findings = read_files(ctx, job, engine)
     result = export_facts(job, findings)
@@ -70,7 +72,7 @@ def verify(ctx: RunContext, settings: VerifySettings, engines: Engines) -> dict[
     result = _timed(result, started)
     if result.get("differing_buckets"):
         raise VerificationError(difference_text(result), result)
-    ctx.reporter.note(f"verified: {result['items']:,} items in {result['files']} files")
+    ctx.reporter.note(verified_line(result))
     return result
 
 

@@ -55,7 +55,6 @@ SHORT_MODULES: dict[str, str] = {
     "emr.commands.logs": "one verb's command, beside its sisters",
     "emr.documents.policy_scope": "ARNs, shared by statements, roles and schedules",
     "emr.watch.troubleshooting": "the only reader of the troubleshooting table",
-    "emr.watch.watch_text": "words of the watch, apart from its decisions",
     "formats.exports.layout": "names in an export folder, asked by nine modules",
     "formats.files.text": "bytes of a whole file, asked by fifteen modules",
     "formats.items.base64_text": "strict base64 for tags, grammar and digests",

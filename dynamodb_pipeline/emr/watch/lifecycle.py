@@ -13,12 +13,19 @@ from enum import Enum
 from typing import Any, Callable
 
 from dynamodb_pipeline.emr.calls.attention import Attention
-from dynamodb_pipeline.emr.calls.clock import Clock, utc
+from dynamodb_pipeline.emr.calls.clock import Clock
 from dynamodb_pipeline.emr.calls.cluster_state import ClusterView, StepView, read_cluster, read_steps
 from dynamodb_pipeline.emr.calls.stopping import await_end, cancel_steps, terminate_cluster
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.emr.watch.wait_verdict import Look, WaitVerdict, overdue_steps, verdict
-from dynamodb_pipeline.emr.watch.watch_text import WatchLine, watch_line
+from dynamodb_pipeline.emr.watch.watch_text import (
+    STOPPING,
+    WatchLine,
+    cancelling_line,
+    detached_line,
+    left_line,
+    watch_line,
+)
 from dynamodb_pipeline.errors import PipelineError
 
 FIRST_PAUSE_S = 5.0
@@ -94,7 +101,7 @@ class RunWatch:
         try:
             return self._wait()
         except PipelineError as err:
-            msg = f"{err}\n{self._last_seen()}"
+            msg = f"{err}\n{self._left()}"
             raise type(err)(msg) from err
 
     def _wait(self) -> Outcome:
@@ -144,7 +151,7 @@ class RunWatch:
     def _cancel_overdue(self, look: Look) -> Outcome | None:
         overdue = tuple(step.id for step in overdue_steps(look, limits=self.limits))
         self._timed_out += overdue
-        self.say(f"timeout: cancelling {', '.join(overdue)}")
+        self.say(cancelling_line(overdue))
         steps = cancel_steps(self.emr, self.target.cluster_id, overdue, clock=self.clock)
         if all(step.final for step in steps) and len(look.unfinished) > len(overdue):
             return None  # other tables of this run get their own time
@@ -153,24 +160,17 @@ class RunWatch:
         return self._outcome(Ending.TIMED_OUT, self.look() if self.target.ours else seen, cluster=cluster)
 
     def _interrupted(self, look: Look) -> Outcome:
-        self.say(self._detached_text(look))
+        verb = "terminate" if self.target.ours else "cancel"
+        self.say(detached_line(look.cluster.id, run=self.target.run, stop_verb=verb, second_ctrl_c_s=SECOND_CTRL_C_S))
         if not self.attention.terminated:
             self.clock.sleep(SECOND_CTRL_C_S)
         if self.attention.interrupts < 2:
             return self._outcome(Ending.DETACHED, look)
-        self.say("stopping as asked")
+        self.say(STOPPING)
         if not self.target.ours and look.unfinished:
             ids = tuple(step.id for step in look.unfinished)
             cancel_steps(self.emr, self.target.cluster_id, ids, clock=self.clock)
         return self._outcome(Ending.STOPPED_BY_USER, look, cluster=self._end(look))
-
-    def _detached_text(self, look: Look) -> str:
-        run, verb = self.target.run, "terminate" if self.target.ours else "cancel"
-        return (
-            f"detached: cluster {look.cluster.id} goes on without this terminal; "
-            f"attach: dynamodb-pipeline wait {run}; stop: dynamodb-pipeline {verb} {run}; "
-            f"Ctrl-C again within {SECOND_CTRL_C_S:.0f} s stops it now"
-        )
 
     def _end(self, look: Look) -> ClusterView:
         if not self.target.ours:
@@ -185,8 +185,6 @@ class RunWatch:
     def _outcome(self, ending: Ending, look: Look, *, cluster: ClusterView | None = None) -> Outcome:
         return Outcome(ending=ending, cluster=cluster or look.cluster, steps=look.steps, timed_out_ids=self._timed_out)
 
-    def _last_seen(self) -> str:
-        seen = f"last seen {self._last.cluster.state} at {utc(self._last.at_s):%H:%M:%S}" if self._last else "not seen"
-        after = "it ends after its last step" if self.target.ours else "it is a standing cluster"
-        attach = f"attach: dynamodb-pipeline wait {self.target.run}"
-        return f"cluster {self.target.cluster_id} ({seen}) was left as it is; {after}; {attach}"
+    def _left(self) -> str:
+        target = self.target
+        return left_line(target.cluster_id, last=self._last, run=target.run, standing=not target.ours)

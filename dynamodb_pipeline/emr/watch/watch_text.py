@@ -1,7 +1,11 @@
-"""The progress lines of a waiting launcher: one when something changes, one every few minutes otherwise."""
+"""
+What a waiting launcher says: a progress line when something changes, one every few minutes otherwise, and how it left
+the run.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dynamodb_pipeline.durations import duration_text
@@ -10,6 +14,7 @@ from dynamodb_pipeline.emr.calls.cluster_state import StepView
 from dynamodb_pipeline.emr.watch.wait_verdict import Look
 
 SILENCE_S = 300.0
+STOPPING = "stopping as asked"
 
 
 @dataclass(frozen=True)
@@ -51,3 +56,24 @@ def step_line(step: StepView) -> str:
     """One finished step for people: `step dynamodb-pipeline:export:Forum:r COMPLETED after 12 min`."""
     took = duration_text((step.ended - step.started).total_seconds()) if step.ended and step.started else None
     return f"step {step.name} {step.state}" + (f" after {took}" if took else "")
+
+
+def cancelling_line(step_ids: Iterable[str]) -> str:
+    """That steps passed their timeout."""
+    return f"timeout: cancelling {', '.join(step_ids)}"
+
+
+def detached_line(cluster_id: str, *, run: str, stop_verb: str, second_ctrl_c_s: float) -> str:
+    """What still runs after the first Ctrl-C, and the commands to attach to it and to stop it (`stop_verb`)."""
+    return (
+        f"detached: cluster {cluster_id} goes on without this terminal; "
+        f"attach: dynamodb-pipeline wait {run}; stop: dynamodb-pipeline {stop_verb} {run}; "
+        f"Ctrl-C again within {second_ctrl_c_s:.0f} s stops it now"
+    )
+
+
+def left_line(cluster_id: str, *, last: Look | None, run: str, standing: bool) -> str:
+    """That a cluster was left as it is because contact with EMR was lost; `last` is the last look at it."""
+    seen = f"last seen {last.cluster.state} at {utc(last.at_s):%H:%M:%S}" if last else "not seen"
+    after = "it is a standing cluster" if standing else "it ends after its last step"
+    return f"cluster {cluster_id} ({seen}) was left as it is; {after}; attach: dynamodb-pipeline wait {run}"
