@@ -98,8 +98,8 @@ def failure(kind: str, err: BaseException) -> dict[str, Any]:
     code = ExitCode.of_error(err)
     facts = dict(err.facts) if isinstance(err, PipelineError) else {}
     rows = {"rows": [*map(without_secrets, err.rows)]} if isinstance(err, PipelineError) and err.rows else {}
-    said = {"exit_code": int(code), "error": without_secrets(str(err)) or type(err).__name__, **rows}
-    return {**facts, "kind": kind, "status": "failed", **said}
+    outcome = {"exit_code": int(code), "error": without_secrets(str(err)) or type(err).__name__, **rows}
+    return {**facts, "kind": kind, "status": "failed", **outcome}
 
 
 def run_settings(

@@ -62,13 +62,13 @@ def _checked(value: Any, part: str, source: str) -> str:
 class CheckedCredentials:
     """botocore credentials whose keys are checked each time they are asked for; all else is botocore's own."""
 
-    def __init__(self, found: Any) -> None:
-        self._found = found
+    def __init__(self, credentials: Any) -> None:
+        self._credentials = credentials
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_found":  # asked for by copy and pickle before there is one
+        if name == "_credentials":  # asked for by copy and pickle before there is one
             raise AttributeError(name)
-        return getattr(self._found, name)
+        return getattr(self._credentials, name)
 
     def get_frozen_credentials(self) -> CheckedKeys:
         """
@@ -80,12 +80,12 @@ class CheckedCredentials:
         from botocore.exceptions import HTTPClientError
 
         try:
-            keys = self._found.get_frozen_credentials()
+            keys = self._credentials.get_frozen_credentials()
         except (HTTPClientError, NoConnectionError):
             raise
         except Exception as err:  # whatever a helper, a file or a service made of it; its text may hold a key
             raise not_had(err) from None
-        return checked_keys(keys, source=str(getattr(self._found, "method", "unknown")))
+        return checked_keys(keys, source=str(getattr(self._credentials, "method", "unknown")))
 
     @property
     def access_key(self) -> str:
@@ -114,13 +114,13 @@ class CheckedChain:
         from botocore.credentials import create_credential_resolver
 
         try:
-            found = create_credential_resolver(self._session).load_credentials()
+            credentials = create_credential_resolver(self._session).load_credentials()
         except Exception as err:
             raise not_had(err) from None
-        if found is None:
+        if credentials is None:
             return None
-        checked = CheckedCredentials(found)
-        if not hasattr(found, "refresh_needed"):
+        checked = CheckedCredentials(credentials)
+        if not hasattr(credentials, "refresh_needed"):
             checked.get_frozen_credentials()  # such keys cost nothing to look at: refused before the first request
         return checked
 

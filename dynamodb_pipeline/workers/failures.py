@@ -36,8 +36,8 @@ def failure_text(err: PipelineError) -> str:
 
 def failure_of(text: str) -> WorkerFailure:
     """The failure that `failure_text` wrote."""
-    said = json.loads(text)
-    return WorkerFailure(said["message"], ExitCode.of(said["exit_code"]))
+    fields = json.loads(text)
+    return WorkerFailure(fields["message"], ExitCode.of(fields["exit_code"]))
 
 
 @contextmanager

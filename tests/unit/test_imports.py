@@ -200,6 +200,17 @@ def connector_words(module: Module) -> list[str]:
     return [*named, *(text for text in through_jvm if text.endswith("org.apache"))]
 
 
+def words_of_our_own(module: Module) -> set[str]:
+    """Names that no manual of DynamoDB or Spark knows, or that say nothing of what they hold."""
+    stored = (n.id for n in module.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+    parameters = (node.arg for node in module.nodes if isinstance(node, ast.arg))
+    attributes = (node.attr for node in module.nodes if isinstance(node, ast.Attribute))
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    defined = (node.name for node in module.nodes if isinstance(node, kinds))
+    names = {*stored, *parameters, *attributes, *defined}
+    return {name for name in names if name.strip("_").lower() in house_rules.WORDS_OF_OUR_OWN}
+
+
 def evaluates_annotations(module: Module) -> list[str]:
     """`int | None` in an annotation is an error on Python 3.9 without the future import."""
     annotated = any(isinstance(node, (ast.AnnAssign, ast.FunctionDef)) for node in module.nodes)
@@ -287,6 +298,10 @@ def test_the_connector_is_named_in_one_place() -> None:
     assert set(broken(connector_words, among=all_modules())) == {f"{PACKAGE}.connector.read"}
 
 
+def test_names_are_the_fields_words() -> None:
+    assert broken(words_of_our_own, among=all_modules()) == {}
+
+
 def test_launcher_and_job_agree_on_the_settings_that_keep_reads_whole() -> None:
     """Both hold them, for the launcher must not import the data plane."""
     assert SAFETY_CONF == REQUIRED_SPARK_CONF
@@ -329,6 +344,10 @@ def test_node_code_holds_no_launcher() -> None:
         (connector_words, "def f(jvm):\n    return jvm.org.apache.hadoop.mapred.JobConf()"),
         (connector_words, "NAME = 'org.apache.hadoop.io.Text'"),
         (evaluates_annotations, "def f(x: int | None): pass"),
+        (words_of_our_own, "found = 1"),
+        (words_of_our_own, "class Desk: pass"),
+        (words_of_our_own, "def f(told): pass"),
+        (words_of_our_own, "def f(self): self._desk.close()"),
     ],
 )
 def test_each_rule_bites(rule: Rule, source: str) -> None:
