@@ -15,11 +15,10 @@ from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.folders.inspect_schema import SchemaTally, redacted
 from dynamodb_pipeline.formats.files.compression import codec_of
 from dynamodb_pipeline.formats.files.text import Text
-from dynamodb_pipeline.reading.file_puts import DataFile
+from dynamodb_pipeline.reading.file_puts import BadLine, DataFile, ParsedItem
 from dynamodb_pipeline.reading.file_reader import FileReader, check_stored, dialect_of, text_of
 from dynamodb_pipeline.reading.finished_runs import finished_runs, is_finished
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
-from dynamodb_pipeline.reading.item_judge import BadLine, ParsedItem
 from dynamodb_pipeline.reading.source import data_names, load_source
 from dynamodb_pipeline.store.objects import ObjectStore
 

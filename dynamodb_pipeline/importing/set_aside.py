@@ -18,7 +18,7 @@ from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.store.objects import ObjectStore
 
 if TYPE_CHECKING:
-    from dynamodb_pipeline.reading.item_judge import BadLine
+    from dynamodb_pipeline.reading.file_puts import BadLine
 
 REMEDY = "--set-aside s3://... keeps bad items and goes on"
 

@@ -1,5 +1,5 @@
 """
-Imports one export into one existing table: everything checked before the first write_files, then file by file.
+Imports one export into one existing table: everything checked before the first write, then file by file.
 
 Items of the same key are replaced, new ones are added; other items of the table stay, unless the table is to become a
 mirror of the export.
@@ -23,8 +23,7 @@ from dynamodb_pipeline.importing.job import (
     import_plan,
     resolve_import,
 )
-from dynamodb_pipeline.importing.mirror_delete import delete_planned
-from dynamodb_pipeline.importing.mirror_plan import DeletionPlan, plan_deletions
+from dynamodb_pipeline.importing.mirror import DeletionPlan, delete_planned, plan_deletions
 from dynamodb_pipeline.importing.scheduled import claim_moment
 from dynamodb_pipeline.importing.write import Written, write_files
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED

@@ -7,9 +7,8 @@ from functools import partial
 from typing import Any, Callable
 
 from dynamodb_pipeline.dynamodb.table import TableDescription
-from dynamodb_pipeline.passes.pages import ScanPlan
 from dynamodb_pipeline.passes.rated_run import Consumed, Rated, RatedRun
-from dynamodb_pipeline.passes.segments import Sink, segment_unit, start_scan
+from dynamodb_pipeline.passes.scan import ScanPlan, Sink, segment_unit, start_scan
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate
 from dynamodb_pipeline.rate.page_size import average_item_bytes
 from dynamodb_pipeline.rate.parallelism import segment_count, worker_count

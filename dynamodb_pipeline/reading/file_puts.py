@@ -1,8 +1,9 @@
 """
-What to write of one data file, worked out in blocks: what Python makes of an item takes several times the room of its
-line.
+What to write of one data file: each line judged by DynamoDB's rules and the target's keys, an item, or what is wrong
+with it.
 
-A block goes the quick way (puts.py) where that is certain to be right, and line by line otherwise; both give the same.
+It is worked out in blocks, for what Python makes of an item takes several times the room of its line. A block goes the
+quick way (puts.py) where that is certain to be right, and line by line otherwise; both give the same.
 """
 
 from __future__ import annotations
@@ -11,19 +12,67 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count, repeat
-from typing import Callable, NamedTuple, TypeVar
+from typing import Any, Callable, NamedTuple, TypeVar
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.blocks.puts import checked_puts, known_puts
-from dynamodb_pipeline.formats.files.dialects import Dialect
+from dynamodb_pipeline.formats.files.dialects import Dialect, ItemLine, read_lines
 from dynamodb_pipeline.formats.files.lines import BLOCK_BYTES, MAX_LINE_BYTES, Block, LineError, PlainLines, blocks
 from dynamodb_pipeline.formats.files.text import Text
-from dynamodb_pipeline.formats.items.item_rules import write_units
+from dynamodb_pipeline.formats.items.item_error import ItemError
+from dynamodb_pipeline.formats.items.item_rules import check_item, write_units
+from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
 from dynamodb_pipeline.reading.input_files import InputFile
-from dynamodb_pipeline.reading.item_judge import BadLine, ItemJudge, ParsedItem
 
 T = TypeVar("T")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+class ParsedItem(NamedTuple):
+    """A valid item with its line number, size in bytes by DynamoDB's rule, and canonical key if a schema was given."""
+
+    line: int
+    item: dict[str, Any]
+    size_bytes: int
+    key: bytes | None
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that is no valid item: its text as it stands in the file, and why."""
+
+    text: bytes
+    error: LineError
+
+
+@dataclass(frozen=True)
+class ItemJudge:
+    """
+    Judges lines.
+
+    Args:
+        keys: the target's key schema; None judges everything but keys.
+        index_keys: keys of the target's indexes, whose types an item must fit.
+    """
+
+    keys: KeySchema | None = None
+    index_keys: tuple[IndexKeys, ...] = ()
+
+    def lines(self, lines: PlainLines, *, name: str, dialect: Dialect) -> Iterator[ParsedItem | BadLine]:
+        """Every line of the object `name`. Raises LineError for one longer than any item."""
+        return (self.line(line, name=name) for line in read_lines(lines, name=name, dialect=dialect))
+
+    def line(self, line: ItemLine, *, name: str) -> ParsedItem | BadLine:
+        """The line's item with size and key, or what is wrong with it."""
+        if line.item is None:
+            assert line.error is not None
+            return BadLine(line.text, line.error)
+        try:
+            facts = check_item(line.item, keys=self.keys, index_keys=self.index_keys)
+        except ItemError as err:
+            error = LineError(err.reason, name=name, line=line.line, offset_bytes=line.offset_bytes, path=err.path)
+            return BadLine(line.text, error)
+        return ParsedItem(line.line, line.item, facts.size_bytes, facts.key)
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,8 @@ from dynamodb_pipeline.formats.files.dialects import Dialect, detect
 from dynamodb_pipeline.formats.files.lines import LineError
 from dynamodb_pipeline.formats.files.text import Text, line_count, md5_base64, sha256_hex
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
-from dynamodb_pipeline.reading.file_puts import DataFile, FilePuts, check_count
+from dynamodb_pipeline.reading.file_puts import BadLine, DataFile, FilePuts, ItemJudge, ParsedItem, check_count
 from dynamodb_pipeline.reading.input_files import InputFile
-from dynamodb_pipeline.reading.item_judge import BadLine, ItemJudge, ParsedItem
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.store.spool import collected
 

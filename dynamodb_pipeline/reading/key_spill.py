@@ -1,8 +1,12 @@
 """
-Finds keys that stand twice in an input, across all its files, in bounded memory.
+Keys by the million: how workers send them to the driver, how the driver keeps them on its disk, and which stand twice.
 
-The driver sorts key hashes by their first byte into 256 parts on local disk (spill.py), 28 bytes an item, and then
-looks at one part at a time: a 256th of the keys is all that memory ever holds.
+Keys that stand twice in an input, across all its files, are found in bounded memory: the driver sorts key hashes by
+their first byte into 256 parts on local disk (spill.py), 28 bytes an item, and then looks at one part at a time: a
+256th of the keys is all that memory ever holds.
+
+A row is a key with a few bytes about its item: the length of the key in two bytes (a key has at most 3,080), the key's
+canonical bytes, and a tail whose length is the same for all rows.
 """
 
 from __future__ import annotations
@@ -16,12 +20,32 @@ from itertools import groupby
 
 from dynamodb_pipeline.store.spill import PARTS, Spill
 
+# Rows of one unit of work travel in its report as base64, below the coordinator's longest message of 4 MiB: a unit
+# ends at this many bytes, and one more page adds less than 2 MiB to them (PAGE_UNITS).
+UNIT_BYTES = 512 * 1024
+# Read units of a page: 256 KiB of items, the smallest of which (5 bytes) has a row of 26 bytes.
+PAGE_UNITS = 32.0
 KEY_HASH_BYTES = 16  # two different keys share one by chance of 1 in 10**20 for a billion items
 PLACE = struct.Struct(f">{KEY_HASH_BYTES}sIQ")  # key hash, number of the file, line; sorts as its bytes do
 BLOCK_BYTES = 40_000 * PLACE.size  # 1.5 MB as base64, below the coordinator's longest message
 PLACES_KEPT = 5
 
 Place = tuple[int, int]
+
+
+def key_row(key: bytes, tail: bytes = b"") -> bytes:
+    """One row."""
+    return len(key).to_bytes(2, "big") + key + tail
+
+
+def key_rows(data: bytes, *, tail_bytes: int = 0) -> Iterator[tuple[bytes, bytes]]:
+    """Key and tail of every row."""
+    position = 0
+    while position < len(data):
+        start = position + 2
+        end = start + int.from_bytes(data[position:start], "big")
+        position = end + tail_bytes
+        yield data[start:end], data[end:position]
 
 
 def key_hash(key: bytes) -> bytes:

@@ -17,14 +17,13 @@ from typing import Any, Callable
 from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.formats.items.digest import bucket_of, canonical_item
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
-from dynamodb_pipeline.passes.pages import page_items
 from dynamodb_pipeline.passes.rated_run import Consumed, Rated, RatedRun
+from dynamodb_pipeline.passes.scan import page_items
 from dynamodb_pipeline.passes.table_scan import TableScan
+from dynamodb_pipeline.reading.file_puts import BadLine, ParsedItem
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import InputFile
-from dynamodb_pipeline.reading.item_judge import BadLine, ParsedItem
-from dynamodb_pipeline.reading.key_rows import UNIT_BYTES, key_row, key_rows
-from dynamodb_pipeline.reading.key_spill import key_hash
+from dynamodb_pipeline.reading.key_spill import UNIT_BYTES, key_hash, key_row, key_rows
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.store.spill import PARTS, Spill
 from dynamodb_pipeline.workers.contract import CoordinatorClient
@@ -38,7 +37,7 @@ DIGEST_BYTES = 16  # of an item; two different items of one key share it by chan
 
 @dataclass(frozen=True)
 class RowFilter:
-    """Picklable: makes the row (key_rows.py) of an item that lies in one of `buckets`."""
+    """Picklable: makes the row (key_spill.py) of an item that lies in one of `buckets`."""
 
     keys: KeySchema
     buckets: frozenset[int]

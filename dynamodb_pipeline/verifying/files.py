@@ -16,9 +16,9 @@ from typing import Any, Callable
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.items.digest import BucketDigest
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
+from dynamodb_pipeline.reading.file_puts import BadLine, ParsedItem
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import InputFile
-from dynamodb_pipeline.reading.item_judge import BadLine, ParsedItem
 from dynamodb_pipeline.reading.key_spill import BLOCK_BYTES, place_bytes
 from dynamodb_pipeline.workers.contract import CoordinatorClient
 from dynamodb_pipeline.workers.worker import Tools, Unit

@@ -14,8 +14,8 @@ from typing import Any
 from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.formats.items.digest import BucketDigest
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
-from dynamodb_pipeline.passes.pages import page_items
 from dynamodb_pipeline.passes.rated_run import Consumed
+from dynamodb_pipeline.passes.scan import page_items
 from dynamodb_pipeline.passes.table_scan import TableScan
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.workers.engine import Engine

@@ -1,5 +1,5 @@
 """
-Verifies an export: by itself, or against a table.
+Verifies an export, by itself or against a table: resolved before anything is read, carried out, put into words.
 
 Fails closed: whatever is wrong or cannot be decided ends with exit code 4. What an export cannot prove because it does
 not carry it (hashes, a key schema, a manifest) is said in the result as `not_proven`.
@@ -7,38 +7,135 @@ not carry it (hashes, a key schema, a manifest) is said in the result as `not_pr
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dynamodb_pipeline.dynamodb.table import TableDescription, describe_again
+from dynamodb_pipeline.dynamodb.table import TableDescription, describe, describe_again, refuse_unusable
+from dynamodb_pipeline.dynamodb.table_description import refuse_other_keys
 from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.items.key_schema import KeySchema, shown_key
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
 from dynamodb_pipeline.passes.table_scan import TableScan
 from dynamodb_pipeline.rate.capacity import RateChoice
-from dynamodb_pipeline.reading.key_rows import PAGE_UNITS
-from dynamodb_pipeline.reading.key_spill import KeySpill
+from dynamodb_pipeline.reading.finished_runs import SourceChoice, choose_finished_run
+from dynamodb_pipeline.reading.input_files import ImportSource
+from dynamodb_pipeline.reading.key_spill import PAGE_UNITS, KeySpill
+from dynamodb_pipeline.reading.source import NO_HASHES, load_source, refuse_other_source
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.settings.job import VerifySettings
-from dynamodb_pipeline.verifying.differences import RowFilter, SecondReading
+from dynamodb_pipeline.verifying.differences import DIFFERENCE_KINDS, Differences, RowFilter, SecondReading
 from dynamodb_pipeline.verifying.files import FileFindings, start_verify_files
-from dynamodb_pipeline.verifying.job import Verification, resolve_verification
-from dynamodb_pipeline.verifying.result import (
-    NO_DIFFERENCES,
-    difference_facts,
-    difference_text,
-    export_facts,
-    problem_text,
-    reading_line,
-    verified_line,
-)
 from dynamodb_pipeline.verifying.table import second_look, table_digest
-from dynamodb_pipeline.workers.engine import Engine
-from dynamodb_pipeline.workers.worker import UnitWorker
+from dynamodb_pipeline.workers.engine import Engine, Engines
+from dynamodb_pipeline.workers.worker import UnitWorker, WorkerContext
 
-if TYPE_CHECKING:
-    from dynamodb_pipeline.workers.engine import Engines
+NO_DIFFERENCES = {**dict.fromkeys(DIFFERENCE_KINDS, 0), "counts_complete": True, "differences": []}
+
+
+@dataclass(frozen=True)
+class Verification:
+    """One verification, resolved: `keys` are the export's own, else those of the table it is compared with."""
+
+    source: ImportSource
+    table: TableDescription | None
+    keys: KeySchema | None
+    settings: VerifySettings
+    worker: WorkerContext
+
+
+def resolve_verification(ctx: RunContext, settings: VerifySettings) -> Verification:
+    """Find the export and the table; raises as `verify.verify`."""
+    table = None
+    if settings.table is not None:
+        table = describe(ctx.clients.client("dynamodb"), settings.table)
+        refuse_unusable(table, purpose="verify")
+    folder = settings.export
+    if not settings.without_manifest:
+        command = f"dynamodb-pipeline verify --table {settings.table}" if table else "dynamodb-pipeline verify"
+        choice = SourceChoice(settings.table, settings.from_table, settings.latest, command)
+        folder = choose_finished_run(ctx.store, folder, choice)
+    source = load_source(
+        ctx.store, folder, without_manifest=settings.without_manifest, allow_buckets=settings.allow_buckets
+    )
+    refuse_other_source(source, settings.from_table)
+    if table is not None:
+        refuse_other_keys(source.key_schema, table.key_schema, table=table.name)
+    keys = source.key_schema or (table.key_schema if table else None)
+    return Verification(source, table, keys, settings, ctx.worker())
+
+
+def reading_line(source: ImportSource) -> str:
+    """What is about to be read."""
+    return f"verify {source.folder} ({source.kind}): {len(source.files)} files; {source.origin}"
+
+
+def verified_line(result: Mapping[str, Any]) -> str:
+    """That nothing is wrong."""
+    return f"verified: {result['items']:,} items in {result['files']} files"
+
+
+def export_facts(job: Verification, findings: FileFindings) -> dict[str, Any]:
+    """What the pass over the files says, for the result."""
+    source, limit = job.source, job.settings.limit
+    return {
+        "export": source.folder,
+        "source": source.kind,
+        "source_table": source.source_table,
+        "files": len(source.files),
+        "bytes": source.bytes,
+        "plain_bytes": findings.plain_bytes,
+        "items": findings.items,
+        "dialects": dict(findings.dialects),
+        "key_schema": job.keys.to_json() if job.keys else None,
+        "digest": findings.digest.total() if job.keys else None,
+        "orphans": list(source.orphans[:limit]),
+        "orphan_count": len(source.orphans),
+        "not_proven": list(_not_proven(job)),
+        "problems": findings.problems(limit),
+        "problem_count": findings.problem_count,
+    }
+
+
+def _not_proven(job: Verification) -> Iterator[str]:
+    source = job.source
+    if source.kind == "folder":
+        yield "there is no manifest: files may be missing, or be leftovers of failed attempts"
+    if source.record is None and source.kind != "native":
+        yield NO_HASHES
+    if source.record is None and source.kind == "datapipeline" and source.orphans:
+        yield "files that the manifest does not list may be leftovers, or entries were taken out of the manifest"
+    if job.keys is None:
+        yield "no key schema is known: keys, and that each stands once, were not checked; --table tells the schema"
+
+
+def difference_facts(differences: Differences, keys: KeySchema, *, complete: bool) -> dict[str, Any]:
+    """How many keys differ, and the first of them; `complete` when no differing bucket was left out."""
+    examples = [{"kind": kind, "key": shown_key(keys, key)} for kind, key in differences.examples]
+    return {**differences.counts, "counts_complete": complete, "differences": examples}
+
+
+def problem_text(job: Verification, findings: FileFindings) -> str:
+    """Why the export is not right."""
+    first = findings.problems(1)[0]
+    return f"{job.source.folder}: {findings.problem_count} problems; first: {first}"
+
+
+def difference_text(result: dict[str, Any]) -> str:
+    """Why table and export are not the same."""
+    about = f"table {result['table']!r} and {result['export']} are not the same"
+    counts = [f"{result[kind]} {kind}" for kind in DIFFERENCE_KINDS if result[kind]]
+    if not counts:
+        return (
+            f"{about}: digests differed, a second look found no difference; the table is being written to, verify again"
+        )
+    least = "" if result["counts_complete"] else "at least "
+    first = result["differences"][:1]
+    example = f"; first: {first[0]['kind']} {json.dumps(first[0]['key'])}" if first else ""
+    return f"{about}: {least}{', '.join(counts)}{example}"
 
 
 class VerificationError(IntegrityError):

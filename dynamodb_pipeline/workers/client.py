@@ -19,7 +19,6 @@ from dynamodb_pipeline.rate.budget import Units
 from dynamodb_pipeline.workers import protocol as messages
 from dynamodb_pipeline.workers.contract import (
     CoordinatorAddress,
-    CoordinatorClient,
     CoordinatorLost,
     Grant,
     RunStopped,
@@ -27,16 +26,6 @@ from dynamodb_pipeline.workers.contract import (
     WorkerId,
 )
 from dynamodb_pipeline.workers.protocol import Message, ProtocolError, keep_alive
-
-__all__ = [
-    "CoordinatorAddress",
-    "CoordinatorClient",
-    "CoordinatorLost",
-    "Grant",
-    "RunStopped",
-    "Superseded",
-    "TcpCoordinatorClient",
-]
 
 CONNECT_TIMEOUT_S = 10.0
 PROGRESS_EVERY_S = 0.5

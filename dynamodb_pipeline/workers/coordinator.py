@@ -18,10 +18,17 @@ from dynamodb_pipeline.errors import PipelineError, StoppedError
 from dynamodb_pipeline.rate.budget import RateBudget, Units
 from dynamodb_pipeline.workers.client import Conversation
 from dynamodb_pipeline.workers.contract import CoordinatorAddress, WorkerId
-from dynamodb_pipeline.workers.dispatcher import Dispatcher
+from dynamodb_pipeline.workers.dispatcher import (
+    CoordinatorState,
+    Deliver,
+    Dispatcher,
+    Session,
+    WorkEvent,
+    WorkFinished,
+    WorkKept,
+)
 from dynamodb_pipeline.workers.protocol import Message
 from dynamodb_pipeline.workers.server import CoordinatorServer
-from dynamodb_pipeline.workers.sessions import CoordinatorState, Deliver, Session, WorkEvent, WorkFinished, WorkKept
 from dynamodb_pipeline.workers.work_queue import WorkQueue, WorkUnit
 
 OnFinished = Callable[[str, dict[str, object]], None]

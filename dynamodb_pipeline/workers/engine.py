@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Callable, Protocol
 
 from dynamodb_pipeline.settings.job import CommonSettings
-from dynamodb_pipeline.workers.client import CoordinatorAddress, CoordinatorClient, TcpCoordinatorClient
+from dynamodb_pipeline.workers.client import TcpCoordinatorClient
+from dynamodb_pipeline.workers.contract import CoordinatorAddress, CoordinatorClient
 from dynamodb_pipeline.workers.coordinator import Coordinator, LocalCoordinatorClient
 from dynamodb_pipeline.workers.failures import carry_exit_code, raise_task_failure
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from dynamodb_pipeline.dynamodb.error_replies import safe_text
 from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
-from dynamodb_pipeline.workers.client import CoordinatorClient, CoordinatorLost, RunStopped, Superseded
+from dynamodb_pipeline.workers.contract import CoordinatorClient, CoordinatorLost, RunStopped, Superseded
 
 MARK = "dynamodb-pipeline failure: "
 _FAILURE_LINE = re.compile(re.escape(MARK) + r"(\d+) (.*)")

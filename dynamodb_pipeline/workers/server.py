@@ -23,9 +23,8 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from dynamodb_pipeline.workers import protocol as messages
-from dynamodb_pipeline.workers.dispatcher import Dispatcher
+from dynamodb_pipeline.workers.dispatcher import Dispatcher, Session
 from dynamodb_pipeline.workers.protocol import Message, ProtocolError, keep_alive, message_field
-from dynamodb_pipeline.workers.sessions import Session
 
 
 @dataclass(frozen=True)

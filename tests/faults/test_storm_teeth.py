@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.dynamodb import requests, wire
-from dynamodb_pipeline.exporting import direct, file_sink
+from dynamodb_pipeline.exporting import direct
 from dynamodb_pipeline.importing import table
-from dynamodb_pipeline.passes import segments
+from dynamodb_pipeline.passes import scan
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED
 from dynamodb_pipeline.reading import file_reader
 from dynamodb_pipeline.verifying import verify
@@ -75,7 +75,7 @@ def empty_page_taken_for_the_end(patch: pytest.MonkeyPatch) -> None:
             if key is None:
                 return
 
-    patch.setattr(segments.PageReader, "pages", pages)
+    patch.setattr(scan.PageReader, "pages", pages)
 
 
 def hashes_not_compared(patch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def hashes_not_compared(patch: pytest.MonkeyPatch) -> None:
 
 def resume_starts_over_and_keeps_what_it_had(patch: pytest.MonkeyPatch) -> None:
     remaining = direct.remaining_units
-    patch.setattr(direct, "remaining_units", lambda segments, _entries: remaining(segments, []))
+    patch.setattr(direct, "remaining_units", lambda segments, _entries: remaining(scan, []))
 
 
 def mirror_deletes_nothing(patch: pytest.MonkeyPatch) -> None:
@@ -145,14 +145,14 @@ def test_storm_finds_a_known_bug(storm_sandbox: Sandbox, monkeypatch: pytest.Mon
 
 def test_storm_finds_a_talkative_log(storm_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """An item's content in the log is a broken promise too."""
-    said = file_sink.page_lines
+    said = direct.page_lines
 
     def talkative(page: Any, *, null_tag: str) -> bytes:
         lines = said(page, null_tag=null_tag)
         print(lines.decode())
         return lines
 
-    monkeypatch.setattr(file_sink, "page_lines", talkative)
+    monkeypatch.setattr(direct, "page_lines", talkative)
     with pytest.raises(Broken, match="in the log"):
         run_scenario(scenario(90_100), storm_sandbox)
     assert CANARY

@@ -109,7 +109,7 @@ BUGS = {
         "reading/file_reader.py",
         "data = self.store.fetch(file.uri, etag=file.etag)",
         "data = self.store.fetch(file.uri)",
-        ("importing/test_write_worker.py::test_an_object_that_changed_after_the_check_is_not_written",),
+        ("importing/test_write.py::test_an_object_that_changed_after_the_check_is_not_written",),
     ),
     "composite key taken for its hash key": Bug(
         "thousands of items become one",
@@ -142,10 +142,10 @@ BUGS = {
     ),
     "bad line skipped": Bug(
         "an import that says done has left items out (Spark's PERMISSIVE, the native import)",
-        "importing/check_worker.py",
+        "importing/check.py",
         "if judge.first_bad is not None and plan.set_aside is None:",
         "if judge.first_bad is not None and not judge.items:",
-        ("importing/test_check_worker.py::test_the_first_bad_item_is_named_with_how_many_there_are",),
+        ("importing/test_check.py::test_the_first_bad_item_is_named_with_how_many_there_are",),
     ),
     "indexed attribute of another type let through where items look alike": Bug(
         "the write is refused in the middle of the import",

@@ -19,7 +19,14 @@ from dynamodb_pipeline.emr.cluster.sizing import SAFETY_CONF
 from dynamodb_pipeline.emr.request.bundle import NODE_PARTS
 from dynamodb_pipeline.workers.spark_session import REQUIRED_SPARK_CONF
 from tests.unit import house_rules
-from tests.unit.house_rules import BESIDE_THE_PACKAGES, LINES_AT_LEAST, LINES_AT_MOST, MODULE_CEILING, ORDER
+from tests.unit.house_rules import (
+    BESIDE_THE_PACKAGES,
+    LINES_AT_LEAST,
+    LINES_AT_MOST,
+    MODULE_CEILING,
+    ORDER,
+    REACHED_AT_MOST,
+)
 from tests.unit.import_graph import (
     PACKAGE,
     PAGE,
@@ -42,6 +49,7 @@ NODE_PACKAGES = {"boto3", "botocore", "urllib3", "pyspark", "py4j"}  # urllib3 i
 NEWER_STDLIB = {"tomllib"}  # in this Python, not in 3.9
 NOT_ON_NODES = {"cli", "emr", "folders", "report"}
 FEWEST_NODE_FILES = 100
+JOB_MODULES = [f"{PACKAGE}.{job}" for job in house_rules.JOBS]
 FEWEST_FILES = 150  # a rule that sees fewer of the library looked in the wrong place
 
 Rule = Callable[[Module], Collection[str]]
@@ -126,6 +134,12 @@ def short_without_reason(graph: Library) -> set[str]:
 def too_many_modules(graph: Library) -> list[str]:
     count = sum(map(is_counted, graph.modules.values()))
     return [f"{count} modules, at most {MODULE_CEILING}"] if count > MODULE_CEILING else []
+
+
+def jobs_that_reach_too_much(graph: Library) -> list[str]:
+    """Each job knows its own part and the engine, not the other jobs: lazy and type-only imports count as well."""
+    counts = {job: sum(map(is_counted, map(graph.modules.__getitem__, graph.closure([job])))) for job in JOB_MODULES}
+    return [f"{job} reaches {count} modules" for job, count in counts.items() if count > REACHED_AT_MOST]
 
 
 def names_defined_twice(graph: Library) -> set[str]:
@@ -243,7 +257,7 @@ def node_modules() -> tuple[Module, ...]:
 GRAPH_RULES: tuple[GraphRule, ...] = (
     *(circles_of_modules, circles_of_packages, imports_beyond_the_charter, imports_upwards, packages_without_place),
     *(packages_without_charter, charters_that_name_nothing, packages_of_wrong_size, too_many_modules),
-    *(modules_too_long, short_without_reason, names_defined_twice, without_user),
+    *(modules_too_long, short_without_reason, names_defined_twice, without_user, jobs_that_reach_too_much),
 )
 
 
@@ -401,6 +415,14 @@ TYPE_ONLY = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from {} im
         (packages_of_wrong_size, example(**{f"rate_{letter}": "" for letter in "abcdefghijklm"})),
         (packages_of_wrong_size, example(packages=["emr.plan"], emr_a="", emr_b="", emr_c="")),
         (too_many_modules, example(**{f"rate_{n}": "" for n in range(MODULE_CEILING + 1)})),
+        (
+            jobs_that_reach_too_much,
+            example(
+                exporting_tables=TYPE_ONLY.format("dynamodb_pipeline.rate", "m0"),
+                **{f"rate_m{n}": f"import dynamodb_pipeline.rate.m{n + 1}" for n in range(REACHED_AT_MOST)},
+                **{f"rate_m{REACHED_AT_MOST}": ""},
+            ),
+        ),
         (modules_too_long, example(rate_a="x = 1\n" * (LINES_AT_MOST + 1))),
         (short_without_reason, example(rate_a="x = 1\n" * (LINES_AT_LEAST - 1))),
         (

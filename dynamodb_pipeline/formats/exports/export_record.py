@@ -26,7 +26,6 @@ from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.formats.items.tags import NULL_TAG_OPTIONS
 
 _LEAST_LINE_BYTES = len('{"k":{"s":"x"}}\n')  # a key attribute's name and value have a character each
-__all__ = ["ExportRecord", "FileRecord"]
 
 NAME = "_export.json"
 FORMAT_VERSION = 1

@@ -30,8 +30,6 @@ from dynamodb_pipeline.formats.items.base64_text import decoded_length
 from dynamodb_pipeline.formats.items.item_error import ItemError
 from dynamodb_pipeline.formats.items.numbers import canonical_number
 
-__all__ = ["DEFAULT_BUCKETS", "BucketDigest", "bucket_of", "canonical_item"]
-
 DEFAULT_BUCKETS = 4096
 _MODULUS = 1 << 256
 

@@ -13,12 +13,27 @@ from hypothesis import strategies as st
 
 from dynamodb_pipeline.dynamodb.scan_reply import ScanPage
 from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.importing.mirror_delete import KEYS_PER_UNIT, delete_unit, rounds
-from dynamodb_pipeline.importing.mirror_plan import DeletionPlan, KeySink, plan_text, refuse_too_many, subtract
+from dynamodb_pipeline.importing.mirror import (
+    KEYS_PER_UNIT,
+    DeletionPlan,
+    KeySink,
+    delete_unit,
+    plan_text,
+    refuse_too_many,
+    rounds,
+    subtract,
+)
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED
 from dynamodb_pipeline.rate.page_size import EVENTUAL_BYTES_PER_UNIT
-from dynamodb_pipeline.reading.key_rows import PAGE_UNITS, UNIT_BYTES, key_row, key_rows
-from dynamodb_pipeline.reading.key_spill import KeySpill, key_hash, place_bytes
+from dynamodb_pipeline.reading.key_spill import (
+    PAGE_UNITS,
+    UNIT_BYTES,
+    KeySpill,
+    key_hash,
+    key_row,
+    key_rows,
+    place_bytes,
+)
 from dynamodb_pipeline.settings.item_limit import ItemLimit
 from dynamodb_pipeline.store.spill import PARTS, Spill
 from dynamodb_pipeline.workers.protocol import LINE_BYTES_MAX

@@ -9,7 +9,7 @@ import pytest
 from dynamodb_pipeline.errors import IntegrityError, UsageError
 from dynamodb_pipeline.formats.files.lines import LineError
 from dynamodb_pipeline.importing.set_aside import SetAside, check_aside, keep_aside
-from dynamodb_pipeline.reading.item_judge import BadLine
+from dynamodb_pipeline.reading.file_puts import BadLine
 from dynamodb_pipeline.settings.checks import check_set_aside, parse_item_limit
 from dynamodb_pipeline.settings.item_limit import ItemLimit
 from tests.unit.store.memory_store import MemoryStore

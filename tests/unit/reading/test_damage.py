@@ -11,8 +11,8 @@ import pytest
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
+from dynamodb_pipeline.reading.file_puts import BadLine
 from dynamodb_pipeline.reading.file_reader import FileReader
-from dynamodb_pipeline.reading.item_judge import BadLine
 from dynamodb_pipeline.reading.source import load_source
 from tests.unit.reading.export_records import export_record
 from tests.unit.reading.item_lines import lines

@@ -11,9 +11,8 @@ import tracemalloc
 import pytest
 
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.reading.file_puts import Put
+from dynamodb_pipeline.reading.file_puts import BadLine, Put
 from dynamodb_pipeline.reading.file_reader import FileReader
-from dynamodb_pipeline.reading.item_judge import BadLine
 from tests.unit.reading.item_lines import KEYS, key_of, line, lines, put_body
 from tests.unit.store.memory_store import MemoryStore
 

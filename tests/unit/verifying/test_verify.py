@@ -20,16 +20,15 @@ from dynamodb_pipeline.dynamodb.scan_reply import ScanPage
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.items.digest import BucketDigest, bucket_of
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
-from dynamodb_pipeline.passes.pages import page_items
+from dynamodb_pipeline.passes.scan import page_items
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import ImportSource
-from dynamodb_pipeline.reading.key_rows import key_rows
-from dynamodb_pipeline.reading.key_spill import PLACE
+from dynamodb_pipeline.reading.key_spill import PLACE, key_rows
 from dynamodb_pipeline.store.spill import Spill
 from dynamodb_pipeline.verifying.differences import DIGEST_BYTES, RowFilter, RowSink, compare, keep_rows, send_rows
 from dynamodb_pipeline.verifying.files import PROBLEMS_OF_A_FILE, FileFindings, verify_file
-from dynamodb_pipeline.verifying.result import NO_DIFFERENCES, difference_facts, difference_text, export_facts
 from dynamodb_pipeline.verifying.table import PAGES_OF_A_UNIT, DigestSink, second_look
+from dynamodb_pipeline.verifying.verify import NO_DIFFERENCES, difference_facts, difference_text, export_facts
 from dynamodb_pipeline.workers.protocol import LINE_BYTES_MAX
 from tests.unit.reading.item_lines import KEYS, key_of, line, lines, put_body
 from tests.unit.store.memory_store import MemoryStore

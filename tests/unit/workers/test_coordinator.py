@@ -22,13 +22,13 @@ from hypothesis import strategies as st
 from dynamodb_pipeline.errors import IntegrityError, StoppedError
 from dynamodb_pipeline.rate.budget import RateBudget
 from dynamodb_pipeline.workers import protocol as messages
-from dynamodb_pipeline.workers.client import (
+from dynamodb_pipeline.workers.client import TcpCoordinatorClient
+from dynamodb_pipeline.workers.contract import (
     CoordinatorAddress,
     CoordinatorClient,
     CoordinatorLost,
     RunStopped,
     Superseded,
-    TcpCoordinatorClient,
 )
 from dynamodb_pipeline.workers.coordinator import Coordinator, LocalCoordinatorClient
 from dynamodb_pipeline.workers.dispatcher import Dispatcher

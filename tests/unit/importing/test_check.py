@@ -9,7 +9,7 @@ import pytest
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeyAttribute
-from dynamodb_pipeline.importing.check_worker import check_file
+from dynamodb_pipeline.importing.check import check_file
 from dynamodb_pipeline.importing.job import ImportPlan
 from dynamodb_pipeline.importing.set_aside import SetAside
 from dynamodb_pipeline.reading.file_reader import FileReader
