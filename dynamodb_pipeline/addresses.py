@@ -9,7 +9,7 @@ from dynamodb_pipeline.errors import UsageError
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; old us-east-1 buckets may hold
 # upper case and underscores, so those are let through and judged by S3.
-BUCKET = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$")
+BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 SCHEMES = ("s3://", "s3a://", "s3n://")
 
 
@@ -35,7 +35,7 @@ class S3Uri:
         if parts is None:
             msg = f"{option} {text!r} is not an s3:// address"
             raise UsageError(msg)
-        if not BUCKET.match(parts[0]):
+        if not BUCKET.fullmatch(parts[0]):
             msg = f"{option} {text!r}: {parts[0]!r} is not a bucket name"
             raise UsageError(msg)
         return cls(*parts)

@@ -6,8 +6,10 @@ import re
 
 from dynamodb_pipeline.errors import UsageError
 
-FORM = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
+FORM = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *([smhd]?)")
 SECONDS_IN = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+LONGEST_D = 365
+LONGEST_S = LONGEST_D * SECONDS_IN["d"]
 UNITS_SHOWN = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
 
 
@@ -16,12 +18,12 @@ def duration_s(text: str, *, option: str) -> float:
     Seconds of a duration; a bare number is seconds.
 
     Raises:
-        UsageError: another form, or zero.
+        UsageError: another form, zero, or more than a year.
     """
-    match = FORM.fullmatch(text.strip())
+    match = FORM.fullmatch(text.strip(" "))
     seconds = float(match[1]) * SECONDS_IN[match[2]] if match else 0.0
-    if seconds <= 0:
-        msg = f"{option} {text!r} is not a duration; write 90s, 15m, 12h or 2d"
+    if not 0 < seconds <= LONGEST_S:
+        msg = f"{option} {text[:80]!r} is not a duration; write 90s, 15m, 12h or 2d, at most {LONGEST_D}d"
         raise UsageError(msg)
     return seconds
 

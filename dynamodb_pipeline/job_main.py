@@ -7,7 +7,6 @@ Python's own stderr arrives on spark-submit's stdout, so there everything for pe
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import sys
@@ -23,14 +22,9 @@ from dynamodb_pipeline.errors import ExitCode, PipelineError
 from dynamodb_pipeline.output import Lines, Say, print_json, standard_error
 from dynamodb_pipeline.run.progress import Reporter
 from dynamodb_pipeline.secret_patterns import refuse_access_keys
-from dynamodb_pipeline.settings.options import Parser, add_export, add_import, add_verify
-from dynamodb_pipeline.settings.parse import export_settings, import_settings, verify_settings
-
-KINDS: dict[str, tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], Any]]] = {
-    "export": (add_export, export_settings),
-    "import": (add_import, import_settings),
-    "verify": (add_verify, verify_settings),
-}
+from dynamodb_pipeline.settings.job import JobSettings
+from dynamodb_pipeline.settings.parse import SETTINGS_OF
+from dynamodb_pipeline.settings.parser import job_options
 
 
 def main(kind: str) -> None:
@@ -50,21 +44,23 @@ def run_command_line(kind: str, argv: Sequence[str], *, lines: Lines, **how: Any
         lines: for people.
         how: `local` and `engine` of a run on this machine, see `run_settings`.
     """
-    add, check = KINDS[kind]
-    parser = Parser(prog=f"{kind}_table.py", allow_abbrev=False)
-    add(parser)
 
     def work() -> dict[str, Any]:
-        return run_settings(kind, _parsed(parser, check, argv), reporter=Reporter(lines.say), **how)
+        return run_settings(kind, job_settings(kind, argv), reporter=Reporter(lines.say), **how)
 
     return run_and_print(kind, work, lines=lines)
 
 
-def _parsed(parser: Parser, check: Callable[[argparse.Namespace], Any], argv: Sequence[str]) -> Any:
+def job_settings(kind: str, argv: Sequence[str]) -> JobSettings:
+    """
+    The settings of a job as its script is given them.
+
+    Raises:
+        UsageError: every problem of the words, one a line.
+    """
     refuse_access_keys(argv)
-    args = parser.parse_args(list(argv))
-    args.words = list(argv)
-    return check(args)
+    program = ("spark-submit", "...", f"jobs/{kind}_table.py")
+    return SETTINGS_OF[kind](job_options(kind, argv), program=program)
 
 
 def run_and_print(

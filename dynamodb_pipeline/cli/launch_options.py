@@ -1,27 +1,32 @@
-"""Turns parsed options into the frozen settings of the commands, every problem told at once."""
+"""Turns the options of a command line into the frozen settings of the launcher's commands."""
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, TypeVar
+from typing import Any
 
-from dynamodb_pipeline.cli.cluster_options import LAUNCHER_OPTIONS, SCHEDULE_OPTIONS
-from dynamodb_pipeline.durations import duration_s
+from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.cli import launcher_options as own
+from dynamodb_pipeline.emr.commands.documents import PolicyQuery
+from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope
+from dynamodb_pipeline.emr.documents.schedules import Schedule
 from dynamodb_pipeline.emr.plan.prices import Prices, load_prices
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, RunLimits
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, TableJob
 from dynamodb_pipeline.emr.request.table_jobs import RunWords, export_jobs, single_job
 from dynamodb_pipeline.errors import UsageError
-from dynamodb_pipeline.settings.words import without_options
-
-Value = TypeVar("Value")
+from dynamodb_pipeline.settings import job_options as job
+from dynamodb_pipeline.settings.rows import Options, Row, Where
 
 NO_SECURITY_CONFIGURATION = "none"
 # Options that differ from table to table, and those that every job is given by the launcher.
-TOLD_APART = {"export": {"--table", "--output"}, "import": {"--table", "--input"}, "verify": {"--table"}}
-TOLD_BY_US = {"--run-id", "--resume", "--logs", "--region", "--scheduled-time", "--connector-jar"}
+OF_A_TABLE: dict[str, tuple[Row[Any], ...]] = {
+    "export": (job.TABLES, job.OUTPUT),
+    "import": (job.TABLE, job.INPUT),
+    "verify": (job.COMPARED,),
+}
+OF_THE_RUN = (job.RUN_ID, job.RESUME, job.LOGS, job.REGION, job.SCHEDULED_TIME, job.CONNECTOR_JAR)
 
 
 @dataclass(frozen=True)
@@ -41,66 +46,50 @@ class RunStart:
     size_bytes: dict[str, int] = field(default_factory=dict)
 
 
-def launcher_words_removed(words: tuple[str, ...]) -> tuple[str, ...]:
-    """The user's words without the launcher's and schedule's options: what is left belongs to the job."""
-    options = {option.name: option for option in (*LAUNCHER_OPTIONS, *SCHEDULE_OPTIONS)}
-    kept: list[str] = []
-    skip = False
-    for word in words:
-        option = options.get(word.partition("=")[0])
-        if skip:
-            skip = False
-        elif option is None:
-            kept.append(word)
-        else:
-            skip = option.metavar is not None and "=" not in word
-    return tuple(kept)
-
-
-def launch_of(kind: str, args: argparse.Namespace, *, words: tuple[str, ...], start: RunStart) -> LaunchSettings:
+def launch_of(kind: str, options: Options, *, start: RunStart) -> LaunchSettings:
     """
-    The settings of `export`, `import` or `verify` from its parsed options.
+    The settings of `export`, `import` or `verify` from the options of its command line.
 
     Args:
-        words: the same options as the user wrote them, without the verb.
         start: what the caller resolved.
 
     Raises:
-        UsageError: no --logs, or every problem of the options.
+        UsageError: no log folder, or every problem of the settings.
     """
-    if not args.logs:
-        msg = "a run on a cluster needs --logs s3://bucket/folder: its record, ledger, code and EMR's logs go there"
+    logs = options[job.LOGS]
+    if logs is None:
+        msg = (
+            f"a run on a cluster needs {job.LOGS} s3://bucket/folder: its record, ledger, code and EMR's logs go there"
+        )
         raise UsageError(msg)
-    own = launcher_words_removed(words)
     run = RunWords(
         run_id=start.run_id,
         region=start.region,
-        logs_uri=args.logs.rstrip("/"),
-        options=without_options(own, TOLD_APART[kind] | TOLD_BY_US),
+        logs_uri=str(logs),
+        options=options.given.only(Where.JOB).without(*OF_A_TABLE[kind], *OF_THE_RUN),
         moment=start.moment,
     )
-    jobs, data_uris = _jobs_of(kind, args, run=run, start=start)
-    return launch_settings(args, verb=kind, run=run, jobs=jobs, data_uris=data_uris)
+    jobs, data_uris = _jobs_of(kind, options, run=run, start=start)
+    return launch_settings(options, verb=kind, run=run, jobs=jobs, data_uris=data_uris)
 
 
 def _jobs_of(
-    kind: str, args: argparse.Namespace, *, run: RunWords, start: RunStart
+    kind: str, options: Options, *, run: RunWords, start: RunStart
 ) -> tuple[tuple[TableJob, ...], tuple[str, ...]]:
     """The jobs of a run, and the data folders they touch."""
     if kind == "export":
-        jobs = export_jobs(run, tables=tuple(args.tables), output=args.output, size_bytes=start.size_bytes)
-        return jobs, (args.output,)
+        output = options.given.text(job.OUTPUT) or ""
+        return export_jobs(run, tables=options[job.TABLES], output=output, size_bytes=start.size_bytes), (output,)
     if kind == "import":
-        scheduled = getattr(args, "scheduled_time", None)
-        moment = ("--scheduled-time", scheduled) if scheduled else ()
-        words = ("--table", args.table, "--input", args.input, *moment)
-        return single_job(run, args.table, words), (args.input,)
-    name = args.table or "export"
-    return single_job(run, name, ("--table", args.table) if args.table else ()), (args.export,)
+        table, source = options[job.TABLE], options[job.INPUT]
+        moment = options.given.text(job.SCHEDULED_IMPORT)
+        return single_job(run, table, {job.TABLE: table, job.INPUT: source, job.SCHEDULED_TIME: moment}), (source,)
+    compared = options[job.COMPARED]
+    return single_job(run, compared or "export", {job.COMPARED: compared}), (options[job.EXPORTED],)
 
 
 def launch_settings(
-    args: argparse.Namespace, *, verb: str, run: RunWords, jobs: tuple[TableJob, ...], data_uris: tuple[str, ...]
+    options: Options, *, verb: str, run: RunWords, jobs: tuple[TableJob, ...], data_uris: tuple[str, ...]
 ) -> LaunchSettings:
     """
     The settings of a launch from the launcher's options and the jobs made of the others.
@@ -108,11 +97,6 @@ def launch_settings(
     Raises:
         UsageError: every problem, one a line.
     """
-    problems: list[str] = []
-    tags = _attempt(lambda: _pairs(args.tag, option="--tag"), problems)
-    limits = _attempt(lambda: _limits(args), problems)
-    if problems or tags is None or limits is None:
-        raise UsageError("\n".join(problems))
     return LaunchSettings(
         verb=verb,
         run_id=run.run_id,
@@ -120,71 +104,90 @@ def launch_settings(
         logs_uri=run.logs_uri,
         jobs=jobs,
         data_uris=data_uris,
-        code_uri=args.code,
-        name_prefix=args.name,
-        cluster=_cluster_settings(args, tags),
-        limits=limits,
-        cluster_id=args.cluster_id,
-        connector_jar=getattr(args, "connector_jar", None) or CONNECTOR_JAR,
-        spark_conf=tuple(args.spark_conf),
-        wait=not args.no_wait,
-        bucket_owner=getattr(args, "bucket_owner", None),
-        probe_write=args.probe_write,
+        code_uri=options.given.text(own.CODE),
+        name_prefix=options[own.NAME],
+        cluster=_cluster_settings(options),
+        limits=RunLimits(options[job.TIMEOUT], options[own.PROVISIONING_TIMEOUT], options[own.MAX_COST]),
+        cluster_id=options[own.CLUSTER_ID],
+        connector_jar=options[job.CONNECTOR_JAR] or CONNECTOR_JAR,
+        spark_conf=options[own.SPARK_CONF],
+        wait=not options[own.NO_WAIT],
+        bucket_owner=options[job.BUCKET_OWNER],
+        probe_write=options[own.PROBE_WRITE],
     )
 
 
-def _attempt(make: Callable[[], Value], problems: list[str]) -> Value | None:
-    try:
-        return make()
-    except UsageError as err:
-        problems.append(str(err))
-        return None
-
-
-def _cluster_settings(args: argparse.Namespace, tags: tuple[tuple[str, str], ...]) -> ClusterSettings:
-    security = args.security_configuration
+def _cluster_settings(options: Options) -> ClusterSettings:
+    security = options[own.SECURITY_CONFIGURATION]
     return ClusterSettings(
-        config=args.config,
-        overrides=tuple(args.set),
-        service_role=args.service_role,
-        node_role=args.node_role,
-        subnet_id=args.subnet,
+        config=options[own.CONFIG],
+        overrides=options[own.SET],
+        service_role=options[own.SERVICE_ROLE],
+        node_role=options[own.NODE_ROLE],
+        subnet_id=options[own.SUBNET],
         security_configuration=None if security == NO_SECURITY_CONFIGURATION else security,
-        tags=tags,
-        log_kms_key_arn=args.log_kms_key,
+        tags=options[own.TAG],
+        log_kms_key_arn=options[own.LOG_KMS_KEY],
     )
 
 
-def _limits(args: argparse.Namespace) -> RunLimits:
-    return RunLimits(
-        timeout_s=duration_s(getattr(args, "timeout", None) or "12h", option="--timeout"),
-        provisioning_s=duration_s(args.provisioning_timeout, option="--provisioning-timeout"),
-        max_cost_usd=_dollars(args.max_cost),
-    )
-
-
-def _dollars(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        value = float(text.lstrip("$"))
-    except ValueError:
-        value = -1.0
-    if value < 0:
-        msg = f"--max-cost {text!r} is not an amount of US dollars, e.g. 5.00"
-        raise UsageError(msg)
-    return value
-
-
-def _pairs(texts: list[str], *, option: str) -> tuple[tuple[str, str], ...]:
-    pairs = [text.partition("=") for text in texts]
-    for key, mark, _ in pairs:
-        if not mark or not key:
-            msg = f"{option} {key!r} is not KEY=VALUE"
-            raise UsageError(msg)
-    return tuple((key, value) for key, _, value in pairs)
-
-
-def prices_of(args: argparse.Namespace) -> Prices:
+def prices_of(options: Options) -> Prices:
     """The shipped prices or the user's own."""
-    return load_prices(Path(args.prices) if args.prices else None)
+    named = options[own.PRICES]
+    return load_prices(Path(named) if named else None)
+
+
+def schedule_of(options: Options, *, kind: str, table: str) -> Schedule:
+    """
+    Raises:
+        UsageError: no expression that says when.
+    """
+    expression = options[own.CRON]
+    if expression is None:
+        msg = f"schedule needs {own.CRON}, e.g. {own.CRON} 'cron(0 3 * * ? *)'"
+        raise UsageError(msg)
+    name = options[own.SCHEDULE_NAME] or f"{kind}-{table}".replace(".", "-")[:41]
+    return Schedule(name, expression, timezone=options[own.TIMEZONE], email=options[own.EMAIL])
+
+
+def policy_query(options: Options, *, account: str, region: str) -> PolicyQuery:
+    """
+    What to print; `account` and `region` are those of the credentials, used unless options say otherwise.
+
+    Raises:
+        UsageError: no bucket.
+    """
+    bucket = options[own.BUCKET]
+    if bucket is None:
+        msg = f"policy needs {own.BUCKET} (and {own.PREFIX}) of the exports"
+        raise UsageError(msg)
+    region = options[own.POLICY_REGION] or region
+    logs = _folder(options[own.POLICY_LOGS]) or S3Uri(bucket, "logs")
+    scope = PolicyScope(
+        account=options[own.ACCOUNT] or account,
+        region=region,
+        partition=_partition(region),
+        tables=options[own.POLICY_TABLES] or EXAMPLE_TABLES,
+        data=S3Uri(bucket, options[own.PREFIX].strip("/")),
+        logs=logs,
+        code=_folder(options[own.POLICY_CODE]) or logs.child("code"),
+        kms_key_arns=options[own.KMS_KEY],
+        service_role=options[own.POLICY_SERVICE_ROLE],
+        export_role=options[own.EXPORT_ROLE],
+        import_role=options[own.IMPORT_ROLE],
+        skip_existing=options[own.POLICY_SKIP_EXISTING],
+        mirror=options[own.POLICY_MIRROR],
+        set_aside=_folder(options[own.POLICY_SET_ASIDE]),
+    )
+    return PolicyQuery(kind=options[own.POLICY_KIND], scope=scope, trust=options[own.TRUST])
+
+
+def _folder(place: S3Uri | None) -> S3Uri | None:
+    """A folder as policies name it, without a slash at either end."""
+    return None if place is None else S3Uri(place.bucket, place.key.strip("/"))
+
+
+def _partition(region: str) -> str:
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"

@@ -6,7 +6,6 @@ The launcher (emr/) knows nothing of the jobs, and the jobs nothing of EMR; both
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from dynamodb_pipeline.aws.clients import AwsClients
-from dynamodb_pipeline.cli.document_options import policy_query, schedule_of
-from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, prices_of
+from dynamodb_pipeline.cli import launcher_options as own
+from dynamodb_pipeline.cli.command_line import CommandLine
+from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, policy_query, prices_of, schedule_of
 from dynamodb_pipeline.dynamodb.table import TableDescription, TableMissingError, describe
 from dynamodb_pipeline.emr import commands
 from dynamodb_pipeline.emr.calls.attention import SignalClock
@@ -28,6 +28,8 @@ from dynamodb_pipeline.importing.size import ImportSize, import_size
 from dynamodb_pipeline.output import Say
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate, write_rate
 from dynamodb_pipeline.run.record import latest_unfinished
+from dynamodb_pipeline.settings.job import JobSettings
+from dynamodb_pipeline.settings.job_options import RESUME, RUN_ID, TABLE
 from dynamodb_pipeline.settings.run_ids import moment_of, new_run_id
 from dynamodb_pipeline.store.anywhere import object_store
 
@@ -48,38 +50,38 @@ def launcher(region: str | None, *, bucket_owner: str | None, say: Say) -> Itera
         yield Launcher(AwsClients(region, bucket_owner=bucket_owner), console)
 
 
-def run_on_cluster(kind: str, args: argparse.Namespace, settings: Any, *, words: Sequence[str], say: Say) -> Any:
+def run_on_cluster(line: CommandLine, settings: JobSettings, *, say: Say) -> Any:
     """
     `export`, `import` and `verify` on a cluster, and `plan` and `preflight` of them.
 
     Args:
-        kind: of the job.
-        args: parsed options; `args.command` is the verb.
+        line: the verb, the kind of job, and the options of job and launcher.
         settings: the job's checked settings.
-        words: the job's and launcher's words as the user gave them, without verb and kind.
     """
-    command = {"plan": commands.run_plan, "preflight": commands.run_preflight}.get(args.command, commands.run_launch)
+    kind, options = line.kind or line.verb, line.options
+    command = {"plan": commands.run_plan, "preflight": commands.run_preflight}.get(line.verb, commands.run_launch)
     owner = settings.common.bucket_owner
-    with launcher(args.region, bucket_owner=owner, say=say) as here, built_bundle() as bundle:
+    with launcher(settings.common.region, bucket_owner=owner, say=say) as here, built_bundle() as bundle:
         tables = described(settings, here.clients, skip_missing=command is commands.run_preflight)
         start = run_start(kind, settings, here.clients, tables)
-        launch = launch_of(kind, args, words=tuple(words), start=start)
+        launch = launch_of(kind, options, start=start)
         facts = tuple(run_facts(kind, settings, here.clients, tables))
-        return command(launch, commands.LaunchInputs(facts, bundle, prices_of(args)), here.clients, here.console)
+        return command(launch, commands.LaunchInputs(facts, bundle, prices_of(options)), here.clients, here.console)
 
 
-def print_schedule(kind: str, args: argparse.Namespace, settings: Any, *, words: Sequence[str], say: Say) -> Any:
+def print_schedule(line: CommandLine, settings: JobSettings, *, say: Say) -> Any:
     """Render a schedule of a job; its run id and moment are those of each firing."""
+    kind, options = line.kind or line.verb, line.options
     owner = settings.common.bucket_owner
-    with launcher(args.region, bucket_owner=owner, say=say) as here, built_bundle() as bundle:
+    with launcher(settings.common.region, bucket_owner=owner, say=say) as here, built_bundle() as bundle:
         start = RunStart(new_run_id(datetime.now(timezone.utc)), here.clients.region)
-        launch = launch_of(kind, args, words=tuple(words), start=start)
-        schedule = schedule_of(args, kind=kind, table=launch.jobs[0].table_name)
-        query = commands.ScheduleQuery(schedule, launch, bundle, upload=not args.no_upload)
+        launch = launch_of(kind, options, start=start)
+        schedule = schedule_of(options, kind=kind, table=launch.jobs[0].table_name)
+        query = commands.ScheduleQuery(schedule, launch, bundle, upload=not options[own.NO_UPLOAD])
         return commands.run_schedule(query, here.clients, here.console)
 
 
-def run_run_verb(args: argparse.Namespace, *, say: Say) -> Any:
+def run_run_verb(line: CommandLine, *, say: Say) -> Any:
     """`wait`, `status`, `logs`, `cancel` and `terminate` of a run, found without local state."""
     verbs = {
         "wait": commands.run_wait,
@@ -88,23 +90,25 @@ def run_run_verb(args: argparse.Namespace, *, say: Say) -> Any:
         "cancel": commands.run_cancel,
         "terminate": commands.run_terminate,
     }
-    query = commands.RunQuery(args.run_id, args.cluster_id, follow=getattr(args, "follow", False))
-    with launcher(args.region, bucket_owner=None, say=say) as here:
-        return verbs[args.command](query, here.clients, here.console)
+    options = line.options
+    query = commands.RunQuery(options[own.RUN], options[own.RUN_CLUSTER], follow=bool(options.get(own.FOLLOW)))
+    with launcher(options[own.RUN_REGION], bucket_owner=None, say=say) as here:
+        return verbs[line.verb](query, here.clients, here.console)
 
 
-def print_policy(args: argparse.Namespace, *, say: Say) -> Any:
+def print_policy(line: CommandLine, *, say: Say) -> Any:
     """Print a policy; the account is asked of STS only when no option names it."""
-    with launcher(args.region, bucket_owner=None, say=say) as here:
-        account = args.account or here.clients.client("sts").get_caller_identity()["Account"]
-        return commands.run_policy(policy_query(args, account=account, region=here.clients.region), here.console)
+    options = line.options
+    with launcher(options[own.POLICY_REGION], bucket_owner=None, say=say) as here:
+        account = options[own.ACCOUNT] or here.clients.client("sts").get_caller_identity()["Account"]
+        return commands.run_policy(policy_query(options, account=account, region=here.clients.region), here.console)
 
 
-def run_migrate(args: argparse.Namespace, *, say: Say) -> Any:
+def run_migrate(line: CommandLine, *, say: Say) -> Any:
     """Translate a Data Pipeline definition."""
     with SignalClock() as clock:
         console = commands.Console(say=say, clock=clock, attention=clock)
-        return commands.run_migrate_config(Path(args.definition), console)
+        return commands.run_migrate_config(Path(line.options[own.DEFINITION]), console)
 
 
 @contextmanager
@@ -152,9 +156,9 @@ def _resumed(kind: str, settings: Any, clients: AwsClients, tables: Sequence[Tab
     if not settings.common.resume:
         return None
     if len(tables) > 1:
-        msg = "--resume latest takes one --table on a cluster, where each table has a run of its own; give --run-id"
+        msg = f"{RESUME} latest takes one {TABLE} on a cluster, where each table has a run of its own; give {RUN_ID}"
         raise UsageError(msg)
-    return latest_unfinished(object_store(clients), settings.common.logs, kind=kind, tables=[tables[0].name])
+    return latest_unfinished(object_store(clients), str(settings.common.logs), kind=kind, tables=[tables[0].name])
 
 
 def run_facts(
@@ -175,7 +179,7 @@ def imported(facts: TableFacts, size: ImportSize) -> TableFacts:
 
 def table_facts(kind: str, table: TableDescription, settings: Any) -> TableFacts:
     """What the plan needs of one table."""
-    rate = _rate(kind, table, RateChoice.of(settings.rate.percent, settings.rate.units))
+    rate = _rate(kind, table, settings.rate)
     return TableFacts(
         table_name=table.name,
         size_bytes=table.size_bytes,

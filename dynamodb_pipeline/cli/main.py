@@ -6,30 +6,23 @@ stdout carries one JSON result, stderr everything for people; the exit code is t
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from dynamodb_pipeline import __version__
 from dynamodb_pipeline.aws.node_boto3 import ensure_boto3
-from dynamodb_pipeline.cli.cluster_options import add_launcher_options, add_verb_parsers
-from dynamodb_pipeline.cli.local_verbs import LINES, add_local_verbs
-from dynamodb_pipeline.cli.settings_file import FILE_NAME, read_settings_file, words_with_settings
+from dynamodb_pipeline.cli.command_line import CommandLine, read_line
+from dynamodb_pipeline.cli.launcher_options import ENGINE, LOCAL
+from dynamodb_pipeline.cli.local_verbs import LINES, LOCAL_VERBS
 from dynamodb_pipeline.errors import ExitCode, PreconditionError, UsageError
-from dynamodb_pipeline.job_main import KINDS, run_and_print, run_settings
+from dynamodb_pipeline.job_main import run_and_print, run_settings
 from dynamodb_pipeline.output import Lines
 from dynamodb_pipeline.run.progress import Reporter
 from dynamodb_pipeline.secret_patterns import refuse_access_keys
-from dynamodb_pipeline.settings.options import Parser
-
-DESCRIPTION = "Export DynamoDB tables to S3 and import them back, at a throughput percentage that holds."
-HELP = {
-    "export": "export one or several tables to S3",
-    "import": "import an export into an existing table",
-    "verify": "check every byte and item of an export, or compare it with a table",
-}
+from dynamodb_pipeline.settings.job import JobSettings
+from dynamodb_pipeline.settings.job_options import JOBS, READER
+from dynamodb_pipeline.settings.parse import SETTINGS_OF
+from dynamodb_pipeline.settings.rows import Problems
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,11 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         refuse_access_keys(words)
-        parser = build_parser()
-        words = with_settings_file(parser, words)
-        args = parser.parse_args(words)
-        args.words = words
-        code = getattr(args, "run", run_launcher)(args)
+        code = run_line(read_line(words))
     except UsageError as err:
         return int(print_refusal(words, err))
     except KeyboardInterrupt:
@@ -60,80 +49,32 @@ def print_refusal(words: Sequence[str], err: UsageError) -> ExitCode:
     return run_and_print(verb, work, lines=LINES)
 
 
-def build_parser() -> Parser:
-    """The whole command line."""
-    parser = Parser(prog="dynamodb-pipeline", description=DESCRIPTION, allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"dynamodb-pipeline {__version__}")
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
-    for kind, (add, _) in KINDS.items():
-        job = verbs.add_parser(kind, help=HELP[kind], allow_abbrev=False)
-        add(job)
-        _add_local(job)
-        add_launcher_options(job)
-        job.set_defaults(run=run_job, kind=kind, command=kind)
-    add_verb_parsers(verbs, job_options={kind: add for kind, (add, _) in KINDS.items()}, parser_class=Parser)
-    add_local_verbs(verbs)
-    return parser
+def run_line(line: CommandLine) -> ExitCode:
+    """Do what a command line says."""
+    if line.verb in LOCAL_VERBS:
+        return LOCAL_VERBS[line.verb](line)
+    return run_job(line) if line.verb in JOBS else run_launcher(line)
 
 
-def with_settings_file(parser: Parser, words: list[str]) -> list[str]:
-    """
-    The words with the options of `pipeline.toml` (or `--settings FILE`) added where the user gave none.
-
-    Raises:
-        UsageError: the named file is missing, not TOML, or holds something that is no option or a secret.
-    """
-    given = _value_of("--settings", words)
-    path = Path(given or FILE_NAME)
-    if not words or words[0].startswith("-") or (given is None and not path.is_file()):
-        return words
-    options = options_by_verb(parser)
-    return list(words_with_settings(tuple(words), read_settings_file(path), options=options, where=str(path)))
-
-
-def options_by_verb(parser: argparse.ArgumentParser) -> dict[str, frozenset[str]]:
-    """Every verb's options; of `plan`, `preflight` and `schedule` those of all their kinds."""
-    return {name: frozenset(_options(verb)) for name, verb in _subparsers(parser).items()}
-
-
-def _options(parser: argparse.ArgumentParser) -> set[str]:
-    own = {word for action in parser._actions for word in action.option_strings if word.startswith("--")}
-    return own.union(*(_options(inner) for inner in _subparsers(parser).values()))
-
-
-def _subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    actions = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-    return {name: inner for action in actions for name, inner in action.choices.items()}
-
-
-def _value_of(option: str, words: Sequence[str]) -> str | None:
-    for number, word in enumerate(words):
-        if word.startswith(f"{option}="):
-            return word.partition("=")[2]
-        if word == option and number + 1 < len(words):
-            return words[number + 1]
-    return None
-
-
-def _add_local(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("where")
-    group.add_argument("--local", action="store_true", help="run on this machine instead of an EMR cluster")
-    group.add_argument(
-        "--engine", choices=("spark", "process"), default="spark",
-        help="of a --local run: spark (default), or process, which needs no Java and starts at once",
-    )  # fmt: skip
-
-
-def run_job(args: argparse.Namespace) -> ExitCode:
-    """Run a job here (`--local`) or on a cluster."""
-    kind = args.kind
-    settings = KINDS[kind][1](args)
-    if not args.local:
-        return run_launcher(args)
+def run_job(line: CommandLine) -> ExitCode:
+    """Run a job here or on a cluster."""
+    kind, options = line.verb, line.options
+    settings = settings_of(line)
+    problems = Problems()
+    process = options[ENGINE] == "process"
+    problems.require(options[LOCAL] or not process, f"{ENGINE} process runs on this machine: it needs {LOCAL}")
+    through_connector = options.given.text(READER) == "connector"
+    problems.require(
+        not (process and through_connector),
+        f"{READER} connector needs Java: it cannot run with {ENGINE} process; leave one of them out",
+    )
+    problems.end()
+    if not options[LOCAL]:
+        return run_launcher(line)
     lines, reporter = _voice()
     return run_and_print(
         kind,
-        lambda: run_settings(kind, _agreed(kind, settings), reporter=reporter, local=True, engine=args.engine),
+        lambda: run_settings(kind, _agreed(kind, settings), reporter=reporter, local=True, engine=options[ENGINE]),
         lines=lines,
     )
 
@@ -148,29 +89,36 @@ def _voice() -> tuple[Lines, Reporter]:
     return display.lines, Reporter(display.lines.say, display=display)
 
 
-def run_launcher(args: argparse.Namespace) -> ExitCode:
+def settings_of(line: CommandLine) -> JobSettings:
+    """
+    The checked settings of the job that a line is about.
+
+    Raises:
+        UsageError: every problem that single options do not show, one a line.
+    """
+    return SETTINGS_OF[line.kind or line.verb](line.options, program=line.program)
+
+
+def run_launcher(line: CommandLine) -> ExitCode:
     """Run a command of the launcher and print its document."""
     from dynamodb_pipeline.cli import launcher as launch
 
     def work() -> dict[str, Any]:
-        document: dict[str, Any] = _launcher_command(args, launch)().to_json()
+        document: dict[str, Any] = _launcher_command(line, launch)().to_json()
         return document
 
-    return run_and_print(args.command, work, lines=LINES)
+    return run_and_print(line.verb, work, lines=LINES)
 
 
-def _launcher_command(args: argparse.Namespace, launch: Any) -> Callable[[], Any]:
-    command = args.command
-    if command in KINDS or command in ("plan", "preflight", "schedule"):
-        settings = _agreed(args.kind, KINDS[args.kind][1](args)) if command in KINDS else KINDS[args.kind][1](args)
-        words = args.words[1:] if command in KINDS else args.words[2:]
-        run = launch.print_schedule if command == "schedule" else launch.run_on_cluster
-        return lambda: run(args.kind, args, settings, words=words, say=LINES.say)
-    if command == "policy":
-        return lambda: launch.print_policy(args, say=LINES.say)
-    if command == "migrate-config":
-        return lambda: launch.run_migrate(args, say=LINES.say)
-    return lambda: launch.run_run_verb(args, say=LINES.say)
+def _launcher_command(line: CommandLine, launch: Any) -> Callable[[], Any]:
+    if line.kind is not None:
+        settings = settings_of(line)
+        agreed = _agreed(line.kind, settings) if line.verb in JOBS else settings
+        run = launch.print_schedule if line.verb == "schedule" else launch.run_on_cluster
+        return lambda: run(line, agreed, say=LINES.say)
+    verbs = {"policy": launch.print_policy, "migrate-config": launch.run_migrate}
+    run = verbs.get(line.verb, launch.run_run_verb)
+    return lambda: run(line, say=LINES.say)
 
 
 def _agreed(kind: str, settings: Any) -> Any:

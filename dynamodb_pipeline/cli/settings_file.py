@@ -16,17 +16,19 @@ dashes in front:
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.secret_patterns import secret_problem
+from dynamodb_pipeline.settings.parser import did_you_mean
+from dynamodb_pipeline.settings.rows import Row
+from dynamodb_pipeline.settings.values import shown
 
-FILE_NAME = "pipeline.toml"
-VERBS_OF_JOBS = ("plan", "preflight", "schedule")
-RATES = ("throughput-percent", "read-units", "write-units")  # of which a command line takes one
+QUOTE = "write it in quotes"
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:
@@ -39,13 +41,19 @@ def read_settings_file(path: Path) -> dict[str, Any]:
         raise UsageError(msg)
     toml: Any = import_module("tomllib")  # new in 3.11, so unknown to checks that assume an older Python
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8")
         settings: dict[str, Any] = toml.loads(text)
     except OSError as err:
         msg = f"settings file {path} cannot be read: {err.strerror}"
         raise UsageError(msg) from err
-    except toml.TOMLDecodeError as err:
+    except UnicodeDecodeError as err:
+        msg = f"settings file {path} is not TOML: byte {err.start} is not UTF-8"
+        raise UsageError(msg) from err
+    except ValueError as err:  # TOMLDecodeError, or a number that Python does not convert
         msg = f"settings file {path} is not TOML: {err}"
+        raise UsageError(msg) from err
+    except RecursionError as err:
+        msg = f"settings file {path} is nested too deeply; it holds options and one table for each verb"
         raise UsageError(msg) from err
     for number, line in enumerate(text.splitlines(), start=1):
         problem = secret_problem(line, where=f"{path} line {number}")
@@ -54,65 +62,106 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     return settings
 
 
-def words_with_settings(
-    words: tuple[str, ...], settings: Mapping[str, Any], *, options: Mapping[str, frozenset[str]], where: str
-) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class SettingsFile:
     """
-    Return the command line with the file's options added where the user gave none.
+    A settings file, whose keys are known to be options of the verbs they stand under.
 
-    Args:
-        words: the user's own; the verb first.
-        options: for every verb its options, e.g. `{"export": {"--table", ...}}`.
+    Attributes:
         where: the file, for messages.
+        settings: what it says.
+        known: every verb's keys.
 
     Raises:
-        UsageError: a key is no option of its verb, or of any verb.
+        UsageError: a key is no option of its verb, or of any verb; a value that no option can have.
     """
-    verb = words[0] if words else ""
-    _refuse_unknown(settings, options=options, where=where)
-    mine = options.get(verb, frozenset())
-    wanted = {key: value for key, value in _of_verb(settings, words).items() if f"--{key}" in mine}
-    given = {word.partition("=")[0].removeprefix("--") for word in words}
-    given |= set(RATES) if given & set(RATES) else set()
-    return (*words, *(part for key, value in wanted.items() if key not in given for part in _words(key, value)))
+
+    where: str
+    settings: Mapping[str, Any]
+    known: Mapping[str, Collection[str]]
+
+    def __post_init__(self) -> None:
+        problems = list(_problems(self.settings, self.known))
+        if problems:
+            msg = f"{self.where}: " + "; ".join(problems)
+            raise UsageError(msg)
+
+    def keys(self, verb: str, kind: str | None) -> set[str]:
+        """The keys that hold for a verb, as options of its own or not."""
+        return {key for _, table in self._tables(verb, kind) for key, value in table.items() if value is not False}
+
+    def texts(self, verb: str, kind: str | None, rows: Iterable[Row[Any]]) -> dict[str, tuple[str, ...]]:
+        """
+        The texts of a verb's options by key: of the file's top, then of the job's table, then of the verb's own.
+
+        Raises:
+            UsageError: a value does not fit its option.
+        """
+        by_key = {row.key: row for row in rows if not row.is_argument}
+        merged: dict[str, tuple[str, ...]] = {}
+        for name, table in self._tables(verb, kind):
+            mine = [by_key[key] for key in table if key in by_key]
+            replaced = {row.group for row in mine if row.exclusive}
+            merged = {k: t for k, t in merged.items() if not (by_key[k].exclusive and by_key[k].group in replaced)}
+            for row in mine:
+                texts = self._texts(row, table[row.key], section=name)
+                if texts is None:
+                    merged.pop(row.key, None)  # false in a verb's table takes back what the top says
+                else:
+                    merged[row.key] = texts
+        return merged
+
+    def _tables(self, verb: str, kind: str | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        yield "", {key: value for key, value in self.settings.items() if not isinstance(value, Mapping)}
+        for name in dict.fromkeys((kind, verb)):
+            if name is not None and isinstance(self.settings.get(name), Mapping):
+                yield f"[{name}] ", self.settings[name]
+
+    def _texts(self, row: Row[Any], value: Any, *, section: str) -> tuple[str, ...] | None:
+        """The option's texts, None for a flag that is not set."""
+        what = f"{self.where}: {section}{row.key}"
+        if row.is_flag:
+            if not isinstance(value, bool):
+                msg = f"{what} is a flag; give it true or false"
+                raise UsageError(msg)
+            return () if value else None
+        values = value if isinstance(value, list) else [value]
+        if isinstance(value, bool) or (len(values) != 1 and not row.many):
+            msg = f"{what} takes one value{' or a list' if row.many else ''}; {QUOTE}"
+            raise UsageError(msg)
+        return tuple(str(one) for one in values)
 
 
-def _of_verb(settings: Mapping[str, Any], words: tuple[str, ...]) -> dict[str, Any]:
-    """The file's keys for this command line: its top, then the job's table, then the verb's own."""
-    top = {key: value for key, value in settings.items() if not isinstance(value, Mapping)}
-    job = words[1] if len(words) > 1 and words[0] in VERBS_OF_JOBS else ""
-    tables = [section for name in (job, *words[:1]) if isinstance(section := settings.get(name), Mapping)]
-    merged = dict(top)
-    for table in tables:
-        merged = _laid_over(merged, table)
-    return merged
-
-
-def _laid_over(below: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    """`below` with the table's keys; a rate in the table replaces whatever rate is below it."""
-    kept = {key: value for key, value in below.items() if key not in RATES or not set(RATES) & set(table)}
-    return {**kept, **table}
-
-
-def _words(key: str, value: Any) -> list[str]:
-    if isinstance(value, bool):
-        return [f"--{key}"] if value else []
-    values = value if isinstance(value, list) else [value]
-    return [f"--{key}={one}" for one in values]
-
-
-def _refuse_unknown(settings: Mapping[str, Any], *, options: Mapping[str, frozenset[str]], where: str) -> None:
-    everything = frozenset().union(*options.values()) if options else frozenset()
-    problems = []
+def _problems(settings: Mapping[str, Any], known: Mapping[str, Collection[str]]) -> Iterator[str]:
+    everything = {key for keys in known.values() for key in keys}
     for key, value in settings.items():
-        if isinstance(value, Mapping):
-            known = options.get(key)
-            if known is None:
-                problems.append(f"[{key}] is not a verb")
+        if not isinstance(value, Mapping):
+            if key not in everything:
+                yield _hint(f"{shown(key)} is not an option of any verb", key, everything)
             else:
-                problems += [f"[{key}] {name} is not an option" for name in value if f"--{name}" not in known]
-        elif f"--{key}" not in everything:
-            problems.append(f"{key} is not an option of any verb")
-    if problems:
-        msg = f"{where}: " + "; ".join(problems)
-        raise UsageError(msg)
+                yield from _value_problems(key, value)
+        elif key not in known:
+            yield _hint(f"[{shown(key)[1:-1]}] is not a verb", key, known)
+        else:
+            for name, inner in value.items():
+                if name not in known[key]:
+                    yield _hint(f"[{key}] {shown(name)} is not an option", name, known[key])
+                else:
+                    yield from _value_problems(f"[{key}] {name}", inner)
+
+
+def _hint(problem: str, name: str, known: Iterable[str]) -> str:
+    near = did_you_mean(name, known)
+    return f"{problem} ({near})" if near else problem
+
+
+def _value_problems(what: str, value: Any) -> Iterator[str]:
+    """Texts, numbers and truth are values, and a list of the first two; nothing else has a text of its own."""
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, bool) and isinstance(value, list):
+            yield f"{what} holds true or false in a list; {QUOTE}"
+        elif isinstance(one, list):
+            yield f"{what} holds a list in a list"
+        elif not isinstance(one, (str, int, float, bool)):
+            kind = "a table" if isinstance(one, Mapping) else "a date or time"
+            yield f"{what} is {kind}, not a text or number; {QUOTE}"

@@ -67,10 +67,9 @@ def resolve_export(ctx: RunContext, settings: ExportSettings, name: str, *, fold
         raise UsageError(msg) from err
     table = describe(ctx.clients.client("dynamodb"), name)
     refuse_unusable(table, purpose="export")
-    choice = RateChoice.of(settings.rate.percent, settings.rate.units)
     options = (("ServerSideEncryption", "aws:kms"), ("SSEKMSKeyId", settings.sse_kms_key_id or ""))
     worker = ctx.worker(put_options=options if settings.sse_kms_key_id else ())
-    return TableExport(table, folder, choice, settings, worker)
+    return TableExport(table, folder, settings.rate, settings, worker)
 
 
 def export_header(export: TableExport, *, kind: str, segments: int, more: Mapping[str, Any]) -> dict[str, Any]:

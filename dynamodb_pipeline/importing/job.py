@@ -18,7 +18,6 @@ from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.reading.key_spill import Collision
 from dynamodb_pipeline.reading.source import load_source, refuse_other_source
 from dynamodb_pipeline.run.context import RunContext
-from dynamodb_pipeline.settings.item_limit import ItemLimit
 from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.engine import Engine
@@ -71,8 +70,7 @@ def resolve_import(ctx: RunContext, settings: ImportSettings) -> TableImport:
     refuse_unusable(table, purpose="import")
     source = find_source(ctx.store, settings)
     refuse_other_keys(source.key_schema, table.key_schema, table=table.name)
-    choice = RateChoice.of(settings.rate.percent, settings.rate.units)
-    return TableImport(source, table, choice, settings, ctx.worker())
+    return TableImport(source, table, settings.rate, settings, ctx.worker())
 
 
 def find_source(store: ObjectStore, settings: ImportSettings) -> ImportSource:
@@ -122,7 +120,7 @@ def import_plan(ctx: RunContext, job: TableImport) -> ImportPlan:
     """What every worker must know."""
     table, source, settings = job.table, job.source, job.settings
     attributes = frozenset(a.name for index in table.index_keys for a in index.attributes)
-    aside = SetAside(join(settings.set_aside, ctx.run_id)) if settings.set_aside else None
+    aside = SetAside(join(str(settings.set_aside), ctx.run_id)) if settings.set_aside else None
     fast = source.record is not None and may_skip_parsing(
         source.key_schema, table.key_schema, index_attributes=attributes
     )
@@ -148,7 +146,7 @@ def import_header(job: TableImport) -> dict[str, Any]:
         "files": {f.uri: f.etag for f in job.source.files},
         "skip_existing": settings.skip_existing,
         "duplicates": settings.duplicates,
-        "set_aside": settings.set_aside,
+        "set_aside": str(settings.set_aside) if settings.set_aside else None,
         "mirror": settings.mirror,
     }
 
@@ -207,7 +205,7 @@ def refuse_too_many_bad(job: TableImport, bad: int, *, total: int, so: str) -> N
     Raises:
         IntegrityError: `bad` of `total` items are more than --max-set-aside allows; `so` says what that means.
     """
-    limit = ItemLimit(*job.settings.max_set_aside)
+    limit = job.settings.max_set_aside
     if bad and limit.exceeded(bad, total=total):
         msg = f"{bad} of {total} items are bad, --max-set-aside allows {limit}; {so}"
         raise IntegrityError(msg)

@@ -26,7 +26,6 @@ from dynamodb_pipeline.importing.job import ImportPlan, ImportRun, TableImport, 
 from dynamodb_pipeline.importing.table_writer import TableWriter, batches
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED, Consumed, Rated, RatedRun
 from dynamodb_pipeline.passes.table_scan import TableScan
-from dynamodb_pipeline.rate.capacity import RateChoice
 from dynamodb_pipeline.rate.page_size import average_item_bytes
 from dynamodb_pipeline.rate.parallelism import write_worker_count
 from dynamodb_pipeline.reading.file_puts import Put
@@ -34,7 +33,7 @@ from dynamodb_pipeline.reading.key_spill import PAGE_UNITS, UNIT_BYTES, KeySpill
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger
 from dynamodb_pipeline.run.progress import Goal
-from dynamodb_pipeline.settings.item_limit import ItemLimit
+from dynamodb_pipeline.settings.values import ItemLimit
 from dynamodb_pipeline.store.spill import PARTS, Spill
 from dynamodb_pipeline.workers.contract import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Engine
@@ -122,7 +121,7 @@ def plan_deletions(run: ImportRun, *, export_keys: KeySpill, unwanted: Spill, le
     if PLAN_ENTRY not in entries:
         ledger.add(PLAN_ENTRY, first)
     plan = DeletionPlan(int(first["table_items"]), planned, before, consumed, scan.rate.derivation)
-    limit = ItemLimit(*job.settings.max_deletions)
+    limit = job.settings.max_deletions
     note(plan_text(plan, limit, table=job.table.name))
     refuse_too_many(plan, limit, table=job.table.name)
     return plan
@@ -131,7 +130,7 @@ def plan_deletions(run: ImportRun, *, export_keys: KeySpill, unwanted: Spill, le
 def _key_scan(job: TableImport) -> TableScan:
     """The import's percent goes for reading too; an absolute write rate says nothing about reads: then 25 %."""
     table = job.table
-    choice = RateChoice.of(job.settings.rate.percent, None)
+    choice = job.choice.of_capacity
     names = table.key_schema.names
     label = f"keys of {table.name}"
     return TableScan(table, choice, job.worker, label, attributes=names, max_page_units=PAGE_UNITS)

@@ -43,4 +43,4 @@ def claim_uri(settings: ImportSettings) -> str | None:
         return None
     digest = hashlib.sha256(settings.input.encode()).hexdigest()[:DIGEST_CHARACTERS]
     name = f"runs/scheduled/import/{settings.table}/{stamp(settings.scheduled_time)}-{digest}.json"
-    return join(settings.common.logs, name)
+    return join(str(settings.common.logs), name)

@@ -28,7 +28,7 @@ from dynamodb_pipeline.reading.input_files import InputFile
 from dynamodb_pipeline.reading.key_spill import Collision, key_hash
 from dynamodb_pipeline.run.ledger import Ledger
 from dynamodb_pipeline.run.progress import Goal
-from dynamodb_pipeline.settings.item_limit import ItemLimit
+from dynamodb_pipeline.settings.values import ItemLimit
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.contract import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Connect
@@ -200,7 +200,7 @@ def write_files(run: ImportRun, *, facts: Checked, ledger: Ledger, done: dict[st
 
     for record in done.values():
         _add(totals, record)
-    plan = planned_after_check(run.plan, facts, limit=ItemLimit(*job.settings.max_set_aside))
+    plan = planned_after_check(run.plan, facts, limit=job.settings.max_set_aside)
     allowed = job.rate.tightest
     rated = Rated(job.table, job.rate_of, Goal(f"import {job.table.name}", allowed, "write units", facts.items))
 

@@ -17,7 +17,7 @@ from dynamodb_pipeline.errors import UsageError
 
 PERCENT_MIN = 1
 PERCENT_MAX = 150  # as the Data Pipeline templates: dynamodb.throughput.*.percent up to 1.5
-PERCENT_DEFAULT = "25"
+PERCENT_DEFAULT = Decimal(25)
 RATIO_MAX = Decimal("1.5")
 
 # Developer guide, "On-demand capacity mode", initial throughput of a new table
@@ -84,10 +84,10 @@ class RateChoice:
     percent: Decimal | None
     units: float | None = None
 
-    @classmethod
-    def of(cls, percent: str | None, units: float | None) -> RateChoice:
-        """From the options, of which one is given; neither means 25 percent."""
-        return cls(None, units) if units is not None else cls(parse_percent(percent or PERCENT_DEFAULT))
+    @property
+    def of_capacity(self) -> RateChoice:
+        """The same percent; units of one kind say nothing about the other: then the default percent."""
+        return RateChoice(self.percent or PERCENT_DEFAULT)
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def _moment(text: str | None) -> datetime | None:
 def _stamped(folder: str) -> datetime | None:
     name = folder.rstrip("/").rpartition("/")[2]
     try:
-        return datetime.strptime(name, STAMP_FORMAT).replace(tzinfo=timezone.utc) if STAMP.match(name) else None
+        return datetime.strptime(name, STAMP_FORMAT).replace(tzinfo=timezone.utc) if STAMP.fullmatch(name) else None
     except ValueError:
         return None
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.report.figures import RunFigures
+from dynamodb_pipeline.settings.job_options import LOGS, REGION, RUN_ID, TABLES, TIMEOUT
+from dynamodb_pipeline.settings.rows import Given, command_line
 
 OTHER_OPTIONS = "..."
 
@@ -31,17 +32,16 @@ def resume_of(run: RunFigures, *, logs: str | None) -> Resume | None:
         return Resume(run.resume, " ".join(_notes(run, whole=OTHER_OPTIONS not in run.resume)))
     if run.exit_code is None or not ExitCode.of(run.exit_code).row.resumable:
         return None
-    words = ["dynamodb-pipeline", run.kind, OTHER_OPTIONS, *_table_words(run)]
-    words += ["--region", run.region] if run.region else []
-    words += ["--logs", logs] if logs else []
-    return Resume(shlex.join([*words, "--run-id", run.run_id]), " ".join(_notes(run, whole=False)))
+    options = _tables(run) + Given.of({REGION: run.region or None, LOGS: logs or None, RUN_ID: run.run_id})
+    command = command_line(("dynamodb-pipeline", run.kind, OTHER_OPTIONS), options)
+    return Resume(command, " ".join(_notes(run, whole=False)))
 
 
-def _table_words(run: RunFigures) -> list[str]:
-    names = [table.name for table in run.tables]
-    if run.kind == "verify" or None in names:
-        return []
-    return [word for name in names for word in ("--table", str(name))]
+def _tables(run: RunFigures) -> Given:
+    names = tuple(str(table.name) for table in run.tables if table.name is not None)
+    if run.kind == "verify" or len(names) < len(run.tables):
+        return Given()
+    return Given(((TABLES, names),)) if names else Given()
 
 
 def _notes(run: RunFigures, *, whole: bool) -> list[str]:
@@ -49,7 +49,7 @@ def _notes(run: RunFigures, *, whole: bool) -> list[str]:
     if run.resume is not None and not run.resume.startswith("dynamodb-pipeline "):
         notes.append("A run that was launched goes on with the first dynamodb-pipeline command and this --run-id.")
     if run.exit_code == ExitCode.DEADLINE:
-        notes.append("Give a longer --timeout.")
+        notes.append(f"Give a longer {TIMEOUT}.")
     if run.kind == "verify":
         notes.append("A verification begins anew.")
     return notes

@@ -8,7 +8,6 @@ EMR knows only "failed"; the launcher reads the job's own exit code, totals and 
 from __future__ import annotations
 
 import json
-import shlex
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
@@ -17,11 +16,12 @@ from typing import Any
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
 from dynamodb_pipeline.run.heartbeat import Here, refuse_living
+from dynamodb_pipeline.settings.job_options import RESUME, RUN_ID
+from dynamodb_pipeline.settings.rows import Given, command_line
 from dynamodb_pipeline.settings.run_ids import run_folder
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
 FILE_NAME = "run.json"
-OPTIONS_OF_THIS_RUN = ("--run-id", "--resume")
 
 
 def now_text() -> str:
@@ -108,17 +108,6 @@ def _is_resumable(record: Mapping[str, Any]) -> bool:
     )
 
 
-def resume_command(kind: str, words: Sequence[str], *, run_id: str) -> str:
+def resume_command(program: Sequence[str], given: Given, *, run_id: str) -> str:
     """The command line of a run with its run id in it, ready to be pasted into a shell."""
-    here = tuple(words[:1]) == (kind,)
-    program = ("dynamodb-pipeline",) if here else ("spark-submit", "...", f"jobs/{kind}_table.py")
-    return shlex.join((*program, *_without_run(words), "--run-id", run_id))
-
-
-def _without_run(words: Sequence[str]) -> Iterator[str]:
-    skip = False
-    for word in words:
-        if skip or word in OPTIONS_OF_THIS_RUN:
-            skip = not skip
-        elif not word.startswith(tuple(f"{option}=" for option in OPTIONS_OF_THIS_RUN)):
-            yield word
+    return command_line(program, given.without(RUN_ID, RESUME) + Given.of({RUN_ID: run_id}))

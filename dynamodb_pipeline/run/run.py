@@ -91,7 +91,7 @@ class Run:
         store = object_store(clients, put_options=self._put_options(), sleep=lifetime.sleep)
         known = self._common.run_id or self._resumed(store)
         run_id = known or new_run_id(datetime.now(timezone.utc))
-        folder = run_folder(self._common.logs, run_id) if self._common.logs else None
+        folder = run_folder(str(self._common.logs), run_id) if self._common.logs else None
         began = self._began(store, folder) if folder and known else None
         return RunContext(clients, store, lifetime, self._reporter, run_id, folder, self._tool_version, now_text, began)
 
@@ -111,7 +111,7 @@ class Run:
     def _resumed(self, store: ObjectStore) -> str | None:
         if not self._common.resume or self._common.logs is None:
             return None
-        run_id = latest_unfinished(store, self._common.logs, kind=self._kind, tables=self._tables)
+        run_id = latest_unfinished(store, str(self._common.logs), kind=self._kind, tables=self._tables)
         self._reporter.note(resumed_line(run_id))
         return run_id
 
@@ -181,4 +181,4 @@ class Run:
         """The command that resumes the run, where that is possible."""
         if self._common.logs is None or self._kind == "verify" or not code.row.resumable:
             return {}
-        return {"resume": resume_command(self._kind, self._common.words, run_id=record.facts["run_id"])}
+        return {"resume": resume_command(self._common.program, self._common.given, run_id=record.facts["run_id"])}

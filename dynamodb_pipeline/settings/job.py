@@ -1,34 +1,38 @@
-"""What a job is asked to do, checked: the frozen results of its options."""
+"""What a job is asked to do, checked: the frozen results of its options, each field named as its option."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Union
+
+from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.rate.capacity import RateChoice
+from dynamodb_pipeline.settings.rows import Given
+from dynamodb_pipeline.settings.values import ItemLimit
 
 
 @dataclass(frozen=True)
 class CommonSettings:
-    """What every job takes; `words` are the command line, for the command that resumes it."""
+    """
+    What every job takes.
+
+    Attributes:
+        resume: go on with the newest unfinished run.
+        program: what was started, e.g. `("dynamodb-pipeline", "export")`; with `given` the command that resumes it.
+    """
 
     region: str | None
-    logs: str | None
+    logs: S3Uri | None
     run_id: str | None
-    timeout_s: float | None
+    timeout_s: float
     tasks: int | None
     bucket_owner: str | None
     attempts: int
     connector_jar: str | None
     resume: bool = False
-    words: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class RateSettings:
-    """How the rate was asked for: exactly one of a percent text and absolute units per second."""
-
-    percent: str | None
-    units: float | None
+    program: tuple[str, ...] = ()
+    given: Given = field(default_factory=Given)
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,9 @@ class ExportSettings:
     """One export run: several tables, one output."""
 
     common: CommonSettings
-    rate: RateSettings
+    rate: RateChoice
     tables: tuple[str, ...]
-    output: str
+    output: S3Uri
     exact_output: bool
     reader: str
     rate_control: str
@@ -56,21 +60,21 @@ class ExportSettings:
 
 @dataclass(frozen=True)
 class ImportSettings:
-    """One import run: one input folder, one table."""
+    """One import run: one input folder (of S3 or of this machine), one table."""
 
     common: CommonSettings
-    rate: RateSettings
+    rate: RateChoice
     table: str
     input: str
     latest: bool
     without_manifest: bool
     allow_buckets: tuple[str, ...]
-    set_aside: str | None
-    max_set_aside: tuple[int | None, float | None]
+    set_aside: S3Uri | None
+    max_set_aside: ItemLimit
     duplicates: str
     skip_existing: bool
     mirror: bool
-    max_deletions: tuple[int | None, float | None]
+    max_deletions: ItemLimit
     dry_run: bool
     yes: bool
     scheduled_time: datetime | None = None
@@ -86,7 +90,7 @@ class VerifySettings:
     """One verification: an export alone, or against a table."""
 
     common: CommonSettings
-    rate: RateSettings
+    rate: RateChoice
     export: str
     table: str | None
     latest: bool

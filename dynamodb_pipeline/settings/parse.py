@@ -1,184 +1,159 @@
-"""
-Parsed options become frozen dataclasses (`*_settings`) where they enter, all their problems named together.
-"""
+"""Options of a job become its frozen settings: what single options cannot say is checked here, all of it at once."""
 
 from __future__ import annotations
 
-import argparse
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any, Callable, TypeVar
 
 from dynamodb_pipeline.addresses import S3Uri, is_s3
-from dynamodb_pipeline.durations import duration_s
-from dynamodb_pipeline.rate.capacity import parse_percent
-from dynamodb_pipeline.settings.checks import (
-    Problems,
-    check_log_folder,
-    check_set_aside,
-    check_table_name,
-    parse_item_limit,
-    parse_scheduled_time,
-    parse_units,
+from dynamodb_pipeline.rate.capacity import PERCENT_DEFAULT, RateChoice
+from dynamodb_pipeline.settings.job import CommonSettings, ExportSettings, ImportSettings, JobSettings, VerifySettings
+from dynamodb_pipeline.settings.job_options import (
+    ALLOW_BUCKET,
+    CONSISTENT_READ,
+    DRY_RUN,
+    EXACT_OUTPUT,
+    EXPORTED,
+    INPUT,
+    LOGS,
+    MIRROR,
+    OUTPUT,
+    READ_PERCENT,
+    READ_UNITS,
+    READER,
+    RESUME,
+    RUN_ID,
+    SCHEDULED_IMPORT,
+    SET_ASIDE,
+    SKIP_EXISTING,
+    TABLES,
+    TIMEOUT,
+    WRITE_UNITS,
+    YES,
 )
-from dynamodb_pipeline.settings.job import CommonSettings, ExportSettings, ImportSettings, RateSettings, VerifySettings
-from dynamodb_pipeline.settings.options import DEFAULT_PERCENT
-from dynamodb_pipeline.settings.run_ids import check_run_id
+from dynamodb_pipeline.settings.rows import Options, Problems, Row
 
-MAX_TASKS = 4096
+Made = TypeVar("Made")
 
 
-def common_settings(args: argparse.Namespace, problems: Problems, *, outputs: Sequence[str] = ()) -> CommonSettings:
-    """Checked common options; problems go to `problems`."""
-    if args.logs is not None:
-        problems.attempt(lambda: check_log_folder(args.logs, outputs=outputs))
-    if args.run_id is not None:
-        problems.attempt(lambda: check_run_id(args.run_id))
-    timeout = problems.attempt(lambda: duration_s(args.timeout, option="--timeout"))
+def filled(kind: type[Made], options: Options, **more: Any) -> Made:
+    """Settings of this kind: every field from the option of its name, but those in `more`."""
+    by_field = options.by_field()
+    names = (field.name for field in fields(kind) if field.name in by_field)  # type: ignore[arg-type]
+    return kind(**{**{name: by_field[name] for name in names}, **more})
+
+
+def common_settings(options: Options, program: tuple[str, ...]) -> CommonSettings:
+    """What every job takes."""
+    return filled(
+        CommonSettings,
+        options,
+        timeout_s=options[TIMEOUT],
+        resume=options.get(RESUME) is not None,
+        program=program,
+        given=options.given,
+    )
+
+
+def check_common(options: Options, problems: Problems, *, data: Iterable[S3Uri]) -> None:
+    """Logs lie outside of the data; a run is resumed by one name only."""
+    logs, resume = options[LOGS], options.get(RESUME) is not None
+    if logs is not None:
+        for folder in data:
+            inside = folder.holds_as_data(logs)
+            text = f"lies inside the export folder {folder}, where an import would read it as data"
+            problems.require(not inside, f"{LOGS} {options.given.text(LOGS)} {text}")
+    problems.require(not (resume and options[RUN_ID]), f"{RESUME} latest and {RUN_ID} exclude each other")
+    problems.require(not resume or logs is not None, f"{RESUME} latest needs {LOGS}, where the runs are recorded")
+
+
+def rate_choice(options: Options, units: Row[float | None]) -> RateChoice:
+    """The rate asked for, 25 percent where none was."""
+    if options[units] is not None:
+        return RateChoice(None, options[units])
+    return RateChoice(options[READ_PERCENT] or PERCENT_DEFAULT)
+
+
+def export_settings(options: Options, *, program: tuple[str, ...] = ()) -> ExportSettings:
+    """
+    Raises:
+        UsageError: every problem of the command line, one a line.
+    """
+    problems, tables = Problems(), options[TABLES]
+    problems.require(len(set(tables)) == len(tables), f"{TABLES} names a table twice")
+    problems.require(not (options[EXACT_OUTPUT] and len(tables) > 1), f"{EXACT_OUTPUT} takes one {TABLES}")
     problems.require(
-        args.tasks is None or 1 <= args.tasks <= MAX_TASKS, f"--tasks {args.tasks} must be 1 to {MAX_TASKS}"
+        not options[CONSISTENT_READ] or options[READER] == "direct",
+        f"{CONSISTENT_READ} needs {READER} direct: the connector reads eventually consistent only",
     )
-    problems.require(1 <= args.attempts <= 10, f"--attempts {args.attempts} must be 1 to 10")
-    resume = getattr(args, "resume", None) is not None
-    problems.require(not (resume and args.run_id), "--resume latest and --run-id exclude each other")
-    problems.require(not resume or bool(args.logs), "--resume latest needs --logs, where the runs are recorded")
-    owner = args.bucket_owner
+    check_common(options, problems, data=[options[OUTPUT]])
+    problems.end()
+    return filled(
+        ExportSettings,
+        options,
+        common=common_settings(options, program),
+        rate=rate_choice(options, READ_UNITS),
+        tables=tables,
+    )
+
+
+def import_settings(options: Options, *, program: tuple[str, ...] = ()) -> ImportSettings:
+    """
+    Raises:
+        UsageError: every problem of the command line, one a line.
+    """
+    problems, mirror, source = Problems(), options[MIRROR], _in_s3(options[INPUT])
+    aside = options[SET_ASIDE]
+    if aside is not None:
+        inside = any(folder.holds_as_data(aside) for folder in source)
+        text = f"lies inside {options[INPUT]}, where an import would read it as data"
+        problems.require(not inside, f"{SET_ASIDE} {options.given.text(SET_ASIDE)} {text}")
+    problems.require(not (mirror and options[SKIP_EXISTING]), f"{MIRROR} and {SKIP_EXISTING} exclude each other")
+    agreed = options[YES] or options[DRY_RUN]
+    problems.require(not mirror or agreed, f"{MIRROR} deletes items: it always needs {YES}")
     problems.require(
-        owner is None or re.fullmatch(r"\d{12}", owner) is not None,
-        f"--bucket-owner {owner!r} is not a 12-digit account",
+        not (mirror and aside),
+        f"{MIRROR} and {SET_ASIDE} exclude each other: an item that is bad in the export would be deleted in the table",
     )
-    return CommonSettings(
-        region=args.region,
-        logs=args.logs.rstrip("/") if args.logs else None,
-        run_id=args.run_id,
-        timeout_s=timeout,
-        tasks=args.tasks,
-        bucket_owner=owner,
-        attempts=args.attempts,
-        connector_jar=args.connector_jar,
-        resume=resume,
-        words=tuple(getattr(args, "words", ())),
+    problems.require(
+        options[SCHEDULED_IMPORT] is None or options[LOGS] is not None,
+        f"{SCHEDULED_IMPORT} of an import needs {LOGS}, where runs are claimed",
+    )
+    check_common(options, problems, data=source)
+    problems.end()
+    return filled(
+        ImportSettings,
+        options,
+        common=common_settings(options, program),
+        rate=rate_choice(options, WRITE_UNITS),
+        allow_buckets=options[ALLOW_BUCKET],
     )
 
 
-def rate_settings(args: argparse.Namespace, problems: Problems, *, option: str) -> RateSettings:
-    """Checked rate options; the percent itself is parsed with the capacity at hand (rate/capacity.py)."""
-    if args.units is None:
-        text = args.throughput_percent or DEFAULT_PERCENT
-        problems.attempt(lambda: parse_percent(text))
-        return RateSettings(text, None)
-    units = problems.attempt(lambda: parse_units(args.units, option=option))
-    return RateSettings(None, units)
-
-
-def export_settings(args: argparse.Namespace) -> ExportSettings:
+def verify_settings(options: Options, *, program: tuple[str, ...] = ()) -> VerifySettings:
     """
     Raises:
         UsageError: every problem of the command line, one a line.
     """
     problems = Problems()
-    for name in args.tables:
-        problems.attempt(lambda name=name: check_table_name(name))  # type: ignore[misc]
-    problems.require(len(set(args.tables)) == len(args.tables), "--table names a table twice")
-    problems.attempt(lambda: S3Uri.parse(args.output, option="--output"))
-    problems.require(not (args.exact_output and len(args.tables) > 1), "--exact-output takes one --table")
-    problems.require(
-        not args.consistent_read or args.reader == "direct",
-        "--consistent-read needs --reader direct: the connector reads eventually consistent only",
-    )
-    problems.require(
-        args.segments is None or 1 <= args.segments <= 1_000_000, f"--segments {args.segments} must be 1 to 1000000"
-    )
-    moment = problems.attempt(lambda: parse_scheduled_time(args.scheduled_time)) if args.scheduled_time else None
-    settings = ExportSettings(
-        common=common_settings(args, problems, outputs=[args.output] if is_s3(args.output) else []),
-        rate=rate_settings(args, problems, option="--read-units"),
-        tables=tuple(args.tables),
-        output=args.output,
-        exact_output=args.exact_output,
-        reader=args.reader,
-        rate_control=args.rate_control,
-        compression=args.compression,
-        null_tag=args.null_tag,
-        consistent_read=args.consistent_read,
-        segments=args.segments,
-        scheduled_time=moment,
-        sse_kms_key_id=args.sse_kms_key_id,
-    )
+    check_common(options, problems, data=_in_s3(options[EXPORTED]))
     problems.end()
-    return settings
-
-
-def import_settings(args: argparse.Namespace) -> ImportSettings:
-    """
-    Raises:
-        UsageError: every problem of the command line, one a line.
-    """
-    problems = Problems()
-    problems.attempt(lambda: check_table_name(args.table))
-    _check_from_table(args, problems)
-    if args.set_aside is not None:
-        problems.attempt(lambda: check_set_aside(args.set_aside, source=args.input))
-    limit = problems.attempt(lambda: parse_item_limit(args.max_set_aside, option="--max-set-aside"))
-    deletions = problems.attempt(lambda: parse_item_limit(args.max_deletions, option="--max-deletions"))
-    problems.require(not (args.mirror and args.skip_existing), "--mirror and --skip-existing exclude each other")
-    problems.require(not args.mirror or args.yes or args.dry_run, "--mirror deletes items: it always needs --yes")
-    problems.require(
-        not (args.mirror and args.set_aside),
-        "--mirror and --set-aside exclude each other: an item that is bad in the export would be deleted in the table",
+    return filled(
+        VerifySettings,
+        options,
+        common=common_settings(options, program),
+        rate=rate_choice(options, READ_UNITS),
+        allow_buckets=options[ALLOW_BUCKET],
     )
-    moment = problems.attempt(lambda: parse_scheduled_time(args.scheduled_time)) if args.scheduled_time else None
-    problems.require(
-        not args.scheduled_time or bool(args.logs), "--scheduled-time of an import needs --logs, where runs are claimed"
-    )
-    settings = ImportSettings(
-        common=common_settings(args, problems, outputs=[args.input] if is_s3(args.input) else []),
-        rate=rate_settings(args, problems, option="--write-units"),
-        table=args.table,
-        input=args.input,
-        latest=args.latest,
-        without_manifest=args.without_manifest,
-        allow_buckets=tuple(args.allow_buckets),
-        set_aside=args.set_aside,
-        max_set_aside=limit or (None, None),
-        duplicates=args.duplicates,
-        skip_existing=args.skip_existing,
-        mirror=args.mirror,
-        max_deletions=deletions or (None, None),
-        dry_run=args.dry_run,
-        yes=args.yes,
-        scheduled_time=moment,
-        from_table=args.from_table,
-    )
-    problems.end()
-    return settings
 
 
-def verify_settings(args: argparse.Namespace) -> VerifySettings:
-    """
-    Raises:
-        UsageError: every problem of the command line, one a line.
-    """
-    problems = Problems()
-    if args.table is not None:
-        problems.attempt(lambda: check_table_name(args.table))
-    _check_from_table(args, problems)
-    problems.require(args.limit >= 0, f"--limit {args.limit} must be 0 or more")
-    settings = VerifySettings(
-        common=common_settings(args, problems, outputs=[args.export] if is_s3(args.export) else []),
-        rate=rate_settings(args, problems, option="--read-units"),
-        export=args.export,
-        table=args.table,
-        latest=args.latest,
-        limit=args.limit,
-        allow_buckets=tuple(args.allow_buckets),
-        consistent_read=args.consistent_read,
-        without_manifest=args.without_manifest,
-        from_table=args.from_table,
-    )
-    problems.end()
-    return settings
+def _in_s3(place: str) -> list[S3Uri]:
+    return [S3Uri.parse(place)] if is_s3(place) else []
 
 
-def _check_from_table(args: argparse.Namespace, problems: Problems) -> None:
-    if args.from_table is not None:
-        problems.attempt(lambda: check_table_name(args.from_table, option="--from-table"))
+SETTINGS_OF: dict[str, Callable[..., JobSettings]] = {
+    "export": export_settings,
+    "import": import_settings,
+    "verify": verify_settings,
+}

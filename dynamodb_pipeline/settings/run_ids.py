@@ -9,9 +9,9 @@ from datetime import datetime, timezone
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.errors import UsageError
 
-RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{2,79}$")
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,79}")
 
-RUN_ID_STAMP = re.compile(r"^\d{8}T\d{6}Z")
+RUN_ID_STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 
 
 def new_run_id(moment: datetime) -> str:
@@ -19,13 +19,16 @@ def new_run_id(moment: datetime) -> str:
     return f"{moment.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
-def check_run_id(run_id: str) -> str:
+def check_run_id(run_id: str, *, option: str = "run id") -> str:
     """
     Raises:
-        UsageError: characters that do not fit an S3 key and a cluster's name.
+        UsageError: characters that do not fit an S3 key and a cluster's name; a moment that no clock shows.
     """
-    if not RUN_ID.match(run_id):
-        msg = f"--run-id {run_id!r} must be 3-80 of A-Z a-z 0-9 . _ -"
+    if not RUN_ID.fullmatch(run_id):
+        msg = f"{option} {run_id[:100]!r} must be 3-80 of A-Z a-z 0-9 . _ -"
+        raise UsageError(msg)
+    if RUN_ID_STAMP.match(run_id) and _moment(run_id) is None:
+        msg = f"{option} {run_id!r} begins with {run_id[:16]}, which is no moment; check the spelling"
         raise UsageError(msg)
     return run_id
 
@@ -37,7 +40,17 @@ def run_folder(logs: str, run_id: str) -> str:
 
 def moment_of(run_id: str, *, began: datetime | None = None) -> datetime:
     """The moment in a run id of ours, so that a resumed run finds its folder again; else when it began, or now."""
+    return _moment(run_id) or began or datetime.now(timezone.utc)
+
+
+def _moment(run_id: str) -> datetime | None:
     match = RUN_ID_STAMP.match(run_id)
     if match is None:
-        return began or datetime.now(timezone.utc)
-    return datetime.strptime(match[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+        return None
+    text = match[0]
+    parts = (text[:4], text[4:6], text[6:8], text[9:11], text[11:13], text[13:15])
+    year, month, day, hour, minute, second = map(int, parts)
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
+    except ValueError:
+        return None

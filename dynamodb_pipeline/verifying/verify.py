@@ -20,7 +20,6 @@ from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.items.key_schema import KeySchema, shown_key
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
 from dynamodb_pipeline.passes.table_scan import TableScan
-from dynamodb_pipeline.rate.capacity import RateChoice
 from dynamodb_pipeline.reading.finished_runs import SourceChoice, choose_finished_run
 from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.reading.key_spill import PAGE_UNITS, KeySpill
@@ -198,8 +197,9 @@ def read_files(ctx: RunContext, job: Verification, engine: Engine) -> FileFindin
 def _against_table(
     ctx: RunContext, job: Verification, table: TableDescription, engine: Engine, findings: FileFindings
 ) -> dict[str, Any]:
-    choice = RateChoice.of(job.settings.rate.percent, job.settings.rate.units)
-    scan = TableScan(table, choice, job.worker, f"verify {table.name}", consistent=job.settings.consistent_read)
+    scan = TableScan(
+        table, job.settings.rate, job.worker, f"verify {table.name}", consistent=job.settings.consistent_read
+    )
     ctx.reporter.note(f"{table.name}: {scan.rate.derivation}")
     digest, consumed = table_digest(ctx, scan, engine)
     again, differences = second_look(findings.digest, digest), NO_DIFFERENCES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import shlex
 from collections.abc import Iterator
@@ -12,9 +11,9 @@ from pathlib import Path
 
 import tomllib
 
-from dynamodb_pipeline.cli import main as cli
-from dynamodb_pipeline.cli.settings_file import words_with_settings
-from dynamodb_pipeline.job_main import KINDS
+from dynamodb_pipeline.cli import command_line as cli
+from dynamodb_pipeline.cli.main import settings_of
+from dynamodb_pipeline.cli.settings_file import SettingsFile
 
 PROJECT = Path(__file__).parents[2]
 README = PROJECT / "README.md"
@@ -98,18 +97,17 @@ def commands_of(*programs: str) -> list[Command]:
     return [command for command in COMMANDS if command.program in programs]
 
 
-def parsed(words: tuple[str, ...]) -> argparse.Namespace:
+def parsed(words: tuple[str, ...], *, file: SettingsFile | None = None) -> cli.CommandLine:
     """The words as the command line takes them, the job's values checked as well."""
-    args = cli.build_parser().parse_args(list(words))
-    if getattr(args, "kind", None) in KINDS:
-        KINDS[args.kind][1](args)
-    return args
+    line = cli.line_of(words, file=file)
+    if line.kind is not None:
+        settings_of(line)
+    return line
 
 
-def with_readme_settings(words: tuple[str, ...]) -> tuple[str, ...]:
+def with_readme_settings(words: tuple[str, ...]) -> cli.CommandLine:
     """The words with the options of README's pipeline.toml, as a user of it would run them."""
-    options = cli.options_by_verb(cli.build_parser())
-    return words_with_settings(words, readme_settings(), options=options, where="README")
+    return parsed(words, file=SettingsFile("README", readme_settings(), cli.keys_by_verb()))
 
 
 def readme_settings() -> dict[str, object]:
@@ -130,9 +128,9 @@ def table_rows(text: str) -> list[list[str]]:
 def all_options() -> dict[str, set[str]]:
     """Every option of the command line with the verbs that have it."""
     found: dict[str, set[str]] = {}
-    for verb, names in cli.options_by_verb(cli.build_parser()).items():
-        for option in names - {"--help"}:
-            found.setdefault(option, set()).add(verb)
+    for verb, keys in cli.keys_by_verb().items():
+        for key in keys:
+            found.setdefault(f"--{key}", set()).add(verb)
     found["--version"] = set()
     return found
 

@@ -81,9 +81,7 @@ SHORT_MODULES: dict[str, str] = {
     "report.resume": "pure core: the command that goes on",
     "report.units_bar": "pure core: one figure of the page",
     "run.context": "what every part of a run is handed",
-    "settings.item_limit": "the type of both limits, for items and deletions",
     "settings.run_ids": "how a run is named, apart from what it is asked for",
-    "settings.words": "words of a command line, for launcher and jobs",
 }
 
 # Modules that nothing in the library imports, and who starts them.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from dynamodb_pipeline import __version__
-from dynamodb_pipeline.cli import main as cli
+from dynamodb_pipeline.cli.command_line import VERBS
+from dynamodb_pipeline.cli.launcher_options import ROWS
 from dynamodb_pipeline.emr.watch.troubleshooting import troubleshooting_rows
 from dynamodb_pipeline.errors import EXIT_CODES
-from dynamodb_pipeline.job_main import KINDS
 from dynamodb_pipeline.passes import capacity_watch
 from dynamodb_pipeline.rate import (
     budget,
@@ -18,6 +18,7 @@ from dynamodb_pipeline.rate import (
     window,
 )
 from dynamodb_pipeline.run.progress import Counts, Goal, progress_line
+from dynamodb_pipeline.settings.job_options import JOBS
 from tests.unit.documents import (
     DOCS,
     FOREIGN_OPTIONS,
@@ -49,7 +50,7 @@ def test_the_options_of_jobs_are_told_for_the_right_jobs() -> None:
     text = section(README, "Options")
     rows = table_rows(text.partition("### Of the jobs")[2].partition("### ")[0])
     told = {option: set(row[1].split(", ")) for row in rows for option in options_in(row[0])}
-    of_jobs = {option: verbs & set(KINDS) for option, verbs in all_options().items() if verbs & set(KINDS)}
+    of_jobs = {option: verbs & set(JOBS) for option, verbs in all_options().items() if verbs & set(JOBS)}
     assert told == {option: of_jobs.get(option) for option in told}
     assert set(of_jobs) - set(told) <= options_in(text.partition("### Of a run on this machine")[2])
 
@@ -65,19 +66,12 @@ def test_the_options_of_other_verbs_are_told_for_verbs_that_have_them() -> None:
 
 def test_every_verb_is_in_readme() -> None:
     text = section(README, "Verbs")
-    verbs = set(cli.options_by_verb(cli.build_parser()))
-    assert {verb for verb in verbs if f"`{verb}" not in text} == set()
+    assert {verb for verb in VERBS if f"`{verb}" not in text} == set()
 
 
 def test_the_defaults_told_are_the_real_ones() -> None:
     """The last brackets of an option's row, where they hold a plain value."""
-    parsers = cli._subparsers(cli.build_parser())
-    defaults = {
-        action.option_strings[-1]: str(action.default)
-        for verb in (*KINDS, "bundle")
-        for action in parsers[verb]._actions
-        if action.option_strings and action.default not in (None, False, [])
-    }
+    defaults = {row.name: row.default for row in ROWS if row.default and {*JOBS, "bundle"} & set(row.verbs)}
     told = {
         option: found[1]
         for row in table_rows(section(README, "Options"))
@@ -132,7 +126,7 @@ def test_the_numbers_of_the_rate_are_those_of_the_code() -> None:
     assert "a fiftieth of a window" in text
     assert "once a minute" in text
     provisioned = capacity.Capacity(provisioned=capacity.Throughput(400, 400))
-    assert capacity.read_rate(provisioned, capacity.RateChoice.of("25", None)).derivation in text
+    assert capacity.read_rate(provisioned, capacity.RateChoice(capacity.PERCENT_DEFAULT)).derivation in text
 
 
 def test_changelog_begins_with_this_version() -> None:

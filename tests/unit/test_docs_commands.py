@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dynamodb_pipeline.errors import UsageError
-from dynamodb_pipeline.job_main import KINDS
-from dynamodb_pipeline.settings.options import Parser
+from dynamodb_pipeline.job_main import job_settings
+from dynamodb_pipeline.settings.job_options import JOBS, LOGS, TABLES
 from sandbox.__main__ import _parser as sandbox_parser
 from tests.unit.documents import (
     DOCS,
@@ -20,7 +20,6 @@ from tests.unit.documents import (
     Command,
     commands_of,
     name_of,
-    parsed,
     text_of,
     with_readme_settings,
 )
@@ -29,7 +28,7 @@ from tests.unit.make_command import words_made
 
 def test_the_documents_show_commands_of_every_kind() -> None:
     verbs = {command.words[1] for command in commands_of("dynamodb-pipeline")}
-    assert verbs >= {*KINDS, "plan", "preflight", "policy", "schedule", "wait", "status", "logs", "terminate"}
+    assert verbs >= {*JOBS, "plan", "preflight", "policy", "schedule", "wait", "status", "logs", "terminate"}
     assert len(commands_of("spark-submit")) >= 2
     assert len(commands_of("make")) >= 10
 
@@ -37,7 +36,7 @@ def test_the_documents_show_commands_of_every_kind() -> None:
 @pytest.mark.parametrize("command", commands_of("dynamodb-pipeline"), ids=str)
 def test_every_command_line_parses(command: Command) -> None:
     with pytest.raises(UsageError) if command.refused else nullcontext():
-        parsed(with_readme_settings(command.words[1:]))
+        with_readme_settings(command.words[1:])
 
 
 @pytest.mark.parametrize("command", commands_of("spark-submit"), ids=str)
@@ -45,10 +44,7 @@ def test_every_spark_submit_runs_a_job_with_its_options(command: Command) -> Non
     (place,) = [number for number, word in enumerate(command.words) if word.endswith("_table.py")]
     script = PROJECT / "jobs" / Path(command.words[place]).name
     assert script.is_file()
-    add, check = KINDS[script.name.removesuffix("_table.py")]
-    parser = Parser(allow_abbrev=False)
-    add(parser)
-    check(parser.parse_args(command.words[place + 1 :]))
+    assert job_settings(script.name.removesuffix("_table.py"), command.words[place + 1 :])
 
 
 @pytest.mark.parametrize("command", commands_of("make"), ids=str)
@@ -59,9 +55,9 @@ def test_every_make_command_names_a_target_and_variables_it_reads(command: Comma
     assert unknown == []
 
 
-@pytest.mark.parametrize("command", [c for c in commands_of("make") if c.words[1] in KINDS], ids=str)
+@pytest.mark.parametrize("command", [c for c in commands_of("make") if c.words[1] in JOBS], ids=str)
 def test_every_make_job_comes_to_a_command_line_that_parses(command: Command) -> None:
-    parsed(with_readme_settings(tuple(words_made(*command.words[1:]))))
+    with_readme_settings(tuple(words_made(*command.words[1:])))
 
 
 def test_every_sandbox_command_parses() -> None:
@@ -97,6 +93,6 @@ def test_variables_of_make_named_in_cron_lines_are_read() -> None:
 
 
 def test_the_settings_file_shown_is_accepted_and_read_by_the_jobs() -> None:
-    args = parsed(with_readme_settings(("plan", "export")))
-    assert args.tables == ["Forum", "Thread", "Reply"]
-    assert args.logs.startswith("s3://")
+    options = with_readme_settings(("plan", "export")).options
+    assert options[TABLES] == ("Forum", "Thread", "Reply")
+    assert options[LOGS] is not None

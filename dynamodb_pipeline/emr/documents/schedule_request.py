@@ -16,10 +16,11 @@ from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
 from dynamodb_pipeline.emr.request.launch_settings import RUN_TAG, LaunchSettings
 from dynamodb_pipeline.emr.request.run_job_flow_request import BootstrapFile, run_job_flow_request
 from dynamodb_pipeline.emr.request.steps import JobCode, TableJob
-from dynamodb_pipeline.settings.words import without_options
+from dynamodb_pipeline.settings.job_options import RUN_ID, SCHEDULED_TIME
+from dynamodb_pipeline.settings.rows import Given
 
 # Filled in by EventBridge Scheduler (its user guide, "Adding context attributes").
-SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
+FIRING_TIME = "<aws.scheduler.scheduled-time>"
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,15 @@ def scheduled_request(settings: LaunchSettings, *, name: str, shipped: Scheduled
 
 def _scheduled_job(job: TableJob, verb: str) -> TableJob:
     """The job without a run id (each delivery makes its own); export and import claim the scheduled time."""
-    words = without_options(job.job_arguments, {"--run-id", "--scheduled-time"})
-    moment = ("--scheduled-time", SCHEDULED_TIME) if verb != "verify" else ()
-    return replace(job, job_arguments=(*words, *moment), run_id=job.table_name)
+    moment = Given.of({SCHEDULED_TIME: FIRING_TIME if verb != "verify" else None})
+    return replace(job, given=job.given.without(RUN_ID, SCHEDULED_TIME) + moment, run_id=job.table_name)
 
 
 def with_moment(request: dict[str, Any], *, name: str) -> dict[str, Any]:
     """The request with the scheduled time in the cluster's name and tag, where look-ups and people find it."""
     timed = copy.deepcopy(request)
-    timed["Name"] = f"{request['Name']}-{SCHEDULED_TIME}"
+    timed["Name"] = f"{request['Name']}-{FIRING_TIME}"
     for tag in timed["Tags"]:
         if tag["Key"] == RUN_TAG:
-            tag["Value"] = f"{name}-{SCHEDULED_TIME}"
+            tag["Value"] = f"{name}-{FIRING_TIME}"
     return timed

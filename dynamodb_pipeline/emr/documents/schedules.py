@@ -8,22 +8,18 @@ a cluster or a step that fails goes through an EMR event to the same topic, as o
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from dynamodb_pipeline.emr.documents.policies import schedule_policy, trust_document
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
 from dynamodb_pipeline.emr.documents.roles_template import ACCOUNT, in_cloudformation, substituted
-from dynamodb_pipeline.errors import UsageError
 
 RUN_JOB_FLOW_TARGET = "arn:${AWS::Partition}:scheduler:::aws-sdk:emr:runJobFlow"
 # Scheduler's own defaults are 185 tries over a day: a cluster could start a day late.
 MAX_EVENT_AGE_S = 900
 RETRIES = 0
 QUEUE_KEEPS_S = 1_209_600
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
-EXPRESSION = re.compile(r"(cron|rate|at)\(.+\)")
 
 
 @dataclass(frozen=True)
@@ -42,33 +38,6 @@ class Schedule:
     expression: str
     timezone: str = "UTC"
     email: str | None = None
-
-    def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.name):
-            msg = f"schedule name {self.name!r} must be 1 to 41 of A-Z a-z 0-9 _ -"
-            raise UsageError(msg)
-        if not EXPRESSION.fullmatch(self.expression):
-            msg = f"--cron {self.expression!r} is none of cron(0 3 * * ? *), rate(1 day), at(2026-12-01T03:00:00)"
-            raise UsageError(msg)
-
-
-def schedule_expression(text: str) -> str:
-    """
-    A Scheduler expression from the user's text; bare fields are taken as cron.
-
-    Raises:
-        UsageError: five fields, as Unix cron has them; Scheduler wants a sixth, the year, and `?` for one day field.
-    """
-    if "(" in text:
-        return text
-    fields = text.split()
-    if len(fields) != 6:
-        msg = (
-            f"--cron {text!r} has {len(fields)} fields; Scheduler wants minute hour day month weekday year, "
-            "with ? for one of day and weekday: '0 3 * * ? *' is 3 o'clock every day"
-        )
-        raise UsageError(msg)
-    return f"cron({' '.join(fields)})"
 
 
 def schedule_template(

@@ -12,7 +12,7 @@ from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, TableJob
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.secret_patterns import refuse_secrets
-from dynamodb_pipeline.settings.words import option_value
+from dynamodb_pipeline.settings.job_options import TABLE
 
 PIPELINE_TAG = "dynamodbdatapipeline"
 RUN_TAG = "dynamodb-pipeline:run-id"
@@ -95,7 +95,7 @@ class LaunchSettings:
     @property
     def table_names(self) -> tuple[str, ...]:
         """The tables that the run touches: a verification of an export alone touches none."""
-        return tuple(job.table_name for job in self.jobs if option_value(job.job_arguments, "--table"))
+        return tuple(job.table_name for job in self.jobs if TABLE in job.given)
 
     @property
     def logs(self) -> S3Uri:

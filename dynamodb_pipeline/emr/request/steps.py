@@ -7,11 +7,14 @@ end to end: nothing splits or joins them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.secret_patterns import refuse_secrets
+from dynamodb_pipeline.settings.parser import words_read
+from dynamodb_pipeline.settings.rows import Given
 
 CONNECTOR_JAR = "/usr/share/aws/emr/ddb/lib/emr-ddb-hadoop.jar"
 COMMAND_RUNNER = "command-runner.jar"
@@ -29,15 +32,20 @@ class TableJob:
 
     Attributes:
         table_name: names the step.
-        job_arguments: the job's own options, e.g. `("--table", "Forum", "--output", "s3://...")`.
+        given: the job's own options.
         run_id: the job's own run id; its record is `<logs>/runs/<run_id>/run.json`.
         size_bytes: the table's size, 0 when unknown; bigger tables start first.
     """
 
     table_name: str
-    job_arguments: tuple[str, ...]
+    given: Given
     run_id: str
     size_bytes: int = 0
+
+    @property
+    def job_arguments(self) -> tuple[str, ...]:
+        """The options as words, e.g. `("--table", "Forum", "--output", "s3://...")`."""
+        return self.given.words()
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,16 @@ def spark_submit_arguments(job: TableJob, *, verb: str, code: JobCode, conf: dic
         code.script_uris[verb],
         *job.job_arguments,
     ]
+
+
+def given_in_step(arguments: Sequence[str]) -> Given:
+    """The job's options in a step's argument list, as far as they are known; none of a step that is not ours."""
+    verbs = {script: verb for verb, script in JOB_SCRIPTS.items()}
+    for position, argument in enumerate(arguments):
+        verb = verbs.get(argument.rpartition("/")[2])
+        if verb is not None:
+            return words_read(verb, arguments[position + 1 :])
+    return Given()
 
 
 def step_request(name: str, *, arguments: list[str], action_on_failure: str) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """
-Splits a run of several tables into one job per table, as lists of words.
+Splits a run of several tables into one job per table.
 
 Each table gets its own run id (`<run id>.<table>`), so that records and ledgers never meet, and all share one moment,
 so that the folders of one run carry one stamp: `OUTPUT/<table>/<stamp>/`, as one job with several tables writes.
@@ -8,14 +8,20 @@ so that the folders of one run carry one stamp: `OUTPUT/<table>/<stamp>/`, as on
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Optional
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.request.steps import TableJob
+from dynamodb_pipeline.settings.job_options import LOGS, OUTPUT, REGION, RUN_ID, SCHEDULED_TIME, TABLE
+from dynamodb_pipeline.settings.rows import Given, Row
 
 # The jobs take run ids of 3 to 80 characters.
 MAX_RUN_ID = 80
 DIGEST_CHARACTERS = 8
+
+Texts = Mapping[Row[Any], Optional[str]]
 
 
 @dataclass(frozen=True)
@@ -24,14 +30,14 @@ class RunWords:
     What every job of the run is told.
 
     Attributes:
-        options: the job's own words as the user gave them, without those below.
+        options: the job's own options as the user gave them, without those below.
         moment: ISO 8601 time that names the folders of an export, or None.
     """
 
     run_id: str
     region: str
     logs_uri: str
-    options: tuple[str, ...]
+    options: Given
     moment: str | None = None
 
 
@@ -49,14 +55,13 @@ def table_run_id(run_id: str, table_name: str, *, several: bool) -> str:
 def export_jobs(
     run: RunWords, *, tables: tuple[str, ...], output: str, size_bytes: dict[str, int] | None = None
 ) -> tuple[TableJob, ...]:
-    """One export job per table. `run.options` must not hold --table, --output or what `RunWords` names."""
+    """One export job per table. `run.options` must not hold table, output or what `RunWords` names."""
     several = len(tables) > 1
-    moment = ("--scheduled-time", run.moment) if run.moment else ()
     return tuple(
         _job(
             run,
             table,
-            ("--table", table, "--output", _table_output(output, table, several=several), *moment),
+            {TABLE: table, OUTPUT: _table_output(output, table, several=several), SCHEDULED_TIME: run.moment},
             run_id=table_run_id(run.run_id, table, several=several),
             size_bytes=(size_bytes or {}).get(table, 0),
         )
@@ -66,15 +71,15 @@ def export_jobs(
 
 def _table_output(output: str, table: str, *, several: bool) -> str:
     """A bucket alone already means `s3://bucket/<region>/<table>` to the job."""
-    place = S3Uri.of_folder(output, option="--output")
+    place = S3Uri.of_folder(output, option=OUTPUT.name)
     return place.child(table).uri if several and place.key else output
 
 
-def single_job(run: RunWords, table: str, words: tuple[str, ...], *, size_bytes: int = 0) -> tuple[TableJob, ...]:
-    """The one job of an import or a verification; `words` are its own, e.g. `("--table", T, "--input", U)`."""
-    return (_job(run, table, words, run_id=run.run_id, size_bytes=size_bytes),)
+def single_job(run: RunWords, table: str, own: Texts, *, size_bytes: int = 0) -> tuple[TableJob, ...]:
+    """The one job of an import or a verification; `own` are its options, e.g. `{TABLE: T, INPUT: U}`."""
+    return (_job(run, table, own, run_id=run.run_id, size_bytes=size_bytes),)
 
 
-def _job(run: RunWords, table: str, words: tuple[str, ...], *, run_id: str, size_bytes: int) -> TableJob:
-    place = ("--region", run.region, "--logs", run.logs_uri, "--run-id", run_id)
-    return TableJob(table, (*words, *place, *run.options), run_id=run_id, size_bytes=size_bytes)
+def _job(run: RunWords, table: str, own: Texts, *, run_id: str, size_bytes: int) -> TableJob:
+    given = Given.of({**own, REGION: run.region, LOGS: run.logs_uri, RUN_ID: run_id})
+    return TableJob(table, given + run.options, run_id=run_id, size_bytes=size_bytes)

@@ -14,8 +14,9 @@ from typing import Any
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.emr.calls.cluster_state import StepView
+from dynamodb_pipeline.emr.request.steps import given_in_step
 from dynamodb_pipeline.errors import ExitCode
-from dynamodb_pipeline.settings.words import option_value
+from dynamodb_pipeline.settings.job_options import LOGS, RUN_ID
 
 # Clocks of EMR and S3 may differ by this much.
 CLOCK_SKEW = timedelta(minutes=2)
@@ -41,10 +42,11 @@ class JobResult:
 
 def record_location(step: StepView) -> S3Uri | None:
     """Where the step's job keeps its record, from the step's own arguments; None without --logs and --run-id."""
-    logs, run_id = option_value(step.arguments, "--logs"), option_value(step.arguments, "--run-id")
+    given = given_in_step(step.arguments)
+    logs, run_id = given.text(LOGS), given.text(RUN_ID)
     if logs is None or run_id is None:
         return None
-    return S3Uri.of_folder(logs, option="--logs").child(f"runs/{run_id}/run.json")
+    return S3Uri.of_folder(logs, option=LOGS.name).child(f"runs/{run_id}/run.json")
 
 
 def read_record(s3: Any, step: StepView) -> dict[str, Any]:

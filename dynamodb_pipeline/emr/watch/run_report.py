@@ -9,17 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dynamodb_pipeline.durations import duration_s, duration_text
+from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.calls.attention import Attention
 from dynamodb_pipeline.emr.calls.cluster_state import cluster_line
 from dynamodb_pipeline.emr.calls.console import CommandResult
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
+from dynamodb_pipeline.emr.request.steps import given_in_step
 from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget
 from dynamodb_pipeline.emr.watch.run_records import JobResult
 from dynamodb_pipeline.emr.watch.watch_text import step_line
 from dynamodb_pipeline.errors import ExitCode, worst
-from dynamodb_pipeline.settings.words import option_value
+from dynamodb_pipeline.settings.job_options import RUN_ID, TABLE, TIMEOUT
 
 STATUS = {
     Ending.DETACHED: "running",
@@ -91,9 +92,10 @@ def _result_line(result: JobResult) -> str:
 
 
 def _result_json(result: JobResult) -> dict[str, Any]:
+    given = given_in_step(result.step.arguments)
     return {
-        "table": option_value(result.step.arguments, "--table"),
-        "run_id": option_value(result.step.arguments, "--run-id"),
+        "table": given.text(TABLE),
+        "run_id": given.text(RUN_ID),
         "step_id": result.step.id,
         "step_state": result.step.state,
         "exit_code": int(result.exit_code),
@@ -120,7 +122,7 @@ def _timeout_advice(result: JobResult) -> str:
     given_s = step_timeout_s(result)
     done = items_done(result.record)
     how_far = f" after {done:,} items" if done else ""
-    again = option_value(result.step.arguments, "--run-id")
+    again = given_in_step(result.step.arguments).text(RUN_ID)
     return (
         f"timeout of {duration_text(given_s)} reached{how_far}; what was done is kept: "
         f"run the same command with --run-id {again} --timeout {round(2 * given_s / 3600) or 1}h"
@@ -135,5 +137,5 @@ def items_done(record: dict[str, Any]) -> int:
 
 def step_timeout_s(result: JobResult) -> float:
     """The step's own `--timeout` in seconds."""
-    text = option_value(result.step.arguments, "--timeout")
-    return duration_s(text, option="--timeout") if text else RunLimits().timeout_s
+    text = given_in_step(result.step.arguments).text(TIMEOUT)
+    return TIMEOUT.parse(text) if text else RunLimits().timeout_s

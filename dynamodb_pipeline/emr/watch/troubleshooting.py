@@ -12,7 +12,7 @@ TABLE = "troubleshooting.json"
 
 
 @dataclass(frozen=True)
-class Row:
+class TroubleshootingRow:
     """One known symptom; `from_page` marks a bullet of the AWS page's own list."""
 
     name: str
@@ -25,15 +25,15 @@ class Row:
         return any(re.search(pattern, text, re.IGNORECASE) for pattern in self.patterns)
 
 
-def troubleshooting_rows() -> tuple[Row, ...]:
+def troubleshooting_rows() -> tuple[TroubleshootingRow, ...]:
     """The table, in the order in which it is tried."""
     return tuple(
-        Row(row["name"], tuple(row["patterns"]), row["cause"], row["remedy"], row["page"])
+        TroubleshootingRow(row["name"], tuple(row["patterns"]), row["cause"], row["remedy"], row["page"])
         for row in packaged_json(TABLE)["rows"]
     )
 
 
-def matching_row(texts: Iterable[str]) -> Row | None:
+def matching_row(texts: Iterable[str]) -> TroubleshootingRow | None:
     """The row of the first text that any row matches: give the most telling text first."""
     rows = troubleshooting_rows()
     for text in texts:

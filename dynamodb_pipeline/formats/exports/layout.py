@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.errors import UsageError
 
-NAME = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}_\d{6,}(\.gz)?$")
+NAME = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}_[0-9]{6,}(\.gz)?")
 
 MANIFEST = "manifest"
 NATIVE_SUMMARY = "manifest-summary.json"  # of DynamoDB's own export to S3
@@ -21,7 +21,7 @@ EXPORT_RECORD = "_export.json"
 CLAIM = "_claim.json"
 SUCCESS = "_SUCCESS"
 STAMP_FORMAT = "%Y-%m-%d-%H-%M-%S"
-STAMP = re.compile(r"^\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d$")
+STAMP = re.compile(r"[0-9]{4}(?:-[0-9]{2}){5}")
 MARKER_SUFFIX = "_$folder$"
 
 
@@ -30,14 +30,14 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).strftime(STAMP_FORMAT)
 
 
-def output_folder(output: str, *, table: str, region: str, several: bool, moment: datetime, exact: bool) -> S3Uri:
+def output_folder(output: S3Uri, *, table: str, region: str, several: bool, moment: datetime, exact: bool) -> S3Uri:
     """
     The run folder of one table's export.
 
     Raises:
-        UsageError: not an s3:// folder, or `exact` with several tables or with a bucket alone.
+        UsageError: `exact` with several tables or with a bucket alone.
     """
-    base = S3Uri.parse(output, option="--output").folder
+    base = output.folder
     if exact:
         if several or not base.key:
             msg = "--exact-output needs one --table and a folder (s3://bucket/folder)"
@@ -52,4 +52,4 @@ def output_folder(output: str, *, table: str, region: str, several: bool, moment
 
 def is_data_file(name: str) -> bool:
     """True for a name that `DataFileWriter` gives: `<uuid4>_<number>`, `.gz` behind it when compressed."""
-    return NAME.match(name) is not None
+    return NAME.fullmatch(name) is not None

@@ -8,6 +8,7 @@ from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.request.run_job_flow_request import BootstrapFile, run_job_flow_request
 from dynamodb_pipeline.emr.request.steps import JobCode, TableJob
+from dynamodb_pipeline.settings.parser import words_read
 
 RUN = "20261123T030000Z-7f3a91c2"
 CODE = JobCode(
@@ -19,7 +20,7 @@ BOOTSTRAP = BootstrapFile("s3://logs/app/code/0123/check_code.sh", ((CODE.zip_ur
 
 def a_job(table: str = "Forum", *, size_bytes: int = 0, run_id: str = RUN, extra: tuple[str, ...] = ()) -> TableJob:
     arguments = ("--table", table, "--output", "s3://data/exports", "--logs", "s3://logs/app", "--run-id", run_id)
-    return TableJob(table_name=table, job_arguments=(*arguments, *extra), run_id=run_id, size_bytes=size_bytes)
+    return TableJob(table, words_read("export", (*arguments, *extra)), run_id=run_id, size_bytes=size_bytes)
 
 
 def settings(**changes: Any) -> LaunchSettings:

@@ -34,7 +34,7 @@ from dynamodb_pipeline.reading.key_spill import (
     key_rows,
     place_bytes,
 )
-from dynamodb_pipeline.settings.item_limit import ItemLimit
+from dynamodb_pipeline.settings.values import ItemLimit
 from dynamodb_pipeline.store.spill import PARTS, Spill
 from dynamodb_pipeline.workers.protocol import LINE_BYTES_MAX
 from tests.unit.reading.item_lines import COMPOSITE, KEYS, key_of, put_body

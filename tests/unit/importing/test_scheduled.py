@@ -10,8 +10,8 @@ from dynamodb_pipeline.errors import PreconditionError, UsageError
 from dynamodb_pipeline.importing.scheduled import claim_moment
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.settings.job import ImportSettings
-from dynamodb_pipeline.settings.options import Parser, add_import
 from dynamodb_pipeline.settings.parse import import_settings
+from dynamodb_pipeline.settings.parser import job_options
 from tests.unit.store.memory_store import MemoryStore
 
 LOGS = ("--logs", "s3://bucket/logs")
@@ -19,9 +19,7 @@ NIGHT = ("--scheduled-time", "2026-11-23T03:00:00Z")
 
 
 def settings(*words: str, table: str = "Forum") -> ImportSettings:
-    parser = Parser()
-    add_import(parser)
-    return import_settings(parser.parse_args(["--table", table, "--input", "s3://bucket/exports", *words]))
+    return import_settings(job_options("import", ["--table", table, "--input", "s3://bucket/exports", *words]))
 
 
 def run(store: MemoryStore, run_id: str) -> RunContext:

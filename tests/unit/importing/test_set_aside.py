@@ -6,14 +6,21 @@ import json
 
 import pytest
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.errors import IntegrityError, UsageError
 from dynamodb_pipeline.formats.files.lines import LineError
 from dynamodb_pipeline.importing.set_aside import SetAside, check_aside, keep_aside
 from dynamodb_pipeline.reading.file_puts import BadLine
-from dynamodb_pipeline.settings.checks import check_set_aside, parse_item_limit
-from dynamodb_pipeline.settings.item_limit import ItemLimit
+from dynamodb_pipeline.settings.parse import import_settings
+from dynamodb_pipeline.settings.parser import job_options
+from dynamodb_pipeline.settings.values import parse_item_limit
 from tests.unit.store.memory_store import MemoryStore
 from tests.unit.workers.fake_work import unit
+
+
+def aside(folder: str, *, source: str) -> S3Uri | None:
+    words = ["--table", "Forum", "--input", source, "--set-aside", folder]
+    return import_settings(job_options("import", words)).set_aside
 
 
 def bad(number: int, text: bytes = b'{"n":{"x":"1"}}') -> BadLine:
@@ -25,7 +32,7 @@ def bad(number: int, text: bytes = b'{"n":{"x":"1"}}') -> BadLine:
     [("0", 10, 0), ("100", 10, 100), ("10%", 99, 9), ("0%", 99, 0), ("100%", 99, 99), ("0.5%", 1000, 5)],
 )
 def test_the_limit_is_a_count_or_a_percentage_of_all_items(text: str, total: int, most: int) -> None:
-    limit = ItemLimit(*parse_item_limit(text, option="--max-set-aside"))
+    limit = parse_item_limit(text, option="--max-set-aside")
     assert limit.most(total) == most
     assert not limit.exceeded(most, total=total)
     assert limit.exceeded(most + 1, total=total)
@@ -78,14 +85,14 @@ def test_a_rerun_keeps_the_same_objects() -> None:
 )
 def test_a_folder_inside_the_input_is_refused(folder: str, source: str) -> None:
     with pytest.raises(UsageError, match=f"--set-aside {folder} lies inside {source}"):
-        check_set_aside(folder, source=source)
+        aside(folder, source=source)
 
 
 def test_a_folder_of_this_machine_is_refused() -> None:
     with pytest.raises(UsageError, match="is not an s3:// address"):
-        check_set_aside("/tmp/aside", source="s3://bkt/x")
+        aside("/tmp/aside", source="s3://bkt/x")
 
 
 @pytest.mark.parametrize("source", ["s3://bkt/x", "s3://other/aside", "/data/aside", "s3://bkt"])
 def test_a_folder_beside_the_input_is_taken(source: str) -> None:
-    assert str(check_set_aside("s3://bkt/x-aside", source=source)) == "s3://bkt/x-aside/"
+    assert str(aside("s3://bkt/x-aside", source=source)) == "s3://bkt/x-aside"

@@ -11,19 +11,17 @@ import pytest
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
 from dynamodb_pipeline.importing.size import SAMPLE_BYTES, import_size
 from dynamodb_pipeline.settings.job import ImportSettings
-from dynamodb_pipeline.settings.options import Parser, add_import
 from dynamodb_pipeline.settings.parse import import_settings
+from dynamodb_pipeline.settings.parser import job_options
 from tests.unit.reading.export_records import export_record
 from tests.unit.reading.item_lines import lines
 from tests.unit.store.memory_store import MemoryStore
 
-FOLDER = "s3://b/exports/2026-11-23-03-00-00"
+FOLDER = "s3://bkt/exports/2026-11-23-03-00-00"
 
 
 def settings(*words: str) -> ImportSettings:
-    parser = Parser(prog="test")
-    add_import(parser)
-    return import_settings(parser.parse_args(["--table", "Forum", "--input", "s3://b/exports", *words]))
+    return import_settings(job_options("import", ["--table", "Forum", "--input", "s3://bkt/exports", *words]))
 
 
 def export(**files: bytes) -> MemoryStore:
@@ -78,5 +76,5 @@ def test_what_cannot_be_read_is_not_known_and_says_why(store: MemoryStore, reaso
 
 
 def test_a_folder_without_a_manifest_is_sized_when_it_will_be_read() -> None:
-    store = MemoryStore({"s3://b/exports/a": lines("abc")})
+    store = MemoryStore({"s3://bkt/exports/a": lines("abc")})
     assert import_size(store, settings("--without-manifest")).item_count == 3

@@ -19,7 +19,7 @@ from dynamodb_pipeline.rate.parallelism import write_worker_count
 from dynamodb_pipeline.reading.file_puts import Put
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
 from dynamodb_pipeline.reading.key_spill import Collision, key_hash
-from dynamodb_pipeline.settings.item_limit import ItemLimit
+from dynamodb_pipeline.settings.values import ItemLimit
 from dynamodb_pipeline.workers.failures import failure_of
 from tests.unit.reading.item_lines import KEYS, key_of, line, lines
 from tests.unit.store.memory_store import MemoryStore
@@ -71,7 +71,7 @@ def test_checked_texts_are_written_as_they_are_unless_keys_collide() -> None:
 
 @pytest.mark.parametrize(("bad", "refused"), [(0, False), (2, False), (3, True)])
 def test_too_many_bad_items_are_refused_with_the_figures(bad: int, refused: bool) -> None:
-    limited = job(max_set_aside=(None, 1.0))
+    limited = job(max_set_aside=ItemLimit(None, 1.0))
     if not refused:
         refuse_too_many_bad(limited, bad, total=200, so="nothing was written")
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ class Watched:
         self.watcher = CapacityWatcher(
             table(),
             read=self._read,
-            rate_of=lambda found: read_rate(found.capacity, RateChoice.of("25", None)),
+            rate_of=lambda found: read_rate(found.capacity, RateChoice(Decimal(25))),
             on_rate=self.rates.append,
             on_end=self.ends.append,
             note=self.notes.append,

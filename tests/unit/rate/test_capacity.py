@@ -11,7 +11,7 @@ from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.rate.capacity import AllowedRate, Capacity, RateChoice, parse_percent, read_rate, write_rate
 from tests.unit.dynamodb.table_replies import index, on_demand_table, provisioned_table
 
-QUARTER = RateChoice.of("25", None)
+QUARTER = RateChoice(Decimal(25))
 
 
 def capacity(table: dict[str, Any]) -> Capacity:
@@ -76,7 +76,7 @@ def test_what_is_no_number_is_refused_and_the_range_is_told(text: str) -> None:
 
 
 def test_the_default_is_the_templates_25_percent() -> None:
-    assert RateChoice.of(None, None) == RateChoice.of("25%", None)
+    assert RateChoice(parse_percent("25%")).of_capacity == RateChoice(None, 80.0).of_capacity
 
 
 def test_provisioned_table() -> None:
@@ -129,7 +129,7 @@ def test_on_demand_table(fields: dict[str, Any], reads: float, derivation: str) 
 
 
 def test_an_unknown_on_demand_table_takes_4000_writes() -> None:
-    rate = writes(on_demand_table(), RateChoice.of("50", None))
+    rate = writes(on_demand_table(), RateChoice(Decimal(50)))
     assert rate.units_per_s == {"table": 2000.0}
     assert "4,000 write units" in rate.derivation
 
@@ -142,12 +142,12 @@ def test_warm_throughput_of_a_provisioned_table_is_not_its_capacity() -> None:
 
 def test_fractions_are_honoured() -> None:
     table = provisioned_table(ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1})
-    rate = read_rate(capacity(table), RateChoice.of("10", None))
+    rate = read_rate(capacity(table), RateChoice(Decimal(10)))
     assert rate == AllowedRate({"table": 0.1}, "10% of 1 read units (provisioned) = 0.1/s")
 
 
 def test_absolute_units_need_no_capacity() -> None:
-    rate = read_rate(capacity(on_demand_table()), RateChoice.of(None, 1234.5))
+    rate = read_rate(capacity(on_demand_table()), RateChoice(None, 1234.5))
     assert rate == AllowedRate({"table": 1234.5}, "1,234.5 read units/s (--read-units)")
 
 
@@ -167,7 +167,7 @@ def test_an_index_as_fast_as_the_table_needs_no_word() -> None:
 
 
 def test_absolute_writes_do_not_overrun_an_index() -> None:
-    rate = writes(provisioned_table(), RateChoice.of(None, 80.0), index(write=50))
+    rate = writes(provisioned_table(), RateChoice(None, 80.0), index(write=50))
     assert rate.units_per_s == {"table": 80.0, "index:by-customer": 50.0}
     assert "index 'by-customer' allows less: its 50 write units (provisioned) = 50/s" in rate.derivation
 

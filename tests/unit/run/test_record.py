@@ -11,6 +11,7 @@ import pytest
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
 from dynamodb_pipeline.run.heartbeat import Here
 from dynamodb_pipeline.run.record import began_at, latest_unfinished, resume_command
+from dynamodb_pipeline.settings.parser import words_read
 from tests.unit.store.memory_store import MemoryStore
 
 LOGS = "s3://bucket/logs"
@@ -67,14 +68,15 @@ def test_nothing_to_resume_is_refused():
 @pytest.mark.parametrize(
     ("words", "command"),
     [
-        (("export", "--table", "T", "--run-id", "old", "--local"), "dynamodb-pipeline export --table T --local"),
-        (("export", "--run-id=old", "--table", "T"), "dynamodb-pipeline export --table T"),
-        (("--table", "T", "--resume", "latest"), "spark-submit ... jobs/export_table.py --table T"),
-        (("--table", "T", "--output", "a b"), "spark-submit ... jobs/export_table.py --table T --output 'a b'"),
+        (("--table", "T1x", "--run-id", "old", "--exact-output"), "export --table T1x --exact-output"),
+        (("--run-id=old", "--table", "T1x"), "export --table T1x"),
+        (("--table", "T1x", "--resume", "latest"), "export --table T1x"),
+        (("--table", "T1x", "--output", "s3://b/a b"), "export --table T1x --output 's3://b/a b'"),
+        (("--sse-kms-key-id=-odd",), "export --sse-kms-key-id=-odd"),
     ],
 )  # fmt: skip
 def test_command_that_resumes_names_the_run_once(words, command):
-    assert resume_command("export", words, run_id="one") == f"{command} --run-id one"
+    assert resume_command(("export",), words_read("export", words), run_id="one") == f"{command} --run-id one"
 
 
 def test_resumed_run_keeps_the_moment_of_its_first_attempt():

@@ -18,6 +18,8 @@ from dynamodb_pipeline.emr.plan.prices import load_prices
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, RunLimits
 from dynamodb_pipeline.emr.request.table_jobs import RunWords, export_jobs, single_job
 from dynamodb_pipeline.errors import ClusterError, ExitCode, PreconditionError
+from dynamodb_pipeline.settings.job_options import INPUT, TABLE, TIMEOUT
+from dynamodb_pipeline.settings.rows import Given
 from tests.unit.emr.aws import LOGS_URI, OUTPUT, REGION, Account, account, now_clock
 from tests.unit.emr.builders import RUN
 from tests.unit.emr.fakes import LOST, THROTTLED, ClusterPlan, StepPlan
@@ -39,10 +41,10 @@ def zip_path(tmp_path: Path) -> Path:
 
 
 def settings(*tables: str, verb: str = "export", **changes: Any) -> LaunchSettings:
-    run = RunWords(run_id=RUN, region=REGION, logs_uri=LOGS_URI, options=("--timeout", "12h"))
+    run = RunWords(run_id=RUN, region=REGION, logs_uri=LOGS_URI, options=Given.of({TIMEOUT: "12h"}))
     names = tables or ("Forum",)
     if verb == "import":
-        jobs = single_job(run, names[0], ("--table", names[0], "--input", OUTPUT))
+        jobs = single_job(run, names[0], {TABLE: names[0], INPUT: OUTPUT})
     else:
         jobs = export_jobs(run, tables=names, output=OUTPUT)
     values = {"verb": verb, "run_id": RUN, "region": REGION, "logs_uri": LOGS_URI, "jobs": jobs, "data_uris": (OUTPUT,)}

@@ -11,9 +11,8 @@ from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.model_check import request_problems
 from dynamodb_pipeline.emr.cluster.project_files import project_folder
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
-from dynamodb_pipeline.emr.documents.schedule_request import SCHEDULED_TIME, ScheduledCode, scheduled_request
-from dynamodb_pipeline.emr.documents.schedules import Schedule, schedule_expression, schedule_template
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.emr.documents.schedule_request import FIRING_TIME, ScheduledCode, scheduled_request
+from dynamodb_pipeline.emr.documents.schedules import Schedule, schedule_template
 from tests.unit.emr.builders import BOOTSTRAP, CODE, a_job, settings
 
 SHIPPED = ScheduledCode(CODE, BOOTSTRAP)
@@ -40,20 +39,20 @@ def template(**changes: Any) -> dict[str, Any]:
 def test_input_fits_emrs_model_with_the_time_filled_in() -> None:
     """Scheduler replaces the attribute before it calls RunJobFlow."""
     text = template()["Resources"]["Schedule"]["Properties"]["Target"]["Input"]
-    sent = json.loads(text.replace(SCHEDULED_TIME, "2026-11-23T03:00:00Z"))
+    sent = json.loads(text.replace(FIRING_TIME, "2026-11-23T03:00:00Z"))
     assert request_problems(sent, service="emr", operation="RunJobFlow") == []
     assert not set("<>$|`") & set(sent["Name"])
 
 
 def test_each_firing_has_its_own_cluster_name_tag_and_folder() -> None:
     made = request()
-    assert made["Name"] == f"dynamodb-pipeline-export-nightly-{SCHEDULED_TIME}"
+    assert made["Name"] == f"dynamodb-pipeline-export-nightly-{FIRING_TIME}"
     tags = {tag["Key"]: tag["Value"] for tag in made["Tags"]}
-    assert tags["dynamodb-pipeline:run-id"] == f"nightly-{SCHEDULED_TIME}"
+    assert tags["dynamodb-pipeline:run-id"] == f"nightly-{FIRING_TIME}"
     assert tags["dynamodbdatapipeline"] == "true"
     for step in made["Steps"]:
         words = step["HadoopJarStep"]["Args"]
-        assert words[words.index("--scheduled-time") + 1] == SCHEDULED_TIME
+        assert words[words.index("--scheduled-time") + 1] == FIRING_TIME
 
 
 def test_two_deliveries_do_not_share_a_run_id() -> None:
@@ -64,7 +63,7 @@ def test_two_deliveries_do_not_share_a_run_id() -> None:
 @pytest.mark.parametrize(("verb", "claimed"), [("import", True), ("verify", False)])
 def test_import_claims_its_moment_and_a_verification_needs_none(verb: str, claimed: bool) -> None:
     made = request(verb=verb, jobs=(a_job(),))
-    assert (SCHEDULED_TIME in made["Steps"][0]["HadoopJarStep"]["Args"]) is claimed
+    assert (FIRING_TIME in made["Steps"][0]["HadoopJarStep"]["Args"]) is claimed
 
 
 def test_a_late_or_repeated_launch_is_not_tried() -> None:
@@ -107,29 +106,10 @@ def test_schedulers_role_may_launch_only_tagged_clusters_and_pass_the_roles() ->
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "scheduler.amazonaws.com"}
 
 
-@pytest.mark.parametrize(
-    ("text", "expression"),
-    [("0 3 * * ? *", "cron(0 3 * * ? *)"), ("cron(0 3 * * ? *)", "cron(0 3 * * ? *)"), ("rate(1 day)", "rate(1 day)")],
-)
-def test_expressions(text: str, expression: str) -> None:
-    assert schedule_expression(text) == expression
-
-
-def test_unix_cron_is_refused_with_the_difference() -> None:
-    with pytest.raises(UsageError, match=r"5 fields.*0 3 \* \* \? \*"):
-        schedule_expression("0 3 * * *")
-
-
-@pytest.mark.parametrize(("name", "expression"), [("a b", "rate(1 day)"), ("n", "daily")], ids=["name", "expression"])
-def test_unusable_schedules(name: str, expression: str) -> None:
-    with pytest.raises(UsageError):
-        Schedule(name, expression)
-
-
 @pytest.mark.parametrize("name", ["export", "import"])
 def test_shipped_template_is_an_example_that_fits_the_model(name: str) -> None:
     shipped = json.loads((project_folder("schedules") / f"{name}.json").read_text())
     text = shipped["Resources"]["Schedule"]["Properties"]["Target"]["Input"]
-    sent = json.loads(text.replace(SCHEDULED_TIME, "2026-11-23T03:00:00Z"))
+    sent = json.loads(text.replace(FIRING_TIME, "2026-11-23T03:00:00Z"))
     assert request_problems(sent, service="emr", operation="RunJobFlow") == []
     assert set(shipped["Resources"]) == set(template()["Resources"])

@@ -21,6 +21,7 @@ from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.formats.exports.export_record import NAME as EXPORT_RECORD
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
+from dynamodb_pipeline.settings.parser import words_read
 from tests.unit.emr.aws import DATA, EMR_TRUST, LOGS, LOGS_URI, NODE_TRUST, OUTPUT, REGION, Account, account
 from tests.unit.emr.builders import RUN, a_job, a_request, settings
 from tests.unit.emr.fakes import client_error
@@ -205,7 +206,7 @@ def test_node_role_that_may_not_use_the_table_is_named(made: Account, verb: str,
 
 
 def test_verification_of_an_export_alone_asks_for_no_table(made: Account) -> None:
-    job = TableJob("export", ("s3://data/exports", "--logs", LOGS_URI), run_id=RUN)
+    job = TableJob("export", words_read("verify", ("s3://data/exports", "--logs", LOGS_URI)), run_id=RUN)
     found = checks(made, verb="verify", jobs=(job,))
     assert not [name for name in found if name.startswith("table")]
     assert found["node-permissions"].verdict is CheckVerdict.OK

@@ -11,7 +11,6 @@ from dynamodb_pipeline.aws.model_check import request_problems
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, MAX_STEP_CHARACTERS, step_request
 from dynamodb_pipeline.errors import UsageError
-from dynamodb_pipeline.settings.words import option_value
 from tests.unit.emr.builders import BOOTSTRAP, CODE, RUN, a_job, a_request, settings
 
 
@@ -55,8 +54,8 @@ def test_step_is_the_spark_submit_command_line_in_client_mode() -> None:
     arguments = step["HadoopJarStep"]["Args"]
     assert step["HadoopJarStep"]["Jar"] == "command-runner.jar"
     assert arguments[:5] == ["spark-submit", "--master", "yarn", "--deploy-mode", "client"]
-    assert option_value(arguments, "--jars") == CONNECTOR_JAR
-    assert option_value(arguments, "--py-files") == CODE.zip_uri
+    assert arguments[arguments.index("--jars") + 1] == CONNECTOR_JAR
+    assert arguments[arguments.index("--py-files") + 1] == CODE.zip_uri
     script = arguments.index(CODE.script_uris["export"])
     assert tuple(arguments[script + 1 :]) == a_job().job_arguments
     assert "spark.hadoopRDD.ignoreEmptySplits=false" in arguments[:script]

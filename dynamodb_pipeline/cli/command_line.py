@@ -1,0 +1,130 @@
+"""The whole command line: its verbs, its parser, and what a line of words means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dynamodb_pipeline import __version__
+from dynamodb_pipeline.cli.launcher_options import JOB_VERBS, SETTINGS, SETTINGS_FILE, rows_of
+from dynamodb_pipeline.cli.settings_file import SettingsFile, read_settings_file
+from dynamodb_pipeline.settings.job_options import JOBS
+from dynamodb_pipeline.settings.parser import Parser, add_rows, given_of, merged, utf8_words
+from dynamodb_pipeline.settings.rows import Options, options_of
+
+PROGRAM = "dynamodb-pipeline"
+DESCRIPTION = "Export DynamoDB tables to S3 and import them back, at a throughput percentage that holds."
+VERBS = {
+    "export": "export one or several tables to S3",
+    "import": "import an export into an existing table",
+    "verify": "check every byte and item of an export, or compare it with a table",
+    "wait": "attach to a run until it ends",
+    "status": "show a run's cluster, steps and exit code",
+    "logs": "show what a run's steps printed",
+    "cancel": "cancel a run's steps",
+    "terminate": "end a run's cluster",
+    "plan": "show rate, time, cost and the exact request of a run; starts nothing",
+    "preflight": "check everything a run needs; starts nothing",
+    "schedule": "print a CloudFormation template that starts the run by itself",
+    "policy": "print IAM policies and a template with the roles",
+    "migrate-config": "translate an exported AWS Data Pipeline definition into our command",
+    "inspect": "look at any folder or file of items, without a table or cluster",
+    "report": "write one HTML page about a run",
+    "clean": "delete what dead runs left in export folders",
+    "bundle": "build the zip that spark-submit --py-files takes",
+}
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """One line: its verb, the job it is about (None where it is about none), its options."""
+
+    verb: str
+    kind: str | None
+    options: Options
+
+    @property
+    def program(self) -> tuple[str, ...]:
+        """The words before the options."""
+        kind = () if self.kind is None or self.kind == self.verb else (self.kind,)
+        return (PROGRAM, self.verb, *kind)
+
+
+def kinds_of(verb: str) -> tuple[str | None, ...]:
+    """The jobs that a verb can be about; `(None,)` for none."""
+    if verb in JOB_VERBS:
+        return JOBS
+    return (verb,) if verb in JOBS else (None,)
+
+
+def build_parser(file: SettingsFile | None = None) -> Parser:
+    """The parser of every verb; what `file` gives need not stand on the command line."""
+    parser = Parser(prog=PROGRAM, description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
+    for verb, text in VERBS.items():
+        inner = verbs.add_parser(verb, help=text)
+        if verb not in JOB_VERBS:
+            _fill(inner, verb, kinds_of(verb)[0], file)
+            continue
+        kinds = inner.add_subparsers(metavar="WHAT", required=True, parser_class=Parser)
+        for kind in JOBS:
+            _fill(kinds.add_parser(kind, help=f"{verb} of an {kind}"), verb, kind, file)
+    return parser
+
+
+def _fill(parser: Parser, verb: str, kind: str | None, file: SettingsFile | None) -> None:
+    rows = rows_of(verb, kind=kind)
+    supplied = file.keys(verb, kind) if file else ()
+    add_rows(parser, rows, supplied={row.name for row in rows if row.key in supplied})
+    parser.set_defaults(verb=verb, kind=kind, parser=parser)
+
+
+def read_line(words: Sequence[str]) -> CommandLine:
+    """
+    What a line of words means, with the options of `pipeline.toml` (or `--settings FILE`) where the user gave none.
+
+    Raises:
+        UsageError: every problem of single options; of the file: missing, not TOML, no option, a secret.
+    """
+    words = utf8_words(words)
+    return line_of(words, file=settings_file(words))
+
+
+def line_of(words: Sequence[str], *, file: SettingsFile | None) -> CommandLine:
+    """The same, with the options of this settings file."""
+    parsed, unknown = build_parser(file).parse_known_args(words)
+    if unknown:
+        parsed.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    rows = rows_of(parsed.verb, kind=parsed.kind)
+    given = given_of(parsed, rows)
+    texts: Mapping[str, tuple[str, ...]] = file.texts(parsed.verb, parsed.kind, rows) if file else {}
+    return CommandLine(parsed.verb, parsed.kind, options_of(rows, merged(rows, given, texts)))
+
+
+def settings_file(words: Sequence[str]) -> SettingsFile | None:
+    """
+    The settings file of this line, None where there is none.
+
+    Raises:
+        UsageError: see `read_settings_file`.
+    """
+    if not words or words[0].startswith("-"):
+        return None
+    first = Parser(prog=PROGRAM, add_help=False)
+    add_rows(first, [SETTINGS.also(group=None)])
+    named: Any = given_of(first.parse_known_args(words)[0], [SETTINGS]).text(SETTINGS)
+    path = Path(named or SETTINGS_FILE)
+    if named is None and not path.is_file():
+        return None
+    return SettingsFile(str(path), read_settings_file(path), keys_by_verb())
+
+
+def keys_by_verb() -> dict[str, frozenset[str]]:
+    """The keys of every verb's options; of `plan`, `preflight` and `schedule` those of all their jobs."""
+    return {
+        verb: frozenset(row.key for kind in kinds_of(verb) for row in rows_of(verb, kind=kind) if not row.is_argument)
+        for verb in VERBS
+    }

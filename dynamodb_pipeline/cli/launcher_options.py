@@ -1,0 +1,260 @@
+"""
+Every option of the launcher and of the verbs that run here, one row each, in the order of their help.
+
+None of them is ever known to a job on nodes; rows.py of settings/ says how to add one.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.emr.commands.documents import POLICY_KINDS
+from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES
+from dynamodb_pipeline.emr.documents.schedule_times import parse_cron, parse_email, parse_schedule_name, parse_timezone
+from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings
+from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.settings.job_options import (
+    ALLOW_BUCKET,
+    BUCKET_OWNER,
+    JOB_ROWS,
+    JOBS,
+    LOGS,
+    MIRROR,
+    REGION,
+    SET_ASIDE,
+    SKIP_EXISTING,
+    TABLE,
+    YES,
+)
+from dynamodb_pipeline.settings.rows import Row, Where
+from dynamodb_pipeline.settings.values import (
+    BUCKET_NAME,
+    DURATION,
+    PAIR,
+    PLACE,
+    S3_ADDRESS,
+    ValueKind,
+    parse_account,
+    shown,
+    whole,
+)
+
+SETTINGS_FILE = "pipeline.toml"
+BUNDLE_PATH = "dist/dynamodb_pipeline.zip"
+JOB_VERBS = ("plan", "preflight", "schedule")  # of each job
+RUN_VERBS = ("wait", "status", "logs", "cancel", "terminate")
+LAUNCHED = (*JOBS, *JOB_VERBS)
+POLICY, INSPECT, REPORT, CLEAN, BUNDLE = (("policy",), ("inspect",), ("report",), ("clean",), ("bundle",))
+DOLLARS = re.compile(r"\$?[0-9]{1,12}(?:\.[0-9]{1,12})?")
+MAX_DOLLARS = 10**9
+MANY = 1_000_000_000
+
+
+def parse_dollars(text: str, *, option: str) -> float:
+    """
+    Raises:
+        UsageError: no amount of money.
+    """
+    if not DOLLARS.fullmatch(text) or Decimal(text.lstrip("$")) > MAX_DOLLARS:
+        msg = f"{option} {shown(text)} is not an amount of US dollars, e.g. 5.00, up to {MAX_DOLLARS:,}"
+        raise UsageError(msg)
+    return float(text.lstrip("$"))
+
+
+def launcher_row(
+    name: str, help_: str, metavar: str | None = None, default: str | None = None, **more: Any
+) -> Row[Any]:
+    """A row of the launcher."""
+    facts = {"verbs": LAUNCHED, "group": "cluster", "where": Where.LAUNCHER, **more}
+    return Row(name, help_, metavar=metavar, default=default, **facts)
+
+
+# where
+LOCAL: Row[bool] = Row(
+    "--local", "run on this machine instead of an EMR cluster", JOBS, where=Where.LOCAL, group="where"
+)
+ENGINE: Row[str] = Row(
+    "--engine", "of a --local run: spark (default), or process, which needs no Java and starts at once", JOBS,
+    choices=("spark", "process"), default="spark", where=Where.LOCAL, group="where",
+)  # fmt: skip
+
+# cluster
+CONFIG: Row[str] = launcher_row(
+    "--config", "cluster config: m3, m5, large or a JSON file (default m3)", "NAME|FILE", ClusterSettings.config
+)
+SET: Row[tuple[str, ...]] = launcher_row(
+    "--set", "change one place of the config, in EMR's own words; repeatable", "PATH=VALUE", many=True
+)
+CLUSTER_ID: Row[str | None] = launcher_row("--cluster-id", "run on this standing cluster instead of a new one", "ID")
+NAME: Row[str] = launcher_row("--name", "first part of the cluster's name", "PREFIX", "dynamodb-pipeline")
+TAG: Row[tuple[tuple[str, str], ...]] = launcher_row(
+    "--tag", "another tag of the cluster; dynamodbdatapipeline=true is always set", "KEY=VALUE", value=PAIR, many=True
+)
+SERVICE_ROLE: Row[str] = launcher_row("--service-role", "EMR's service role", "ROLE", ClusterSettings.service_role)
+NODE_ROLE: Row[str | None] = launcher_row(
+    "--node-role", "instance profile of the nodes (default dynamodb-pipeline-export or -import)", "PROFILE"
+)
+SUBNET: Row[str | None] = launcher_row("--subnet", "subnet of the nodes", "ID")
+SECURITY_CONFIGURATION: Row[str] = launcher_row(
+    "--security-configuration", "EMR security configuration, or none", "NAME", ClusterSettings.security_configuration
+)
+CODE: Row[S3Uri | None] = launcher_row(
+    "--code", "folder for the uploaded code (default: below --logs)", "S3_FOLDER", value=S3_ADDRESS
+)
+LOG_KMS_KEY: Row[str | None] = launcher_row("--log-kms-key", "KMS key of EMR's logs", "ARN")
+SPARK_CONF: Row[tuple[str, ...]] = launcher_row(
+    "--spark-conf", "another setting for spark-submit; repeatable", "KEY=VALUE", many=True
+)
+
+# launch
+NO_WAIT: Row[bool] = launcher_row("--no-wait", "start the run and return; attach later with wait RUN", group="launch")
+PROVISIONING_TIMEOUT: Row[float] = launcher_row(
+    "--provisioning-timeout", "give up when the cluster is not ready by then (default 45m)", "DURATION", "45m",
+    value=DURATION, group="launch",
+)  # fmt: skip
+MAX_COST: Row[float | None] = launcher_row(
+    "--max-cost", "refuse a run whose estimate is above this many US dollars", "DOLLARS",
+    value=ValueKind(parse_dollars, f"0 to {MAX_DOLLARS:,}"), group="launch",
+)  # fmt: skip
+PRICES: Row[str | None] = launcher_row(
+    "--prices", "price file of yours instead of the shipped one", "FILE", group="launch"
+)  # fmt: skip
+PROBE_WRITE: Row[bool] = launcher_row(
+    "--probe-write", "preflight also puts and removes a tiny object in every folder it will write", group="launch"
+)
+SETTINGS: Row[str | None] = launcher_row(
+    "--settings", f"file with any of these options (default {SETTINGS_FILE} when it is there)", "FILE", group="launch"
+)
+
+# schedule
+SCHEDULE_NAME: Row[str | None] = launcher_row(
+    "--schedule-name", "name of the schedule (default: verb and first table)", "NAME", group="schedule",
+    verbs=("schedule",), value=ValueKind(parse_schedule_name, "1 to 41 of A-Z a-z 0-9 _ -"),
+)  # fmt: skip
+CRON: Row[str | None] = SCHEDULE_NAME.also(
+    name="--cron", help="when: 'cron(0 3 * * ? *)', its six bare fields, or 'rate(1 day)'", metavar="EXPRESSION",
+    value=ValueKind(parse_cron, "cron(), rate() or at() of EventBridge Scheduler"),
+)  # fmt: skip
+TIMEZONE: Row[str] = SCHEDULE_NAME.also(
+    name="--timezone", help="time zone of --cron (default UTC)", metavar="ZONE", default="UTC",
+    value=ValueKind(parse_timezone, "a name of the IANA time zone database"),
+)  # fmt: skip
+EMAIL: Row[str | None] = SCHEDULE_NAME.also(
+    name="--email", help="address that hears of failures", metavar="ADDRESS", value=ValueKind(parse_email)
+)
+NO_UPLOAD: Row[bool] = launcher_row(
+    "--no-upload", "only print the template; the code it names must be in S3 already", group="schedule",
+    verbs=("schedule",),
+)  # fmt: skip
+
+# a run that was launched
+RUN: Row[str] = launcher_row(
+    "RUN", "run id, or a cluster id (j-...)", "RUN", verbs=RUN_VERBS, group=None, required=True
+)  # fmt: skip
+RUN_REGION: Row[str | None] = REGION.also(
+    verbs=RUN_VERBS, help="region of the cluster", group=None, where=Where.LAUNCHER
+)  # fmt: skip
+RUN_CLUSTER: Row[str | None] = CLUSTER_ID.also(
+    verbs=RUN_VERBS, help="the standing cluster the run was given to", group=None
+)  # fmt: skip
+FOLLOW: Row[bool] = launcher_row("--follow", "go on until the run has ended", verbs=("logs",), group=None, short="-f")
+
+# policy
+POLICY_KIND: Row[str] = launcher_row(
+    "KIND", " | ".join(POLICY_KINDS), "KIND", verbs=POLICY, group=None, choices=POLICY_KINDS, required=True
+)
+POLICY_TABLES: Row[tuple[str, ...]] = TABLE.also(
+    verbs=POLICY, help=f"table the policy allows; repeatable (example: {' '.join(EXAMPLE_TABLES)})", many=True,
+    required=False, where=Where.LAUNCHER,
+)  # fmt: skip
+BUCKET: Row[str | None] = launcher_row(
+    "--bucket", "bucket of the exports", "BUCKET", value=BUCKET_NAME, verbs=POLICY, group=None
+)
+PREFIX: Row[str] = launcher_row(
+    "--prefix", "folder of the exports in it", "PREFIX", "exports", verbs=POLICY, group=None
+)
+POLICY_LOGS: Row[S3Uri | None] = LOGS.also(
+    verbs=POLICY, help="folder of logs and run records (default s3://BUCKET/logs)", group=None, where=Where.LAUNCHER,
+    value=S3_ADDRESS,
+)  # fmt: skip
+POLICY_CODE: Row[S3Uri | None] = CODE.also(
+    verbs=POLICY, help="folder of the uploaded code (default: below --logs)", group=None
+)  # fmt: skip
+ACCOUNT: Row[str | None] = launcher_row(
+    "--account", "account id (default: that of the credentials)", "ACCOUNT", verbs=POLICY, group=None,
+    value=ValueKind(parse_account, "12 digits"),
+)  # fmt: skip
+POLICY_REGION: Row[str | None] = RUN_REGION.also(verbs=POLICY, help="region of tables and clusters")
+KMS_KEY: Row[tuple[str, ...]] = launcher_row(
+    "--kms-key", "KMS key of a bucket; repeatable", "ARN", verbs=POLICY, group=None, many=True
+)
+POLICY_SERVICE_ROLE: Row[str] = SERVICE_ROLE.also(verbs=POLICY, group=None)
+EXPORT_ROLE: Row[str] = launcher_row(
+    "--export-role", "role of export nodes", "ROLE", "dynamodb-pipeline-export", verbs=POLICY, group=None
+)
+IMPORT_ROLE: Row[str] = launcher_row(
+    "--import-role", "role of import nodes", "ROLE", "dynamodb-pipeline-import", verbs=POLICY, group=None
+)
+POLICY_SKIP_EXISTING: Row[bool] = SKIP_EXISTING.also(
+    verbs=POLICY, help="nodes-import: allow --skip-existing", where=Where.LAUNCHER
+)  # fmt: skip
+POLICY_MIRROR: Row[bool] = MIRROR.also(verbs=POLICY, help="nodes-import: allow --mirror", where=Where.LAUNCHER)
+POLICY_SET_ASIDE: Row[S3Uri | None] = SET_ASIDE.also(
+    verbs=POLICY, help="nodes-import: allow --set-aside to this folder", where=Where.LAUNCHER
+)
+TRUST: Row[bool] = launcher_row("--trust", "print the role's trust document instead", verbs=POLICY, group=None)
+
+# migrate-config
+DEFINITION: Row[str] = launcher_row(
+    "PIPELINE.json", "what aws datapipeline get-pipeline-definition wrote", "PIPELINE.json",
+    verbs=("migrate-config",), group=None, required=True,
+)  # fmt: skip
+
+# inspect, report, clean, bundle: no cluster, no job
+PATH: Row[str] = Row(
+    "PATH", "folder or single file: s3://bucket/... or a local path", INSPECT, "PATH", PLACE, Where.LOCAL, required=True
+)
+SAMPLE: Row[int] = Row(
+    "--sample", "show N items without their contents", INSPECT, "N", whole(0, MANY), Where.LOCAL, "0"
+)  # fmt: skip
+FILES: Row[int | None] = Row(
+    "--files", "look into at most N files (default: all)", INSPECT, "N", whole(1, MANY), Where.LOCAL
+)  # fmt: skip
+JSON: Row[bool] = Row("--json", "only the JSON result, no table on stderr", INSPECT, where=Where.LOCAL)
+INSPECT_BUCKETS: Row[tuple[str, ...]] = ALLOW_BUCKET.also(verbs=INSPECT, where=Where.LOCAL)
+REPORT_RUN: Row[str] = Row(
+    "RUN", "run id (with --logs), or the path of a local run.json", REPORT, "RUN", where=Where.LOCAL, required=True
+)
+REPORT_LOGS: Row[S3Uri | None] = LOGS.also(
+    verbs=REPORT, help="log folder the run was given", group=None, where=Where.LOCAL
+)  # fmt: skip
+REPORT_REGION: Row[str | None] = REGION.also(verbs=REPORT, help="of the log folder", group=None, where=Where.LOCAL)
+TO: Row[str | None] = Row(
+    "--to", "where to write it (default RUN.html in this folder)", REPORT, "FILE", where=Where.LOCAL
+)  # fmt: skip
+CLEANED: Row[str] = Row(
+    "FOLDER", "folder of one run's export, or a folder above several", CLEAN, "FOLDER", PLACE, Where.LOCAL,
+    required=True,
+)  # fmt: skip
+CLEAN_LOGS: Row[S3Uri] = REPORT_LOGS.also(verbs=CLEAN, help="log folder the runs were given", required=True)
+CLEAN_YES: Row[bool] = YES.also(
+    verbs=CLEAN, help="delete; without it everything is only listed", where=Where.LOCAL
+)  # fmt: skip
+FIRST_REGION: Row[str | None] = REPORT_REGION.also(
+    verbs=(*INSPECT, *CLEAN), help="of the first request; buckets' own regions are found"
+)
+FOUND_OWNER: Row[str | None] = BUCKET_OWNER.also(verbs=(*INSPECT, *CLEAN), group=None, where=Where.LOCAL)
+BUNDLE_TO: Row[str] = TO.also(verbs=BUNDLE, help=f"where to write it (default {BUNDLE_PATH})", default=BUNDLE_PATH)
+
+LAUNCHER_ROWS: tuple[Row[Any], ...] = tuple(
+    row for row in dict(globals()).values() if isinstance(row, Row) and row not in JOB_ROWS
+)
+ROWS = (*JOB_ROWS, *LAUNCHER_ROWS)
+
+
+def rows_of(verb: str, *, kind: str | None = None) -> tuple[Row[Any], ...]:
+    """The options of a verb; `kind` is the job of `plan`, `preflight` and `schedule`."""
+    return tuple(row for row in ROWS if verb in row.verbs or (row.where is Where.JOB and kind in row.verbs))

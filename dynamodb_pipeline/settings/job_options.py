@@ -1,0 +1,185 @@
+"""
+Every option of the jobs, one row each, in the order of their help; rows.py says how to add one.
+
+`jobs/*.py` take exactly these; `dynamodb-pipeline` adds those of cli/. An option that differs from verb to verb has its
+name in the first of its rows only.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.formats.items.tags import NULL_TAG_OPTIONS
+from dynamodb_pipeline.rate.capacity import PERCENT_DEFAULT
+from dynamodb_pipeline.settings.rows import Row
+from dynamodb_pipeline.settings.values import (
+    ACCOUNT_ID,
+    BUCKET_NAME,
+    DURATION,
+    ITEM_LIMIT,
+    LOG_FOLDER,
+    MOMENT,
+    PERCENT,
+    PLACE,
+    REGION_NAME,
+    RUN_IDS,
+    S3_ADDRESS,
+    TABLE_NAMES,
+    UNITS,
+    ItemLimit,
+    whole,
+)
+
+JOBS = ("export", "import", "verify")
+EXPORT, IMPORT, VERIFY = (JOBS[:1], JOBS[1:2], JOBS[2:])
+
+EXPORTED: Row[str] = Row("EXPORT", "folder of a finished export", VERIFY, "EXPORT", PLACE, required=True)
+TABLE: Row[str] = Row("--table", "existing table to import into", IMPORT, "TABLE", TABLE_NAMES, required=True)
+TABLES: Row[tuple[str, ...]] = TABLE.also(verbs=EXPORT, help="table to export; repeat for several", many=True)
+COMPARED: Row[str | None] = TABLE.also(
+    verbs=VERIFY, help="also compare with this table, item by item", required=False
+)  # fmt: skip
+OUTPUT: Row[S3Uri] = Row(
+    "--output", "s3://bucket/folder; a folder named by table and time is made in it", EXPORT, "S3_FOLDER", S3_ADDRESS,
+    required=True,
+)  # fmt: skip
+EXACT_OUTPUT: Row[bool] = Row(
+    "--exact-output", "write into --output itself (one table, folder must be empty)", EXPORT
+)  # fmt: skip
+INPUT: Row[str] = Row(
+    "--input", "folder of an export, or a parent of exactly one finished export", IMPORT, "FOLDER", PLACE, required=True
+)  # fmt: skip
+LATEST: Row[bool] = Row("--latest", "of the table's finished exports below --input take the newest", IMPORT)
+LATEST_VERIFIED: Row[bool] = LATEST.also(
+    verbs=VERIFY, help="of the table's finished exports below EXPORT take the newest"
+)  # fmt: skip
+FROM_TABLE: Row[str | None] = Row(
+    "--from-table", "the exported table, where it is not --table; unknown: of an export that names none",
+    (*IMPORT, *VERIFY), "NAME", TABLE_NAMES,
+)  # fmt: skip
+WITHOUT_MANIFEST: Row[bool] = Row(
+    "--without-manifest", "read every data file of a folder that has no manifest", (*IMPORT, *VERIFY)
+)
+ALLOW_BUCKET: Row[tuple[str, ...]] = Row(
+    "--allow-bucket",
+    "a manifest may name files in this other bucket",
+    (*IMPORT, *VERIFY),
+    "BUCKET",
+    BUCKET_NAME,
+    many=True,
+)
+SET_ASIDE: Row[S3Uri | None] = Row(
+    "--set-aside", "put bad items there and go on (default: stop at the first)", IMPORT, "S3_FOLDER", S3_ADDRESS
+)
+MAX_SET_ASIDE: Row[ItemLimit] = Row(
+    "--max-set-aside", "stop when more items than this are bad (default 1000)", IMPORT, "N|P%", ITEM_LIMIT,
+    default="1000",
+)  # fmt: skip
+DUPLICATES: Row[str] = Row(
+    "--duplicates", "what to do when a key stands twice in the input (default refuse)", IMPORT,
+    choices=("refuse", "last-wins"), default="refuse",
+)  # fmt: skip
+SKIP_EXISTING: Row[bool] = Row("--skip-existing", "write only items whose key is not in the table", IMPORT)
+MIRROR: Row[bool] = Row("--mirror", "afterwards delete items the export does not have (needs --yes)", IMPORT)
+MAX_DELETIONS: Row[ItemLimit] = Row(
+    "--max-deletions", "stop before deleting more than this (default 10% of the table)", IMPORT, "N|P%", ITEM_LIMIT,
+    default="10%",
+)  # fmt: skip
+DRY_RUN: Row[bool] = Row("--dry-run", "check everything, write nothing", IMPORT)
+READER: Row[str] = Row(
+    "--reader", "connector: AWS's emr-dynamodb-connector (default); direct: own parallel Scan", EXPORT,
+    choices=("connector", "direct"), default="connector",
+)  # fmt: skip
+RATE_CONTROL: Row[str] = Row(
+    "--rate-control",
+    "who meters the connector's reads: our relay, exact (default), or the connector's own limiter, estimated",
+    EXPORT, choices=("relay", "connector"), default="relay",
+)  # fmt: skip
+COMPRESSION: Row[str] = Row(
+    "--compression", "of the data files (default none, as the old template wrote)", EXPORT,
+    choices=("none", "gzip"), default="none",
+)  # fmt: skip
+NULL_TAG: Row[str] = Row(
+    "--null-tag", "how NULL is written: {} (connector 5, default) or {} (connector 4)".format(*NULL_TAG_OPTIONS),
+    EXPORT, choices=NULL_TAG_OPTIONS, default=NULL_TAG_OPTIONS[0],
+)  # fmt: skip
+LIMIT: Row[int] = Row(
+    "--limit", "differing keys to list (default 20)", VERIFY, "N", whole(0, 1_000_000_000), default="20"
+)
+CONSISTENT_READ: Row[bool] = Row(
+    "--consistent-read", "strongly consistent reads at twice the units (direct reader)", EXPORT
+)
+CONSISTENT_VERIFY: Row[bool] = CONSISTENT_READ.also(
+    verbs=VERIFY, help="read the table with strong consistency, at twice the units"
+)
+SEGMENTS: Row[int | None] = Row(
+    "--segments", "segments of the parallel scan (default: from the table's size)", EXPORT, "N", whole(1, 1_000_000)
+)
+SCHEDULED_TIME: Row[datetime | None] = Row(
+    "--scheduled-time", "moment that names the run folder, ISO 8601 (default: now)", EXPORT, "TIME", MOMENT
+)
+SCHEDULED_IMPORT: Row[datetime | None] = SCHEDULED_TIME.also(
+    verbs=IMPORT,
+    help="the schedule's moment, ISO 8601: a second run of the same import for it is refused (needs --logs)",
+)
+SSE_KMS_KEY_ID: Row[str | None] = Row(
+    "--sse-kms-key-id", "encrypt the files with this KMS key (default: the bucket's setting)", EXPORT, "KEY"
+)
+YES: Row[bool] = Row("--yes", "do not ask on a terminal", IMPORT)
+READ_PERCENT: Row[Decimal | None] = Row(
+    "--throughput-percent", f"percent of the table's read capacity to use, 1 to 150 (default {PERCENT_DEFAULT})",
+    (*EXPORT, *VERIFY), "PERCENT", PERCENT, group="rate", exclusive=True,
+)  # fmt: skip
+WRITE_PERCENT: Row[Decimal | None] = READ_PERCENT.also(
+    verbs=IMPORT, help=f"percent of the table's write capacity to use, 1 to 150 (default {PERCENT_DEFAULT})"
+)
+READ_UNITS: Row[float | None] = Row(
+    "--read-units", "read units per second instead of a percent", (*EXPORT, *VERIFY), "UNITS", UNITS,
+    group="rate", exclusive=True,
+)  # fmt: skip
+WRITE_UNITS: Row[float | None] = Row(
+    "--write-units", "write units per second instead of a percent", IMPORT, "UNITS", UNITS,
+    group="rate", exclusive=True,
+)  # fmt: skip
+RESUME: Row[str | None] = Row(
+    "--resume", "go on with the newest unfinished run of these tables below --logs", (*EXPORT, *IMPORT),
+    choices=("latest",),
+)  # fmt: skip
+REGION: Row[str | None] = Row(
+    "--region", "the table's (and cluster's) region", JOBS, "REGION", REGION_NAME, group="run"
+)
+LOGS: Row[S3Uri | None] = Row(
+    "--logs",
+    "folder for the run record, ledger and logs (never a bucket's top); without it a run cannot be resumed",
+    JOBS, "S3_FOLDER", LOG_FOLDER, group="run",
+)  # fmt: skip
+RUN_ID: Row[str | None] = Row(
+    "--run-id", "name of the run; give a stopped run's id to resume it", JOBS, "ID", RUN_IDS, group="run"
+)
+TIMEOUT: Row[float] = Row(
+    "--timeout", "the run's own deadline, such as 90m or 12h (default 12h)", JOBS, "DURATION", DURATION,
+    default="12h", group="run",
+)  # fmt: skip
+TASKS: Row[int | None] = Row(
+    "--tasks", "tasks that run at once (default: all of the cluster's cores)", JOBS, "N", whole(1, 4096), group="run"
+)
+BUCKET_OWNER: Row[str | None] = Row(
+    "--bucket-owner", "12-digit account that must own every bucket used", JOBS, "ACCOUNT", ACCOUNT_ID, group="run"
+)
+ATTEMPTS: Row[int] = Row(
+    "--attempts", "attempts inside the job after exit 1 or 5 (default 2; needs --logs)", JOBS, "N", whole(1, 10),
+    default="2", group="run",
+)  # fmt: skip
+CONNECTOR_JAR: Row[str | None] = Row(
+    "--connector-jar", "connector jar of a --local run (default: the one make setup brought)", JOBS, "JAR", group="run"
+)
+
+JOB_ROWS: tuple[Row[Any], ...] = tuple(row for row in dict(globals()).values() if isinstance(row, Row))
+
+
+def rows_of_job(kind: str) -> tuple[Row[Any], ...]:
+    """The options of `export`, `import` or `verify` as a job takes them."""
+    return tuple(row for row in JOB_ROWS if kind in row.verbs)

@@ -1,0 +1,126 @@
+"""The launcher's part of the command line: options to settings, and to the words of jobs."""
+
+from __future__ import annotations
+
+import pytest
+
+from dynamodb_pipeline.cli.command_line import line_of
+from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, policy_query, schedule_of
+from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
+from dynamodb_pipeline.emr.request.table_jobs import MAX_RUN_ID, table_run_id
+from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.settings.job_options import (
+    OUTPUT,
+    READ_PERCENT,
+    RUN_ID,
+    SCHEDULED_TIME,
+)
+from dynamodb_pipeline.settings.rows import Options
+from tests.unit.emr.builders import RUN
+
+LOGS = ("--logs", "s3://logs/app")
+
+
+def options(*words: str) -> Options:
+    return line_of(words, file=None).options
+
+
+def launch(*words: str) -> LaunchSettings:
+    start = RunStart(run_id=RUN, region="eu-west-1", moment="2026-11-23T03:00:00Z", size_bytes={"Thread": 5})
+    return launch_of("export", options("export", *words), start=start)
+
+
+def test_one_table_keeps_its_output_and_run_id() -> None:
+    made = launch("--table", "Forum", "--output", "s3://data/x", *LOGS, "--throughput-percent", "10", "--no-wait")
+    given = made.jobs[0].given
+    assert (given.text(OUTPUT), given.text(RUN_ID), given.text(READ_PERCENT)) == ("s3://data/x", RUN, "10")
+    assert not made.wait
+
+
+def test_launchers_options_do_not_reach_the_job() -> None:
+    made = launch("--config=m5", "--set", "A=1", *LOGS, "--table", "Forum", "--output", "s3://data/x", "--no-wait")
+    words = " ".join(made.jobs[0].job_arguments)
+    assert "--config" not in words
+    assert "A=1" not in words
+    assert "--no-wait" not in words
+    assert (made.cluster.config, made.cluster.overrides) == ("m5", ("A=1",))
+
+
+def test_several_tables_get_folders_and_run_ids_of_their_own_and_one_moment() -> None:
+    made = launch("--table", "Forum", "--table", "Thread", "--output", "s3://data/x", *LOGS)
+    jobs = [job.given for job in made.jobs]
+    assert [given.text(OUTPUT) for given in jobs] == ["s3://data/x/Forum", "s3://data/x/Thread"]
+    assert [given.text(RUN_ID) for given in jobs] == [f"{RUN}.Forum", f"{RUN}.Thread"]
+    assert {given.text(SCHEDULED_TIME) for given in jobs} == {"2026-11-23T03:00:00Z"}
+    assert [job.job_arguments.count("--table") for job in made.jobs] == [1, 1]
+
+
+def test_several_tables_into_a_bucket_alone_leave_the_folder_to_the_job() -> None:
+    made = launch("--table", "Forum", "--table", "Thread", "--output", "s3://data", *LOGS)
+    assert {job.given.text(OUTPUT) for job in made.jobs} == {"s3://data"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "expected"),
+    [
+        ("import", ("--table", "T1x", "--input", "s3://data/x"), ("--table", "T1x", "--input", "s3://data/x")),
+        ("verify", ("s3://data/x", "--table", "T1x"), ("--table", "T1x")),
+        ("verify", ("s3://data/x",), ()),
+    ],
+    ids=["import", "verify against a table", "verify alone"],
+)
+def test_import_and_verify_are_one_job(kind: str, words: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    line = options(kind, *words, *LOGS, "--config", "m5")
+    made = launch_of(kind, line, start=RunStart(RUN, "eu-west-1"))
+    (job,) = made.jobs
+    assert job.job_arguments[: len(expected)] == expected
+    assert made.data_uris == ("s3://data/x",)
+    assert job.job_arguments.count("s3://data/x") == 1
+
+
+def test_long_table_names_give_distinct_run_ids_that_fit() -> None:
+    ids = {table_run_id(RUN, "t" * 200 + end, several=True) for end in "ab"}
+    assert len(ids) == 2
+    assert max(map(len, ids)) <= MAX_RUN_ID
+
+
+def test_logs_are_needed_on_a_cluster() -> None:
+    with pytest.raises(UsageError, match="needs --logs"):
+        launch("--table", "Forum", "--output", "s3://data/x")
+
+
+def test_every_bad_option_is_told() -> None:
+    with pytest.raises(UsageError) as refused:
+        launch("--table", "Forum", "--output", "s3://data/x", *LOGS, "--tag", "x", "--max-cost", "cheap")
+    assert "--tag" in str(refused.value)
+    assert "--max-cost" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "command", "kind"),
+    [
+        (["wait", "r"], "wait", None),
+        (["plan", "export", "--table", "T1x", "--output", "s3://data/x"], "plan", "export"),
+        (["policy", "launcher", "--bucket", "b1b"], "policy", None),
+        (["migrate-config", "p.json"], "migrate-config", None),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_verbs(words: list[str], command: str, kind: str | None) -> None:
+    line = line_of(words, file=None)
+    assert (line.verb, line.kind) == (command, kind)
+
+
+def test_policy_takes_account_and_region_of_the_credentials_unless_given() -> None:
+    given = options("policy", "launcher", "--bucket", "b1b", "--region", "us-gov-west-1")
+    scope = policy_query(given, account="123456789012", region="eu-west-1").scope
+    assert (scope.account, scope.region, scope.partition) == ("123456789012", "us-gov-west-1", "aws-us-gov")
+    assert (scope.tables, scope.logs.uri) == (("Forum", "Thread", "Reply"), "s3://b1b/logs")
+    with pytest.raises(UsageError, match="--bucket"):
+        policy_query(options("policy", "service"), account="1", region="r")
+
+
+def test_schedule_is_named_after_verb_and_table() -> None:
+    given = options("schedule", "export", "--table", "T1x", "--output", "s3://data/x", "--cron", "0 3 * * ? *")
+    schedule = schedule_of(given, kind="export", table="my.Forum")
+    assert (schedule.name, schedule.expression) == ("export-my-Forum", "cron(0 3 * * ? *)")

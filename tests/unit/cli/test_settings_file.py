@@ -1,0 +1,143 @@
+"""`pipeline.toml`: what it says, below the flags; every fault of it is named, none becomes a text by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dynamodb_pipeline.cli.command_line import keys_by_verb, line_of
+from dynamodb_pipeline.cli.settings_file import SettingsFile, read_settings_file
+from dynamodb_pipeline.errors import UsageError
+
+
+def words(settings: dict[str, Any], *line: str) -> tuple[str, ...]:
+    """The options of a command line with this file below it."""
+    return line_of(line, file=SettingsFile("f.toml", settings, keys_by_verb())).options.given.words()
+
+
+def test_flags_win_over_the_file_and_sections_over_the_top() -> None:
+    settings = {
+        "logs": "s3://logs/file",
+        "region": "eu-west-1",
+        "export": {"table": ["One", "Two"], "output": "s3://data/file", "no-wait": True},
+    }
+    assert words(settings, "export", "--output", "s3://data/flag") == (
+        *("--output", "s3://data/flag", "--logs", "s3://logs/file", "--region", "eu-west-1"),
+        *("--table", "One", "--table", "Two", "--no-wait"),
+    )
+    assert words(settings, "wait", "r") == ("r", "--region", "eu-west-1")
+
+
+def test_what_a_command_needs_may_stand_in_the_file() -> None:
+    with pytest.raises(UsageError, match="required: --output"):
+        words({"export": {"table": "One"}}, "export")
+    with pytest.raises(UsageError, match="required: --table"):
+        words({"export": {"table": [], "output": "s3://data/x"}}, "export")
+
+
+def test_a_table_on_the_command_line_replaces_the_files_tables() -> None:
+    settings = {"export": {"table": ["One", "Two"], "output": "s3://data/x"}}
+    assert words(settings, "export", "--table=Three") == ("--table", "Three", "--output", "s3://data/x")
+
+
+def test_a_jobs_section_holds_for_its_plan_too_and_the_verbs_own_wins() -> None:
+    """`plan export` is about the export of the file; what plan has no option for is left out."""
+    export = {"table": ["One", "Two"], "output": "s3://data/x", "local": True, "config": "m3"}
+    settings = {"export": export, "plan": {"config": "m5"}}
+    assert words(settings, "plan", "export") == (
+        *("--table", "One", "--table", "Two", "--output", "s3://data/x", "--config", "m5"),
+    )
+
+
+EXPORT = ("--table", "One", "--output", "s3://data/x")
+
+
+@pytest.mark.parametrize(
+    ("line", "added"),
+    [
+        (("export", *EXPORT), ("--read-units", "7")),
+        (("export", *EXPORT, "--read-units=5"), ("--read-units", "5")),
+        (("export", *EXPORT, "--throughput-percent", "10"), ("--throughput-percent", "10")),
+        (("plan", "import", "--table", "One", "--input", "s3://data/x"), ("--throughput-percent", "50")),
+    ],
+)
+def test_one_rate_replaces_the_other(line: tuple[str, ...], added: tuple[str, ...]) -> None:
+    """A percent in the file does not forbid units on the command line or in a section."""
+    settings = {"throughput-percent": 50, "export": {"read-units": 7}}
+    assert words(settings, *line)[-2:] == added
+
+
+def test_two_rates_side_by_side_are_refused() -> None:
+    with pytest.raises(UsageError, match="not allowed with"):
+        words({"export": {"read-units": 7, "throughput-percent": 50}}, "export", *EXPORT)
+
+
+def test_false_in_a_section_takes_back_a_flag_of_the_top() -> None:
+    assert words({"no-wait": True, "export": {"no-wait": False}}, "export", *EXPORT) == EXPORT
+
+
+def test_unknown_keys_are_all_named_with_what_is_like_them() -> None:
+    with pytest.raises(UsageError) as refused:
+        words({"lgos": 1, "exprot": {}, "export": {"tabel": 1}}, "export", *EXPORT)
+    for part in ("'lgos'", "did you mean logs?", "[exprot]", "did you mean export?", "'tabel'", "did you mean table?"):
+        assert part in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("table = [['a']]", "table holds a list in a list"),
+        ("[export]\nscheduled-time = 2026-11-23T03:00:00Z", r"\[export\] scheduled-time is a date"),
+        ("[export]\nscheduled-time = 03:00:00", r"\[export\] scheduled-time is a date or time"),
+        ("[export.table]\na = 1", r"\[export\] table is a table"),
+        ("table = [true]", "table holds true or false"),
+        ("table = true", "table takes one value"),
+        ("no-wait = 'yes'\noutput = 's3://data/x'", "no-wait is a flag"),
+        ("output = ['s3://data/a', 's3://data/b']", "output takes one value"),
+    ],
+)
+def test_values_that_no_option_can_have(tmp_path: Path, text: str, problem: str) -> None:
+    line = EXPORT[2:] if text.startswith("table = true") else EXPORT[:2]
+    path = tmp_path / "p.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=problem):
+        words(read_settings_file(path), "export", *line)
+
+
+def test_settings_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "pipeline.toml"
+    path.write_text('logs = "s3://l/x"\n[export]\ntable = ["Forum"]\n')
+    assert read_settings_file(path) == {"logs": "s3://l/x", "export": {"table": ["Forum"]}}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['key = "AKIAIOSFODNN7EXAMPLE"', 'aws_secret_access_key = "wJalrXUtnFEMI"', 'session-token = "abc"'],
+    ids=["id", "secret", "token"],
+)
+def test_credentials_in_the_file_are_refused_and_not_repeated(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "pipeline.toml"
+    path.write_text(f"{line}\n")
+    with pytest.raises(UsageError, match="line 1") as refused:
+        read_settings_file(path)
+    assert line.partition('"')[2].rstrip('"') not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"a = ", "not TOML"),
+        (b"= 1", "not TOML"),
+        (b'a = "\xff"', "byte 5 is not UTF-8"),
+        (b"a = " + b"[" * 5000 + b"]" * 5000, "nested too deeply"),
+        (b"a = " + b"9" * 5000, "not TOML"),
+    ],
+    ids=["no value", "no key", "not UTF-8", "5,000 lists", "5,000 digits"],
+)
+def test_file_that_is_not_toml(tmp_path: Path, data: bytes, problem: str) -> None:
+    path = tmp_path / "pipeline.toml"
+    path.write_bytes(data)
+    with pytest.raises(UsageError, match=problem):
+        read_settings_file(path)
