@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-
 from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.documents import DocumentError, read_object
 from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.formats.exports.layout import CLAIM, MANIFEST, MARKER_SUFFIX
+from dynamodb_pipeline.formats.exports.layout import CLAIM, MANIFEST, MARKER_SUFFIX, UNKNOWN_CLAIM, Claim
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore, put_once
-
-
-@dataclass(frozen=True)
-class Claim:
-    """Who writes into a run folder; the object is put if absent before the first data file."""
-
-    run_id: str
-    table_name: str
-    table_id: str
-    claimed_at: str
-
-    def to_bytes(self) -> bytes:
-        return (json.dumps(self.__dict__, indent=1, sort_keys=True) + "\n").encode()
 
 
 def claim_folder(store: ObjectStore, folder: S3Uri, claim: Claim) -> bool:
@@ -36,31 +21,33 @@ def claim_folder(store: ObjectStore, folder: S3Uri, claim: Claim) -> bool:
         _refuse_foreign_files(store, folder)
         if put_once(store, str(folder.child(CLAIM)), claim.to_bytes()):
             return False
-        held = _held_by(store, folder) or {}
-    if held.get("run_id") != claim.run_id:
+        held = _held_by(store, folder) or UNKNOWN_CLAIM
+    if held.run_id != claim.run_id:
         raise PreconditionError(_occupied(store, folder, held))
-    if held.get("table_id") != claim.table_id:
+    if held.table_id != claim.table_id:
         msg = f"{folder} holds run {claim.run_id} of another table of that name (TableId differs); choose a new folder"
         raise PreconditionError(msg)
     return True
 
 
-def _held_by(store: ObjectStore, folder: S3Uri) -> dict[str, str] | None:
+def _held_by(store: ObjectStore, folder: S3Uri) -> Claim | None:
+    """Who has claimed the folder; what is no claim of ours is as good as somebody else's."""
     try:
         data = store.get(str(folder.child(CLAIM)))
     except ObjectMissingError:
         return None
     try:
-        held = json.loads(data)
-    except ValueError:
-        held = {}
-    return held if isinstance(held, dict) else {}
+        return Claim.from_json(read_object(data))
+    except DocumentError:
+        return UNKNOWN_CLAIM
 
 
-def _occupied(store: ObjectStore, folder: S3Uri, held: dict[str, str]) -> str:
-    owner = f"run {held.get('run_id', 'unknown')} (table {held.get('table_name', '?')}, {held.get('claimed_at', '?')})"
+def _occupied(store: ObjectStore, folder: S3Uri, held: Claim) -> str:
+    owner = f"run {held.run_id} (table {held.table_name}, {held.claimed_at})"
     if store.head(str(folder.child(MANIFEST))) is not None:
         return f"{folder} already holds the finished export of {owner}; choose another --output"
+    if held is UNKNOWN_CLAIM:
+        return f"{folder} is claimed by an object {CLAIM} that is none of ours; choose another --output"
     return f"{folder} is in use by {owner}, not finished; resume it with --run-id, or choose another --output"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from typing import Any, Callable
@@ -9,7 +10,7 @@ from typing import Any, Callable
 from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.exporting.data_files import DataFileWriter
-from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport, export_header, records_of_entries
+from dynamodb_pipeline.exporting.job import ReadOutcome, SegmentEntry, TableExport, export_header
 from dynamodb_pipeline.formats.blocks.retag import scan_page_lines
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
 from dynamodb_pipeline.formats.items.json_text import parse_json
@@ -19,7 +20,7 @@ from dynamodb_pipeline.passes.scan import ScanPlan, Sink, check_page_count, page
 from dynamodb_pipeline.rate.page_size import average_item_bytes
 from dynamodb_pipeline.rate.parallelism import segment_count, worker_count
 from dynamodb_pipeline.run.context import RunContext
-from dynamodb_pipeline.run.ledger import Ledger
+from dynamodb_pipeline.run.ledger import Ledger, entries_of
 from dynamodb_pipeline.run.progress import Goal
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.engine import Engine
@@ -87,13 +88,14 @@ def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger:
     segments = _segments(export, ledger, workers)
     settings = export.settings
     asked = {"consistent_read": settings.consistent_read}
-    entries = ledger.open(export_header(export, kind="export-direct", segments=segments, more=asked))
+    header = export_header(export, kind="export-direct", segments=segments, more=asked)
+    entries = entries_of(SegmentEntry, ledger.open(header))
     work = remaining_units(segments, entries.values())
     records = list(entries.values())
 
     def on_finished(work_id: str, record: dict[str, Any]) -> None:
         ledger.add(work_id, record)
-        records.append(record)
+        records.append(SegmentEntry.from_json(record))
 
     table = export.table
     rated = Rated(table, export.rate_of, Goal(f"export {table.name}", allowed, "read units", table.item_count or None))
@@ -110,36 +112,38 @@ def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger:
         lambda connect: UnitWorker(export.worker, connect, start), count=workers, group=f"export-{table.name}"
     )
     details = {"segments": segments, "tasks": workers, "throttles": consumed.throttles, "resumed": bool(entries)}
-    return ReadOutcome(tuple(records_of_entries(records)), consumed.units.get("table", 0.0), False, None, details)
+    read = tuple(file for entry in records for file in entry.files)
+    return ReadOutcome(read, consumed.units.get("table", 0.0), False, None, details)
 
 
 def _segments(export: TableExport, ledger: Ledger, workers: int) -> int:
     if export.settings.segments is not None:
         return export.settings.segments  # a resume with another number is refused
-    before = ledger.header()
+    before = ledger.pinned_number("segments")
     if before is not None:
-        return int(before["segments"])
+        return before
     return segment_count(export.table.size_bytes, workers=workers)
 
 
-def remaining_units(segments: int, entries: Any) -> list[WorkUnit]:
+def remaining_units(segments: int, entries: Iterable[SegmentEntry]) -> list[WorkUnit]:
     """
     What is still to be scanned after the ledger's entries: per segment from the furthest position on.
 
     Raises:
         PreconditionError: an entry of a segment that this scan does not have.
     """
-    furthest: dict[int, dict[str, Any]] = {}
+    furthest: dict[int, SegmentEntry] = {}
     for entry in entries:
-        if not 0 <= entry["segment"] < segments:
-            msg = f"the ledger names segment {entry['segment']} of {segments}; start a new run"
+        if entry.segment >= segments:
+            msg = f"the ledger names segment {entry.segment} of {segments}; start a new run"
             raise PreconditionError(msg)
-        if entry["pages"] > furthest.get(entry["segment"], {"pages": 0})["pages"]:
-            furthest[entry["segment"]] = entry
+        before = furthest.get(entry.segment)
+        if before is None or entry.pages > before.pages:
+            furthest[entry.segment] = entry
     units = []
     for segment in range(segments):
-        entry = furthest.get(segment, {"pages": 0, "next_key": None})
-        unit = segment_unit(segment=segment, pages=entry["pages"], next_key=entry["next_key"])
+        entry = furthest.get(segment, SegmentEntry(segment, 0, None, (), 0))
+        unit = segment_unit(segment=segment, pages=entry.pages, next_key=entry.next_key)
         if unit is not None:
             units.append(WorkUnit(unit["work_id"], unit["body"]))
     return units

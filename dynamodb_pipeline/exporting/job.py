@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.documents import Document, member, natural, optional, several, string
 from dynamodb_pipeline.dynamodb.table import TableDescription, describe, refuse_unusable
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.formats.exports.entry_location import check_entry_url
-from dynamodb_pipeline.formats.exports.export_record import FileRecord
+from dynamodb_pipeline.formats.exports.export_record import FileRecord, file_record
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger
@@ -91,14 +92,29 @@ def ledger_of(ctx: RunContext, export: TableExport) -> Ledger:
     return Ledger(ctx.store, ctx.subfolder(f"ledger/export/{export.table.name}"))
 
 
-def records_of_entries(entries: Iterable[dict[str, Any]]) -> list[FileRecord]:
-    """The file records kept in ledger entries or task results."""
-    return [FileRecord(**fields) for entry in entries for fields in entry["files"]]
+@dataclass(frozen=True)
+class PartitionEntry(Document):
+    """The ledger's entry of one of the connector's partitions: its data files."""
+
+    files: tuple[FileRecord, ...] = member(several(file_record))
 
 
-def file_fields(files: Iterable[FileRecord]) -> list[dict[str, Any]]:
-    """The inverse, one entry's `files`."""
-    return [asdict(f) for f in files]
+@dataclass(frozen=True)
+class SegmentEntry(Document):
+    """
+    What the direct reader has read of one segment, up to a position, and the data files that it made of it.
+
+    Attributes:
+        pages: read from the segment's beginning on, by all entries up to this one.
+        next_key: where the next one starts, None at the segment's end.
+        items: of this entry's own files.
+    """
+
+    segment: int = member(natural)
+    pages: int = member(natural)
+    next_key: str | None = member(optional(string))
+    files: tuple[FileRecord, ...] = member(several(file_record))
+    items: int = member(natural)
 
 
 def rate_line(export: TableExport) -> str:

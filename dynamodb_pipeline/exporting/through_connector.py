@@ -23,13 +23,13 @@ from dynamodb_pipeline.connector.read import (
     splits_for,
 )
 from dynamodb_pipeline.exporting.data_files import DataFileWriter
-from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport, export_header, file_fields, records_of_entries
+from dynamodb_pipeline.exporting.job import PartitionEntry, ReadOutcome, TableExport, export_header
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
 from dynamodb_pipeline.formats.items.tags import CONNECTOR_NULL, TEMPLATE_NULL
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
 from dynamodb_pipeline.rate.page_size import EVENTUAL_BYTES_PER_UNIT, average_item_bytes
 from dynamodb_pipeline.run.context import RunContext
-from dynamodb_pipeline.run.ledger import Ledger
+from dynamodb_pipeline.run.ledger import Ledger, entries_of
 from dynamodb_pipeline.run.progress import Goal
 from dynamodb_pipeline.workers.contract import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Connect, SparkEngine
@@ -144,16 +144,17 @@ def read_with_connector(ctx: RunContext, export: TableExport, engine: SparkEngin
     """
     metered = export.settings.rate_control == "relay"
     splits = splits_for(slots=engine.slots, rate_rcu=export.rate.units_per_s["table"], metered_by_relay=metered)
-    read = as_dealt(connector_read(export, splits), export, ledger.header())
+    read = as_dealt(connector_read(export, splits), export, ledger)
     dealt = {"splits": read.splits}  # the same segments to the same partitions
-    entries = ledger.open(export_header(export, kind="export-connector", segments=read.segments, more=dealt))
-    records = records_of_entries(entries.values())
+    header = export_header(export, kind="export-connector", segments=read.segments, more=dealt)
+    entries = entries_of(PartitionEntry, ledger.open(header))
+    records = [file for entry in entries.values() for file in entry.files]
     lock = threading.Lock()
 
     def on_partition(partition: int, files: list[FileRecord]) -> None:
         with lock:
             records.extend(files)
-            ledger.add(partition_id(partition), {"files": file_fields(files)})
+            ledger.add(partition_id(partition), PartitionEntry(tuple(files)).to_json())
 
     units = _run(ctx, export, engine, read, done=frozenset(entries), on_partition=on_partition)
     estimate = sum(f.plain_bytes for f in records) / EVENTUAL_BYTES_PER_UNIT
@@ -222,12 +223,13 @@ def connector_read(export: TableExport, splits: int) -> ConnectorRead:
     )
 
 
-def as_dealt(read: ConnectorRead, export: TableExport, header: dict[str, Any] | None) -> ConnectorRead:
+def as_dealt(read: ConnectorRead, export: TableExport, ledger: Ledger) -> ConnectorRead:
     """
     The read with the segments and splits of the run's earlier attempts: both follow from the table's size and the
     cluster, which may have changed meanwhile. What the user asks for, and the connector's own limiter, come first.
     """
     settings = export.settings
-    if header is None or settings.segments is not None or settings.rate_control == "connector":
+    if settings.segments is not None or settings.rate_control == "connector":
         return read
-    return replace(read, segments=int(header["segments"]), splits=int(header["splits"]))
+    segments, splits = ledger.pinned_number("segments"), ledger.pinned_number("splits")
+    return read if segments is None or splits is None else replace(read, segments=segments, splits=splits)

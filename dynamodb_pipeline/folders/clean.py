@@ -11,7 +11,6 @@ are whole, then the files, and the claim last, so that a clean which was broken 
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,13 +18,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dynamodb_pipeline.addresses import join
+from dynamodb_pipeline.documents import DocumentError, read_object
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, UsageError
 from dynamodb_pipeline.formats.exports import manifest as manifests
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
-from dynamodb_pipeline.formats.exports.layout import CLAIM, EXPORT_RECORD, MANIFEST, is_data_file
-from dynamodb_pipeline.run.heartbeat import Here, heartbeat_of, refuse_living
+from dynamodb_pipeline.formats.exports.layout import CLAIM, EXPORT_RECORD, MANIFEST, Claim, is_data_file
+from dynamodb_pipeline.run.heartbeat import Here, refuse_living
 from dynamodb_pipeline.run.ledger import HEADER, Ledger
-from dynamodb_pipeline.run.record import earlier_record
+from dynamodb_pipeline.run.state import read_state
 from dynamodb_pipeline.settings.run_ids import check_run_id, run_folder
 from dynamodb_pipeline.store.objects import ObjectInfo, ObjectStore
 
@@ -118,10 +118,10 @@ def _run_folders(objects: Iterable[ObjectInfo]) -> dict[str, dict[str, ObjectInf
 
 def _claimed(store: ObjectStore, folder: str, objects: dict[str, ObjectInfo]) -> Claimed:
     try:
-        claim: dict[str, Any] = json.loads(store.get(join(folder, CLAIM)))
-        return Claimed(folder, check_run_id(claim["run_id"]), str(claim["table_name"]), objects)
-    except (ValueError, KeyError, TypeError, UsageError) as err:
-        msg = f"{CLAIM} is not one of ours: {err!r}"
+        claim = Claim.from_json(read_object(store.get(join(folder, CLAIM))))
+        return Claimed(folder, check_run_id(claim.run_id), claim.table_name, objects)
+    except (DocumentError, UsageError) as err:
+        msg = f"{CLAIM} is not one of ours: {err}"
         raise IntegrityError(msg) from err
 
 
@@ -144,15 +144,15 @@ def _leftovers(store: ObjectStore, claimed: Claimed, *, logs: str, here: Here) -
 
 
 def _dead_state(store: ObjectStore, folder: str, run_id: str, *, here: Here) -> str:
-    refuse_living(lambda: earlier_record(store, folder), here)
-    record = earlier_record(store, folder)
-    if record is None or record.get("run_id") != run_id:
+    refuse_living(lambda: read_state(store, folder), here)
+    state = read_state(store, folder)
+    if state is None or state.run_id != run_id:
         msg = f"no record of run {run_id} in {folder}: nothing tells that it is dead; check --logs"
         raise PreconditionError(msg)
-    if record.get("state") == "running" and heartbeat_of(record) is None:
+    if state.state == "running" and state.heartbeat is None:
         msg = f"the record of run {run_id} holds no heartbeat: nothing tells that it is dead"
         raise PreconditionError(msg)
-    return str(record.get("state"))
+    return str(state.state)
 
 
 def _listed(store: ObjectStore, claimed: Claimed) -> frozenset[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynamodb_pipeline.addresses import join
+from dynamodb_pipeline.documents import Document, member, natural, string
 from dynamodb_pipeline.dynamodb.table import TableDescription, describe, refuse_unusable
 from dynamodb_pipeline.dynamodb.table_description import may_skip_parsing, refuse_other_keys
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
@@ -209,6 +210,32 @@ def refuse_too_many_bad(job: TableImport, bad: int, *, total: int, so: str) -> N
     if bad and limit.exceeded(bad, total=total):
         msg = f"{bad} of {total} items are bad, --max-set-aside allows {limit}; {so}"
         raise IntegrityError(msg)
+
+
+@dataclass(frozen=True)
+class ImportedFile(Document):
+    """What became of one unit of work of an import: counts of the items of a file; `file` is its name."""
+
+    file: str = member(string)
+    dialect: str = member(string)
+    items: int = member(natural)
+    written: int = member(natural)
+    skipped: int = member(natural)
+    set_aside: int = member(natural)
+
+
+@dataclass(frozen=True)
+class DeletedKeys(Document):
+    """How many keys a unit of work of a mirror deleted."""
+
+    deleted: int = member(natural)
+
+
+@dataclass(frozen=True)
+class MirroredTable(Document):
+    """How many items the table held when the mirror was planned first; limits in percent are of it."""
+
+    table_items: int = member(natural)
 
 
 def import_lines(job: TableImport, *, keeps_state: bool) -> Iterator[str]:

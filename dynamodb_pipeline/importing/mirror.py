@@ -22,7 +22,14 @@ from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.formats.items.item_rules import write_units
 from dynamodb_pipeline.formats.items.key_schema import KeySchema, key_item
-from dynamodb_pipeline.importing.job import ImportPlan, ImportRun, TableImport, key_scan_line
+from dynamodb_pipeline.importing.job import (
+    DeletedKeys,
+    ImportPlan,
+    ImportRun,
+    MirroredTable,
+    TableImport,
+    key_scan_line,
+)
 from dynamodb_pipeline.importing.table_writer import TableWriter, batches
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED, Consumed, Rated, RatedRun
 from dynamodb_pipeline.passes.table_scan import TableScan
@@ -31,7 +38,7 @@ from dynamodb_pipeline.rate.parallelism import write_worker_count
 from dynamodb_pipeline.reading.file_puts import Put
 from dynamodb_pipeline.reading.key_spill import PAGE_UNITS, UNIT_BYTES, KeySpill, key_hash, key_row, key_rows
 from dynamodb_pipeline.run.context import RunContext
-from dynamodb_pipeline.run.ledger import Ledger
+from dynamodb_pipeline.run.ledger import Ledger, entries_of
 from dynamodb_pipeline.run.progress import Goal
 from dynamodb_pipeline.settings.values import ItemLimit
 from dynamodb_pipeline.store.spill import PARTS, Spill
@@ -111,16 +118,18 @@ def plan_deletions(run: ImportRun, *, export_keys: KeySpill, unwanted: Spill, le
     """
     job, note = run.job, run.ctx.reporter.note
     entries = ledger.open({"kind": "mirror", "table": job.table.name, "table_id": job.table.table_id})
-    before = sum(int(entry["deleted"]) for name, entry in entries.items() if name != PLAN_ENTRY)
+    first = entries_of(MirroredTable, {name: entry for name, entry in entries.items() if name == PLAN_ENTRY})
+    deleted = entries_of(DeletedKeys, {name: entry for name, entry in entries.items() if name != PLAN_ENTRY})
+    before = sum(entry.deleted for entry in deleted.values())
     scan = _key_scan(job)
     note(key_scan_line(job.table.name, scan.rate))
     with Spill() as table_keys:
         table_items, consumed = _collect(run.ctx, scan, run.engine, table_keys)
         planned = subtract(table_keys, export_keys, unwanted)
-    first = entries.get(PLAN_ENTRY, {"table_items": table_items})
-    if PLAN_ENTRY not in entries:
-        ledger.add(PLAN_ENTRY, first)
-    plan = DeletionPlan(int(first["table_items"]), planned, before, consumed, scan.rate.derivation)
+    mirrored = first.get(PLAN_ENTRY, MirroredTable(table_items))
+    if not first:
+        ledger.add(PLAN_ENTRY, mirrored.to_json())
+    plan = DeletionPlan(mirrored.table_items, planned, before, consumed, scan.rate.derivation)
     limit = job.settings.max_deletions
     note(plan_text(plan, limit, table=job.table.name))
     refuse_too_many(plan, limit, table=job.table.name)
@@ -217,7 +226,7 @@ def delete_planned(run: ImportRun, *, deletions: DeletionPlan, unwanted: Spill, 
 
     def on_finished(work_id: str, record: dict[str, Any]) -> None:
         ledger.add(work_id, record)
-        deleted[0] += int(record["deleted"])
+        deleted[0] += DeletedKeys.from_json(record).deleted
 
     job, table, allowed = run.job, run.job.table, run.job.rate.tightest
     goal = Goal(f"mirror {table.name}", allowed, "write units", deletions.planned)

@@ -11,9 +11,11 @@ import hashlib
 import json
 
 from dynamodb_pipeline.addresses import join
+from dynamodb_pipeline.documents import DocumentError, read_object
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.formats.exports.layout import stamp
 from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.run.state import RunState
 from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.store.objects import put_once
 
@@ -32,8 +34,9 @@ def claim_moment(ctx: RunContext, settings: ImportSettings) -> None:
         return
     claim = (json.dumps({"run_id": ctx.run_id, "table": settings.table, "input": settings.input}) + "\n").encode()
     if not put_once(ctx.store, uri, claim):
-        owner = json.loads(ctx.store.get(uri)).get("run_id", "unknown")
-        msg = f"run {owner} does this scheduled import already ({uri}); to resume it give --run-id {owner}"
+        owner = _owner(ctx.store.get(uri))
+        again = f"to resume it give --run-id {owner}" if owner else "its claim is not one of ours, look at it"
+        msg = f"run {owner or '?'} does this scheduled import already ({uri}); {again}"
         raise PreconditionError(msg)
 
 
@@ -44,3 +47,11 @@ def claim_uri(settings: ImportSettings) -> str | None:
     digest = hashlib.sha256(settings.input.encode()).hexdigest()[:DIGEST_CHARACTERS]
     name = f"runs/scheduled/import/{settings.table}/{stamp(settings.scheduled_time)}-{digest}.json"
     return join(str(settings.common.logs), name)
+
+
+def _owner(data: bytes) -> str | None:
+    """The run that a claim names, None where it is none of ours."""
+    try:
+        return RunState.readable(read_object(data)).run_id
+    except DocumentError:
+        return None

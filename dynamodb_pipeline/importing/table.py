@@ -16,6 +16,7 @@ from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.importing.check import check
 from dynamodb_pipeline.importing.job import (
     Checked,
+    ImportedFile,
     ImportRun,
     TableImport,
     import_header,
@@ -29,7 +30,7 @@ from dynamodb_pipeline.importing.write import Written, write_files
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED
 from dynamodb_pipeline.reading.key_spill import KeySpill
 from dynamodb_pipeline.run.context import RunContext
-from dynamodb_pipeline.run.ledger import Ledger
+from dynamodb_pipeline.run.ledger import Ledger, entries_of
 from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.store.spill import Spill
 
@@ -64,7 +65,7 @@ class _Steps:
 
     def take(self) -> dict[str, Any]:
         run, job = self._run, self._run.job
-        done = self._ledger.open(import_header(job))
+        done = entries_of(ImportedFile, self._ledger.open(import_header(job)))
         with ExitStack() as stack:
             keys, unwanted = stack.enter_context(KeySpill()), stack.enter_context(Spill())
             facts = check(run, keys=keys)

@@ -11,13 +11,20 @@ noted then, any other text item by item.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dynamodb_pipeline.aws.request_errors import Rejected
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.importing.job import Checked, ImportPlan, ImportRun, TableImport, refuse_too_many_bad
+from dynamodb_pipeline.importing.job import (
+    Checked,
+    ImportedFile,
+    ImportPlan,
+    ImportRun,
+    TableImport,
+    refuse_too_many_bad,
+)
 from dynamodb_pipeline.importing.set_aside import check_aside, keep_aside
 from dynamodb_pipeline.importing.table_writer import TableWriter, batches
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED, Consumed, Rated, RatedRun
@@ -184,7 +191,7 @@ class Written:
     consumed: Consumed
 
 
-def write_files(run: ImportRun, *, facts: Checked, ledger: Ledger, done: dict[str, dict[str, Any]]) -> Written:
+def write_files(run: ImportRun, *, facts: Checked, ledger: Ledger, done: Mapping[str, ImportedFile]) -> Written:
     """
     Write every file that the ledger does not have as done.
 
@@ -195,11 +202,11 @@ def write_files(run: ImportRun, *, facts: Checked, ledger: Ledger, done: dict[st
 
     def on_finished(work_id: str, record: dict[str, Any]) -> None:
         ledger.add(work_id, record)
-        _add(totals, record)
+        _add(totals, ImportedFile.from_json(record))
         refuse_too_many_bad(job, totals["set_aside"], total=facts.items, so="stopped part-way")
 
-    for record in done.values():
-        _add(totals, record)
+    for file in done.values():
+        _add(totals, file)
     plan = planned_after_check(run.plan, facts, limit=job.settings.max_set_aside)
     allowed = job.rate.tightest
     rated = Rated(job.table, job.rate_of, Goal(f"import {job.table.name}", allowed, "write units", facts.items))
@@ -237,9 +244,11 @@ def winners(job: TableImport, collisions: Iterable[Collision]) -> list[WorkUnit]
     ]
 
 
-def _add(totals: dict[str, int], record: dict[str, Any]) -> None:
-    for name in totals:
-        totals[name] += int(record[name])
+def _add(totals: dict[str, int], file: ImportedFile) -> None:
+    totals["items"] += file.items
+    totals["written"] += file.written
+    totals["skipped"] += file.skipped
+    totals["set_aside"] += file.set_aside
 
 
 def check_accounted(totals: dict[str, int], facts: Checked, *, table: str) -> None:

@@ -6,7 +6,6 @@ Nothing is guessed: a record that is missing or is no JSON object is an error wi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied
 from dynamodb_pipeline.aws.keys import without_secrets
+from dynamodb_pipeline.documents import DocumentError, read_object
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
 
 FILE_NAME = "run.json"
@@ -72,11 +72,11 @@ def parse_record(data: bytes, *, where: str) -> Record:
         IntegrityError: not a JSON object with a run id.
     """
     try:
-        facts = json.loads(data)
-    except (ValueError, RecursionError) as err:
-        msg = f"{where} is not JSON: {err}; it is not the record of a run"
+        facts = read_object(data)
+    except DocumentError as err:
+        msg = f"{where} is {err}; it is not the record of a run"
         raise IntegrityError(msg) from err
-    if not isinstance(facts, dict) or "run_id" not in facts:
+    if "run_id" not in facts:
         msg = f"{where} names no run_id; it is not the record of a run"
         raise IntegrityError(msg)
     return Record(where, facts)

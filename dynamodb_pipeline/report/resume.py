@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.output import printable
 from dynamodb_pipeline.report.figures import RunFigures
 from dynamodb_pipeline.settings.job_options import LOGS, REGION, RUN_ID, TABLES, TIMEOUT
 from dynamodb_pipeline.settings.rows import Given, command_line
@@ -28,8 +30,9 @@ def resume_of(run: RunFigures, *, logs: str | None) -> Resume | None:
     Args:
         logs: the folder its record was found in; None when that is not known.
     """
-    if run.resume is not None:
-        return Resume(run.resume, " ".join(_notes(run, whole=OTHER_OPTIONS not in run.resume)))
+    recorded = _recorded_command(run)
+    if recorded is not None:
+        return Resume(recorded, " ".join(_notes(run, whole=OTHER_OPTIONS not in recorded)))
     if run.exit_code is None or not ExitCode.of(run.exit_code).row.resumable:
         return None
     options = _tables(run) + Given.of({REGION: run.region or None, LOGS: logs or None, RUN_ID: run.run_id})
@@ -42,6 +45,20 @@ def _tables(run: RunFigures) -> Given:
     if run.kind == "verify" or len(names) < len(run.tables):
         return Given()
     return Given(((TABLES, names),)) if names else Given()
+
+
+def _recorded_command(run: RunFigures) -> str | None:
+    """
+    The command that the run itself recorded, put together anew from its words: whoever may write the log folder may
+    have written it, and it is made to be pasted into a shell.
+    """
+    try:
+        words = shlex.split(run.resume or "")
+    except ValueError:
+        return None
+    ours = words[:2] == ["dynamodb-pipeline", run.kind] or words[:1] == ["spark-submit"]
+    plain = all(printable(word) == word for word in words)
+    return shlex.join(words) if ours and plain and run.run_id in words else None
 
 
 def _notes(run: RunFigures, *, whole: bool) -> list[str]:

@@ -12,7 +12,6 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -21,14 +20,14 @@ from types import TracebackType
 from typing import Any, Callable
 
 from dynamodb_pipeline.errors import PipelineError, PreconditionError
+from dynamodb_pipeline.run.state import RunState
 
 INTERVAL_S = 60.0
 DEAD_AFTER = timedelta(seconds=4 * INTERVAL_S)
+AHEAD_MAX = timedelta(days=-1)  # clocks differ by minutes; a sign of life from beyond that is none
 PATIENCE_S = 15.0  # for a process of this machine that was just told to end
 LOOK_S = 0.5
 CLOSE_S = 5.0
-
-Record = Mapping[str, Any]
 
 
 def own_facts() -> dict[str, Any]:
@@ -60,25 +59,17 @@ class Here:
     sleep: Callable[[float], object] = time.sleep
 
 
-def is_alive(record: Record, here: Here) -> bool:
+def is_alive(record: RunState, here: Here) -> bool:
     """True when the record is a run's that may still be at work; an earlier run of this same process is not."""
-    beat = heartbeat_of(record)
-    if record.get("state") != "running" or beat is None or here.now() - beat > DEAD_AFTER:
+    beat = record.heartbeat
+    if record.state != "running" or beat is None or not AHEAD_MAX < here.now() - beat <= DEAD_AFTER:
         return False
-    pid = record.get("pid")
-    if record.get("host") != here.host or not isinstance(pid, int):
+    if record.host != here.host or record.pid is None:
         return True
-    return pid != here.pid and here.exists(pid)
+    return record.pid != here.pid and here.exists(record.pid)
 
 
-def heartbeat_of(record: Record) -> datetime | None:
-    """The moment of the last sign of life, UTC; None where the record holds none."""
-    with suppress(ValueError):
-        return datetime.strptime(str(record.get("heartbeat")), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-    return None
-
-
-def refuse_living(read: Callable[[], Record | None], here: Here) -> None:
+def refuse_living(read: Callable[[], RunState | None], here: Here) -> None:
     """
     Refuse to touch what belongs to a living run; one of this machine is given some seconds to end.
 
@@ -90,19 +81,19 @@ def refuse_living(read: Callable[[], Record | None], here: Here) -> None:
     """
     record, waited_s = read(), 0.0
     while record is not None and is_alive(record, here):
-        if record.get("host") != here.host or waited_s >= PATIENCE_S:
+        if record.host != here.host or waited_s >= PATIENCE_S:
             raise PreconditionError(_living(record, here))
         here.sleep(LOOK_S)
         waited_s += LOOK_S
         record = read()
 
 
-def _living(record: Record, here: Here) -> str:
-    beat = heartbeat_of(record) or here.now()
-    who = f"process {record.get('pid', '?')} on {record.get('host', 'an unknown host')}"
+def _living(record: RunState, here: Here) -> str:
+    beat = record.heartbeat or here.now()
+    who = f"process {record.pid or '?'} on {record.host or 'an unknown host'}"
     age_s = max(0.0, (here.now() - beat).total_seconds())
     return (
-        f"run {record.get('run_id')} is at work: {who}, last sign of life {age_s:.0f} s ago. Let it end, or stop it"
+        f"run {record.run_id} is at work: {who}, last sign of life {age_s:.0f} s ago. Let it end, or stop it"
         f" (`cancel` its step, or SIGTERM); if that process is gone, try again after {beat + DEAD_AFTER:%H:%M:%S} UTC"
     )
 

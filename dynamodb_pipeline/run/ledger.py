@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from dynamodb_pipeline.addresses import join
+from dynamodb_pipeline.documents import Document, DocumentError, natural, read_object
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore, put_once
 
@@ -59,6 +61,22 @@ class Ledger:
         except ObjectMissingError:
             return None
 
+    def pinned_number(self, name: str) -> int | None:
+        """
+        A whole number of the pinned header, None when there is no header yet.
+
+        Raises:
+            IntegrityError: the header has no such number; nothing can be resumed from it.
+        """
+        header = self.header()
+        if header is None:
+            return None
+        try:
+            return natural(header.get(name))
+        except DocumentError as err:
+            msg = f"{self._folder}/{HEADER} pins no number of {name}; start a new run (new --run-id)"
+            raise IntegrityError(msg) from err
+
     def add(self, entry_id: str, record: dict[str, Any]) -> None:
         """
         Note `entry_id` as finished; the same note again changes nothing.
@@ -100,6 +118,26 @@ class Ledger:
             raise PreconditionError(msg)
 
 
+Entry = TypeVar("Entry", bound=Document)
+
+
+def entries_of(kind: type[Entry], entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Entry]:
+    """
+    The entries as what they are, by id.
+
+    Raises:
+        IntegrityError: an entry is not of that kind; nothing can be resumed from it.
+    """
+    typed: dict[str, Entry] = {}
+    for entry_id, record in entries.items():
+        try:
+            typed[entry_id] = kind.from_json(record)
+        except DocumentError as err:
+            msg = f"the ledger's entry {entry_id} is not of this kind of run ({err}); start a new run (new --run-id)"
+            raise IntegrityError(msg) from err
+    return typed
+
+
 def _sealed(name: str, record: dict[str, Any]) -> bytes:
     """The record with its own name and hash: what a resume starts from must be neither damaged nor another's."""
     text = json.dumps(record, sort_keys=True)
@@ -109,12 +147,13 @@ def _sealed(name: str, record: dict[str, Any]) -> bytes:
 def _opened(name: str, data: bytes) -> dict[str, Any] | None:
     """The record that was sealed under `name`, None when `data` is anything else."""
     try:
-        fields = json.loads(data)
-        record: dict[str, Any] = fields["record"]
-        whole = fields["sha256"] == _digest(name, json.dumps(record, sort_keys=True))
-    except (KeyError, TypeError, ValueError):
+        members = read_object(data)
+    except DocumentError:
         return None
-    return record if whole else None
+    record = members.get("record")
+    if not isinstance(record, dict) or members.get("sha256") != _digest(name, json.dumps(record, sort_keys=True)):
+        return None
+    return record
 
 
 def _digest(name: str, text: str) -> str:

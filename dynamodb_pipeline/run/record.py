@@ -7,26 +7,30 @@ EMR knows only "failed"; the launcher reads the job's own exit code, totals and 
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from dynamodb_pipeline.addresses import join
-from dynamodb_pipeline.errors import ExitCode, PreconditionError
+from dynamodb_pipeline.documents import (
+    TIME_FORMAT,
+    to_bytes,
+)
+from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.run.heartbeat import Here, refuse_living
+from dynamodb_pipeline.run.state import FILE_NAME, RunState, read_state
 from dynamodb_pipeline.settings.job_options import RESUME, RUN_ID
 from dynamodb_pipeline.settings.rows import Given, command_line
 from dynamodb_pipeline.settings.run_ids import run_folder
-from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
+from dynamodb_pipeline.store.objects import ObjectStore
 
-FILE_NAME = "run.json"
+LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
 
 
 def now_text() -> str:
     """The present moment, ISO 8601 UTC to the second."""
-    return f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{datetime.now(timezone.utc):{TIME_FORMAT}}"
 
 
 class RunRecord:
@@ -52,25 +56,7 @@ class RunRecord:
                 self._store.put(join(self._folder, FILE_NAME), self.to_bytes())
 
     def to_bytes(self) -> bytes:
-        return (json.dumps(self.facts, indent=1, sort_keys=True) + "\n").encode()
-
-
-def earlier_record(store: ObjectStore, folder: str) -> dict[str, Any] | None:
-    """What `run.json` in a run's folder says, None when there is none or it is damaged."""
-    try:
-        record = json.loads(store.get(join(folder, FILE_NAME)))
-    except (ObjectMissingError, ValueError):
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def began_at(record: Mapping[str, Any] | None) -> datetime | None:
-    """When the first attempt of a recorded run began, UTC."""
-    text = (record or {}).get("first_started") or (record or {}).get("started")
-    try:
-        return datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-    except ValueError:
-        return None
+        return to_bytes(self.facts)
 
 
 def latest_unfinished(
@@ -84,28 +70,23 @@ def latest_unfinished(
     Raises:
         PreconditionError: there is none, or the newest is still at work.
     """
-    runs = [r for r in _records(store, logs) if r.get("kind") == kind and r.get("table_names") == sorted(tables)]
-    open_runs = [r for r in runs if _is_resumable(r)]
+    wanted = tuple(sorted(tables))
+    runs = [run for run in _states(store, logs) if run.kind == kind and run.table_names == wanted]
+    open_runs = [run for run in runs if run.is_resumable]
     if not open_runs:
         msg = f"{logs} holds no unfinished {kind} of {', '.join(sorted(tables))}; leave out --resume to start a new run"
         raise PreconditionError(msg)
-    run_id = str(max(open_runs, key=lambda r: str(r.get("started")))["run_id"])
-    refuse_living(lambda: earlier_record(store, run_folder(logs, run_id)), here or Here())
+    run_id = str(max(open_runs, key=lambda run: run.started or LONG_AGO).run_id)
+    refuse_living(lambda: read_state(store, run_folder(logs, run_id)), here or Here())
     return run_id
 
 
-def _records(store: ObjectStore, logs: str) -> Iterator[dict[str, Any]]:
+def _states(store: ObjectStore, logs: str) -> Iterator[RunState]:
     for info in store.list(join(logs, "runs")):
         folder, _, name = info.uri.rpartition("/")
-        record = earlier_record(store, folder) if name == FILE_NAME else None
-        if record is not None and record.get("run_id") == folder.rpartition("/")[2]:
-            yield record
-
-
-def _is_resumable(record: Mapping[str, Any]) -> bool:
-    return record.get("state") == "running" or (
-        record.get("state") == "failed" and ExitCode.of(record.get("exit_code")).row.resumable
-    )
+        state = read_state(store, folder) if name == FILE_NAME else None
+        if state is not None and state.run_id == folder.rpartition("/")[2]:
+            yield state
 
 
 def resume_command(program: Sequence[str], given: Given, *, run_id: str) -> str:

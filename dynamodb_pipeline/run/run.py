@@ -18,14 +18,8 @@ from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.heartbeat import Heartbeat, Here, own_facts, refuse_living
 from dynamodb_pipeline.run.lifetime import RunLifetime, stop_on_signals
 from dynamodb_pipeline.run.progress import Reporter, resume_line, resumed_line, retry_line, start_line, unsaved_line
-from dynamodb_pipeline.run.record import (
-    RunRecord,
-    began_at,
-    earlier_record,
-    latest_unfinished,
-    now_text,
-    resume_command,
-)
+from dynamodb_pipeline.run.record import RunRecord, latest_unfinished, now_text, resume_command
+from dynamodb_pipeline.run.state import read_state
 from dynamodb_pipeline.settings.job import ExportSettings, JobSettings
 from dynamodb_pipeline.settings.run_ids import new_run_id, run_folder
 from dynamodb_pipeline.store.anywhere import object_store
@@ -102,8 +96,9 @@ class Run:
 
     def _began(self, store: ObjectStore, folder: str) -> datetime | None:
         """When the run that is gone on with began, None when there was none; a living one is refused."""
-        refuse_living(lambda: earlier_record(store, folder), Here())
-        return began_at(earlier_record(store, folder))
+        refuse_living(lambda: read_state(store, folder), Here())
+        earlier = read_state(store, folder)
+        return earlier.began if earlier else None
 
     def _heartbeat(self, ctx: RunContext, record: RunRecord) -> AbstractContextManager[object]:
         return Heartbeat(record.save, note=ctx.reporter.note) if ctx.folder else nullcontext()

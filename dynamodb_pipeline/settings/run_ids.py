@@ -19,12 +19,17 @@ def new_run_id(moment: datetime) -> str:
     return f"{moment.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
+def is_run_id(text: str) -> bool:
+    """True for what may name a run: it is part of keys in S3 and of cluster names."""
+    return RUN_ID.fullmatch(text) is not None
+
+
 def check_run_id(run_id: str, *, option: str = "run id") -> str:
     """
     Raises:
         UsageError: characters that do not fit an S3 key and a cluster's name; a moment that no clock shows.
     """
-    if not RUN_ID.fullmatch(run_id):
+    if not is_run_id(run_id):
         msg = f"{option} {run_id[:100]!r} must be 3-80 of A-Z a-z 0-9 . _ -"
         raise UsageError(msg)
     if RUN_ID_STAMP.match(run_id) and _moment(run_id) is None:

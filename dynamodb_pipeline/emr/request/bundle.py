@@ -27,6 +27,7 @@ NODE_PARTS = (
     "addresses.py",
     "durations.py",
     "errors.py",
+    "documents.py",
     "job_main.py",
     "output.py",
     "secret_patterns.py",

@@ -6,13 +6,13 @@ The record of an earlier attempt may still lie there; one older than the step's 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import error_code
+from dynamodb_pipeline.documents import DocumentError, read_object
 from dynamodb_pipeline.emr.calls.cluster_state import StepView
 from dynamodb_pipeline.emr.request.steps import given_in_step
 from dynamodb_pipeline.errors import ExitCode
@@ -69,10 +69,9 @@ def read_record(s3: Any, step: StepView) -> dict[str, Any]:
 
 def _parsed(data: bytes) -> dict[str, Any]:
     try:
-        record = json.loads(data)
-    except ValueError:
+        return read_object(data)
+    except DocumentError:
         return {}
-    return record if isinstance(record, dict) else {}
 
 
 def job_result(step: StepView, record: dict[str, Any], *, timed_out: bool = False) -> JobResult:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dynamodb_pipeline.documents import DocumentError
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.exports import record_fields as fields
 from dynamodb_pipeline.formats.exports.manifest import Manifest
@@ -72,6 +73,23 @@ def parse_file_records(values: list[Any]) -> Iterator[FileRecord]:
     for number, value in enumerate(values):
         fields.exactly(f"files[{number}]", value, names)
         yield FileRecord(**value)
+
+
+def file_record(value: object) -> FileRecord:
+    """
+    One entry of a ledger or a worker's report, whatever the compression.
+
+    Raises:
+        DocumentError: not the members of a file record, or out of range.
+    """
+    try:
+        fields.exactly("file", value, {field.name for field in dataclasses.fields(FileRecord)})
+        record = FileRecord(**fields.members_of("file", value))
+        record.check("file", compression="any")
+    except fields.FieldError as err:
+        msg = f"a file record: {err}"
+        raise DocumentError(msg) from err
+    return record
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ stamp `yyyy-MM-dd-HH-mm-ss` in UTC; a bucket alone means `s3://bucket/<region>/<
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.documents import Document, member, string, to_bytes
 from dynamodb_pipeline.errors import UsageError
 
 NAME = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}_[0-9]{6,}(\.gz)?")
@@ -53,3 +55,20 @@ def output_folder(output: S3Uri, *, table: str, region: str, several: bool, mome
 def is_data_file(name: str) -> bool:
     """True for a name that `DataFileWriter` gives: `<uuid4>_<number>`, `.gz` behind it when compressed."""
     return NAME.fullmatch(name) is not None
+
+
+@dataclass(frozen=True)
+class Claim(Document):
+    """The claim of one run; `claimed_at` as our documents write times."""
+
+    run_id: str = member(string)
+    table_name: str = member(string)
+    table_id: str = member(string)
+    claimed_at: str = member(string)
+
+    def to_bytes(self) -> bytes:
+        """The document as it is stored."""
+        return to_bytes(self.to_json())
+
+
+UNKNOWN_CLAIM = Claim("unknown", "?", "?", "?")  # what lies there is none of ours

@@ -23,20 +23,26 @@ def export(*, segments: int | None = None, rate_control: str = "relay") -> Any:
     return SimpleNamespace(settings=settings, table=SimpleNamespace(size_bytes=0))
 
 
+def ledger_of(**header: int) -> Ledger:
+    ledger = Ledger(MemoryStore(), "s3://logs/runs/one/ledger")
+    if header:
+        ledger.open(header)
+    return ledger
+
+
 def test_connectors_segments_are_those_of_the_first_attempt():
-    read = as_dealt(NOW, export(), {"segments": 8, "splits": 2})
+    read = as_dealt(NOW, export(), ledger_of(segments=8, splits=2))
     assert (read.segments, read.splits) == (8, 2)
 
 
 @pytest.mark.parametrize("asked", [export(segments=12), export(rate_control="connector")], ids=["asked", "limiter"])
 def test_users_word_and_the_connectors_limiter_come_first(asked):
     """The ledger's header then says whether the run can go on."""
-    assert as_dealt(NOW, asked, {"segments": 8, "splits": 2}) == NOW
-    assert as_dealt(NOW, export(), None) == NOW
+    assert as_dealt(NOW, asked, ledger_of(segments=8, splits=2)) == NOW
+    assert as_dealt(NOW, export(), ledger_of()) == NOW
 
 
 def test_direct_readers_segments_are_kept_unless_others_are_asked_for():
-    ledger = Ledger(MemoryStore(), "s3://logs/runs/one/ledger")
-    ledger.open({"segments": 7})
+    ledger = ledger_of(segments=7)
     assert _segments(export(), ledger, workers=2) == 7
     assert _segments(export(segments=9), ledger, workers=2) == 9

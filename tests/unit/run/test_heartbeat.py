@@ -23,6 +23,7 @@ from dynamodb_pipeline.run.heartbeat import (
     refuse_living,
 )
 from dynamodb_pipeline.run.record import RunRecord
+from dynamodb_pipeline.run.state import RunState
 from tests.unit.store.memory_store import MemoryStore
 
 NOW = datetime(2026, 11, 23, 3, 0, 0, tzinfo=timezone.utc)
@@ -34,9 +35,10 @@ def here(*, exists: bool = True, slept: list[float] | None = None) -> Here:
     return Here("here", 1, lambda: NOW, lambda _: exists, (slept if slept is not None else []).append)
 
 
-def running(*, host: str = "there", pid: int = 7, age: timedelta = MINUTE, **changes: Any) -> dict[str, Any]:
+def running(*, host: str = "there", pid: int = 7, age: timedelta = MINUTE, **changes: Any) -> RunState:
     beat = f"{NOW - age:%Y-%m-%dT%H:%M:%SZ}"
-    return {"run_id": "run-1", "state": "running", "host": host, "pid": pid, "heartbeat": beat, **changes}
+    members = {"run_id": "run-1", "state": "running", "host": host, "pid": pid, "heartbeat": beat}
+    return RunState.readable({**members, **changes})
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def running(*, host: str = "there", pid: int = 7, age: timedelta = MINUTE, **cha
         *("process there", "process gone", "this process", "same number elsewhere", "no process id"),
     ],
 )
-def test_run_is_alive(record: dict[str, Any], exists: bool, alive: bool) -> None:
+def test_run_is_alive(record: RunState, exists: bool, alive: bool) -> None:
     assert is_alive(record, here(exists=exists)) is alive
 
 
@@ -108,9 +110,9 @@ def test_every_save_is_a_sign_of_life() -> None:
     record = RunRecord(store, "s3://logs/runs/run-1", {"run_id": "run-1", **own_facts()})
     record.save()
     other_host = Here(host="elsewhere")
-    assert is_alive(record.facts, other_host)
+    assert is_alive(RunState.readable(record.facts), other_host)
     record.save(state="done")
-    assert not is_alive(record.facts, other_host)
+    assert not is_alive(RunState.readable(record.facts), other_host)
 
 
 class Minutes:

@@ -10,7 +10,8 @@ import pytest
 
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
 from dynamodb_pipeline.run.heartbeat import Here
-from dynamodb_pipeline.run.record import began_at, latest_unfinished, resume_command
+from dynamodb_pipeline.run.record import latest_unfinished, resume_command
+from dynamodb_pipeline.run.state import RunState
 from dynamodb_pipeline.settings.parser import words_read
 from tests.unit.store.memory_store import MemoryStore
 
@@ -19,7 +20,8 @@ LOGS = "s3://bucket/logs"
 
 def record(run_id: str, **changes: Any) -> dict[str, Any]:
     facts = {"run_id": run_id, "kind": "export", "table_names": ["Forum"], "state": "failed", "exit_code": 5}
-    return {**facts, "started": run_id[:16], **changes}
+    started = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}T00:00:00Z"
+    return {**facts, "started": started, **changes}
 
 
 def store_of(*records: dict[str, Any]) -> MemoryStore:
@@ -82,6 +84,5 @@ def test_command_that_resumes_names_the_run_once(words, command):
 def test_resumed_run_keeps_the_moment_of_its_first_attempt():
     """A run id of the user's own holds no moment, and the run folder is named by it."""
     first = {"first_started": "2026-01-02T03:04:05Z", "started": "2026-02-02T00:00:00Z"}
-    assert began_at(first) == datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
-    assert began_at(None) is None
-    assert began_at({"first_started": "soon"}) is None
+    assert RunState.readable(first).began == datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    assert RunState.readable({"first_started": "soon"}).began is None
