@@ -11,13 +11,20 @@ from typing import Any
 
 from dynamodb_pipeline.errors import DeniedError
 
+# The lists of botocore's standard retry mode, apart from codes that mean something else outside of DynamoDB.
 THROTTLING = {
-    "ThrottlingException",
-    "Throttling",
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
     "RequestLimitExceeded",
-    "TooManyRequestsException",
+    "RequestThrottled",
+    "RequestThrottledException",
     "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
 }
+UNFINISHED = {"PriorRequestNotComplete", "RequestTimeout", "RequestTimeoutException"}
 SERVER_FAULTS = {"InternalServerException", "InternalServerError", "InternalFailure", "ServiceUnavailable"}
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "UnrecognizedClientException"}
 INVALID_KEYS = {"InvalidClientTokenId", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthFailure"}
@@ -47,7 +54,7 @@ def is_no_answer(err: Exception) -> bool:
 
     status = _response(err).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     unanswered = isinstance(err, (NoConnection, HTTPClientError, ResponseParserError))
-    return unanswered or status >= 500 or error_code(err) in SERVER_FAULTS
+    return unanswered or status >= 500 or error_code(err) in SERVER_FAULTS | UNFINISHED
 
 
 def is_passing(err: Exception) -> bool:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.aws.api_errors import error_code
+from dynamodb_pipeline.aws.api_errors import THROTTLING, UNFINISHED, error_code
 from dynamodb_pipeline.aws.keys import not_had, without_secrets
 from dynamodb_pipeline.aws.request_errors import ErrorKind, Throttled, Transient
 from dynamodb_pipeline.errors import DeniedError, PipelineError, PreconditionError, StoppedError
@@ -27,7 +27,7 @@ DENIED_CODES = frozenset(
 MISSING_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 CONFLICT_CODES = frozenset({"412", "PreconditionFailed"})
 RACE_CODES = frozenset({"409", "ConditionalRequestConflict", "OperationAborted"})
-SLOW_CODES = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests"})
+SLOW_CODES = frozenset({*THROTTLING, "TooManyRequests"})
 ALTERED_CODES = frozenset({"BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"})
 SLOW_STATUSES = frozenset({429, 503})
 SERVER_ERROR = 500
@@ -124,6 +124,6 @@ def _failed(err: Any, *, operation: str, where: S3Uri) -> PipelineError:
         return AlteredOnTheWay(f"{where} was altered on its way to S3 and refused ({code})", code=code, status=status)
     if code in SLOW_CODES or status in SLOW_STATUSES:
         return Throttled(text, code=code, status=status)
-    if code in RACE_CODES or code == "RequestTimeout" or status >= SERVER_ERROR:
+    if code in RACE_CODES | UNFINISHED or status >= SERVER_ERROR:
         return Transient(text, code=code, status=status)
     return StoppedError(text)

@@ -89,12 +89,13 @@ def launch_questions(caller: Caller, *, region: str, passed: dict[str, str | Non
     cluster = f"arn:{caller.partition}:elasticmapreduce:{region}:{caller.account}:cluster/j-0"
     launch = Question(("elasticmapreduce:RunJobFlow",), ("*",), {REQUEST_TAG: "true"})
     tag = Question(("elasticmapreduce:AddTags",), (cluster,), {REQUEST_TAG: "true"})
+    idle_guard = Question(("elasticmapreduce:PutAutoTerminationPolicy",), (cluster,))  # knows no request tag
     operate = Question(tuple(f"elasticmapreduce:{name}" for name in OPERATE), (cluster,), {RESOURCE_TAG: "true"})
     find = Question(("elasticmapreduce:ListClusters",), ("*",))
     passing = [
         Question(("iam:PassRole",), (arn,), {"iam:PassedToService": service}) for service, arn in passed.items() if arn
     ]
-    return [launch, tag, operate, find, *passing]
+    return [launch, tag, idle_guard, operate, find, *passing]
 
 
 def check_launch_permissions(iam: Any, caller: Caller, *, region: str, passed: dict[str, str | None]) -> CheckResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from dynamodb_pipeline.emr.request.table_jobs import RunWords, export_jobs, sing
 from dynamodb_pipeline.errors import ClusterError, ExitCode, PreconditionError
 from dynamodb_pipeline.settings.job_options import INPUT, TABLE, TIMEOUT
 from dynamodb_pipeline.settings.rows import Given
+from tests.unit.documents import PROJECT, table_rows, text_of
 from tests.unit.emr.aws import LOGS_URI, OUTPUT, REGION, Account, account, now_clock
 from tests.unit.emr.builders import RUN
 from tests.unit.emr.fakes import LOST, THROTTLED, ClusterPlan, StepPlan
@@ -226,6 +228,26 @@ def test_status_of_a_running_and_of_an_ended_run(made: Account, zip_path: Path) 
     assert (running.document["status"], running.document["steps"][0]["step_state"]) == ("running", "RUNNING")
     made.clock.sleep(600)
     assert run_status(RunQuery(RUN), made.clients, made.console).document["status"] == "done"
+
+
+def test_every_member_of_a_status_is_in_the_documents(zip_path: Path) -> None:
+    """docs/operations.md: of a run that goes on, that is done and that failed."""
+    documents: list[dict[str, Any]] = []
+    for ends in (StepPlan(), StepPlan(ends="FAILED")):
+        with account(plan=ClusterPlan(steps={"Forum": ends})) as made:
+            launch(made, zip_path, wait=False)
+            made.clock.sleep(190)
+            documents.append(run_status(RunQuery(RUN), made.clients, made.console).document)
+            made.clock.sleep(3600)
+            documents.append(run_status(RunQuery(RUN), made.clients, made.console).document)
+    assert {one["status"] for one in documents} == {"running", "done", "failed"}
+    rows = table_rows(
+        text_of(PROJECT / "docs" / "operations.md").partition("| Member | What it says |")[2].partition("\n\n")[0]
+    )
+    told = {name: row[1] for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    assert {name for one in documents for name in one} == set(told)
+    of_tables = {name for one in documents for table in one.get("tables", []) for name in table}
+    assert of_tables <= set(re.findall(r"`(\w+)`", told["tables"]))
 
 
 def test_detached_run_exits_130_and_goes_on(zip_path: Path) -> None:

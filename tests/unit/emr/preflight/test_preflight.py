@@ -165,7 +165,13 @@ def test_launch_that_is_not_allowed(made: Account) -> None:
 
 @pytest.mark.parametrize(
     "action",
-    ["elasticmapreduce:AddTags", "elasticmapreduce:TerminateJobFlows", "elasticmapreduce:ListClusters", "iam:PassRole"],
+    [
+        "elasticmapreduce:AddTags",
+        "elasticmapreduce:PutAutoTerminationPolicy",
+        "elasticmapreduce:TerminateJobFlows",
+        "elasticmapreduce:ListClusters",
+        "iam:PassRole",
+    ],
 )
 def test_one_missing_right_of_the_launcher_is_named(made: Account, action: str) -> None:
     """Also those that are needed only once a cluster runs."""
