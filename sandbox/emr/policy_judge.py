@@ -6,6 +6,7 @@ Knows the operators that policies of this project use; another one is an error a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -13,6 +14,10 @@ from typing import Any
 Policy = Mapping[str, Any]
 ALLOWED, DENIED, NOT_ALLOWED = "allowed", "explicitDeny", "implicitDeny"  # IAM's own words
 IF_EXISTS = "IfExists"
+
+
+_ESCAPES = re.compile(r"\$\{[*?$]\}")
+_ESCAPES_KEPT = re.compile(r"(\$\{[*?$]\})")
 
 
 class PolicyError(ValueError):
@@ -24,7 +29,12 @@ def _equals(value: str, wanted: str) -> bool:
 
 
 def _like(value: str, wanted: str) -> bool:
-    return fnmatchcase(value, wanted.replace("[", "[[]"))  # IAM knows * and ? only
+    """IAM knows `*` and `?` only; `${*}`, `${?}` and `${$}` are those characters; other variables are unknown here."""
+    if "${" in _ESCAPES.sub("", wanted):
+        raise PolicyError(f"policy variable in {wanted} is not known here")
+    literal = {"${*}": "[*]", "${?}": "[?]", "${$}": "$"}
+    pattern = "".join(literal.get(part, part.replace("[", "[[]")) for part in _ESCAPES_KEPT.split(wanted))
+    return fnmatchcase(value, pattern)
 
 
 OPERATORS: Mapping[str, Callable[[str, str], bool]] = {

@@ -70,7 +70,6 @@ SHORT_MODULES: dict[str, str] = {
     "emr.cluster.packaged_data": "the only place that opens the package's data files",
     "emr.cluster.project_files": "the only place that counts folders up to the project",
     "emr.commands.logs": "one verb's command, beside its sisters",
-    "emr.documents.policy_scope": "ARNs, shared by statements, roles and schedules",
     "emr.watch.troubleshooting": "the only reader of the troubleshooting table",
     "formats.files.text": "bytes of a whole file, asked by fifteen modules",
     "formats.items.base64_text": "strict base64 for tags, grammar and digests",

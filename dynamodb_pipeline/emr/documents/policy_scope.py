@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.addresses import BUCKET, S3Uri
+from dynamodb_pipeline.errors import UsageError
 
 # The example of the AWS page that this tool replaces.
 EXAMPLE_TABLES = ("Forum", "Thread", "Reply")
+
+# CloudFormation's own, in the place of values that it knows itself.
+CLOUDFORMATION_ACCOUNT = "${AWS::AccountId}"
+CLOUDFORMATION_REGION = "${AWS::Region}"
+CLOUDFORMATION_PARTITION = "${AWS::Partition}"
+
+# Names as their services take them; none may hold a wildcard or a variable of IAM.
+TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+ACCOUNT = re.compile(r"[0-9]{12}")
+REGION = re.compile(r"[a-z]{2}(-[a-z]+){1,2}-[0-9]{1,2}")
+PARTITION = re.compile(r"aws(-[a-z]+)*")
+ROLE = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
+KMS_KEY = re.compile(r"arn:aws(-[a-z]+)*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}")
+
+
+def iam_literal(text: str) -> str:
+    """
+    The text as IAM matches it to the letter: in resources and conditions `*`, `?` and `$` mean more than themselves.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars
+    """
+    return re.sub(r"[*?$]", lambda char: f"${{{char[0]}}}", text)
 
 
 @dataclass(frozen=True)
@@ -37,6 +62,32 @@ class PolicyScope:
     mirror: bool = False
     set_aside: S3Uri | None = None
 
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            UsageError: names that are none; every one, with what is taken.
+        """
+        problems = list(self._problems())
+        if problems:
+            raise UsageError("; ".join(problems))
+
+    def _problems(self) -> Iterator[str]:
+        roles = [self.service_role, self.export_role, self.import_role]
+        places = [place for place in (self.data, self.logs, self.code, self.set_aside) if place]
+        named = (
+            ("account", [self.account], ACCOUNT, "12 digits", {"", CLOUDFORMATION_ACCOUNT}),
+            ("region", [self.region], REGION, "such as eu-west-1", {CLOUDFORMATION_REGION}),
+            ("partition", [self.partition], PARTITION, "such as aws-cn", {CLOUDFORMATION_PARTITION}),
+            ("table", self.tables, TABLE, "3 to 255 of a-z A-Z 0-9 _ - .", set[str]()),
+            ("role", roles, ROLE, "1 to 64 of A-Z a-z 0-9 + = , . @ _ -", set[str]()),
+            ("KMS key", self.kms_key_arns, KMS_KEY, "arn:aws:kms:REGION:ACCOUNT:key/ID", set[str]()),
+            ("bucket", [place.bucket for place in places], BUCKET, "a bucket's name", set[str]()),
+        )
+        for kind, names, form, meant, besides in named:
+            for name in names:
+                if name not in besides and not form.fullmatch(name):
+                    yield f"{kind} {name[:100]!r} is none: it is {meant}"
+
     @property
     def table_arns(self) -> list[str]:
         place = f"arn:{self.partition}:dynamodb:{self.region}:{self.account}"
@@ -53,4 +104,4 @@ class PolicyScope:
         return f"arn:{self.partition}:s3:::{place.bucket}"
 
     def objects_arn(self, place: S3Uri) -> str:
-        return f"{self.bucket_arn(place)}/{place.folder.key}*"
+        return f"{self.bucket_arn(place)}/{iam_literal(place.folder.key)}*"

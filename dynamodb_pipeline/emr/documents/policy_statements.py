@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
+from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope, iam_literal
 from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG
 
 Statement = dict[str, Any]
@@ -114,11 +114,16 @@ def list_statement(scope: PolicyScope, places: Iterable[S3Uri]) -> list[Statemen
     prefixes: dict[str, list[str]] = {}
     for place in places:
         wanted = prefixes.setdefault(scope.bucket_arn(place), [])
-        wanted.extend(text for text in (f"{place.folder.key}*", place.key) if text and text not in wanted)
+        wanted.extend(text for text in _prefixes(place) if text and text not in wanted)
     return [
         allow(f"List{number}", ["s3:ListBucket"], arn, condition={"StringLikeIfExists": {"s3:prefix": wanted}})
         for number, (arn, wanted) in enumerate(prefixes.items(), start=1)
     ]
+
+
+def _prefixes(place: S3Uri) -> tuple[str, str]:
+    """The folder's own listing, and that of all in it."""
+    return f"{iam_literal(place.folder.key)}*", iam_literal(place.key)
 
 
 def objects_statement(sid: str, scope: PolicyScope, actions: Iterable[str], places: Iterable[S3Uri]) -> Statement:

@@ -7,6 +7,7 @@ folders. Account and region stay CloudFormation's own.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -18,9 +19,14 @@ from dynamodb_pipeline.emr.documents.policies import (
     service_policy,
     trust_document,
 )
-from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
+from dynamodb_pipeline.emr.documents.policy_scope import (
+    CLOUDFORMATION_ACCOUNT,
+    CLOUDFORMATION_PARTITION,
+    CLOUDFORMATION_REGION,
+    PolicyScope,
+)
+from dynamodb_pipeline.errors import UsageError
 
-ACCOUNT, REGION, PARTITION = "${AWS::AccountId}", "${AWS::Region}", "${AWS::Partition}"
 # IMDSv2 only, one hop: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-create-security-configuration.html
 SECURITY_CONFIGURATION = {
     "InstanceMetadataServiceConfiguration": {
@@ -32,16 +38,39 @@ SECURITY_CONFIGURATION = {
 
 def in_cloudformation(scope: PolicyScope) -> PolicyScope:
     """The scope with CloudFormation's own account, region and partition."""
-    return replace(scope, account=ACCOUNT, region=REGION, partition=PARTITION)
+    return replace(
+        scope,
+        account=CLOUDFORMATION_ACCOUNT,
+        region=CLOUDFORMATION_REGION,
+        partition=CLOUDFORMATION_PARTITION,
+    )
 
 
 def substituted(value: Any) -> Any:
-    """`value` with every text that holds `${...}` wrapped in Fn::Sub."""
+    """
+    `value` with every text that holds `${...}` wrapped in Fn::Sub; what IAM is to read as `${*}` is written `${!*}`.
+
+    Raises:
+        UsageError: a text that CloudFormation would resolve by itself, wherever it stands.
+    """
     if isinstance(value, dict):
         return {key: substituted(member) for key, member in value.items()}
     if isinstance(value, list):
         return [substituted(member) for member in value]
-    return {"Fn::Sub": value} if isinstance(value, str) and "${" in value else value
+    if not isinstance(value, str):
+        return value
+    refuse_dynamic_reference(value)
+    return {"Fn::Sub": re.sub(r"\$\{(?=[*?$]\})", "${!", value)} if "${" in value else value
+
+
+def refuse_dynamic_reference(text: str) -> None:
+    """
+    Raises:
+        UsageError: `{{resolve:...}}`, for which CloudFormation would put a secret; it knows no escape.
+    """
+    if "{{resolve:" in text.lower():
+        msg = f"{text[:100]!r} holds {{{{resolve:, which CloudFormation replaces by a secret; choose another name"
+        raise UsageError(msg)
 
 
 def roles_template(scope: PolicyScope) -> dict[str, Any]:
@@ -83,7 +112,7 @@ def _node_resources(prefix: str, role_name: str, kind: str, policy: dict[str, An
         "Type": "AWS::IAM::Role",
         "Properties": {
             "RoleName": role_name,
-            "AssumeRolePolicyDocument": trust_document(kind, account=ACCOUNT),
+            "AssumeRolePolicyDocument": trust_document(kind, account=CLOUDFORMATION_ACCOUNT),
             "Policies": [{"PolicyName": kind, "PolicyDocument": policy}],
         },
     }

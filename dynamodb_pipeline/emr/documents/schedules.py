@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dynamodb_pipeline.emr.documents.policies import schedule_policy, trust_document
-from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
-from dynamodb_pipeline.emr.documents.roles_template import ACCOUNT, in_cloudformation, substituted
+from dynamodb_pipeline.emr.documents.policy_scope import CLOUDFORMATION_ACCOUNT, PolicyScope
+from dynamodb_pipeline.emr.documents.roles_template import in_cloudformation, refuse_dynamic_reference, substituted
 
 RUN_JOB_FLOW_TARGET = "arn:${AWS::Partition}:scheduler:::aws-sdk:emr:runJobFlow"
 # Scheduler's own defaults are 185 tries over a day: a cluster could start a day late.
@@ -43,7 +43,14 @@ class Schedule:
 def schedule_template(
     schedule: Schedule, *, request: dict[str, Any], scope: PolicyScope, name_prefix: str
 ) -> dict[str, Any]:
-    """The whole template; `request` is what each firing sends."""
+    """
+    The whole template; `request` is what each firing sends.
+
+    Raises:
+        UsageError: a text of them that CloudFormation would resolve by itself.
+    """
+    for text in (schedule.name, schedule.expression, schedule.email or "", name_prefix, json.dumps(request)):
+        refuse_dynamic_reference(text)
     inside = in_cloudformation(scope)
     resources: dict[str, Any] = {
         "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": f"{schedule.name} failures"}},
@@ -92,7 +99,7 @@ def _role(scope: PolicyScope) -> dict[str, Any]:
     for statement in policy["Statement"]:
         if statement["Resource"] == "DEAD_LETTERS":
             statement["Resource"] = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
-    trust = substituted(trust_document("schedule", account=ACCOUNT))
+    trust = substituted(trust_document("schedule", account=CLOUDFORMATION_ACCOUNT))
     policies = [{"PolicyName": "launch", "PolicyDocument": policy}]
     return {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust, "Policies": policies}}
 
