@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 
 class ExitCode(IntEnum):
@@ -92,11 +92,15 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
     return max(codes, key=lambda code: code.row.severity, default=ExitCode.CLUSTER)
 
 
+Failure = TypeVar("Failure", bound="PipelineError")
+
+
 class PipelineError(Exception):
     """
     A failure whose message says in one line what happened, to what, and what to do.
 
     Attributes:
+        lines: the message as people are shown it; several where it tells several things.
         rows: what the message speaks of, a line each, for people.
         facts: members of the JSON result of what failed.
     """
@@ -105,8 +109,16 @@ class PipelineError(Exception):
 
     def __init__(self, message: str = "", *, rows: Iterable[str] = ()):
         super().__init__(message)
+        self.lines: tuple[str, ...] = (message,)
         self.rows = tuple(rows)
         self.facts: dict[str, Any] = {}
+
+    @classmethod
+    def of_lines(cls: type[Failure], lines: Iterable[str]) -> Failure:
+        """The error whose message is these lines; none of them holds a line end of its own."""
+        error = cls("\n".join(shown := tuple(lines)))
+        error.lines = shown
+        return error
 
 
 class UsageError(PipelineError):

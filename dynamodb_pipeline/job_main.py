@@ -76,8 +76,9 @@ def run_and_print(
         result = work()
     except PipelineError as err:
         result = failure(kind, err)
-        lines.say(f"ERROR {int(err.exit_code)} ({ExitCode.of_error(err).meaning}): {result['error']}")
-        lines.say_all(result.get("rows", ()))
+        first, *more = map(without_secrets, err.lines)
+        lines.say(f"ERROR {int(err.exit_code)} ({ExitCode.of_error(err).meaning}): {first}")
+        lines.say_all([*more, *result.get("rows", ())])
     except Exception as err:
         lines.say_all(without_secrets(traceback.format_exc()).splitlines())
         result = failure(kind, err)

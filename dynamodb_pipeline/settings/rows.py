@@ -217,7 +217,7 @@ class Problems:
             UsageError: all problems, one a line.
         """
         if self.texts:
-            raise UsageError("\n".join(self.texts))
+            raise UsageError.of_lines(self.texts)
 
 
 def options_of(rows: Collection[Row[Any]], given: Given) -> Options:

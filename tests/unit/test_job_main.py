@@ -45,3 +45,14 @@ def test_resume_and_run_id_exclude_each_other(capsys):
     ]
     assert run_command_line("export", words, lines=standard_error()) is ExitCode.USAGE
     assert "exclude each other" in capsys.readouterr().out
+
+
+def test_every_problem_of_a_command_line_is_a_line_of_its_own(capsys):
+    told: list[str] = []
+    words = ["--table", "x", "--output", "s3://b1b/x", "--tasks", "0", "--timeout", "soon"]
+    assert run_command_line("export", words, lines=Lines(told.append)) is ExitCode.USAGE
+    lines = "".join(told).splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("ERROR 2 (usage or configuration): --")
+    assert "\\n" not in "".join(told)
+    assert json.loads(capsys.readouterr().out)["error"].count("\n") == 2

@@ -71,8 +71,8 @@ def load_cluster_config(name: str, *, region: str, overrides: tuple[str, ...] = 
     request = with_overrides(_read(_path(name)), overrides)
     problems = config_problems(request, region=region)
     if problems:
-        msg = f"cluster config {name!r} cannot be used:\n  " + "\n  ".join(problems)
-        raise UsageError(msg)
+        about = f"cluster config {name!r} cannot be used:"
+        raise UsageError.of_lines([about, *(f"  {problem}" for problem in problems)])
     return ClusterConfig(name=name, request=request)
 
 

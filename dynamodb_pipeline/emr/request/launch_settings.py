@@ -84,7 +84,7 @@ class LaunchSettings:
     def __post_init__(self) -> None:
         problems = settings_problems(self)
         if problems:
-            raise UsageError("\n".join(problems))
+            raise UsageError.of_lines(problems)
         refuse_secrets(self.spark_conf, where="--spark-conf")
 
     @property

@@ -80,8 +80,8 @@ def run_job_flow_request(
     request["Instances"].update(_network_part(settings))
     problems = request_problems(request, service="emr", operation="RunJobFlow")
     if problems:
-        msg = "the RunJobFlow request does not fit EMR's model:\n  " + "\n  ".join(problems)
-        raise UsageError(msg)
+        about = "the RunJobFlow request does not fit EMR's model:"
+        raise UsageError.of_lines([about, *(f"  {problem}" for problem in problems)])
     return request
 
 

@@ -101,8 +101,7 @@ class RunWatch:
         try:
             return self._wait()
         except PipelineError as err:
-            msg = f"{err}\n{self._left()}"
-            raise type(err)(msg) from err
+            raise type(err).of_lines([*err.lines, self._left()]) from err
 
     def _wait(self) -> Outcome:
         pause_s = FIRST_PAUSE_S
