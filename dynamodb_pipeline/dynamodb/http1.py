@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from io import BufferedIOBase
 from typing import NamedTuple
 
-LINE_BYTES_MAX = 65_536
+HEAD_BYTES_MAX = 65_536  # start line and headers together
+LENGTH_DIGITS_MAX = 18
 HEADERS_MAX = 100  # as http.client
 
 
@@ -29,23 +30,26 @@ class Message(NamedTuple):
     body: bytes
 
 
-def read_message(file: BufferedIOBase, *, body_bytes_max: int, body_optional: bool = False) -> Message | None:
+def read_message(
+    file: BufferedIOBase, *, body_bytes_max: int, body_optional: bool = False, head_bytes_max: int = HEAD_BYTES_MAX
+) -> Message | None:
     """
     Return the next message of `file`, or None when the peer closed the connection before its first byte.
 
     Args:
         body_bytes_max: a longer body is refused before it is read.
+        head_bytes_max: the same for start line and headers together.
         body_optional: a message without Content-Length has no body (requests: RFC 9112 6.3); else it is refused.
 
     Raises:
         MessageError: cut off, malformed, chunked, too large or without a length.
         OSError: reset or timed out.
     """
-    first = file.readline(LINE_BYTES_MAX)
+    first = file.readline(head_bytes_max)
     if not first:
         return None
     start_line = _complete_line(first)
-    headers = _read_headers(file)
+    headers = _read_headers(file, bytes_max=head_bytes_max - len(first))
     length = _content_length(headers, optional=body_optional)
     if length > body_bytes_max:
         msg = f"a body of {length} bytes; at most {body_bytes_max} are taken"
@@ -64,10 +68,11 @@ def _complete_line(line: bytes) -> str:
     return line.rstrip(b"\r\n").decode("latin-1")
 
 
-def _read_headers(file: BufferedIOBase) -> dict[str, str]:
+def _read_headers(file: BufferedIOBase, *, bytes_max: int) -> dict[str, str]:
     headers: dict[str, str] = {}
     for _ in range(HEADERS_MAX + 1):
-        line = file.readline(LINE_BYTES_MAX)
+        line = file.readline(bytes_max)
+        bytes_max -= len(line)
         if line in (b"\r\n", b"\n"):
             return headers
         name, colon, value = _complete_line(line).partition(":")
@@ -82,11 +87,14 @@ def _read_headers(file: BufferedIOBase) -> dict[str, str]:
 
 def _content_length(headers: dict[str, str], *, optional: bool) -> int:
     if "transfer-encoding" in headers:
-        msg = f"transfer-encoding {headers['transfer-encoding']} instead of a Content-Length"
+        msg = f"transfer-encoding {headers['transfer-encoding'][:20]!r} instead of a Content-Length"
         raise MessageError(msg)
     text = headers.get("content-length", "0" if optional else "")
     if not (text.isascii() and text.isdigit()):
         raise MessageError(f"Content-Length is {text[:20]!r}" if text else "no Content-Length")
+    if len(text) > LENGTH_DIGITS_MAX:
+        msg = f"a body with a length of {len(text)} digits"
+        raise MessageError(msg)
     return int(text)
 
 

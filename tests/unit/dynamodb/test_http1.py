@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dynamodb_pipeline.dynamodb.http1 import HEADERS_MAX, Message, MessageError, read_message, render_message
 
@@ -43,8 +45,22 @@ def test_message_cut_anywhere_is_refused(length: int):
         (b"HTTP/1.1 200 OK\r\nX : 1\r\n\r\n", "malformed"),
         (b"HTTP/1.1 200 OK\r\n" + b"a: 1\r\n" * (HEADERS_MAX + 1) + b"\r\n", "headers"),
         (b"x" * 70_000, "too long"),
+        (b"HTTP/1.1 200 OK\r\n" + (b"a: " + b"x" * 40_000 + b"\r\n") * 2 + b"\r\n", "too long"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: " + b"1" * 5000 + b"\r\n\r\n", "5000 digits"),
     ],
-    ids=["no-length", "chunked", "two-lengths", "negative", "too-big", "no-colon", "blank", "many", "long-line"],
+    ids=[
+        "no-length",
+        "chunked",
+        "two-lengths",
+        "negative",
+        "too-big",
+        "no-colon",
+        "blank",
+        "many",
+        "long-line",
+        "long-head",
+        "digits",
+    ],
 )
 def test_message_that_is_no_plain_message_is_refused_by_name(head: bytes, word: str):
     with pytest.raises(MessageError, match=word):
@@ -65,3 +81,47 @@ def test_rendered_message_is_read_back():
 def test_header_with_a_line_break_is_never_sent():
     with pytest.raises(ValueError, match="line break"):
         render_message("POST / HTTP/1.1", [("x-amz-target", "a\r\nX-Injected: 1")], b"")
+
+
+class CountingFile(io.BytesIO):
+    """Counts what is taken from it."""
+
+    taken = 0
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        self.taken += len(line)
+        return line
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.taken += len(data)
+        return data
+
+
+PARTS = st.sampled_from(
+    [
+        b"POST / HTTP/1.1\r\n",
+        b"\r\n",
+        b"\n",
+        b":",
+        b"a: b\r\n",
+        b"Content-Length: ",
+        b"Transfer-Encoding: ",
+        b"3\r\n",
+        b"9" * 300,
+        b"x" * 500,
+    ]
+)
+
+
+@given(parts=st.lists(st.one_of(PARTS, st.binary(max_size=20)), max_size=60), optional=st.booleans())
+def test_whatever_arrives_is_a_message_or_refused_and_takes_no_more_than_its_bounds(parts: list[bytes], optional: bool):
+    file, said = CountingFile(b"".join(parts)), ""
+    try:
+        message = read_message(file, body_bytes_max=64, head_bytes_max=1024, body_optional=optional)
+    except MessageError as err:
+        message, said = None, str(err)
+    assert file.taken <= 1024 + 64
+    assert len(said) < 200
+    assert message is None or len(message.body) <= 64
