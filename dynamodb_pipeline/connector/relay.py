@@ -5,12 +5,22 @@ The connector's own limiter opens with a burst and gives each task a fixed share
 endpoint: each of its Scans waits here for a grant of the run's budget, is signed anew and sent over our wire (which
 checks the reply), repeated when throttled, and settled with the units it really consumed. The connector holds a key
 pair made for the run, good for nothing but this relay; whoever signs with anything else is turned away.
+
+Every user of the node can reach the port. Until a connection has sent a request signed with the keys it is a
+stranger's: strangers are bounded in number, bytes and seconds, get one answer at most and write no line into the log.
+Nothing that one connection does, nor a lack of files or threads, ends the thread that accepts the others.
 """
 
 from __future__ import annotations
 
+import logging
+import resource
 import socket
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Callable
 
 from dynamodb_pipeline.connector.relay_handler import ClientGone, RelayHandler
@@ -21,7 +31,38 @@ from dynamodb_pipeline.workers.contract import CoordinatorClient
 
 HOST = "127.0.0.1"
 BACKLOG = 128
+HEAD_BYTES_MAX = 16 * 1024  # the SDK for Java sends about 1 KB
 REQUEST_BYTES_MAX = 64 * 1024  # a Scan is a start key and little else
+TURN_S = 5.0  # the accepting thread shows that it lives at least so often
+NO_ROOM_PAUSE_S = 0.02
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RelayLimits:
+    """
+    What connections may take.
+
+    Attributes:
+        clients_max: connections at once; each needs two files, and never more than half of this process's are taken.
+        strangers_max: of these, connections without a signed request yet; then the oldest is dropped.
+        stranger_s: seconds until the first signed request must be complete.
+    """
+
+    clients_max: int = 2048
+    strangers_max: int = 64
+    stranger_s: float = 10.0
+
+    def within(self, files: int) -> RelayLimits:
+        """The same, as far as a process may take them that may open `files` files."""
+        if files == resource.RLIM_INFINITY:
+            return self
+        clients = max(2, min(self.clients_max, files // 4))
+        return RelayLimits(clients, min(self.strangers_max, clients // 2), self.stranger_s)
+
+
+DEFAULT_RELAY_LIMITS = RelayLimits()
 
 
 def listen(port: int = 0) -> socket.socket:
@@ -50,12 +91,16 @@ class Relay:
         *,
         listener: socket.socket,
         interval_s: float = INTERVAL_S,
+        limits: RelayLimits = DEFAULT_RELAY_LIMITS,
     ) -> None:
         self._handler = handler
         self._connect = connect
         self._listener = listener
         self._waiting = WaitingClients(interval_s=interval_s)
-        self._connections: set[socket.socket] = set()
+        self._guests = Guests(limits.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+        self._closing = threading.Event()
+        self._bug_logged = False
+        self.turns = 0  # how often the accepting thread has found its port in order
         self._thread = threading.Thread(target=self._accept, name="relay", daemon=True)
         self._thread.start()
 
@@ -77,36 +122,147 @@ class Relay:
 
     def close(self) -> None:
         """Take no more connections and end those there are."""
+        self._closing.set()
         _shut_down(self._listener)
         self._thread.join()
         self._listener.close()
-        for connection in list(self._connections):
-            _shut_down(connection)
+        self._guests.shut_down_all()
         self._waiting.close()
 
     def _accept(self) -> None:
-        while True:
+        while not self._closing.is_set():
             try:
+                self._guests.drop_late_strangers()
+                self._listener.settimeout(self._guests.wait_s())
                 connection, _ = self._listener.accept()
-            except OSError:
-                return  # closed
-            self._connections.add(connection)
-            threading.Thread(target=self._converse, args=(connection,), name="relay-client", daemon=True).start()
+                self.turns += 1
+                self._welcome(connection)
+            except socket.timeout:
+                self.turns += 1
+            except Exception as err:  # no files or no threads left: it passes, and whoever is served goes on
+                self._guests.drop_oldest_stranger()
+                if not isinstance(err, (OSError, RuntimeError)):
+                    self._log_bug(err)
+                self._closing.wait(NO_ROOM_PAUSE_S)
+
+    def _welcome(self, connection: socket.socket) -> None:
+        try:
+            connection.settimeout(None)
+            thread = threading.Thread(target=self._converse, args=(connection,), name="relay-client", daemon=True)
+            if self._guests.add(connection):
+                thread.start()
+            else:
+                connection.close()
+        except BaseException:
+            self._guests.discard(connection)
+            connection.close()
+            raise
 
     def _converse(self, connection: socket.socket) -> None:
         client = RelayClient(connection, self._connect)
         try:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with connection, connection.makefile("rb") as file:
-                while (request := read_message(file, body_bytes_max=REQUEST_BYTES_MAX, body_optional=True)) is not None:
-                    with self._waiting.waiting(connection):
-                        answer = self._handler.answer(request, client)
-                    connection.sendall(answer.render())
+            with self._guests.present(connection):
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._serve(connection, client)
         except (OSError, MessageError, ClientGone):
             return  # it hung up, or does not speak HTTP: nobody is there to be told
+        except Exception as err:
+            if client.is_known:
+                self._log_bug(err)
         finally:
-            self._connections.discard(connection)
             client.close()
+
+    def _serve(self, connection: socket.socket, client: RelayClient) -> None:
+        with connection.makefile("rb") as file:
+            while True:
+                request = read_message(
+                    file, body_bytes_max=REQUEST_BYTES_MAX, head_bytes_max=HEAD_BYTES_MAX, body_optional=True
+                )
+                if request is None:
+                    return
+                last = self._handler.last_answer(request)
+                if last is not None:
+                    connection.sendall(last.render())
+                    return
+                client.is_known = True
+                self._guests.know(connection)
+                with self._waiting.waiting(connection):
+                    answer = self._handler.answer(request, client)
+                connection.sendall(answer.render())
+
+    def _log_bug(self, err: Exception) -> None:
+        """Once: a client that is dropped comes back and may meet the same again."""
+        if not self._bug_logged:
+            self._bug_logged = True
+            logger.error("a bug in the relay: a connection is dropped", exc_info=err)
+
+
+class Guests:
+    """The open connections, and which of them are still strangers'; safe for several threads."""
+
+    def __init__(self, limits: RelayLimits, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._all: set[socket.socket] = set()
+        self._strangers: dict[socket.socket, float] = {}  # their deadlines, oldest first
+
+    def add(self, connection: socket.socket) -> bool:
+        """Take a stranger in; False when there are too many connections."""
+        with self._lock:
+            if len(self._all) >= self._limits.clients_max:
+                return False
+            if len(self._strangers) >= self._limits.strangers_max:
+                self._drop(next(iter(self._strangers)))
+            self._all.add(connection)
+            self._strangers[connection] = self._clock() + self._limits.stranger_s
+            return True
+
+    def know(self, connection: socket.socket) -> None:
+        """It has shown the keys."""
+        with self._lock:
+            self._strangers.pop(connection, None)
+
+    @contextmanager
+    def present(self, connection: socket.socket) -> Iterator[None]:
+        """While this block runs it may be shut down by others; then it is closed."""
+        try:
+            yield
+        finally:
+            self.discard(connection)
+            connection.close()
+
+    def discard(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._all.discard(connection)
+            self._strangers.pop(connection, None)
+
+    def wait_s(self) -> float:
+        """Seconds to the next deadline, at most `TURN_S`; more than 0, which would mean "do not wait"."""
+        with self._lock:
+            first = next(iter(self._strangers.values()), self._clock() + TURN_S)
+            return min(TURN_S, max(0.01, first - self._clock()))
+
+    def drop_late_strangers(self) -> None:
+        with self._lock:
+            now = self._clock()
+            for connection in [c for c, deadline_s in self._strangers.items() if deadline_s <= now]:
+                self._drop(connection)
+
+    def drop_oldest_stranger(self) -> None:
+        with self._lock:
+            if self._strangers:
+                self._drop(next(iter(self._strangers)))
+
+    def shut_down_all(self) -> None:
+        with self._lock:
+            for connection in self._all:
+                _shut_down(connection)
+
+    def _drop(self, connection: socket.socket) -> None:
+        """Its own thread wakes and closes it."""
+        del self._strangers[connection]
+        _shut_down(connection)
 
 
 class RelayClient:
@@ -116,6 +272,7 @@ class RelayClient:
         self._connection = connection
         self._connect = connect
         self._grants: CoordinatorClient | None = None
+        self.is_known = False
 
     @property
     def grants(self) -> CoordinatorClient:

@@ -7,7 +7,9 @@ teaches the size of the next for all of them.
 
 from __future__ import annotations
 
+import json
 import logging
+import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,10 +18,10 @@ from typing import Protocol
 from dynamodb_pipeline.aws.request_errors import Throttled, Transient
 from dynamodb_pipeline.aws.retry import Pacing, call_with_retry, pause
 from dynamodb_pipeline.connector.relay_messages import (
-    PROOF_REQUEST,
     Answer,
     RefusedError,
     answer_of,
+    asked_challenge,
     proof_answer,
     refusal,
     scan_request,
@@ -132,18 +134,13 @@ class RelayHandler:
 
     def answer(self, request: Message, client: Client) -> Answer:
         """
-        Return the answer to a request of `client`, after it has waited its turn.
+        Return the answer to a request that `last_answer` let pass, after `client` has waited its turn.
 
         Raises:
             ClientGone: it hung up meanwhile.
         """
-        if request.start_line.startswith(PROOF_REQUEST):
-            return proof_answer(self._plan.keys)
         try:
-            check_signature(request.headers, request.body, keys=self._plan.keys)
             return self._served(request, client)
-        except SignatureError as err:
-            return refusal(f"relay: {err}", code="InvalidSignatureException", status=403)
         except RefusedError as err:
             return refusal(f"relay: {err}")
         except PipelineError as err:
@@ -154,6 +151,17 @@ class RelayHandler:
             logger.exception("bug in the relay")
             return refusal(f"relay: a bug: {type(err).__name__}")
 
+    def last_answer(self, request: Message) -> Answer | None:
+        """Return what ends the connection of a stranger, None when the request is signed with the run's keys."""
+        challenge = asked_challenge(request.start_line)
+        if challenge is not None:
+            return proof_answer(self._plan.keys, challenge, where=socket.gethostname())
+        try:
+            check_signature(request.headers, request.body, keys=self._plan.keys)
+        except SignatureError as err:
+            return refusal(f"relay: {err}", code="InvalidSignatureException", status=403)
+        return None
+
     def _served(self, request: Message, client: Client) -> Answer:
         target = request.headers.get("x-amz-target", "")
         fields = table_request(request.body, table=self._plan.table)
@@ -161,12 +169,13 @@ class RelayHandler:
             page = self._scan.page(scan_request(fields), client)
             return Answer(200, page.body)
         if target == f"{API}.DescribeTable":
-            return Answer(200, self._described(request.body))
+            return Answer(200, self._described())
         msg = f"only Scan and DescribeTable are forwarded, not {target[:64]!r}"
         raise RefusedError(msg)
 
-    def _described(self, body: bytes) -> bytes:
-        """Each task of the connector asks; DynamoDB is asked once a minute."""
+    def _described(self) -> bytes:
+        """Each task of the connector asks; DynamoDB is asked once a minute, and for the run's own table."""
+        body = json.dumps({"TableName": self._plan.table}).encode()
         with self._one_description:
             now = self._pacing.clock()
             if self._description is None or self._description[0] <= now:

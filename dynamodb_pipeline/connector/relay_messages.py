@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -76,7 +77,7 @@ def table_request(body: bytes, *, table: str) -> dict[str, Any]:
     """
     try:
         fields = json.loads(body)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         msg = "the request is not JSON"
         raise RefusedError(msg) from err
     if not isinstance(fields, dict) or fields.get("TableName") != table:
@@ -107,11 +108,29 @@ def scan_request(fields: Mapping[str, Any]) -> ScanRequest:
     )
 
 
-PROOF_REQUEST = "GET /relay "
-_PROOF_TEXT = "dynamodb-pipeline relay"
+_PROOF_LINE = re.compile(r"GET /relay/([0-9a-f]{64}) HTTP/1\.1")
 
 
-def proof_answer(keys: KeyPair) -> Answer:
-    """Return what shows that this relay belongs to whoever has `keys`, without telling them."""
-    proof = hmac.digest(keys.secret_key.encode(), _PROOF_TEXT.encode(), "sha256").hex()
+def proof_line(challenge: str) -> str:
+    """Return the start line of the request to prove that a relay has the keys; `challenge` is 64 random hex digits."""
+    return f"GET /relay/{challenge} HTTP/1.1"
+
+
+def asked_challenge(start_line: str) -> str | None:
+    """Return the challenge of a request for the proof, None when it is another request."""
+    found = _PROOF_LINE.fullmatch(start_line)
+    return found[1] if found else None
+
+
+def proof_answer(keys: KeyPair, challenge: str, *, where: str) -> Answer:
+    """
+    Return what shows that this relay belongs to whoever has `keys`, without telling them.
+
+    Nobody can have it from an earlier answer, for each challenge is new, nor from another node's relay.
+
+    Args:
+        where: name of the node.
+    """
+    text = f"dynamodb-pipeline relay\n{where}\n{challenge}"
+    proof = hmac.digest(keys.secret_key.encode(), text.encode(), "sha256").hex()
     return Answer(200, json.dumps({"proof": proof}).encode())

@@ -2,18 +2,21 @@
 The relay as a process of its own, one on each node that runs the connector.
 
 `ensure_relay` is called on the node, by any number of tasks: the port decides who comes first, everybody else finds the
-relay that is there and makes it prove that it belongs to this run. The process outlives the task that started it and
-ends with the run: when the driver's coordinator says stop or is gone. Its parent holds the port too and starts it anew
-when it is killed: without a relay the connector would ask in vain for ten minutes, and again in each of a task's
-attempts. Settings with their keys go through the standard input, never through arguments or the environment, which
-other users of the node could read.
+relay that is there and makes it prove, by a challenge, that it belongs to this run. The process outlives the task that
+started it and ends with the run: when the driver's coordinator says stop or is gone. Its parent holds the port too and
+starts it anew when it is killed, or kills itself because it accepts nobody any more: without a relay the connector
+would ask in vain for ten minutes, and again in each of a task's attempts. Settings with their keys go through the
+standard input, never through arguments or the environment, which other users of the node could read.
 """
 
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import os
+import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -22,7 +25,7 @@ from typing import Callable
 
 from dynamodb_pipeline.connector.relay import HOST, Relay, listen
 from dynamodb_pipeline.connector.relay_handler import RelayHandler, RelayPlan
-from dynamodb_pipeline.connector.relay_messages import PROOF_REQUEST, proof_answer
+from dynamodb_pipeline.connector.relay_messages import proof_answer, proof_line
 from dynamodb_pipeline.connector.relay_settings import RelaySettings
 from dynamodb_pipeline.dynamodb.http1 import MessageError, read_message, render_message
 from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
@@ -33,8 +36,11 @@ from dynamodb_pipeline.workers.worker import WorkerContext
 
 START_TIMEOUT_S = 60.0
 PROOF_TIMEOUT_S = 5.0
+PROOF_ATTEMPTS = 3  # among many strangers it may be dropped before it is heard
+PROOF_BYTES_MAX = 2048
 POLL_S = 5.0
 REVIVAL_PAUSE_S = 1.0
+DEAF_POLLS = 12  # in a row; the accepting thread shows that it lives once in each
 
 logger = logging.getLogger(__name__)
 
@@ -123,20 +129,52 @@ def serve(settings: RelaySettings, listener: socket.socket, *, on_ready: Callabl
         return TcpCoordinatorClient(settings.coordinator, worker_id=name)
 
     grants = connect()
-    with Relay(handler, connect, listener=listener):
+    with Relay(handler, connect, listener=listener) as relay:
         on_ready()
-        logger.warning("the run has ended: %s", follow(grants, sleep=time.sleep))
+        hearing = Hearing(lambda: relay.turns)
+        logger.warning("the run has ended: %s", follow(grants, sleep=time.sleep, check=hearing.check))
         time.sleep(settings.linger_s)
 
 
-def follow(grants: CoordinatorClient, *, sleep: Callable[[float], object]) -> str:
-    """Return why the run has ended, when it has: the driver said so, or is gone."""
+def follow(grants: CoordinatorClient, *, sleep: Callable[[float], object], check: Callable[[], None]) -> str:
+    """Return why the run has ended, when it has: the driver said so, or is gone; `check` is called between."""
     try:
         while True:
             grants.settle(grants.reserve({}), {})  # costs nothing, and is answered "stop" after the end
             sleep(POLL_S)
+            check()
     except StoppedError as err:
         return str(err)
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Hearing:
+    """
+    Ends this process, which its parent then starts again, when its relay accepts nobody any more.
+
+    Not by a connection of its own: strangers could crowd that out.
+
+    Args:
+        turns: how often the accepting thread has looked.
+    """
+
+    def __init__(self, turns: Callable[[], int], *, die: Callable[[], None] = _die) -> None:
+        self._turns = turns
+        self._die = die
+        self._last = -1
+        self._unchanged = 0
+
+    def check(self) -> None:
+        """To be called every `POLL_S`, which is no less than the relay's `TURN_S`."""
+        turns = self._turns()
+        self._unchanged = self._unchanged + 1 if turns == self._last else 0
+        self._last = turns
+        if self._unchanged >= DEAF_POLLS:
+            logger.error("the relay is deaf: it ends and is started again")
+            self._die()
 
 
 def _claim(settings: RelaySettings) -> socket.socket | None:
@@ -146,22 +184,40 @@ def _claim(settings: RelaySettings) -> socket.socket | None:
     except OSError as err:
         if err.errno != errno.EADDRINUSE:
             raise
-    if not _is_ours(settings):
+    if not any(is_relay_of(settings) for _ in range(PROOF_ATTEMPTS)):
         msg = f"port {settings.port} is taken by another program"
         raise StoppedError(msg)
     return None
 
 
-def _is_ours(settings: RelaySettings) -> bool:
-    request = render_message(f"{PROOF_REQUEST}HTTP/1.1", [("Host", HOST)], b"")
+def is_relay_of(settings: RelaySettings) -> bool:
+    """Ask whoever listens on the port to prove that it has the keys; False when it does not within a few seconds."""
+    challenge = secrets.token_hex(32)
+    request = render_message(proof_line(challenge), [("Host", HOST)], b"")
     try:
         with socket.create_connection((HOST, settings.port), timeout=PROOF_TIMEOUT_S) as connection:
             connection.sendall(request)
-            with connection.makefile("rb") as file:
-                reply = read_message(file, body_bytes_max=1024)
+            data = _read_all(connection, ends_at_s=time.monotonic() + PROOF_TIMEOUT_S)
+        reply = read_message(io.BytesIO(data), body_bytes_max=PROOF_BYTES_MAX)
     except (OSError, MessageError):
         return False
-    return reply is not None and reply.body == proof_answer(settings.keys).body
+    proof = proof_answer(settings.keys, challenge, where=socket.gethostname())
+    return reply is not None and reply.body == proof.body
+
+
+def _read_all(connection: socket.socket, *, ends_at_s: float) -> bytes:
+    """What comes until it hangs up, in a bounded time however slowly it comes."""
+    data = b""
+    while len(data) <= PROOF_BYTES_MAX:
+        left_s = ends_at_s - time.monotonic()
+        if left_s <= 0:
+            return data
+        connection.settimeout(left_s)
+        chunk = connection.recv(PROOF_BYTES_MAX)
+        if not chunk:
+            return data
+        data += chunk
+    return data
 
 
 class _Report:

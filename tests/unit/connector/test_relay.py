@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
+import logging
+import resource
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dynamodb_pipeline.aws.request_errors import Denied, ExpiredCredentials, Gone, Rejected
 from dynamodb_pipeline.aws.retry import Pacing, RetryPolicy
-from dynamodb_pipeline.connector.relay import HOST, Relay, listen
+from dynamodb_pipeline.connector.relay import DEFAULT_RELAY_LIMITS, HOST, TURN_S, Guests, Relay, RelayLimits, listen
 from dynamodb_pipeline.connector.relay_handler import RelayHandler, RelayPlan
+from dynamodb_pipeline.connector.relay_messages import proof_answer, proof_line
 from dynamodb_pipeline.connector.waiting_clients import INTERIM
+from dynamodb_pipeline.dynamodb.http1 import Message
 from dynamodb_pipeline.dynamodb.signing import check_signature
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire, Endpoint
 from dynamodb_pipeline.workers.contract import CoordinatorClient, CoordinatorLost, RunStopped
@@ -58,7 +66,10 @@ class Running:
 
 @contextmanager
 def relay_before(
-    *script: Answer, grants: Callable[[], CoordinatorClient] | None = None, interval_s: float = 3600.0
+    *script: Answer,
+    grants: Callable[[], CoordinatorClient] | None = None,
+    interval_s: float = 3600.0,
+    limits: RelayLimits = DEFAULT_RELAY_LIMITS,
 ) -> Iterator[Running]:
     made: list[Any] = []
 
@@ -69,7 +80,7 @@ def relay_before(
     pacing = Pacing(RetryPolicy(), clock=lambda: 0.0, sleep=lambda _: None)
     with wire_to(*script) as (wire, server):
         handler = RelayHandler(wire, RelayPlan("orders", RUN_KEYS), pacing=pacing)
-        with Relay(handler, connect, listener=listen(), interval_s=interval_s) as relay:
+        with Relay(handler, connect, listener=listen(), interval_s=interval_s, limits=limits) as relay:
             yield Running(relay, server, made)
 
 
@@ -314,3 +325,213 @@ def test_closed_relay_ends_its_connections_and_takes_no_more():
             pass
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((HOST, port))
+
+
+def test_description_is_asked_for_by_the_name_that_was_checked():
+    """Of a name that stands twice one reader takes the first and another the last."""
+    described = {"Table": {"TableName": "orders"}}
+    twice = b'{"TableName":"others","TableName":"orders","More":[1]}'
+    with relay_before(reply(described)) as running:
+        client = running.client()
+        client.call("DescribeTable", twice)
+        client.close()
+        assert running.dynamodb.requests[0].body == b'{"TableName": "orders"}'
+
+
+def test_request_of_a_friend_that_is_nested_without_end_is_refused():
+    deep = b'{"TableName":"orders","ExclusiveStartKey":' + b"[" * 30_000 + b"]" * 30_000 + b"}"
+    with relay_before(reply(PAGE)) as running:
+        client = running.client()
+        with pytest.raises(Rejected, match="relay"):
+            client.call("Scan", deep)
+        client.close()
+        assert running.call() == PAGE
+
+
+def stranger(port: int) -> socket.socket:
+    return socket.create_connection((HOST, port), timeout=60)
+
+
+CHALLENGE = "5a" * 32
+PROOF_REQUEST = f"{proof_line(CHALLENGE)}\r\n\r\n".encode()
+PROOF = proof_answer(RUN_KEYS, CHALLENGE, where=socket.gethostname())
+
+
+def proof_from(connection: socket.socket) -> bytes:
+    """All that the relay sends until it hangs up, after a request for the proof."""
+    connection.sendall(PROOF_REQUEST)
+    with connection.makefile("rb") as file:
+        return file.read()
+
+
+def test_proof_is_given_over_the_challenge_and_ends_the_connection():
+    with relay_before() as running, stranger(running.relay.port) as connection:
+        assert proof_from(connection) == PROOF.render()
+        assert running.grants == []
+
+
+@pytest.mark.parametrize("line", ["GET /relay HTTP/1.1", "GET /relay/ HTTP/1.1", f"GET /relay/{'5A' * 32} HTTP/1.1"])
+def test_proof_is_not_given_without_a_challenge(line: str):
+    with relay_before() as running, stranger(running.relay.port) as connection:
+        connection.sendall(f"{line}\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 403 ")
+
+
+def test_stranger_that_does_not_end_its_request_in_time_is_dropped():
+    with relay_before(limits=RelayLimits(stranger_s=0.05)) as running:
+        for start in (b"", b"POST / HT", b"POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\nab"):
+            with stranger(running.relay.port) as connection:
+                connection.sendall(start)
+                assert connection.recv(1) == b""
+
+
+def test_of_too_many_strangers_the_oldest_are_dropped():
+    with relay_before(limits=RelayLimits(strangers_max=3, stranger_s=3600)) as running:
+        strangers = [stranger(running.relay.port) for _ in range(8)]
+        assert [connection.recv(1) for connection in strangers[:5]] == [b""] * 5
+        assert [proof_from(connection) for connection in strangers[5:]] == [PROOF.render()] * 3
+        for connection in strangers:
+            connection.close()
+
+
+def test_strangers_do_not_crowd_out_a_client_of_the_run():
+    with relay_before(reply(PAGE), reply(PAGE), limits=RelayLimits(strangers_max=2, stranger_s=3600)) as running:
+        client = running.client()
+        client.call("Scan", json.dumps(ASKED).encode())
+        strangers = [stranger(running.relay.port) for _ in range(6)]
+        assert strangers[3].recv(1) == b""
+        client.call("Scan", json.dumps(ASKED).encode())
+        assert len(running.grants) == 1  # on the same connection
+        client.close()
+        for connection in strangers:
+            connection.close()
+
+
+def test_head_of_a_stranger_is_bounded_before_its_signature_is_looked_at():
+    with relay_before(reply(PAGE)) as running:
+        with stranger(running.relay.port) as connection, suppress(OSError):  # it may be reset while it sends
+            connection.sendall(b"POST / HTTP/1.1\r\n" + (b"a: " + b"x" * 9_000 + b"\r\n") * 2 + b"\r\n")
+            assert connection.recv(100) == b""
+        assert running.call() == PAGE
+
+
+HEADERS = st.dictionaries(
+    st.sampled_from(["authorization", "host", "x-amz-date", "content-length", "x-amz-target", "a"]),
+    st.one_of(
+        st.text(st.characters(max_codepoint=255), max_size=80),
+        st.builds(
+            "AWS4-HMAC-SHA256 Credential={}, SignedHeaders={}, Signature={}".format,
+            st.sampled_from(["RELAYKEY/1/2/3/aws4_request", "RELAYKEY", "", "RELAYKEY/\xe9/2/3/aws4_request"]),
+            st.sampled_from(["host;x-amz-date", "host;x-amz-date;a", "", ";"]),
+            st.text(st.characters(max_codepoint=255), max_size=70),
+        ),
+    ),
+)
+
+
+@given(line=st.text(st.characters(max_codepoint=255), max_size=90), headers=HEADERS, body=st.binary(max_size=50))
+def test_whatever_a_stranger_asks_is_answered_by_a_refusal(line: str, headers: dict[str, str], body: bytes):
+    handler = RelayHandler(None, RelayPlan("orders", RUN_KEYS))  # type: ignore[arg-type]
+    answer = handler.last_answer(Message(line, headers, body))
+    assert answer is not None
+    assert answer.status == 403
+    assert len(answer.body) < 300
+
+
+def test_strangers_write_no_line_into_the_log(caplog: pytest.LogCaptureFixture):
+    nonsense = [
+        b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"GET /relay/%s HTTP/1.1\r\n\r\n" % (b"\xff" * 64),
+        b"POST / HTTP/1.1\r\nAuthorization: AWS4-HMAC-SHA256 Credential=\xe9\r\n\r\n",
+        bytes(range(256)) * 300,
+    ]
+    with caplog.at_level(logging.DEBUG), relay_before(reply(PAGE)) as running:
+        for data in nonsense:
+            with stranger(running.relay.port) as connection, suppress(OSError):  # it may be reset while it sends
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(1000):
+                    pass
+        assert running.call() == PAGE
+    assert [record for record in caplog.records if "relay" in record.name] == []
+
+
+# Runs in a process of its own, whose files are counted. Says its port, and ends with its standard input.
+FEW_FILES = """
+import resource, socket, sys
+from dynamodb_pipeline.connector.relay import Relay, RelayLimits, listen
+from dynamodb_pipeline.connector.relay_handler import RelayHandler, RelayPlan
+from dynamodb_pipeline.connector.relay_settings import RelayKeys
+
+handler = RelayHandler(None, RelayPlan("orders", RelayKeys("RELAYKEY", "made-for-the-run")))
+limits = RelayLimits(strangers_max=10_000, stranger_s=3600)
+with Relay(handler, None, listener=listen(), limits=limits) as relay:
+    relay._guests._limits = limits  # as if it were allowed more than there are files
+    resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
+    print(relay.port, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_relay_without_files_left_goes_on_accepting():
+    """The process may open 30 files, and 60 strangers hold their connections open."""
+    command = [sys.executable, "-c", FEW_FILES, "30"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        strangers = [stranger(port) for _ in range(60)]
+        with stranger(port) as connection:
+            assert proof_from(connection) == PROOF.render()
+        for each in strangers:
+            each.close()
+        process.stdin.close()
+        assert process.wait(60) == 0
+
+
+@given(actions=st.lists(st.tuples(st.sampled_from(["add", "know", "leave", "wait"]), st.integers(0, 7)), max_size=60))
+def test_guests_keep_to_their_limits_and_never_drop_who_is_known(actions: list[tuple[str, int]]):
+    now = [0.0]
+    limits = RelayLimits(clients_max=6, strangers_max=3, stranger_s=10.0)
+    guests = Guests(limits, clock=lambda: now[0])
+    inside: dict[int, tuple[RecordedSocket, float]] = {}
+    known: set[int] = set()
+    for action, number in actions:
+        if action == "add" and number not in inside:
+            connection = RecordedSocket()
+            taken = guests.add(connection)  # type: ignore[arg-type]
+            assert taken == (len(inside) < limits.clients_max)
+            if taken:
+                inside[number] = (connection, now[0])
+        elif action == "know" and number in inside and not inside[number][0].is_shut:
+            guests.know(inside[number][0])  # type: ignore[arg-type]
+            known.add(number)
+        elif action == "leave" and number in inside:
+            guests.discard(inside.pop(number)[0])  # type: ignore[arg-type]
+            known.discard(number)
+        elif action == "wait":
+            now[0] += number
+            guests.drop_late_strangers()
+        open_strangers = [n for n, (c, _) in inside.items() if n not in known and not c.is_shut]
+        assert len(open_strangers) <= limits.strangers_max
+        assert not any(inside[n][0].is_shut for n in known)
+        assert all(now[0] - inside[n][1] < limits.stranger_s + (action != "wait") * 7 for n in open_strangers)
+        assert 0 < guests.wait_s() <= TURN_S
+
+
+class RecordedSocket:
+    """Tells whether it was shut down."""
+
+    is_shut = False
+
+    def shutdown(self, _how: int) -> None:
+        self.is_shut = True
+
+
+@pytest.mark.parametrize(("files", "clients", "strangers"), [(20, 5, 2), (1024, 256, 64), (65_536, 2048, 64)])
+def test_connections_never_take_more_than_half_of_the_files(files: int, clients: int, strangers: int):
+    assert RelayLimits().within(files) == RelayLimits(clients, strangers)
+
+
+def test_without_a_limit_of_files_the_limits_stay_as_they_are():
+    assert RelayLimits().within(resource.RLIM_INFINITY) == RelayLimits()

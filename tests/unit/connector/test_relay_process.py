@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import pickle
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Callable
 
 import pytest
 
 from dynamodb_pipeline.aws.clients import AwsSettings
-from dynamodb_pipeline.connector.relay_process import follow
+from dynamodb_pipeline.connector.relay import TURN_S, listen
+from dynamodb_pipeline.connector.relay_messages import asked_challenge, proof_answer
+from dynamodb_pipeline.connector.relay_process import DEAF_POLLS, POLL_S, Hearing, follow, is_relay_of
 from dynamodb_pipeline.connector.relay_settings import RelayKeys, RelaySettings
+from dynamodb_pipeline.dynamodb.http1 import read_message
 from dynamodb_pipeline.workers.contract import CoordinatorAddress, CoordinatorLost, RunStopped
 from tests.unit.workers.fake_grants import FakeGrants
 
+DIGITS = b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n"
 ON_A_NODE = AwsSettings("eu-west-1", bucket_owner="123456789012")
 ON_LOOPBACK = AwsSettings("eu-west-1", (("dynamodb", "http://127.0.0.1:1"),), ("key", "real-secret", None))
 
@@ -51,8 +61,9 @@ def test_relay_follows_its_run_to_the_end_and_spends_nothing(end: Exception):
 
     grants = NothingGrants(before_grant=before_grant)
     slept: list[float] = []
-    assert follow(grants, sleep=slept.append) == str(end)
-    assert len(slept) == polls
+    checked: list[int] = []
+    assert follow(grants, sleep=slept.append, check=lambda: checked.append(1)) == str(end)
+    assert len(slept) == len(checked) == polls
     assert all(entry[2] == {} for entry in grants.settled)
     assert len(grants.settled) == polls
 
@@ -63,3 +74,78 @@ class NothingGrants(FakeGrants):
     @property
     def estimates_of_nothing(self) -> list[object]:
         return [entry for entry in self.log if entry == ("reserve", {})]
+
+
+@pytest.mark.parametrize(
+    ("turns", "deaths"),
+    [
+        ([7] * (DEAF_POLLS + 1), 1),
+        ([7] * DEAF_POLLS, 0),
+        ([*[7] * DEAF_POLLS, 8, *[8] * (DEAF_POLLS - 1)], 0),
+        (range(40), 0),
+    ],
+    ids=["deaf", "nearly", "twice-nearly", "hears"],
+)
+def test_relay_that_accepts_nobody_any_more_ends_so_that_it_is_started_again(turns: Iterable[int], deaths: int):
+    seen, died = iter(turns), []
+    hearing = Hearing(lambda: next(seen), die=lambda: died.append(1))
+    for _ in turns:
+        hearing.check()
+    assert len(died) == deaths
+
+
+def test_a_relay_looks_at_its_port_at_least_as_often_as_it_is_asked_whether_it_does():
+    assert TURN_S <= POLL_S
+
+
+@contextmanager
+def answering(answer: Callable[[bytes], bytes]) -> Iterator[RelaySettings]:
+    """Settings whose port belongs to a program that reads one request and answers it."""
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rb") as file:
+            request = read_message(file, body_bytes_max=100, body_optional=True)
+            assert request is not None
+            with suppress(OSError):  # it has heard enough
+                connection.sendall(answer(request.start_line.encode()))
+
+    with listen() as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield replace(settings(ON_A_NODE), port=listener.getsockname()[1])
+        thread.join()
+
+
+def test_relay_proves_the_keys_over_the_challenge_of_whoever_asks():
+    keys = RelayKeys.new()
+    with answering(prover(keys)) as asked:
+        assert is_relay_of(replace(asked, keys=keys))
+
+
+def prover(keys: RelayKeys, *, where: str | None = None) -> Callable[[bytes], bytes]:
+    def proved(line: bytes) -> bytes:
+        challenge = asked_challenge(line.decode())
+        assert challenge is not None
+        return proof_answer(keys, challenge, where=where or socket.gethostname()).render()
+
+    return proved
+
+
+def test_proof_that_was_heard_before_or_on_another_node_or_from_other_keys_is_none():
+    keys = RelayKeys.new()
+    heard = proof_answer(keys, "0" * 64, where=socket.gethostname()).render()
+    for answer in (lambda _: heard, prover(keys, where="another-node"), prover(RelayKeys.new())):
+        with answering(answer) as asked:
+            assert not is_relay_of(replace(asked, keys=keys))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"HTTP/1.1 200 OK\r\n", b"x" * 100_000, DIGITS],
+    ids=["hangs-up", "cut-off", "long", "digits"],
+)
+def test_program_that_answers_anything_else_is_no_relay(answer: bytes):
+    """It may hang up on us for the rest of a long answer, which is as good."""
+    with answering(lambda _: answer) as asked:
+        assert not is_relay_of(asked)
