@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 import shutil
 import stat
 import sys
@@ -50,17 +51,20 @@ def unpack_vendor(bundle: Path, *, base: Path | None = None) -> Path:
     """
     Unpack the bundle's `vendor/` by atomic rename and return its folder; quick when it is there already.
 
+    The temporary folder is everybody's, and the name can be guessed: what stands there under it but is not private to
+    this user (another's folder, a link) is passed over, for a name that nobody can guess.
+
     Raises:
-        PreconditionError: the bundle has no copy, or the folder belongs to somebody else.
+        PreconditionError: the bundle has no copy.
     """
     base = base or Path(tempfile.gettempdir())
     with zipfile.ZipFile(bundle) as archive:
         digest = _digest(archive, bundle)
         target = base / f"dynamodb-pipeline-{os.getuid()}-{digest[:16]}"
-        if not target.exists():
-            _unpack(archive, target)
-    _refuse_foreign(target)
-    return target
+        for known in (target, *base.glob(f"{target.name}-*")):
+            if _is_private(known):
+                return known
+        return _in_place(_unpack(archive, target), target)
 
 
 def _digest(archive: zipfile.ZipFile, bundle: Path) -> str:
@@ -71,23 +75,31 @@ def _digest(archive: zipfile.ZipFile, bundle: Path) -> str:
         raise PreconditionError(msg) from err
 
 
-def _unpack(archive: zipfile.ZipFile, target: Path) -> None:
+def _unpack(archive: zipfile.ZipFile, target: Path) -> Path:
     part = Path(tempfile.mkdtemp(prefix=target.name + ".", dir=target.parent))
     for entry in archive.infolist():
         if entry.filename.startswith(VENDOR_PREFIX) and not entry.is_dir():
             path = part / entry.filename[len(VENDOR_PREFIX) :]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(archive.read(entry))
+    return part
+
+
+def _in_place(part: Path, target: Path) -> Path:
     try:
-        part.rename(target)
+        return part.rename(target)
     except OSError:
-        if not target.is_dir():
-            raise
-        shutil.rmtree(part)  # another process on this node was first
+        if _is_private(target):
+            shutil.rmtree(part)  # another process on this node was first
+            return target
+        return part.rename(target.with_name(f"{target.name}-{secrets.token_hex(16)}"))
 
 
-def _refuse_foreign(target: Path) -> None:
-    status = target.stat()
-    if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        msg = f"{target} is not private to this user; remove it"
-        raise PreconditionError(msg)
+def _is_private(folder: Path) -> bool:
+    """Whether it is a folder of this user, no link, that nobody else can write to."""
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    mine = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    return mine and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

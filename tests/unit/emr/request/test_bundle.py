@@ -11,10 +11,11 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
-from dynamodb_pipeline.aws.node_boto3 import DIGEST_ENTRY, VENDOR_PREFIX
+from dynamodb_pipeline.aws.node_boto3 import DIGEST_ENTRY, VENDOR_PREFIX, unpack_vendor
 from dynamodb_pipeline.emr.request.bundle import NODE_PARTS, Bundle, build_bundle
 from tests.unit.import_graph import Library, jobs, library
 
@@ -210,11 +211,38 @@ def test_a_zip_without_the_copy_says_how_to_build_one(built: Bundle, tmp_path: P
     assert "holds no copy of boto3; build it with `make bundle`" in done.stderr
 
 
-def test_a_folder_of_somebody_else_is_refused(built: Bundle, tmp_path: Path) -> None:
+def _writable_folder(target: Path) -> None:
+    target.mkdir()
+    target.chmod(0o777)
+    (target / "boto3.py").write_text("raise SystemExit('not ours')")
+
+
+def _link_to_own_folder(target: Path) -> None:
+    """Its owner could point it elsewhere after it was looked at."""
+    folder = target.parent / "elsewhere"
+    folder.mkdir(mode=0o700)
+    (folder / "boto3.py").write_text("raise SystemExit('not ours')")
+    target.symlink_to(folder)
+
+
+def _link_to_nothing(target: Path) -> None:
+    target.symlink_to(target.parent / "nothing")
+
+
+def _file(target: Path) -> None:
+    target.write_text("")
+
+
+@pytest.mark.parametrize("squat", [_writable_folder, _link_to_own_folder, _link_to_nothing, _file])
+def test_what_others_put_under_the_name_neither_stops_the_job_nor_is_loaded(
+    built: Bundle, tmp_path: Path, squat: Callable[[Path], None]
+) -> None:
     """The temporary folder is everybody's: a copy that others could change is not trusted."""
-    assert on_a_node(built.path, [], folder=tmp_path).returncode == 0
-    (unpacked,) = tmp_path.glob("dynamodb-pipeline-*")
-    unpacked.chmod(0o777)
-    done = on_a_node(built.path, [], folder=tmp_path)
-    assert done.returncode != 0
-    assert "is not private to this user; remove it" in done.stderr
+    with zipfile.ZipFile(built.path) as archive:
+        digest = archive.read(DIGEST_ENTRY).decode().strip()
+    squat(tmp_path / f"dynamodb-pipeline-{os.getuid()}-{digest[:16]}")
+    first = unpack_vendor(built.path, base=tmp_path)
+    assert (first / "boto3" / "__init__.py").is_file()
+    assert first.lstat().st_mode & 0o777 == 0o700
+    assert unpack_vendor(built.path, base=tmp_path) == first  # unpacked once a node all the same
+    assert len(list(tmp_path.glob("dynamodb-pipeline-*"))) == 2
