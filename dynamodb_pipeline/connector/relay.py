@@ -97,7 +97,7 @@ class Relay:
         self._connect = connect
         self._listener = listener
         self._waiting = WaitingClients(interval_s=interval_s)
-        self._guests = Guests(limits.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+        self._open = OpenConnections(limits.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
         self._closing = threading.Event()
         self._bug_logged = False
         self.turns = 0  # how often the accepting thread has found its port in order
@@ -126,21 +126,21 @@ class Relay:
         _shut_down(self._listener)
         self._thread.join()
         self._listener.close()
-        self._guests.shut_down_all()
+        self._open.shut_down_all()
         self._waiting.close()
 
     def _accept(self) -> None:
         while not self._closing.is_set():
             try:
-                self._guests.drop_late_strangers()
-                self._listener.settimeout(self._guests.wait_s())
+                self._open.drop_late_strangers()
+                self._listener.settimeout(self._open.wait_s())
                 connection, _ = self._listener.accept()
                 self.turns += 1
                 self._welcome(connection)
             except socket.timeout:
                 self.turns += 1
             except Exception as err:  # no files or no threads left: it passes, and whoever is served goes on
-                self._guests.drop_oldest_stranger()
+                self._open.drop_oldest_stranger()
                 if not isinstance(err, (OSError, RuntimeError)):
                     self._log_bug(err)
                 self._closing.wait(NO_ROOM_PAUSE_S)
@@ -149,19 +149,19 @@ class Relay:
         try:
             connection.settimeout(None)
             thread = threading.Thread(target=self._converse, args=(connection,), name="relay-client", daemon=True)
-            if self._guests.add(connection):
+            if self._open.add(connection):
                 thread.start()
             else:
                 connection.close()
         except BaseException:
-            self._guests.discard(connection)
+            self._open.discard(connection)
             connection.close()
             raise
 
     def _converse(self, connection: socket.socket) -> None:
         client = RelayClient(connection, self._connect)
         try:
-            with self._guests.present(connection):
+            with self._open.present(connection):
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._serve(connection, client)
         except (OSError, MessageError, ClientGone):
@@ -185,7 +185,7 @@ class Relay:
                     connection.sendall(last.render())
                     return
                 client.is_known = True
-                self._guests.know(connection)
+                self._open.know(connection)
                 with self._waiting.waiting(connection):
                     answer = self._handler.answer(request, client)
                 connection.sendall(answer.render())
@@ -197,7 +197,7 @@ class Relay:
             logger.error("a bug in the relay: a connection is dropped", exc_info=err)
 
 
-class Guests:
+class OpenConnections:
     """The open connections, and which of them are still strangers'; safe for several threads."""
 
     def __init__(self, limits: RelayLimits, *, clock: Callable[[], float] = time.monotonic) -> None:

@@ -118,8 +118,8 @@ def proof_line(challenge: str) -> str:
 
 def asked_challenge(start_line: str) -> str | None:
     """Return the challenge of a request for the proof, None when it is another request."""
-    found = _PROOF_LINE.fullmatch(start_line)
-    return found[1] if found else None
+    match = _PROOF_LINE.fullmatch(start_line)
+    return match[1] if match else None
 
 
 def proof_answer(keys: KeyPair, challenge: str, *, where: str) -> Answer:

@@ -21,7 +21,15 @@ from hypothesis import strategies as st
 
 from dynamodb_pipeline.aws.request_errors import Denied, ExpiredCredentials, Gone, Rejected
 from dynamodb_pipeline.aws.retry import Pacing, RetryPolicy
-from dynamodb_pipeline.connector.relay import DEFAULT_RELAY_LIMITS, HOST, TURN_S, Guests, Relay, RelayLimits, listen
+from dynamodb_pipeline.connector.relay import (
+    DEFAULT_RELAY_LIMITS,
+    HOST,
+    TURN_S,
+    OpenConnections,
+    Relay,
+    RelayLimits,
+    listen,
+)
 from dynamodb_pipeline.connector.relay_handler import RelayHandler, RelayPlan
 from dynamodb_pipeline.connector.relay_messages import proof_answer, proof_line
 from dynamodb_pipeline.connector.waiting_clients import INTERIM
@@ -466,7 +474,7 @@ from dynamodb_pipeline.connector.relay_settings import RelayKeys
 handler = RelayHandler(None, RelayPlan("orders", RelayKeys("RELAYKEY", "made-for-the-run")))
 limits = RelayLimits(strangers_max=10_000, stranger_s=3600)
 with Relay(handler, None, listener=listen(), limits=limits) as relay:
-    relay._guests._limits = limits  # as if it were allowed more than there are files
+    relay._open._limits = limits  # as if it were allowed more than there are files
     resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
     print(relay.port, flush=True)
     sys.stdin.read()
@@ -490,33 +498,33 @@ def test_relay_without_files_left_goes_on_accepting():
 
 
 @given(actions=st.lists(st.tuples(st.sampled_from(["add", "know", "leave", "wait"]), st.integers(0, 7)), max_size=60))
-def test_guests_keep_to_their_limits_and_never_drop_who_is_known(actions: list[tuple[str, int]]):
+def test_connections_keep_to_their_limits_and_never_drop_who_is_known(actions: list[tuple[str, int]]):
     now = [0.0]
     limits = RelayLimits(clients_max=6, strangers_max=3, stranger_s=10.0)
-    guests = Guests(limits, clock=lambda: now[0])
+    connections = OpenConnections(limits, clock=lambda: now[0])
     inside: dict[int, tuple[RecordedSocket, float]] = {}
     known: set[int] = set()
     for action, number in actions:
         if action == "add" and number not in inside:
             connection = RecordedSocket()
-            taken = guests.add(connection)  # type: ignore[arg-type]
+            taken = connections.add(connection)  # type: ignore[arg-type]
             assert taken == (len(inside) < limits.clients_max)
             if taken:
                 inside[number] = (connection, now[0])
         elif action == "know" and number in inside and not inside[number][0].is_shut:
-            guests.know(inside[number][0])  # type: ignore[arg-type]
+            connections.know(inside[number][0])  # type: ignore[arg-type]
             known.add(number)
         elif action == "leave" and number in inside:
-            guests.discard(inside.pop(number)[0])  # type: ignore[arg-type]
+            connections.discard(inside.pop(number)[0])  # type: ignore[arg-type]
             known.discard(number)
         elif action == "wait":
             now[0] += number
-            guests.drop_late_strangers()
+            connections.drop_late_strangers()
         open_strangers = [n for n, (c, _) in inside.items() if n not in known and not c.is_shut]
         assert len(open_strangers) <= limits.strangers_max
         assert not any(inside[n][0].is_shut for n in known)
         assert all(now[0] - inside[n][1] < limits.stranger_s + (action != "wait") * 7 for n in open_strangers)
-        assert 0 < guests.wait_s() <= TURN_S
+        assert 0 < connections.wait_s() <= TURN_S
 
 
 class RecordedSocket:
