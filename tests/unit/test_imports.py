@@ -7,17 +7,10 @@ how many files it looked at, so that none passes by looking at nothing.
 
 from __future__ import annotations
 
-import ast
-import re
-import sys
 from collections.abc import Callable, Collection, Iterable
-from functools import cache
 
 import pytest
 
-from dynamodb_pipeline.emr.cluster.sizing import SAFETY_CONF
-from dynamodb_pipeline.emr.request.bundle import NODE_PARTS
-from dynamodb_pipeline.workers.spark_session import REQUIRED_SPARK_CONF
 from tests.unit import house_rules
 from tests.unit.house_rules import (
     BESIDE_THE_PACKAGES,
@@ -30,7 +23,6 @@ from tests.unit.house_rules import (
 from tests.unit.import_graph import (
     PACKAGE,
     PAGE,
-    PROJECT,
     ROOT,
     WORDS,
     Charter,
@@ -38,25 +30,17 @@ from tests.unit.import_graph import (
     Module,
     circles,
     is_counted,
-    jobs,
     library,
     with_graph,
 )
 
-NOT_SHIPPED = {"sandbox", "benchmarks", "tests", "jobs"}
-NODE_PYTHON = (3, 9)
-NODE_PACKAGES = {"boto3", "botocore", "urllib3", "pyspark", "py4j"}  # urllib3 is botocore's own transport
-NEWER_STDLIB = {"tomllib"}  # in this Python, not in 3.9
-NOT_ON_NODES = {"cli", "emr", "folders", "report"}
-FEWEST_NODE_FILES = 100
 JOB_MODULES = [f"{PACKAGE}.{job}" for job in house_rules.JOBS]
 FEWEST_FILES = 150  # a rule that sees fewer of the library looked in the wrong place
 
-Rule = Callable[[Module], Collection[str]]
 GraphRule = Callable[[Library], Collection[str]]
 
 
-# Rules for the whole graph: each returns what breaks it, in words.
+# Each rule returns what breaks it, in words.
 
 
 def circles_of_modules(graph: Library) -> list[str]:
@@ -67,10 +51,20 @@ def circles_of_packages(graph: Library) -> list[str]:
     return [" <-> ".join(group) for group in circles(graph.package_edges)]
 
 
-def allowed(graph: Library, package: str) -> set[str]:
-    """What a package may import: by its charter, or by the list of the modules beside the packages."""
+def charter_of(graph: Library, package: str) -> Charter | None:
     module = graph.modules.get(f"{PACKAGE}.{package}")
-    charter = Charter.of(module) if module and module.is_package else None
+    return Charter.of(module) if module and module.is_package else None
+
+
+def words_of(graph: Library, package: str) -> set[str]:
+    """The names after "May import:", or those listed for a module beside the packages."""
+    charter = charter_of(graph, package)
+    return set(charter.may) if charter else BESIDE_THE_PACKAGES.get(package, set())
+
+
+def allowed(graph: Library, package: str) -> set[str]:
+    """The packages that these names stand for."""
+    charter = charter_of(graph, package)
     return charter.may_import(graph.package_edges) if charter else BESIDE_THE_PACKAGES.get(package, set())
 
 
@@ -98,10 +92,18 @@ def packages_without_charter(graph: Library) -> list[str]:
 
 def charters_that_name_nothing(graph: Library) -> list[str]:
     """Names after "May import:" that are no packages."""
-    named = ((name, Charter.of(module)) for name, module in graph.modules.items() if module.is_package)
-    words = {(name, word) for name, charter in named if charter for word in charter.may}
     known = set(graph.package_edges) | WORDS
-    return sorted(f"{name}: {word}" for name, word in words if word not in known)
+    return sorted(f"{home}: {word}" for home in graph.package_edges for word in words_of(graph, home) - known)
+
+
+def permissions_without_use(graph: Library) -> list[str]:
+    """What a package may import and does not: take it out, so that the charters say how it is."""
+    given = ((home, word) for home in graph.package_edges for word in words_of(graph, home) - WORDS)
+    return sorted(
+        f"{home} does not import {word}"
+        for home, word in given
+        if not any(f"{target}.".startswith(f"{word}.") for target in graph.package_edges[home])
+    )
 
 
 def packages_of_wrong_size(graph: Library) -> list[str]:
@@ -165,99 +167,17 @@ def inner(module: Module) -> str:
     return module.name.partition(".")[2] or ROOT
 
 
-# Rules for one module.
-
-
-def broken(rule: Rule, *, among: Iterable[Module], fewest: int = FEWEST_FILES) -> dict[str, Collection[str]]:
-    """What the rule finds, by module; empty when all of at least `fewest` modules keep it."""
-    modules = list(among)
-    assert len(modules) >= fewest, f"{len(modules)} files seen"
-    return {module.name: found for module in modules if (found := rule(module))}
-
-
-def not_shipped(module: Module) -> set[str]:
-    return module.outermost & NOT_SHIPPED
-
-
-def third_party(module: Module) -> set[str]:
-    return module.outermost - sys.stdlib_module_names - {PACKAGE} | module.outermost & NEWER_STDLIB
-
-
-def not_on_nodes(module: Module) -> set[str]:
-    return third_party(module) - NODE_PACKAGES
-
-
-def spark(module: Module) -> set[str]:
-    return module.outermost & {"pyspark", "py4j"}
-
-
-def builds_clients(module: Module) -> list[str]:
-    """boto3 itself, and calls that make clients out of a session."""
-    calls = (ast.unparse(node.func) for node in module.nodes if isinstance(node, ast.Call))
-    made = [text for text in calls if re.search(r"(?i)(session|boto3)\.(client|resource)$|\.create_client$", text)]
-    return [*(module.outermost & {"boto3"}), *made]
-
-
-def literals(module: Module) -> list[str]:
-    """String literals that are no docstrings."""
-    docs = {id(node.value) for node in module.nodes if isinstance(node, ast.Expr)}
-    strings = (node for node in module.nodes if isinstance(node, ast.Constant) and id(node) not in docs)
-    return [node.value for node in strings if isinstance(node.value, str)]
-
-
-def connector_words(module: Module) -> list[str]:
-    """Class names of Hadoop and the connector, written or called through the JVM, and the connector's conf keys."""
-    through_jvm = (
-        ast.unparse(node) for node in module.nodes if isinstance(node, ast.Attribute) and node.attr == "apache"
-    )
-    named = [text for text in literals(module) if re.search(r"\borg\.apache\.|^dynamodb\.[a-z]", text)]
-    return [*named, *(text for text in through_jvm if text.endswith("org.apache"))]
-
-
-def words_of_our_own(module: Module) -> set[str]:
-    """Names that no manual of DynamoDB or Spark knows, or that say nothing of what they hold."""
-    stored = (n.id for n in module.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-    parameters = (node.arg for node in module.nodes if isinstance(node, ast.arg))
-    attributes = (node.attr for node in module.nodes if isinstance(node, ast.Attribute))
-    kinds = (ast.FunctionDef, ast.ClassDef)
-    defined = (node.name for node in module.nodes if isinstance(node, kinds))
-    names = {*stored, *parameters, *attributes, *defined}
-    return {name for name in names if name.strip("_").lower() in house_rules.WORDS_OF_OUR_OWN}
-
-
-def evaluates_annotations(module: Module) -> list[str]:
-    """`int | None` in an annotation is an error on Python 3.9 without the future import."""
-    annotated = any(isinstance(node, (ast.AnnAssign, ast.FunctionDef)) for node in module.nodes)
-    return ["annotations"] if annotated and "__future__.annotations" not in module.imported else []
-
-
-def launcher_parts(module: Module) -> set[str]:
-    """The parts of the library that are not on nodes, as far as the module imports them."""
-    inner_names = (name.split(".") for name in module.imported if name.startswith(f"{PACKAGE}."))
-    return {words[1] for words in inner_names} & NOT_ON_NODES
-
-
-def all_modules() -> list[Module]:
-    return list(library().modules.values())
-
-
-def parts(*names: str) -> list[Module]:
-    """The modules of these packages, and of the packages inside them."""
-    return [module for module in all_modules() if module.package.partition(".")[0] in names]
-
-
-@cache
-def node_modules() -> tuple[Module, ...]:
-    """Everything that runs on a cluster: the bundle's part of the library, and the job scripts."""
-    roots = [PROJECT / PACKAGE / part for part in NODE_PARTS]
-    paths = [path for root in roots for path in ([root] if root.is_file() else sorted(root.rglob("*.py")))]
-    return (*map(Module.read, paths), *jobs())
-
-
 GRAPH_RULES: tuple[GraphRule, ...] = (
     *(circles_of_modules, circles_of_packages, imports_beyond_the_charter, imports_upwards, packages_without_place),
-    *(packages_without_charter, charters_that_name_nothing, packages_of_wrong_size, too_many_modules),
-    *(modules_too_long, short_without_reason, names_defined_twice, without_user, jobs_that_reach_too_much),
+    *(packages_without_charter, charters_that_name_nothing, permissions_without_use),
+    *(
+        packages_of_wrong_size,
+        too_many_modules,
+        modules_too_long,
+        short_without_reason,
+        names_defined_twice,
+        without_user,
+    ),
 )
 
 
@@ -290,82 +210,6 @@ def test_no_entry_of_a_list_is_stale(listed: set[str], now: Callable[[Library], 
 def test_every_exception_has_a_reason() -> None:
     reasons = (house_rules.SHORT_MODULES, house_rules.ENTRY_POINTS)
     assert [name for listed in reasons for name, reason in listed.items() if len(reason) < 10] == []
-
-
-def test_library_never_imports_what_is_not_shipped() -> None:
-    assert broken(not_shipped, among=all_modules()) == {}
-
-
-def test_formats_know_the_standard_library_only() -> None:
-    assert broken(third_party, among=parts("formats", "errors"), fewest=30) == {}
-
-
-def test_control_plane_never_imports_spark() -> None:
-    assert broken(spark, among=parts("emr", "report"), fewest=50) == {}
-
-
-def test_clients_are_built_in_one_place() -> None:
-    assert set(broken(builds_clients, among=all_modules())) == {f"{PACKAGE}.aws.clients"}
-
-
-def test_the_connector_is_named_in_one_place() -> None:
-    assert set(broken(connector_words, among=all_modules())) == {f"{PACKAGE}.connector.read"}
-
-
-def test_names_are_the_fields_words() -> None:
-    assert broken(words_of_our_own, among=all_modules()) == {}
-
-
-def test_launcher_and_job_agree_on_the_settings_that_keep_reads_whole() -> None:
-    """Both hold them, for the launcher must not import the data plane."""
-    assert SAFETY_CONF == REQUIRED_SPARK_CONF
-
-
-def test_node_code_parses_as_python_3_9() -> None:
-    assert len(node_modules()) >= FEWEST_NODE_FILES
-    for module in node_modules():
-        ast.parse(module.source, filename=module.name, feature_version=NODE_PYTHON)
-
-
-def test_node_code_imports_only_what_nodes_have() -> None:
-    assert broken(not_on_nodes, among=node_modules(), fewest=FEWEST_NODE_FILES) == {}
-
-
-def test_node_code_never_evaluates_its_annotations() -> None:
-    assert broken(evaluates_annotations, among=node_modules(), fewest=FEWEST_NODE_FILES) == {}
-
-
-def test_node_code_holds_no_launcher() -> None:
-    """What goes to the cluster cannot start clusters."""
-    assert broken(launcher_parts, among=node_modules(), fewest=FEWEST_NODE_FILES) == {}
-
-
-@pytest.mark.parametrize(
-    ("rule", "source"),
-    [
-        (launcher_parts, "def f():\n    from dynamodb_pipeline.emr.cluster.sizing import SAFETY_CONF"),
-        (launcher_parts, "from dynamodb_pipeline import cli"),
-        (not_shipped, "import sandbox.stack"),
-        (third_party, "import tomllib"),
-        (third_party, "from botocore.auth import SigV4Auth"),
-        (not_on_nodes, "import rich"),
-        (spark, "def f():\n    from pyspark.sql import SparkSession"),
-        (builds_clients, "import boto3"),
-        (builds_clients, "def f(session):\n    return session.client('s3')"),
-        (builds_clients, "def f(settings):\n    return settings.session.resource('s3')"),
-        (builds_clients, "def f(made):\n    return made.create_client('s3')"),
-        (connector_words, "KEY = 'dynamodb.throughput.read'"),
-        (connector_words, "def f(jvm):\n    return jvm.org.apache.hadoop.mapred.JobConf()"),
-        (connector_words, "NAME = 'org.apache.hadoop.io.Text'"),
-        (evaluates_annotations, "def f(x: int | None): pass"),
-        (words_of_our_own, "found = 1"),
-        (words_of_our_own, "class Desk: pass"),
-        (words_of_our_own, "def f(told): pass"),
-        (words_of_our_own, "def f(self): self._desk.close()"),
-    ],
-)
-def test_each_rule_bites(rule: Rule, source: str) -> None:
-    assert broken(rule, among=[Module(f"{PACKAGE}.formats.example", source)], fewest=1)
 
 
 def charter(may: str) -> str:
@@ -411,6 +255,7 @@ TYPE_ONLY = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from {} im
         (packages_without_charter, Library.of([Module(f"{PACKAGE}.rate", "", is_package=True)])),
         (packages_without_charter, Library.of([Module(f"{PACKAGE}.rate", '"""Rates."""', is_package=True)])),
         (charters_that_name_nothing, example(may="aws, drawer", aws_b="")),
+        (permissions_without_use, example(may="aws", rate_a="", aws_b="")),
         (packages_of_wrong_size, example(rate_a="", rate_b="")),
         (packages_of_wrong_size, example(**{f"rate_{letter}": "" for letter in "abcdefghijklm"})),
         (packages_of_wrong_size, example(packages=["emr.plan"], emr_a="", emr_b="", emr_c="")),
@@ -439,14 +284,3 @@ TYPE_ONLY = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from {} im
 )
 def test_each_rule_of_the_graph_bites(rule: GraphRule, graph: Library) -> None:
     assert rule(graph)
-
-
-@pytest.mark.parametrize("source", ["match x:\n    case 1: pass", "try:\n    f()\nexcept* OSError:\n    pass"])
-def test_the_3_9_rule_bites(source: str) -> None:
-    with pytest.raises(SyntaxError):
-        ast.parse(source, feature_version=NODE_PYTHON)
-
-
-def test_docstrings_may_speak_of_the_connector() -> None:
-    source = '"""Told by `dynamodb.endpoint`, org.apache.hadoop."""\nX = "dynamodb:Scan"'
-    assert connector_words(Module(f"{PACKAGE}.emr.example", source)) == []

@@ -3,6 +3,6 @@ One item and DynamoDB's rules for it: tags, numbers, keys, sizes, the canonical 
 
 An item is a dict of attribute values in DynamoDB's own JSON; what DynamoDB would refuse raises ItemError.
 
-May import: errors.
+May import: nothing.
 Must not know: files, lines and manifests; clients and Spark. A message names a place, never an item's contents.
 """
