@@ -3,6 +3,6 @@ What a job is asked for: every option once, its checks, the frozen settings that
 
 Whatever a user wrote becomes a value here, all its problems named together.
 
-May import: addresses, durations, errors, aws, formats.items, formats.exports.
+May import: addresses, durations, errors, aws, rate, formats.items, formats.exports.
 Must not know: stores and workers: nothing here asks the world whether a table or a folder exists.
 """

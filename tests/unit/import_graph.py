@@ -219,16 +219,12 @@ def _node(package: str) -> str:
 
 
 def charters(graph: Library) -> str:
-    """The packages with their charters, as a table."""
-    rows = ["| Part | What lives there | May import | Must not know |", "|---|---|---|---|"]
+    """The packages with their charters, as a table; what they may import is in the picture."""
+    rows = ["| Part | What lives there | Must not know |", "|---|---|---|"]
     for module in graph.modules.values():
         charter = Charter.of(module) if module.is_package and module.package != ROOT else None
         if charter:
-            may = (
-                charter.may if charter.may in {("every part",), ("nothing",)} else [f"`{name}`" for name in charter.may]
-            )
-            place = module.package.replace(".", "/")
-            rows.append(f"| `{place}` | {charter.what} | {', '.join(may)} | {charter.must_not} |")
+            rows.append(f"| `{_node(module.package)}` | {charter.what} | {charter.must_not} |")
     return "\n".join(rows)
 
 
