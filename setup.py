@@ -12,7 +12,7 @@ BESIDE = ("jobs", "bootstrap", "cluster_configs", "policies", "schedules")
 
 
 class BuildWithFolders(build_py):
-    """Copies the folders to `dynamodb_pipeline/bundle/` (emr/cluster/project_files.py looks there)."""
+    """Copies the folders to `dynamodb_pipeline/bundle/` (emr/cluster/packaged_files.py looks there)."""
 
     def run(self) -> None:
         super().run()

@@ -11,7 +11,7 @@ from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.emr.commands.documents import PolicyQuery
 from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope
 from dynamodb_pipeline.emr.documents.schedules import Schedule
-from dynamodb_pipeline.emr.plan.prices import Prices, load_prices
+from dynamodb_pipeline.emr.plan.cost import Prices, load_prices
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, RunLimits
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, TableJob
 from dynamodb_pipeline.emr.request.table_jobs import RunWords, export_jobs, single_job

@@ -7,7 +7,7 @@ import re
 from dynamodb_pipeline import __version__
 from dynamodb_pipeline.cli.command_line import VERBS
 from dynamodb_pipeline.cli.launcher_options import ROWS
-from dynamodb_pipeline.emr.watch.troubleshooting import troubleshooting_rows
+from dynamodb_pipeline.emr.watch.diagnosis import troubleshooting_rows
 from dynamodb_pipeline.errors import EXIT_CODES
 from dynamodb_pipeline.passes import capacity_watch
 from dynamodb_pipeline.rate import (

@@ -1,5 +1,6 @@
 """
-Cluster configs: files in EMR's own RunJobFlow words, checked before anything is contacted.
+Cluster configs: files in EMR's own RunJobFlow words, single places of them changed by `--set Path=Value`, checked
+before anything is contacted.
 
 A config says what the cluster is. What a run is (name, steps, tags, logs) belongs to the launcher, and what
 would keep a cluster billing or open (keep-alive, termination protection, SSH keys) is refused.
@@ -7,25 +8,85 @@ would keep a cluster billing or open (keep-alive, termination protection, SSH ke
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dynamodb_pipeline.aws.model_check import request_problems
-from dynamodb_pipeline.emr.cluster.config_override import with_overrides
 from dynamodb_pipeline.emr.cluster.instance_types import first_label_problem, known_types, region_problem
-from dynamodb_pipeline.emr.cluster.project_files import project_folder
+from dynamodb_pipeline.emr.cluster.packaged_files import project_folder
 from dynamodb_pipeline.emr.cluster.release_labels import PATTERN, label_problem
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.secret_patterns import secret_problem
 
+NAMING_MEMBERS = ("InstanceRole", "Name", "Classification", "Key")
 LAUNCHER_MEMBERS = ("Name", "Steps", "LogUri")
 REFUSED_INSTANCE_MEMBERS = {
     "KeepJobFlowAliveWhenNoSteps": "the cluster must end by itself",
     "TerminationProtected": "a failed launch must be able to end the cluster",
     "Ec2KeyName": "nodes are built without an SSH key",
 }
+
+
+def with_overrides(config: dict[str, Any], overrides: tuple[str, ...]) -> dict[str, Any]:
+    """
+    Return a copy of `config` with each `Path=Value` applied, in order.
+
+    A path is dotted; a list's member is chosen by number or by its role, name or classification:
+    `Instances.InstanceGroups.CORE.InstanceCount=4`. A value is JSON when it parses as JSON, else text.
+
+    Raises:
+        UsageError: no `=`, or the path leads through something that is not there.
+    """
+    changed = copy.deepcopy(config)
+    for override in overrides:
+        path, mark, value = override.partition("=")
+        if not mark or not path:
+            msg = f"--set {override!r} is not Path=Value, e.g. Instances.InstanceGroups.CORE.InstanceCount=2"
+            raise UsageError(msg)
+        _set(changed, path.split("."), _value(value), override=override)
+    return changed
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _set(target: Any, steps: list[str], value: Any, *, override: str) -> None:
+    for step in steps[:-1]:
+        target = _member(target, step, override=override)
+    if isinstance(target, dict):
+        target[steps[-1]] = value
+    else:
+        target[_index(target, steps[-1], override=override)] = value
+
+
+def _member(target: Any, step: str, *, override: str) -> Any:
+    if isinstance(target, dict):
+        return target.setdefault(step, {})
+    return target[_index(target, step, override=override)]
+
+
+def _index(target: Any, step: str, *, override: str) -> int:
+    names = [_names_of(member) for member in target] if isinstance(target, list) else []
+    for index, aliases in enumerate(names):
+        if step == str(index) or step in aliases:
+            return index
+    msg = f"--set {override!r}: nothing is called {step!r} there; choices: {_choices(names)}"
+    raise UsageError(msg)
+
+
+def _names_of(member: Any) -> list[str]:
+    return [str(member[key]) for key in NAMING_MEMBERS if key in member] if isinstance(member, dict) else []
+
+
+def _choices(names: list[list[str]]) -> str:
+    return ", ".join(aliases[0] if aliases else str(index) for index, aliases in enumerate(names)) or "none"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dynamodb_pipeline.emr.cluster.packaged_data import packaged_json
+from dynamodb_pipeline.emr.cluster.packaged_files import packaged_json
 from dynamodb_pipeline.emr.cluster.release_labels import parse_label
 from dynamodb_pipeline.errors import UsageError
 

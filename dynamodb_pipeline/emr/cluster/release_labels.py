@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from dynamodb_pipeline.emr.cluster.packaged_data import packaged_json
+from dynamodb_pipeline.emr.cluster.packaged_files import packaged_json
 from dynamodb_pipeline.errors import UsageError
 
 Version = tuple[int, int, int]

@@ -9,14 +9,12 @@ from typing import Any
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
-from dynamodb_pipeline.emr.documents.migrate_config import migration
-from dynamodb_pipeline.emr.documents.pipeline_definition import read_definition
+from dynamodb_pipeline.emr.documents.migrate_config import migration, read_definition
 from dynamodb_pipeline.emr.documents.policies import NOTES, POLICIES, TRUSTED_SERVICES, trust_document
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
 from dynamodb_pipeline.emr.documents.roles_template import roles_template
-from dynamodb_pipeline.emr.documents.schedule_request import ScheduledCode, scheduled_request
-from dynamodb_pipeline.emr.documents.schedules import Schedule, schedule_template
-from dynamodb_pipeline.emr.request.bundle_upload import code_files, shipped_code, upload_code
+from dynamodb_pipeline.emr.documents.schedules import Schedule, ScheduledCode, schedule_template, scheduled_request
+from dynamodb_pipeline.emr.request.bundle import code_files, shipped_code, upload_code
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.errors import ExitCode, UsageError
 

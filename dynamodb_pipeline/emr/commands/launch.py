@@ -21,12 +21,12 @@ from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig, load_clu
 from dynamodb_pipeline.emr.cluster.release_labels import label_problem
 from dynamodb_pipeline.emr.commands.runs import wait_and_report
 from dynamodb_pipeline.emr.plan.advice import Fleet
+from dynamodb_pipeline.emr.plan.cost import Prices
 from dynamodb_pipeline.emr.plan.estimate import TableFacts
 from dynamodb_pipeline.emr.plan.plan import Plan, make_plan
-from dynamodb_pipeline.emr.plan.prices import Prices
 from dynamodb_pipeline.emr.preflight.check_result import overall, table_lines
 from dynamodb_pipeline.emr.preflight.preflight import PreflightScope, failures, preflight
-from dynamodb_pipeline.emr.request.bundle_upload import CodeFile, ShippedCode, code_files, shipped_code, upload_code
+from dynamodb_pipeline.emr.request.bundle import CodeFile, ShippedCode, code_files, shipped_code, upload_code
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.request.run_job_flow_request import run_job_flow_request, spark_conf
 from dynamodb_pipeline.emr.request.steps import step_requests

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.commands.runs import RunQuery, look_at, target_of
+from dynamodb_pipeline.emr.watch.look import Look
 from dynamodb_pipeline.emr.watch.step_logs import step_log_files
-from dynamodb_pipeline.emr.watch.wait_verdict import Look
 from dynamodb_pipeline.errors import ExitCode
 
 FOLLOW_S = 15.0

@@ -12,12 +12,11 @@ from dynamodb_pipeline.emr.calls.stopping import cancel_steps, terminate_cluster
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis, diagnose_cluster, diagnose_step
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget, RunWatch
+from dynamodb_pipeline.emr.watch.look import Look, WaitVerdict, verdict, watch_line
 from dynamodb_pipeline.emr.watch.run_lookup import find_run
 from dynamodb_pipeline.emr.watch.run_records import JobResult, job_result, read_record
 from dynamodb_pipeline.emr.watch.run_report import RunReport, needs_diagnosis, run_exit_code, step_timeout_s
 from dynamodb_pipeline.emr.watch.step_logs import printed_result, step_log_files
-from dynamodb_pipeline.emr.watch.wait_verdict import Look, WaitVerdict, verdict
-from dynamodb_pipeline.emr.watch.watch_text import watch_line
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
 
 

@@ -1,5 +1,6 @@
 """
-The statements that policies are made of. Pure builders; each condition key is one its actions support.
+What a policy is limited to, and the statements it is made of. Pure builders; each condition key is one its actions
+support.
 
 Supported keys: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticmapreduce.html
 """

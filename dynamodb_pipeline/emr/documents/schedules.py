@@ -1,5 +1,10 @@
 """
-The CloudFormation template of a schedule: EventBridge Scheduler starts the cluster, failures reach a topic.
+A schedule: the RunJobFlow request that EventBridge Scheduler sends each time, with its moment filled in, and the
+CloudFormation template around it.
+
+No launcher is there at night: the job itself resolves capacity, folder and checks. Scheduler delivers at least once;
+a second delivery carries the same scheduled time, so an export meets the first one's claim on the run folder, an import
+the one on that moment, and refuses.
 
 Three ways to fail, three ways to hear of it: a launch that EMR refuses goes to the dead-letter queue and its alarm;
 a cluster or a step that fails goes through an EMR event to the same topic, as one line that names the next command.
@@ -7,19 +12,67 @@ a cluster or a step that fails goes through an EMR event to the same topic, as o
 
 from __future__ import annotations
 
+import copy
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
 from dynamodb_pipeline.emr.documents.policies import schedule_policy, trust_document
 from dynamodb_pipeline.emr.documents.policy_scope import CLOUDFORMATION_ACCOUNT, PolicyScope
 from dynamodb_pipeline.emr.documents.roles_template import in_cloudformation, refuse_dynamic_reference, substituted
+from dynamodb_pipeline.emr.request.launch_settings import RUN_TAG, LaunchSettings
+from dynamodb_pipeline.emr.request.run_job_flow_request import BootstrapFile, run_job_flow_request
+from dynamodb_pipeline.emr.request.steps import JobCode, TableJob
+from dynamodb_pipeline.settings.job_options import RUN_ID, SCHEDULED_TIME
+from dynamodb_pipeline.settings.rows import Given
 
+# Filled in by EventBridge Scheduler (its user guide, "Adding context attributes").
+FIRING_TIME = "<aws.scheduler.scheduled-time>"
 RUN_JOB_FLOW_TARGET = "arn:${AWS::Partition}:scheduler:::aws-sdk:emr:runJobFlow"
 # Scheduler's own defaults are 185 tries over a day: a cluster could start a day late.
 MAX_EVENT_AGE_S = 900
 RETRIES = 0
 QUEUE_KEEPS_S = 1_209_600
+
+
+@dataclass(frozen=True)
+class ScheduledCode:
+    """Where the code of the scheduled runs lies."""
+
+    code: JobCode
+    bootstrap: BootstrapFile
+
+
+def scheduled_request(settings: LaunchSettings, *, name: str, shipped: ScheduledCode) -> dict[str, Any]:
+    """
+    Return the request for schedule `name`; `settings.run_id` is a stand-in that does not reach it.
+
+    Raises:
+        UsageError: as for a launch.
+    """
+    jobs = tuple(_scheduled_job(job, settings.verb) for job in settings.jobs)
+    launch = replace(settings, jobs=jobs, run_id=name)
+    chosen = launch.cluster
+    config = load_cluster_config(chosen.config, region=launch.region, overrides=chosen.overrides)
+    request = run_job_flow_request(launch, config=config, code=shipped.code, bootstrap=shipped.bootstrap)
+    return with_moment(request, name=name)
+
+
+def _scheduled_job(job: TableJob, verb: str) -> TableJob:
+    """The job without a run id (each delivery makes its own); export and import claim the scheduled time."""
+    moment = Given.of({SCHEDULED_TIME: FIRING_TIME if verb != "verify" else None})
+    return replace(job, given=job.given.without(RUN_ID, SCHEDULED_TIME) + moment, run_id=job.table_name)
+
+
+def with_moment(request: dict[str, Any], *, name: str) -> dict[str, Any]:
+    """The request with the scheduled time in the cluster's name and tag, where look-ups and people find it."""
+    timed = copy.deepcopy(request)
+    timed["Name"] = f"{request['Name']}-{FIRING_TIME}"
+    for tag in timed["Tags"]:
+        if tag["Key"] == RUN_TAG:
+            tag["Value"] = f"{name}-{FIRING_TIME}"
+    return timed
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
 from dynamodb_pipeline.emr.cluster.release_labels import support_text
 from dynamodb_pipeline.emr.cluster.sizing import layout_of_groups
-from dynamodb_pipeline.emr.plan.cost import RunCost
+from dynamodb_pipeline.emr.plan.cost import Prices, RunCost
 from dynamodb_pipeline.emr.plan.estimate import GIB, START_UP_S, Estimate, TableFacts, slots_for_rate
-from dynamodb_pipeline.emr.plan.prices import Prices
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 
 # Below this a cluster's start-up costs more than the export.

@@ -13,9 +13,8 @@ from typing import Any
 from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.cluster.sizing import SparkLayout, layout_of_groups
 from dynamodb_pipeline.emr.plan.advice import Fleet, plan_notes, plan_warnings
-from dynamodb_pipeline.emr.plan.cost import RunCost, prices_used, run_cost
+from dynamodb_pipeline.emr.plan.cost import Prices, RunCost, prices_used, run_cost
 from dynamodb_pipeline.emr.plan.estimate import GIB, KIB, MIB, Estimate, TableFacts, estimate
-from dynamodb_pipeline.emr.plan.prices import Prices
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.errors import PreconditionError
 

@@ -13,14 +13,7 @@ from typing import Any
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
-from dynamodb_pipeline.emr.preflight import (
-    buckets,
-    cluster,
-    network,
-    permissions,
-    roles,
-    tables,
-)
+from dynamodb_pipeline.emr.preflight import buckets, cluster, permissions, tables
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, run_check
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 
@@ -36,7 +29,7 @@ class PreflightScope:
 
 def preflight(scope: PreflightScope, clients: Clients) -> list[CheckResult]:
     """Run every check and return the results in the order of a run; only missing credentials end it early."""
-    credentials, caller = roles.check_credentials(clients.client("sts"))
+    credentials, caller = permissions.check_credentials(clients.client("sts"))
     if caller is None:
         return [credentials]
     return [
@@ -95,7 +88,7 @@ def _written_folders(settings: LaunchSettings) -> list[S3Uri]:
     return [S3Uri.of_folder(uri, option="folder") for uri in (*data, settings.logs_uri, settings.code.uri)]
 
 
-def _cluster_checks(scope: PreflightScope, clients: Clients, caller: roles.Caller) -> Iterator[CheckResult]:
+def _cluster_checks(scope: PreflightScope, clients: Clients, caller: permissions.Caller) -> Iterator[CheckResult]:
     config, request = scope.config, scope.request
     assert config is not None
     assert request is not None
@@ -103,8 +96,8 @@ def _cluster_checks(scope: PreflightScope, clients: Clients, caller: roles.Calle
     service, nodes = request["ServiceRole"], request["JobFlowRole"]
     security = request.get("SecurityConfiguration")
     yield cluster.check_tag(request)
-    yield run_check("service-role", lambda: roles.check_service_role(iam, service))
-    yield run_check("node-role", lambda: roles.check_node_role(iam, nodes))
+    yield run_check("service-role", lambda: permissions.check_service_role(iam, service))
+    yield run_check("node-role", lambda: permissions.check_node_role(iam, nodes))
     yield from _permission_checks(scope.settings, iam, caller, service=service, profile=nodes)
     yield run_check("security-config", lambda: cluster.check_security_configuration(emr, security))
     yield run_check("instance-type", lambda: cluster.check_label_offers_types(emr, config))
@@ -113,12 +106,12 @@ def _cluster_checks(scope: PreflightScope, clients: Clients, caller: roles.Calle
 
 
 def _permission_checks(
-    settings: LaunchSettings, iam: Any, caller: roles.Caller, *, service: str, profile: str
+    settings: LaunchSettings, iam: Any, caller: permissions.Caller, *, service: str, profile: str
 ) -> Iterator[CheckResult]:
     def launcher() -> CheckResult:
         passed = {
-            "elasticmapreduce.amazonaws.com": roles.role_arn(iam, service),
-            "ec2.amazonaws.com": roles.role_of_profile(iam, profile),
+            "elasticmapreduce.amazonaws.com": permissions.role_arn(iam, service),
+            "ec2.amazonaws.com": permissions.role_of_profile(iam, profile),
         }
         return permissions.check_launch_permissions(iam, caller, region=settings.region, passed=passed)
 
@@ -126,7 +119,7 @@ def _permission_checks(
         return permissions.check_node_permissions(
             iam,
             caller,
-            role_arn=roles.role_of_profile(iam, profile),
+            role_arn=permissions.role_of_profile(iam, profile),
             verb=settings.verb,
             region=settings.region,
             tables=settings.table_names,
@@ -139,11 +132,11 @@ def _permission_checks(
 def _place_checks(ec2: Any, config: ClusterConfig, request: dict[str, Any], *, region: str) -> Iterator[CheckResult]:
     subnet_id = request["Instances"].get("Ec2SubnetId")
     if subnet_id:
-        yield run_check("subnet", lambda: network.check_subnet(ec2, subnet_id, config=config))
-        yield run_check("routes", lambda: network.check_routes(ec2, subnet_id, region=region))
+        yield run_check("subnet", lambda: cluster.check_subnet(ec2, subnet_id, config=config))
+        yield run_check("routes", lambda: cluster.check_routes(ec2, subnet_id, region=region))
     yield run_check(
         "instance-offering",
-        lambda: cluster.check_zone_offers_types(ec2, config, zone=network.zone_of(ec2, subnet_id)),
+        lambda: cluster.check_zone_offers_types(ec2, config, zone=cluster.zone_of(ec2, subnet_id)),
     )
 
 

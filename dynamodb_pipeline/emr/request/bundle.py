@@ -1,22 +1,32 @@
 """
-Builds the bundle: one reproducible zip with the library and, for nodes that lack it, a copy of boto3.
+The code of a run: the bundle, one reproducible zip with the library and, for nodes that lack it, a copy of boto3; and
+its way to S3.
 
 The copy is taken from the packages installed beside us (pinned and hash-checked by requirements/), pure Python only,
 with botocore's service models cut down to what the jobs call. Same inputs give the same bytes, so the zip can be
-stored under its own SHA-256.
+stored under its own SHA-256, so that two versions never mix and nothing is uploaded twice.
+
+Layout: `<code folder>/<first 16 hex of the files' SHA-256>/{dynamodb_pipeline.zip,export_table.py,...}`. What
+lies there already is compared by the SHA-256 that S3 keeps with it, never trusted by name.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import importlib.metadata
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.node_boto3 import DIGEST_ENTRY, VENDOR_PREFIX
-from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.emr.cluster.packaged_files import project_folder
+from dynamodb_pipeline.emr.request.run_job_flow_request import BootstrapFile
+from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, JobCode
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 
 VENDORED = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six")
 # Services whose models the jobs need; credentials may come from an assumed role or single sign-on.
@@ -47,6 +57,8 @@ NODE_PARTS = (
     "workers",
 )
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's first moment: no build time inside
+ZIP_NAME = "dynamodb_pipeline.zip"
+BOOTSTRAP_NAME = "check_code.sh"
 
 
 @dataclass(frozen=True)
@@ -119,3 +131,94 @@ def _wanted(parts: tuple[str, ...]) -> bool:
     if parts[:2] == ("boto3", "data"):
         return False
     return parts[:2] != ("boto3", "examples")
+
+
+@dataclass(frozen=True)
+class CodeFile:
+    """One file to ship: its name in S3, its bytes and their SHA-256 in hex."""
+
+    name: str
+    data: bytes
+
+    @property
+    def sha256_hex(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
+class ShippedCode:
+    """The code of a run in S3: files by name, each with address and SHA-256."""
+
+    folder: S3Uri
+    sha256_by_name: dict[str, str]
+
+    def uri(self, name: str) -> str:
+        return self.folder.child(name).uri
+
+    def job_code(self, connector_jar: str = CONNECTOR_JAR) -> JobCode:
+        """Addresses for spark-submit."""
+        scripts = {verb: self.uri(name) for verb, name in JOB_SCRIPTS.items()}
+        return JobCode(zip_uri=self.uri(ZIP_NAME), script_uris=scripts, connector_jar=connector_jar)
+
+    def bootstrap(self) -> BootstrapFile:
+        """The bootstrap action, which checks every other file on each node before use."""
+        checked = [(self.uri(n), sha) for n, sha in sorted(self.sha256_by_name.items()) if n != BOOTSTRAP_NAME]
+        return BootstrapFile(script_uri=self.uri(BOOTSTRAP_NAME), checked=tuple(checked))
+
+
+def code_files(zip_path: Path) -> list[CodeFile]:
+    """The files of a run: the built zip, the job scripts and the bootstrap script of this installation."""
+    jobs, bootstrap = project_folder("jobs"), project_folder("bootstrap")
+    return [
+        CodeFile(ZIP_NAME, zip_path.read_bytes()),
+        CodeFile(BOOTSTRAP_NAME, (bootstrap / BOOTSTRAP_NAME).read_bytes()),
+        *(CodeFile(name, (jobs / name).read_bytes()) for name in sorted(JOB_SCRIPTS.values())),
+    ]
+
+
+def shipped_code(files: list[CodeFile], *, folder: S3Uri) -> ShippedCode:
+    """Where `files` belong below `folder`; pure, so a plan can show it without uploading."""
+    together = hashlib.sha256("".join(f"{f.name}\0{f.sha256_hex}\n" for f in files).encode()).hexdigest()
+    return ShippedCode(folder.child(together[:16]), {f.name: f.sha256_hex for f in files})
+
+
+def upload_code(s3: Any, files: list[CodeFile], *, folder: S3Uri, bucket_owner: str | None = None) -> ShippedCode:
+    """
+    Put the files that are not there yet and return where all of them are.
+
+    Args:
+        s3: client of the bucket's region.
+        bucket_owner: account that must own the bucket (`ExpectedBucketOwner`), None to accept any.
+
+    Raises:
+        IntegrityError: an object under our own hash holds other bytes.
+        ClientError: S3's refusal, for the caller to explain.
+    """
+    shipped = shipped_code(files, folder=folder)
+    owner = {"ExpectedBucketOwner": bucket_owner} if bucket_owner else {}
+    for file in files:
+        place = shipped.folder.child(file.name)
+        if not _is_there(s3, file, place=place, owner=owner):
+            checksum = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": _base64(file)}
+            s3.put_object(Bucket=place.bucket, Key=place.key, Body=file.data, **checksum, **owner)
+    return shipped
+
+
+def _is_there(s3: Any, file: CodeFile, *, place: S3Uri, owner: dict[str, str]) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        head = s3.head_object(Bucket=place.bucket, Key=place.key, ChecksumMode="ENABLED", **owner)
+    except ClientError as err:
+        # Without s3:ListBucket S3 answers 403 for a missing object; the PUT then tells which it was.
+        if err.response["Error"]["Code"] in {"404", "NoSuchKey", "403"}:
+            return False
+        raise
+    if head.get("ChecksumSHA256", _base64(file)) != _base64(file) or head["ContentLength"] != len(file.data):
+        msg = f"{place.uri} holds other bytes than our {file.name}; remove that folder and launch again"
+        raise IntegrityError(msg)
+    return "ChecksumSHA256" in head
+
+
+def _base64(file: CodeFile) -> str:
+    return base64.b64encode(hashlib.sha256(file.data).digest()).decode("ascii")

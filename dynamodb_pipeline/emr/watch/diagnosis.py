@@ -2,16 +2,20 @@
 Explains a failed run: one probable cause with its remedy, the evidence, and where to look.
 
 Evidence, most telling first: the job's own error, the last Python traceback, EMR's FailureDetails, the end of the
-step's log. A cluster that never ran is explained by EMR's ErrorDetails and the bootstrap action's stderr.
+step's log. A cluster that never ran is explained by EMR's ErrorDetails and the bootstrap action's stderr. Known
+symptoms, with cause and remedy, are the rows of `data/troubleshooting.json`.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from dynamodb_pipeline.emr.calls.clock import Clock
 from dynamodb_pipeline.emr.calls.cluster_state import ClusterView
+from dynamodb_pipeline.emr.cluster.packaged_files import packaged_json
 from dynamodb_pipeline.emr.watch.run_records import JobResult
 from dynamodb_pipeline.emr.watch.step_logs import (
     CHATTER,
@@ -23,11 +27,43 @@ from dynamodb_pipeline.emr.watch.step_logs import (
     log_prefix,
     step_log_files,
 )
-from dynamodb_pipeline.emr.watch.troubleshooting import matching_row
 
+TABLE = "troubleshooting.json"
 # EMR stores logs every five minutes and when the cluster ends.
 LOG_WAIT_S = 330.0
 LOG_POLL_S = 15.0
+
+
+@dataclass(frozen=True)
+class TroubleshootingRow:
+    """One known symptom; `from_page` marks a bullet of the AWS page's own list."""
+
+    name: str
+    patterns: tuple[str, ...]
+    cause: str
+    remedy: str
+    from_page: bool
+
+    def matches(self, text: str) -> bool:
+        return any(re.search(pattern, text, re.IGNORECASE) for pattern in self.patterns)
+
+
+def troubleshooting_rows() -> tuple[TroubleshootingRow, ...]:
+    """The table, in the order in which it is tried."""
+    return tuple(
+        TroubleshootingRow(row["name"], tuple(row["patterns"]), row["cause"], row["remedy"], row["page"])
+        for row in packaged_json(TABLE)["rows"]
+    )
+
+
+def matching_row(texts: Iterable[str]) -> TroubleshootingRow | None:
+    """The row of the first text that any row matches: give the most telling text first."""
+    rows = troubleshooting_rows()
+    for text in texts:
+        matching = next((row for row in rows if row.matches(text)), None)
+        if matching is not None:
+            return matching
+    return None
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,16 @@ from dynamodb_pipeline.emr.calls.clock import Clock
 from dynamodb_pipeline.emr.calls.cluster_state import ClusterView, StepView, read_cluster, read_steps
 from dynamodb_pipeline.emr.calls.stopping import await_end, cancel_steps, terminate_cluster
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
-from dynamodb_pipeline.emr.watch.wait_verdict import Look, WaitVerdict, overdue_steps, verdict
-from dynamodb_pipeline.emr.watch.watch_text import (
+from dynamodb_pipeline.emr.watch.look import (
     STOPPING,
+    Look,
+    WaitVerdict,
     WatchLine,
     cancelling_line,
     detached_line,
     left_line,
+    overdue_steps,
+    verdict,
     watch_line,
 )
 from dynamodb_pipeline.errors import PipelineError

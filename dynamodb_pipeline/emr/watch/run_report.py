@@ -17,8 +17,8 @@ from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.emr.request.steps import given_in_step
 from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget
+from dynamodb_pipeline.emr.watch.look import step_line
 from dynamodb_pipeline.emr.watch.run_records import JobResult
-from dynamodb_pipeline.emr.watch.watch_text import step_line
 from dynamodb_pipeline.errors import ExitCode, worst
 from dynamodb_pipeline.settings.job_options import RUN_ID, TABLE, TIMEOUT
 

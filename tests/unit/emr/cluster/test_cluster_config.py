@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
-from dynamodb_pipeline.emr.cluster.config_override import with_overrides
-from dynamodb_pipeline.emr.cluster.project_files import project_folder
+from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config, with_overrides
+from dynamodb_pipeline.emr.cluster.packaged_files import project_folder
 from dynamodb_pipeline.errors import UsageError
 
 SHIPPED = sorted(path.stem for path in project_folder("cluster_configs").glob("*.json"))

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.emr.documents.migrate_config import migration
-from dynamodb_pipeline.emr.documents.pipeline_definition import read_definition
+from dynamodb_pipeline.emr.documents.migrate_config import migration, read_definition
 from dynamodb_pipeline.errors import UsageError
 
 EXPORT_STEP = (

@@ -10,7 +10,7 @@ import pytest
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.cli.main import main
-from dynamodb_pipeline.emr.cluster.project_files import project_folder
+from dynamodb_pipeline.emr.cluster.packaged_files import project_folder
 from dynamodb_pipeline.emr.documents.policies import POLICIES, TRUSTED_SERVICES, trust_document
 from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope
 from dynamodb_pipeline.emr.documents.roles_template import roles_template

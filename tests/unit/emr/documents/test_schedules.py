@@ -9,10 +9,15 @@ import pytest
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.model_check import request_problems
-from dynamodb_pipeline.emr.cluster.project_files import project_folder
+from dynamodb_pipeline.emr.cluster.packaged_files import project_folder
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
-from dynamodb_pipeline.emr.documents.schedule_request import FIRING_TIME, ScheduledCode, scheduled_request
-from dynamodb_pipeline.emr.documents.schedules import Schedule, schedule_template
+from dynamodb_pipeline.emr.documents.schedules import (
+    FIRING_TIME,
+    Schedule,
+    ScheduledCode,
+    schedule_template,
+    scheduled_request,
+)
 from tests.unit.emr.builders import BOOTSTRAP, CODE, a_job, settings
 
 SHIPPED = ScheduledCode(CODE, BOOTSTRAP)

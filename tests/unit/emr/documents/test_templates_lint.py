@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dynamodb_pipeline.emr.cluster.project_files import project_folder
+from dynamodb_pipeline.emr.cluster.packaged_files import project_folder
 from dynamodb_pipeline.emr.documents.policies import POLICIES
 from tests.unit.emr.documents.test_policies import statements
 

@@ -12,9 +12,9 @@ import pytest
 from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
 from dynamodb_pipeline.emr.cluster.instance_types import known_types
 from dynamodb_pipeline.emr.plan.advice import Fleet
+from dynamodb_pipeline.emr.plan.cost import load_prices
 from dynamodb_pipeline.emr.plan.estimate import GIB, TableFacts, export_estimate, import_estimate, table_write_units
 from dynamodb_pipeline.emr.plan.plan import Plan, make_plan
-from dynamodb_pipeline.emr.plan.prices import load_prices
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.errors import PreconditionError, UsageError
 from tests.unit.emr.builders import a_job, settings

@@ -7,8 +7,7 @@ import pytest
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.documents.policies import POLICIES
 from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope
-from dynamodb_pipeline.emr.preflight.permissions import NODE_ACTIONS, launch_questions
-from dynamodb_pipeline.emr.preflight.roles import Caller
+from dynamodb_pipeline.emr.preflight.permissions import NODE_ACTIONS, Caller, launch_questions
 
 CALLER = Caller("123456789012", "arn:aws:iam::123456789012:user/me")
 # Granted and not asked about: preflight makes the call itself, or only a step on a standing cluster needs it.

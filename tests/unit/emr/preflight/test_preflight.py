@@ -13,8 +13,8 @@ from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
 from dynamodb_pipeline.emr.preflight.buckets import check_logs_uri
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, overall, run_check, table_lines
 from dynamodb_pipeline.emr.preflight.cluster import check_tag
+from dynamodb_pipeline.emr.preflight.permissions import Caller
 from dynamodb_pipeline.emr.preflight.preflight import PreflightScope, preflight
-from dynamodb_pipeline.emr.preflight.roles import Caller
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings
 from dynamodb_pipeline.emr.request.steps import TableJob
 from dynamodb_pipeline.errors import ExitCode

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.emr.calls.cluster_state import ClusterView, StepView
-from dynamodb_pipeline.emr.watch.diagnosis import LOG_WAIT_S, diagnose_step, diagnosis
+from dynamodb_pipeline.emr.watch.diagnosis import (
+    LOG_WAIT_S,
+    diagnose_step,
+    diagnosis,
+    matching_row,
+    troubleshooting_rows,
+)
 from dynamodb_pipeline.emr.watch.run_records import JobResult
 from dynamodb_pipeline.emr.watch.step_logs import (
     job_error_line,
@@ -17,7 +23,6 @@ from dynamodb_pipeline.emr.watch.step_logs import (
     printed_result,
     step_log_files,
 )
-from dynamodb_pipeline.emr.watch.troubleshooting import matching_row, troubleshooting_rows
 from dynamodb_pipeline.errors import ExitCode
 from tests.unit.emr.aws import LOGS, LOGS_URI, account
 

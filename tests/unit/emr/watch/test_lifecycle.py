@@ -10,7 +10,7 @@ from dynamodb_pipeline.emr.calls.cluster_state import cluster_line, read_cluster
 from dynamodb_pipeline.emr.calls.launch import launch_cluster
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget, RunWatch
-from dynamodb_pipeline.emr.watch.wait_verdict import GRACE_S
+from dynamodb_pipeline.emr.watch.look import GRACE_S
 from dynamodb_pipeline.errors import ClusterError, DeniedError
 from tests.unit.emr.builders import RUN, a_job, a_request, settings
 from tests.unit.emr.fakes import LOST, THROTTLED, ClusterPlan, FakeClock, FakeEmr, StepPlan, client_error

@@ -6,8 +6,7 @@ import re
 from datetime import datetime, timezone
 
 from dynamodb_pipeline.emr.calls.cluster_state import cluster_view, step_view
-from dynamodb_pipeline.emr.watch.wait_verdict import Look
-from dynamodb_pipeline.emr.watch.watch_text import step_line, watch_line
+from dynamodb_pipeline.emr.watch.look import Look, step_line, watch_line
 
 NOW_S = datetime(2026, 11, 23, 12, 3, 40, tzinfo=timezone.utc).timestamp()
 CLUSTER = cluster_view({"Id": "j-1", "Status": {"State": "RUNNING"}})

@@ -1,12 +1,17 @@
 """
-Finds the files that lie beside the package: job scripts, cluster configs, the bootstrap action.
+Finds what comes with the package: job scripts, cluster configs, the bootstrap action, and the JSON tables (`emr/data`),
+facts of AWS with source and date.
 
-In a checkout they are top-level folders; a wheel carries them as `dynamodb_pipeline/bundle/<folder>`.
+In a checkout the folders are top-level ones; a wheel carries them as `dynamodb_pipeline/bundle/<folder>`.
 """
 
 from __future__ import annotations
 
+import json
+from functools import cache
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from dynamodb_pipeline.errors import UsageError
 
@@ -27,3 +32,11 @@ def project_folder(name: str, *, roots: tuple[Path, ...] = ROOTS) -> Path:
     searched = ", ".join(str(root / name) for root in roots)
     msg = f"folder {name!r} not found (looked for {searched}); run from a checkout or reinstall the package"
     raise UsageError(msg)
+
+
+@cache
+def packaged_json(name: str) -> dict[str, Any]:
+    """Return the table `emr/data/<name>`; the caller must not change it (it is kept)."""
+    text = (resources.files("dynamodb_pipeline.emr") / "data" / name).read_text(encoding="utf-8")
+    table: dict[str, Any] = json.loads(text)
+    return table
