@@ -30,7 +30,7 @@ from dynamodb_pipeline.connector.relay_settings import RelaySettings
 from dynamodb_pipeline.dynamodb.http1 import MessageError, read_message, render_message
 from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
 from dynamodb_pipeline.workers.client import TcpCoordinatorClient
-from dynamodb_pipeline.workers.contract import CoordinatorClient
+from dynamodb_pipeline.workers.contract import CoordinatorClient, metered
 from dynamodb_pipeline.workers.failures import WorkerFailure
 from dynamodb_pipeline.workers.worker import WorkerContext
 
@@ -140,7 +140,7 @@ def follow(grants: CoordinatorClient, *, sleep: Callable[[float], object], check
     """Return why the run has ended, when it has: the driver said so, or is gone; `check` is called between."""
     try:
         while True:
-            grants.settle(grants.reserve({}), {})  # costs nothing, and is answered "stop" after the end
+            metered(grants, {}, lambda: (None, {}))  # costs nothing, and is answered "stop" after the end
             sleep(POLL_S)
             check()
     except StoppedError as err:

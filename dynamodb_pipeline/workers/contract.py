@@ -6,6 +6,7 @@ A worker whose driver is gone must stop at once, for nobody counts its units any
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable, Protocol, TypeVar, Union
@@ -98,7 +99,8 @@ def metered(
     """
     Send one request under a grant, and end the grant by what came of it.
 
-    A request that got no whole answer may have been carried out, so it counts as consumed (`forfeit`).
+    A request that got no whole answer may have been carried out, so it counts as consumed (`forfeit`). No way out of
+    here leaves a grant open: the window would hold its units for as long as the connection lives.
 
     Args:
         estimate: units by resource that the request is likely to cost.
@@ -120,6 +122,10 @@ def metered(
         raise
     except (WireError, NotSent):
         grants.settle(grant, {})  # refused, or given up, before anything was done
+        raise
+    except BaseException:  # whatever it was, the request may be out
+        with contextlib.suppress(StoppedError):  # without a driver nobody counts any more
+            grants.forfeit(grant)
         raise
     grants.settle(grant, consumed, throttled=held_back(reply))
     return reply

@@ -68,6 +68,13 @@ def literals(module: Module) -> list[str]:
     return [node.value for node in strings if isinstance(node.value, str)]
 
 
+def ends_grants(module: Module) -> list[str]:
+    """Calls that take a grant or end one."""
+    calls = [node.func for node in module.nodes if isinstance(node, ast.Call)]
+    verbs = {"reserve", "settle", "forfeit"}
+    return [ast.unparse(call) for call in calls if isinstance(call, ast.Attribute) and call.attr in verbs]
+
+
 def connector_words(module: Module) -> list[str]:
     """Class names of Hadoop and the connector, written or called through the JVM, and the connector's conf keys."""
     through_jvm = (
@@ -133,6 +140,12 @@ def test_clients_are_built_in_one_place() -> None:
     assert set(broken(builds_clients, among=all_modules())) == {f"{PACKAGE}.aws.clients"}
 
 
+def test_requests_are_metered_in_one_place() -> None:
+    """`metered` alone takes and ends grants; the dispatcher is the other end of the line."""
+    places = {f"{PACKAGE}.workers.{name}" for name in ("contract", "dispatcher")}
+    assert set(broken(ends_grants, among=all_modules())) == places
+
+
 def test_the_connector_is_named_in_one_place() -> None:
     assert set(broken(connector_words, among=all_modules())) == {f"{PACKAGE}.connector.read"}
 
@@ -179,6 +192,7 @@ def test_node_code_holds_no_launcher() -> None:
         (builds_clients, "def f(session):\n    return session.client('s3')"),
         (builds_clients, "def f(settings):\n    return settings.session.resource('s3')"),
         (builds_clients, "def f(made):\n    return made.create_client('s3')"),
+        (ends_grants, "def f(grants):\n    grants.settle(grants.reserve({}), {})"),
         (connector_words, "KEY = 'dynamodb.throughput.read'"),
         (connector_words, "def f(jvm):\n    return jvm.org.apache.hadoop.mapred.JobConf()"),
         (connector_words, "NAME = 'org.apache.hadoop.io.Text'"),
