@@ -9,10 +9,9 @@ from typing import Any
 
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.output import Say
-from dynamodb_pipeline.report.figures import RunFigures, run_figures
+from dynamodb_pipeline.report.figures import RunFigures, resume_of, run_figures
 from dynamodb_pipeline.report.page import page
 from dynamodb_pipeline.report.read import read_file, read_run
-from dynamodb_pipeline.report.resume import resume_of
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,85 @@
-"""The page about a run: one HTML text that needs nothing else, no network and no JavaScript. Pure."""
+"""
+The page about a run: one HTML text that needs nothing else, no network and no JavaScript. Pure.
+
+It cannot be broken by what it shows: records hold names and messages from outside, and text is escaped unless it came
+out of `element`.
+"""
 
 from __future__ import annotations
 
+import html
+import re
 from importlib import resources
 from string import Template
 
 from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.errors import ExitCode
-from dynamodb_pipeline.report.figures import RunFigures
-from dynamodb_pipeline.report.markup import Html, element, escaped, joined
-from dynamodb_pipeline.report.resume import Resume
-from dynamodb_pipeline.report.table_figures import TableFigures
-from dynamodb_pipeline.report.units_bar import units_html, units_text
+from dynamodb_pipeline.report.figures import Resume, RunFigures
+from dynamodb_pipeline.report.table_figures import TableFigures, Units, count_text
 
+# Not allowed in HTML text, or able to turn the reading direction of what follows.
+UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+BAR_WIDTH = 400  # of the drawing; the page scales it
 NO_WORD = "no exit code yet: it still runs, or was killed before it could say how it ended"
 OVERVIEW = (("items", "Items"), ("files", "Files"), ("throttles", "Throttles"))
+
+
+class Html(str):
+    """Text that is markup already."""
+
+    __slots__ = ()
+
+
+def escaped(text: str) -> Html:
+    """Return the text as markup: itself when it is that already, else escaped for elements and attributes."""
+    if isinstance(text, Html):
+        return text
+    return Html(html.escape(UNSHOWN.sub("\ufffd", text), quote=True))
+
+
+def joined(*parts: str) -> Html:
+    """Return the parts one after the other."""
+    return Html("".join(escaped(part) for part in parts))
+
+
+def element(name: str, *children: str, **attributes: str) -> Html:
+    """
+    Return one element.
+
+    Args:
+        name: of the element, never from outside.
+        children: texts to escape, and markup.
+        attributes: `class_` and the like lose the underscore, which keeps Python's words out of the way.
+    """
+    given = "".join(f' {key.rstrip("_")}="{escaped(value)}"' for key, value in attributes.items())
+    return Html(f"<{name}{given}>{joined(*children)}</{name}>")
+
+
+def units_text(units: Units) -> str:
+    """`60.5`, with `about` where nobody counted."""
+    return f"{'about ' if units.estimated else ''}{count_text(units.consumed)}"
+
+
+def units_html(units: Units) -> Html:
+    """Return what was taken, how that compares with what was allowed, and a bar where both are known."""
+    if units.share is None:
+        return joined(units_text(units))
+    return joined(units_text(units), ": ", _compared(units), _bar(units.share))
+
+
+def _compared(units: Units) -> str:
+    over = f"the whole run of {duration_text(units.seconds or 0)}" if units.whole_run else "its time"
+    return f"{units.per_s:,.1f}/s over {over}, {units.share:.0%} of the {count_text(units.allowed_per_s)}/s allowed"
+
+
+def _bar(share: float) -> Html:
+    """Full at what was allowed; more than that is drawn full, in another colour."""
+    width = f"{min(max(share, 0.0), 1.0) * BAR_WIDTH:.0f}"
+    said = f"{share:.0%} of what was allowed"
+    track = element("rect", class_="track", width=str(BAR_WIDTH), height="10")
+    taken = element("rect", class_="over" if share > 1 else "taken", width=width, height="10")
+    box = f"0 0 {BAR_WIDTH} 10"
+    return element("svg", element("title", said), track, taken, viewBox=box, preserveAspectRatio="none", role="img")
 
 
 def page(run: RunFigures, *, resume: Resume | None) -> str:

@@ -65,7 +65,6 @@ SHORT_MODULES: dict[str, str] = {
     "secret_patterns": "vocabulary: asked wherever words come in",
     "aws.model_check": "botocore's models are asked in one place",
     "emr.calls.clock": "the clock that waiting code is given",
-    "emr.calls.cluster_search": "pages through ListClusters for launch and watch alike",
     "emr.calls.console": "what every command is given and gives back",
     "emr.cluster.packaged_files": "the only place that finds what comes with the package",
     "emr.commands.logs": "one verb's command, beside its sisters",
@@ -74,8 +73,6 @@ SHORT_MODULES: dict[str, str] = {
     "formats.items.item_error": "the exception that every rule raises",
     "importing.scheduled": "pure core with a test of its own",
     "rate.parallelism": "pure: workers and segments a rate keeps busy",
-    "report.markup": "the only place that writes HTML's brackets",
-    "report.units_bar": "pure core: one figure of the page",
     "run.context": "what every part of a run is handed",
 }
 

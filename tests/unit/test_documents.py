@@ -33,10 +33,9 @@ from dynamodb_pipeline.exporting.job import PartitionEntry, SegmentEntry
 from dynamodb_pipeline.folders.clean import find_leftovers
 from dynamodb_pipeline.formats.exports.layout import Claim
 from dynamodb_pipeline.importing.job import DeletedKeys, ImportedFile, MirroredTable
-from dynamodb_pipeline.report.figures import run_figures
+from dynamodb_pipeline.report.figures import resume_of, run_figures
 from dynamodb_pipeline.report.page import page
 from dynamodb_pipeline.report.read import parse_record
-from dynamodb_pipeline.report.resume import resume_of
 from dynamodb_pipeline.run.heartbeat import Here, is_alive
 from dynamodb_pipeline.run.ledger import Ledger, _sealed, entries_of
 from dynamodb_pipeline.run.record import latest_unfinished

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamodb_pipeline.emr.calls.cluster_state import StepView
+from dynamodb_pipeline.emr.calls.clusters import StepView
 from dynamodb_pipeline.emr.watch.run_records import job_result
 from dynamodb_pipeline.errors import EXIT_CODES, ExitCode, PipelineError, worst
 

@@ -15,8 +15,7 @@ from typing import Any
 from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied, is_no_answer, is_throttling
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.emr.calls.clock import Clock, utc
-from dynamodb_pipeline.emr.calls.cluster_search import FoundCluster, clusters_named, since
-from dynamodb_pipeline.emr.calls.cluster_state import ENDED_STATES
+from dynamodb_pipeline.emr.calls.clusters import ENDED_STATES, FoundCluster, clusters_named, since
 from dynamodb_pipeline.errors import ClusterError, PreconditionError
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 
 from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied, is_no_answer, is_throttling
 from dynamodb_pipeline.emr.calls.clock import Clock
-from dynamodb_pipeline.emr.calls.cluster_state import ClusterView, read_cluster, read_steps
+from dynamodb_pipeline.emr.calls.clusters import ClusterView, read_cluster, read_steps
 from dynamodb_pipeline.emr.calls.patient_calls import patient
 from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
 from dynamodb_pipeline.errors import ClusterError, PreconditionError

@@ -8,7 +8,7 @@ from typing import Any
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.emr.calls.clock import Clock
-from dynamodb_pipeline.emr.calls.cluster_state import ClusterView, StepView, read_cluster, read_steps
+from dynamodb_pipeline.emr.calls.clusters import ClusterView, StepView, read_cluster, read_steps
 from dynamodb_pipeline.emr.calls.patient_calls import patient
 from dynamodb_pipeline.errors import ClusterError
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.clock import utc
-from dynamodb_pipeline.emr.calls.cluster_state import cluster_line, read_cluster
+from dynamodb_pipeline.emr.calls.clusters import cluster_line, read_cluster
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.calls.launch import launch_cluster
 from dynamodb_pipeline.emr.calls.standing_cluster import add_steps, group_nodes, standing_cluster

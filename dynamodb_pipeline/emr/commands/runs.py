@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dynamodb_pipeline.aws.clients import Clients
-from dynamodb_pipeline.emr.calls.cluster_state import StepView, cluster_line, read_cluster
+from dynamodb_pipeline.emr.calls.clusters import StepView, cluster_line, read_cluster
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.calls.stopping import cancel_steps, terminate_cluster
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits

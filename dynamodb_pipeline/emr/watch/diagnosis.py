@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dynamodb_pipeline.emr.calls.clock import Clock
-from dynamodb_pipeline.emr.calls.cluster_state import ClusterView
+from dynamodb_pipeline.emr.calls.clusters import ClusterView
 from dynamodb_pipeline.emr.cluster.packaged_files import packaged_json
 from dynamodb_pipeline.emr.watch.run_records import JobResult
 from dynamodb_pipeline.emr.watch.step_logs import (

@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 from dynamodb_pipeline.emr.calls.attention import Attention
 from dynamodb_pipeline.emr.calls.clock import Clock
-from dynamodb_pipeline.emr.calls.cluster_state import ClusterView, StepView, read_cluster, read_steps
+from dynamodb_pipeline.emr.calls.clusters import ClusterView, StepView, read_cluster, read_steps
 from dynamodb_pipeline.emr.calls.stopping import await_end, cancel_steps, terminate_cluster
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.emr.watch.look import (

@@ -14,7 +14,7 @@ from enum import Enum
 
 from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.calls.clock import utc
-from dynamodb_pipeline.emr.calls.cluster_state import ClusterView, StepView
+from dynamodb_pipeline.emr.calls.clusters import ClusterView, StepView
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 
 # The job stops itself at its timeout; the launcher only steps in when that did not happen.

@@ -9,8 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from dynamodb_pipeline.emr.calls.clock import Clock
-from dynamodb_pipeline.emr.calls.cluster_search import FoundCluster, list_clusters, since
-from dynamodb_pipeline.emr.calls.cluster_state import LIVE_STATES, StepView, read_cluster, read_steps
+from dynamodb_pipeline.emr.calls.clusters import (
+    LIVE_STATES,
+    FoundCluster,
+    StepView,
+    list_clusters,
+    read_cluster,
+    read_steps,
+    since,
+)
 from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG, RUN_TAG
 from dynamodb_pipeline.emr.watch.lifecycle import RunTarget
 from dynamodb_pipeline.errors import PreconditionError

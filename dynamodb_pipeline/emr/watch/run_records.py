@@ -13,7 +13,7 @@ from typing import Any
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.documents import DocumentError, read_object
-from dynamodb_pipeline.emr.calls.cluster_state import StepView
+from dynamodb_pipeline.emr.calls.clusters import StepView
 from dynamodb_pipeline.emr.request.steps import given_in_step
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.settings.job_options import LOGS, RUN_ID

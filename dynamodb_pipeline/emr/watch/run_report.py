@@ -11,7 +11,7 @@ from typing import Any
 
 from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.calls.attention import Attention
-from dynamodb_pipeline.emr.calls.cluster_state import cluster_line
+from dynamodb_pipeline.emr.calls.clusters import cluster_line
 from dynamodb_pipeline.emr.calls.console import CommandResult
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.emr.request.steps import given_in_step

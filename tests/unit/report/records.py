@@ -5,10 +5,9 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from typing import Any
 
-from dynamodb_pipeline.report.figures import RunFigures, run_figures
+from dynamodb_pipeline.report.figures import RunFigures, resume_of, run_figures
 from dynamodb_pipeline.report.page import page
 from dynamodb_pipeline.report.read import Record
-from dynamodb_pipeline.report.resume import resume_of
 
 RUN = "20261123T030000Z-7f3a91c2"
 WITHOUT_END = {"meta", "br", "link", "img"}

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.report.figures import seconds_between
-from dynamodb_pipeline.report.resume import resume_of
+from dynamodb_pipeline.report.figures import resume_of, seconds_between
 from dynamodb_pipeline.report.table_figures import bytes_text, count_text
 from tests.unit.report.records import IMPORTED, RUN, STOPPED, exported, figures, record
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from dynamodb_pipeline.errors import ExitCode
-from dynamodb_pipeline.report.markup import element
+from dynamodb_pipeline.report.page import element
 from tests.unit.report.records import IMPORTED, STOPPED, exported, page_of, pairs, parsed_page, record
 
 EVIL = """<script>alert(1)</script>"'&amp;</style><img src=x onerror=alert(1)>"""

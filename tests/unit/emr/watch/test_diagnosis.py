@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.emr.calls.cluster_state import ClusterView, StepView
+from dynamodb_pipeline.emr.calls.clusters import ClusterView, StepView
 from dynamodb_pipeline.emr.watch.diagnosis import (
     LOG_WAIT_S,
     diagnose_step,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.emr.calls.cluster_state import cluster_line, read_cluster
+from dynamodb_pipeline.emr.calls.clusters import cluster_line, read_cluster
 from dynamodb_pipeline.emr.calls.launch import launch_cluster
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget, RunWatch

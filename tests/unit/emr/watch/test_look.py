@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 
-from dynamodb_pipeline.emr.calls.cluster_state import cluster_view, step_view
+from dynamodb_pipeline.emr.calls.clusters import cluster_view, step_view
 from dynamodb_pipeline.emr.watch.look import Look, step_line, watch_line
 
 NOW_S = datetime(2026, 11, 23, 12, 3, 40, tzinfo=timezone.utc).timestamp()
