@@ -32,7 +32,7 @@ from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, scan_with
 from dynamodb_pipeline.dynamodb.signing import KeyPair, SignatureError, check_signature
 from dynamodb_pipeline.dynamodb.wire import API, DynamoDbWire
 from dynamodb_pipeline.errors import PipelineError
-from dynamodb_pipeline.rate.page_size import PageSizer
+from dynamodb_pipeline.rate.work_size import PageSizer
 from dynamodb_pipeline.workers.contract import CoordinatorClient, NotSent, metered
 
 DESCRIPTION_KEPT_S = 60.0

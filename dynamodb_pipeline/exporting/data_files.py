@@ -17,8 +17,8 @@ from typing import Any, Callable
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
+from dynamodb_pipeline.store.local_disk import room_on_disk
 from dynamodb_pipeline.store.objects import ObjectStore
-from dynamodb_pipeline.store.spool import room_on_disk
 
 MAX_ITEMS = 100_000  # ExportMapper.MAX_ITEM_COUNT_PER_FILE of the connector's export tool
 MAX_PLAIN_BYTES = 128 * 1024 * 1024

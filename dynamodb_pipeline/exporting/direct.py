@@ -17,8 +17,7 @@ from dynamodb_pipeline.formats.items.json_text import parse_json
 from dynamodb_pipeline.formats.items.tags import item_to_connector_line
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
 from dynamodb_pipeline.passes.scan import ScanPlan, Sink, check_page_count, page_items, segment_unit, start_scan
-from dynamodb_pipeline.rate.page_size import average_item_bytes
-from dynamodb_pipeline.rate.parallelism import segment_count, worker_count
+from dynamodb_pipeline.rate.work_size import average_item_bytes, segment_count, worker_count
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger, entries_of
 from dynamodb_pipeline.run.progress import Goal

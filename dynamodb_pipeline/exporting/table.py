@@ -12,9 +12,8 @@ from typing import Any
 
 from dynamodb_pipeline.dynamodb.table import describe_again, holds_an_item
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.exporting.claim import claim_folder
 from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport, already_exported_line, ledger_of, rate_line
-from dynamodb_pipeline.exporting.publish import finished_record, mark_success, publish
+from dynamodb_pipeline.exporting.run_folder import claim_folder, finished_record, mark_success, publish
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.exports.layout import Claim
 from dynamodb_pipeline.run.context import RunContext

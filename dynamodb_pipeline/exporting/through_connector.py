@@ -27,7 +27,7 @@ from dynamodb_pipeline.exporting.job import PartitionEntry, ReadOutcome, TableEx
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
 from dynamodb_pipeline.formats.items.tags import CONNECTOR_NULL, TEMPLATE_NULL
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
-from dynamodb_pipeline.rate.page_size import EVENTUAL_BYTES_PER_UNIT, average_item_bytes
+from dynamodb_pipeline.rate.work_size import EVENTUAL_BYTES_PER_UNIT, average_item_bytes
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger, entries_of
 from dynamodb_pipeline.run.progress import Goal

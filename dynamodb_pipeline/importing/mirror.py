@@ -33,15 +33,14 @@ from dynamodb_pipeline.importing.job import (
 from dynamodb_pipeline.importing.table_writer import TableWriter, batches
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED, Consumed, Rated, RatedRun
 from dynamodb_pipeline.passes.table_scan import TableScan
-from dynamodb_pipeline.rate.page_size import average_item_bytes
-from dynamodb_pipeline.rate.parallelism import write_worker_count
+from dynamodb_pipeline.rate.work_size import average_item_bytes, write_worker_count
 from dynamodb_pipeline.reading.file_puts import Put
 from dynamodb_pipeline.reading.key_spill import PAGE_UNITS, UNIT_BYTES, KeySpill, key_hash, key_row, key_rows
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger, entries_of
 from dynamodb_pipeline.run.progress import Goal
 from dynamodb_pipeline.settings.values import ItemLimit
-from dynamodb_pipeline.store.spill import PARTS, Spill
+from dynamodb_pipeline.store.local_disk import PARTS, Spill
 from dynamodb_pipeline.workers.contract import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Engine
 from dynamodb_pipeline.workers.work_queue import WorkUnit

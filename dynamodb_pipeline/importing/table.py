@@ -32,7 +32,7 @@ from dynamodb_pipeline.reading.key_spill import KeySpill
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger, entries_of
 from dynamodb_pipeline.settings.job import ImportSettings
-from dynamodb_pipeline.store.spill import Spill
+from dynamodb_pipeline.store.local_disk import Spill
 
 if TYPE_CHECKING:
     from dynamodb_pipeline.workers.engine import Engines

@@ -28,7 +28,7 @@ from dynamodb_pipeline.importing.job import (
 from dynamodb_pipeline.importing.set_aside import check_aside, keep_aside
 from dynamodb_pipeline.importing.table_writer import TableWriter, batches
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED, Consumed, Rated, RatedRun
-from dynamodb_pipeline.rate.parallelism import write_worker_count
+from dynamodb_pipeline.rate.work_size import write_worker_count
 from dynamodb_pipeline.reading.file_puts import BadLine, DataFile, Put
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import InputFile

@@ -19,7 +19,7 @@ from dynamodb_pipeline.aws.retry import Pacing, pause
 from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, scan_with_units
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.rate.page_size import PageSizer
+from dynamodb_pipeline.rate.work_size import PageSizer
 from dynamodb_pipeline.workers.contract import CoordinatorClient, metered
 from dynamodb_pipeline.workers.worker import Tools, Unit
 

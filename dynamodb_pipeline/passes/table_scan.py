@@ -10,8 +10,7 @@ from dynamodb_pipeline.dynamodb.table import TableDescription
 from dynamodb_pipeline.passes.rated_run import Consumed, Rated, RatedRun
 from dynamodb_pipeline.passes.scan import ScanPlan, Sink, segment_unit, start_scan
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate
-from dynamodb_pipeline.rate.page_size import average_item_bytes
-from dynamodb_pipeline.rate.parallelism import segment_count, worker_count
+from dynamodb_pipeline.rate.work_size import average_item_bytes, segment_count, worker_count
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.progress import Goal
 from dynamodb_pipeline.workers.engine import Engine

@@ -18,8 +18,8 @@ from dynamodb_pipeline.formats.files.text import Text, line_count, md5_base64, s
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
 from dynamodb_pipeline.reading.file_puts import BadLine, DataFile, FilePuts, ItemJudge, ParsedItem, check_count
 from dynamodb_pipeline.reading.input_files import InputFile
+from dynamodb_pipeline.store.local_disk import collected
 from dynamodb_pipeline.store.objects import ObjectStore
-from dynamodb_pipeline.store.spool import collected
 
 # A data file of ours is at most 128 MiB of text and one call's worth more; others may be larger, so that a foreign
 # file of this size is still read while a compression bomb is not.

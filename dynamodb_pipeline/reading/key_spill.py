@@ -2,7 +2,7 @@
 Keys by the million: how workers send them to the driver, how the driver keeps them on its disk, and which stand twice.
 
 Keys that stand twice in an input, across all its files, are found in bounded memory: the driver sorts key hashes by
-their first byte into 256 parts on local disk (spill.py), 28 bytes an item, and then looks at one part at a time: a
+their first byte into 256 parts on local disk (local_disk.py), 28 bytes an item, and then looks at one part at a time: a
 256th of the keys is all that memory ever holds.
 
 A row is a key with a few bytes about its item: the length of the key in two bytes (a key has at most 3,080), the key's
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from dynamodb_pipeline.store.spill import PARTS, Spill
+from dynamodb_pipeline.store.local_disk import PARTS, Spill
 
 # Rows of one unit of work travel in its report as base64, below the coordinator's longest message of 4 MiB: a unit
 # ends at this many bytes, and one more page adds less than 2 MiB to them (PAGE_UNITS).

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.formats.files.text import Text
+from dynamodb_pipeline.store.local_disk import collected
 from dynamodb_pipeline.store.objects import (
     AlreadyExistsError,
     Body,
@@ -17,7 +18,6 @@ from dynamodb_pipeline.store.objects import (
     ObjectInfo,
     ObjectMissingError,
 )
-from dynamodb_pipeline.store.spool import collected
 
 PIECE_BYTES = 1 << 20
 

@@ -17,9 +17,9 @@ from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.request_errors import ErrorKind
 from dynamodb_pipeline.aws.retry import Pacing, RetryPolicy, call_with_retry
 from dynamodb_pipeline.formats.files.text import Text
+from dynamodb_pipeline.store.local_disk import collected
 from dynamodb_pipeline.store.objects import Body, ObjectInfo, ObjectMissingError
 from dynamodb_pipeline.store.s3_errors import AlteredOnTheWay, s3_errors
-from dynamodb_pipeline.store.spool import collected
 
 T = TypeVar("T")
 

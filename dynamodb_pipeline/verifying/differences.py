@@ -2,7 +2,7 @@
 The second look of a verification: in the buckets that differ, which keys are missing, extra or different.
 
 Both sides are read once more; of items in those buckets the key and half of the item's digest go to the driver's disk
-(spill.py), where a 256th of them is compared at a time.
+(local_disk.py), where a 256th of them is compared at a time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import InputFile
 from dynamodb_pipeline.reading.key_spill import UNIT_BYTES, key_hash, key_row, key_rows
 from dynamodb_pipeline.run.context import RunContext
-from dynamodb_pipeline.store.spill import PARTS, Spill
+from dynamodb_pipeline.store.local_disk import PARTS, Spill
 from dynamodb_pipeline.workers.contract import CoordinatorClient
 from dynamodb_pipeline.workers.engine import Engine
 from dynamodb_pipeline.workers.work_queue import WorkUnit

@@ -72,7 +72,6 @@ SHORT_MODULES: dict[str, str] = {
     "formats.items.base64_text": "strict base64 for tags, grammar and digests",
     "formats.items.item_error": "the exception that every rule raises",
     "importing.scheduled": "pure core with a test of its own",
-    "rate.parallelism": "pure: workers and segments a rate keeps busy",
     "run.context": "what every part of a run is handed",
 }
 

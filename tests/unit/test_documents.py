@@ -28,8 +28,8 @@ from dynamodb_pipeline.documents import (
     to_bytes,
 )
 from dynamodb_pipeline.errors import ExitCode, IntegrityError, PipelineError, PreconditionError
-from dynamodb_pipeline.exporting.claim import claim_folder
 from dynamodb_pipeline.exporting.job import PartitionEntry, SegmentEntry
+from dynamodb_pipeline.exporting.run_folder import claim_folder
 from dynamodb_pipeline.folders.clean import find_leftovers
 from dynamodb_pipeline.formats.exports.layout import Claim
 from dynamodb_pipeline.importing.job import DeletedKeys, ImportedFile, MirroredTable

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from dynamodb_pipeline.formats.items.item_rules import write_units
-from dynamodb_pipeline.rate.page_size import EVENTUAL_BYTES_PER_UNIT, STRONG_BYTES_PER_UNIT
+from dynamodb_pipeline.rate.work_size import EVENTUAL_BYTES_PER_UNIT, STRONG_BYTES_PER_UNIT
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -12,8 +12,7 @@ import pytest
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.errors import PreconditionError, StoppedError
-from dynamodb_pipeline.exporting.claim import Claim
-from dynamodb_pipeline.exporting.publish import publish
+from dynamodb_pipeline.exporting.run_folder import Claim, publish
 from dynamodb_pipeline.folders.clean import CleanRequest, clean
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord, FileRecord
 from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema

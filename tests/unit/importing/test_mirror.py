@@ -24,7 +24,7 @@ from dynamodb_pipeline.importing.mirror import (
     subtract,
 )
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED
-from dynamodb_pipeline.rate.page_size import EVENTUAL_BYTES_PER_UNIT
+from dynamodb_pipeline.rate.work_size import EVENTUAL_BYTES_PER_UNIT
 from dynamodb_pipeline.reading.key_spill import (
     PAGE_UNITS,
     UNIT_BYTES,
@@ -35,7 +35,7 @@ from dynamodb_pipeline.reading.key_spill import (
     place_bytes,
 )
 from dynamodb_pipeline.settings.values import ItemLimit
-from dynamodb_pipeline.store.spill import PARTS, Spill
+from dynamodb_pipeline.store.local_disk import PARTS, Spill
 from dynamodb_pipeline.workers.protocol import LINE_BYTES_MAX
 from tests.unit.reading.item_lines import COMPOSITE, KEYS, key_of, put_body
 from tests.unit.workers.fake_work import FakeWork

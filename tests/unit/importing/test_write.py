@@ -15,7 +15,7 @@ from dynamodb_pipeline.errors import ExitCode, IntegrityError
 from dynamodb_pipeline.importing.job import Checked, ImportPlan, refuse_too_many_bad
 from dynamodb_pipeline.importing.set_aside import SetAside
 from dynamodb_pipeline.importing.write import FileWriter, check_accounted, planned_after_check, winners
-from dynamodb_pipeline.rate.parallelism import write_worker_count
+from dynamodb_pipeline.rate.work_size import write_worker_count
 from dynamodb_pipeline.reading.file_puts import Put
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
 from dynamodb_pipeline.reading.key_spill import Collision, key_hash

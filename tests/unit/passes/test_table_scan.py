@@ -10,7 +10,7 @@ import pytest
 from dynamodb_pipeline.aws.clients import AwsSettings
 from dynamodb_pipeline.dynamodb.requests import ScanRequest
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED, Consumed, Rated
-from dynamodb_pipeline.rate.parallelism import MAX_SEGMENTS, segment_count, worker_count
+from dynamodb_pipeline.rate.work_size import MAX_SEGMENTS, segment_count, worker_count
 from dynamodb_pipeline.run.lifetime import RunLifetime
 from dynamodb_pipeline.run.progress import Counts, Goal, progress_line
 from dynamodb_pipeline.workers.worker import WorkerContext

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dynamodb_pipeline.reading.key_spill import BLOCK_BYTES, PLACES_KEPT, KeySpill, key_hash, place_bytes
-from dynamodb_pipeline.store.spill import BUFFER_BYTES, Spill
+from dynamodb_pipeline.store.local_disk import BUFFER_BYTES, Spill
 from dynamodb_pipeline.workers.protocol import LINE_BYTES_MAX
 
 

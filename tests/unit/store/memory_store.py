@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from dynamodb_pipeline.formats.files.text import Text
 from dynamodb_pipeline.reading.input_files import InputFile
+from dynamodb_pipeline.store.local_disk import collected
 from dynamodb_pipeline.store.objects import (
     AlreadyExistsError,
     Body,
@@ -14,7 +15,6 @@ from dynamodb_pipeline.store.objects import (
     ObjectInfo,
     ObjectMissingError,
 )
-from dynamodb_pipeline.store.spool import collected
 
 
 class MemoryStore:

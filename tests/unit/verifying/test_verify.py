@@ -24,7 +24,7 @@ from dynamodb_pipeline.passes.scan import page_items
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.reading.key_spill import PLACE, key_rows
-from dynamodb_pipeline.store.spill import Spill
+from dynamodb_pipeline.store.local_disk import Spill
 from dynamodb_pipeline.verifying.differences import DIGEST_BYTES, RowFilter, RowSink, compare, keep_rows, send_rows
 from dynamodb_pipeline.verifying.files import PROBLEMS_OF_A_FILE, FileFindings, verify_file
 from dynamodb_pipeline.verifying.table import PAGES_OF_A_UNIT, DigestSink, second_look

@@ -1,25 +1,34 @@
 """
-Bytes sorted into 256 files on this machine's disk, so that what does not fit into memory can be looked at in parts.
+This machine's disk for what is too large for memory: bytes of one file, and bytes sorted into 256 files.
 
-Keys of an import, a mirror or a verification go here by the first byte of their hash: all that must be compared with
+A worker holds several data files at once, and its memory does not grow with them: bytes that come in pieces stay in
+memory while they are few, and wait in a file without a name when they are many.
+
+Keys of an import, a mirror or a verification are sorted by the first byte of their hash: all that must be compared with
 each other lies in one part, and memory holds one part at a time.
 """
 
 from __future__ import annotations
 
 import errno
+import mmap
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dynamodb_pipeline.errors import StoppedError
+from dynamodb_pipeline.formats.files.text import Text
 
 Self = TypeVar("Self", bound="Spill")
 
 PARTS = 256
 BUFFER_BYTES = 1 << 16  # of each part: 16 MiB in all
+SPOOL_BYTES = 1024 * 1024  # beyond this bytes wait on local disk
+RELEASE_BYTES = 64 * 1024  # a piece of this size is not looked at again soon
 
 
 class Spill:
@@ -76,3 +85,46 @@ class Spill:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="dynamodb-pipeline-")
         return Path(self._folder.name, f"{part:03d}")
+
+
+class MappedText(mmap.mmap):
+    """A mapped file that keeps in memory little more than the piece that was read last."""
+
+    def __getitem__(self, part: Any) -> Any:
+        text = super().__getitem__(part)
+        if isinstance(text, bytes) and len(text) >= RELEASE_BYTES:
+            self.madvise(mmap.MADV_DONTNEED)
+        return text
+
+
+def collected(pieces: Iterable[bytes]) -> Text:
+    """
+    All pieces as one text.
+
+    Raises:
+        StoppedError: no space left on the local disk.
+    """
+    with room_on_disk(), tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
+        for piece in pieces:
+            spool.write(piece)
+        size_bytes = spool.tell()
+        if size_bytes <= SPOOL_BYTES:
+            spool.seek(0)
+            return bytes(spool.read())
+        spool.flush()
+        return MappedText(spool.fileno(), size_bytes, access=mmap.ACCESS_READ)
+
+
+@contextmanager
+def room_on_disk() -> Iterator[None]:
+    """
+    Raises:
+        StoppedError: in place of an error that says that the disk is full; the run may go on when it is not.
+    """
+    try:
+        yield
+    except OSError as err:
+        if err.errno != errno.ENOSPC:
+            raise
+        msg = f"no space left in {tempfile.gettempdir()} for a data file of up to 128 MiB; free some or set TMPDIR"
+        raise StoppedError(msg) from err

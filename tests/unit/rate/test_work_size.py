@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from dynamodb_pipeline.rate.page_size import PageSizer
+from dynamodb_pipeline.rate.work_size import PageSizer
 
 KB = 1024
 

@@ -1,14 +1,25 @@
 """
-How many items to ask a Scan page for, so that one page never costs more than the budget lets one request take.
+How large the pieces of work are at a rate: items of a Scan page, segments of a scan, workers. Pure.
 
-Pure. A page is at most 1 MB; read units are counted by its bytes (8 KiB a unit when eventually consistent), and only
-`Limit`, a count of items, can make it smaller. So the size of items seen so far decides, and the first page is small.
+A page never costs more than the budget lets one request take. It is at most 1 MB; read units are counted by its bytes
+(8 KiB a unit when eventually consistent), and only `Limit`, a count of items, can make it smaller. So the size of items
+seen so far decides, and the first page is small.
 """
 
 from __future__ import annotations
 
 import math
 
+WRITE_UNITS_PER_WORKER = 500.0  # write units/s one worker can move at least
+
+ONE_WRITER_BELOW = 25.0
+
+# AWS's advice for parallel scans starts at one segment per 2 GB; finer ones keep the tail short.
+SEGMENT_BYTES = 512 * 2**20
+SEGMENTS_PER_WORKER = 4
+MAX_SEGMENTS = 1_000_000
+UNITS_PER_WORKER = 400.0  # read units/s one worker can move at least: 3 MiB/s
+ONE_WORKER_BELOW = 25.0  # units/s; below this more workers only add requests
 PAGE_BYTES = 1024 * 1024  # DynamoDB's own limit of a page
 EVENTUAL_BYTES_PER_UNIT = 8192  # 2 x 4 KB
 STRONG_BYTES_PER_UNIT = 4096
@@ -16,6 +27,26 @@ MAX_ITEM_BYTES = 400 * 1024
 ROUNDING_BYTES = 4096  # a page's units are those of its bytes rounded up to this
 SAFETY = 1.25  # an item may be larger than those before it
 SMOOTHING = 0.3
+
+
+def worker_count(rate: float, *, slots: int) -> int:
+    """As many workers as `rate` read units per second can keep busy, at most all slots."""
+    if rate < ONE_WORKER_BELOW:
+        return 1
+    return max(1, min(slots, 1 + int(rate / UNITS_PER_WORKER)))
+
+
+def segment_count(table_bytes: int, *, workers: int) -> int:
+    """Segments of a scan of a table of about that size."""
+    by_size = -(-table_bytes // SEGMENT_BYTES)
+    return min(MAX_SEGMENTS, max(by_size, workers * SEGMENTS_PER_WORKER))
+
+
+def write_worker_count(rate: float, *, slots: int, files: int) -> int:
+    """As many workers as the rate can keep busy, at most all slots and one a file."""
+    if rate < ONE_WRITER_BELOW:
+        return 1
+    return max(1, min(slots, files, 1 + int(rate / WRITE_UNITS_PER_WORKER)))
 
 
 def average_item_bytes(*, table_bytes: int, item_count: int) -> float:

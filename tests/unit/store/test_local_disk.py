@@ -15,8 +15,8 @@ from dynamodb_pipeline.formats.files.lines import iter_lines
 from dynamodb_pipeline.formats.files.text import line_count, sha256_hex
 from dynamodb_pipeline.reading.file_puts import Put
 from dynamodb_pipeline.reading.file_reader import FileReader
-from dynamodb_pipeline.store import spool
-from dynamodb_pipeline.store.spool import SPOOL_BYTES, MappedText, collected
+from dynamodb_pipeline.store import local_disk
+from dynamodb_pipeline.store.local_disk import SPOOL_BYTES, MappedText, collected
 from tests.unit.reading.item_lines import KEYS, line
 from tests.unit.store.memory_store import MemoryStore
 
@@ -79,6 +79,6 @@ def test_a_full_disk_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_args: object, **_options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(spool.tempfile, "SpooledTemporaryFile", full)
+    monkeypatch.setattr(local_disk.tempfile, "SpooledTemporaryFile", full)
     with pytest.raises(StoppedError, match=r"no space left in .*TMPDIR"):
         collected([b"x"])

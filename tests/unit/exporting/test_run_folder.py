@@ -8,7 +8,7 @@ import pytest
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
-from dynamodb_pipeline.exporting.publish import finished_record, mark_success, publish
+from dynamodb_pipeline.exporting.run_folder import finished_record, mark_success, publish
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord, FileRecord
 from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
 from dynamodb_pipeline.run.lifetime import RunLifetime
