@@ -106,6 +106,10 @@ roles: .build/package ## Render policies/roles.json anew, after a policy or the 
 graph: .build/package ## Draw the packages anew in docs/architecture.md
 	@$(RUN) -m tests.unit.import_graph
 
+.PHONY: options-page
+options-page: .build/package ## Render docs/options.md anew, after an option changed
+	@$(RUN) .ci/options_page.py > .build/options.md && cp .build/options.md docs/options.md
+
 .PHONY: requirements
 requirements: .build/tools ## Pin anew what requirements/*.in allow
 	@$(PYTHON) -m venv .build/uv && .build/uv/bin/pip --quiet install uv==$(UV_VERSION)

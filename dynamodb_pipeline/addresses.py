@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import UsageError, shown
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; old us-east-1 buckets may hold
 # upper case and underscores, so those are let through and judged by S3.
@@ -33,10 +33,10 @@ class S3Uri:
         """
         parts = _bucket_and_key(text)
         if parts is None:
-            msg = f"{option} {text!r} is not an s3:// address"
+            msg = f"{option} {shown(text)} is not an s3:// address"
             raise UsageError(msg)
         if not BUCKET.fullmatch(parts[0]):
-            msg = f"{option} {text!r}: {parts[0]!r} is not a bucket name"
+            msg = f"{option} {shown(text)}: {shown(parts[0])} is not a bucket name"
             raise UsageError(msg)
         return cls(*parts)
 
@@ -50,7 +50,7 @@ class S3Uri:
         """
         bucket, key = _bucket_and_key(text) or ("", "")
         if not bucket:
-            msg = f"{option} {text!r} is not an S3 address; write s3://bucket/folder"
+            msg = f"{option} {shown(text)} is not an S3 address; write s3://bucket/folder"
             raise UsageError(msg)
         return cls(bucket, key.strip("/"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import UsageError, shown
 
 FORM = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *([smhd]?)")
 SECONDS_IN = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -23,7 +23,7 @@ def duration_s(text: str, *, option: str) -> float:
     match = FORM.fullmatch(text.strip(" "))
     seconds = float(match[1]) * SECONDS_IN[match[2]] if match else 0.0
     if not 0 < seconds <= LONGEST_S:
-        msg = f"{option} {text[:80]!r} is not a duration; write 90s, 15m, 12h or 2d, at most {LONGEST_D}d"
+        msg = f"{option} {shown(text)} is not a duration; write 90s, 15m, 12h or 2d, at most {LONGEST_D}d"
         raise UsageError(msg)
     return seconds
 

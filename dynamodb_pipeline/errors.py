@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any, NamedTuple, TypeVar
 
+SHOWN_CHARACTERS = 80
+
 
 class ExitCode(IntEnum):
     """What a job or command says to its caller; what follows from each is in `EXIT_CODES`."""
@@ -161,3 +163,8 @@ class ClusterError(PipelineError):
     """The EMR cluster or one of its steps failed; the message ends with the cluster's fate."""
 
     exit_code = ExitCode.CLUSTER
+
+
+def shown(text: str) -> str:
+    """A text of the user's as a message quotes it: printable, and not without end."""
+    return repr(text) if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]!r}..."

@@ -108,7 +108,7 @@ def run_migrate(line: CommandLine, *, say: Say) -> Any:
     """Translate a Data Pipeline definition."""
     with SignalClock() as clock:
         console = commands.Console(say=say, clock=clock, attention=clock)
-        return commands.run_migrate_config(Path(line.options[own.DEFINITION]), console)
+        return commands.run_migrate_config(Path(line.options[own.DEFINITION]), console, cron=own.CRON)
 
 
 @contextmanager

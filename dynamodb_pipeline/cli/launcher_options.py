@@ -15,7 +15,7 @@ from dynamodb_pipeline.emr.commands.documents import POLICY_KINDS
 from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES
 from dynamodb_pipeline.emr.documents.schedule_times import parse_cron, parse_email, parse_schedule_name, parse_timezone
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.settings.job_options import (
     ALLOW_BUCKET,
     BUCKET_OWNER,
@@ -38,7 +38,6 @@ from dynamodb_pipeline.settings.values import (
     S3_ADDRESS,
     ValueKind,
     parse_account,
-    shown,
     whole,
 )
 

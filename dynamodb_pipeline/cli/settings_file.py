@@ -22,11 +22,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.secret_patterns import secret_problem
 from dynamodb_pipeline.settings.parser import did_you_mean
 from dynamodb_pipeline.settings.rows import Row
-from dynamodb_pipeline.settings.values import shown
 
 QUOTE = "write it in quotes"
 

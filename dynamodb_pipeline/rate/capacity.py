@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import UsageError, shown
 
 PERCENT_MIN = 1
 PERCENT_MAX = 150  # as the Data Pipeline templates: dynamodb.throughput.*.percent up to 1.5
@@ -24,7 +24,7 @@ RATIO_MAX = Decimal("1.5")
 NEW_TABLE_UNITS = {"read": 12_000.0, "write": 4_000.0}
 
 TABLE = "table"
-_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(%?)")
+_PERCENT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *(%?)")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class AllowedRate:
         return min(self.units_per_s.values())
 
 
-def parse_percent(text: str) -> Decimal:
+def parse_percent(text: str, *, option: str = "throughput percent") -> Decimal:
     """
     The percent in `25`, `25%` or `2.5`.
 
@@ -118,14 +118,14 @@ def parse_percent(text: str) -> Decimal:
     """
     match = _PERCENT.fullmatch(text.strip())
     if match is None:
-        msg = f"throughput percent {text!r} is not a number: write {PERCENT_MIN} to {PERCENT_MAX}, such as 25 or 25%"
+        msg = f"{option} {shown(text)} is not a number: write {PERCENT_MIN} to {PERCENT_MAX}, such as 25 or 25%"
         raise UsageError(msg)
     percent = Decimal(match[1])
     if not match[2] and 0 < percent <= RATIO_MAX:
-        msg = f"{text.strip()} looks like a ratio: write {_plain(percent * 100)}; for one percent write 1%"
+        msg = f"{option} {text.strip()} looks like a ratio: write {_plain(percent * 100)}; for one percent write 1%"
         raise UsageError(msg)
     if not PERCENT_MIN <= percent <= PERCENT_MAX:
-        msg = f"throughput percent {text.strip()} is outside {PERCENT_MIN} to {PERCENT_MAX}"
+        msg = f"{option} {shown(text.strip())} is outside {PERCENT_MIN} to {PERCENT_MAX}"
         raise UsageError(msg)
     return percent
 

@@ -17,6 +17,7 @@ from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.documents import DocumentError, read_object
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
+from dynamodb_pipeline.settings.job_options import LOGS
 
 FILE_NAME = "run.json"
 
@@ -57,7 +58,7 @@ def read_run(s3: Any, run: str, *, logs: str) -> tuple[Record, ...]:
         PreconditionError: no record there. DeniedError: not ours to read. IntegrityError: something else lies there.
         StoppedError: S3 did not answer.
     """
-    folder = S3Uri.of_folder(logs, option="--logs").child("runs")
+    folder = S3Uri.of_folder(logs, option=LOGS.name).child("runs")
     fetched = [_get(s3, folder.child(f"{name}/{FILE_NAME}")) for name in _run_folders(s3, folder, run)]
     records = tuple(record for record in fetched if record is not None)
     if not records:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import SHOWN_CHARACTERS, UsageError
 from dynamodb_pipeline.settings.job_options import rows_of_job
 from dynamodb_pipeline.settings.rows import Given, Options, Row, options_of
 from dynamodb_pipeline.settings.values import utf8_word
+
+LONG_WORD = re.compile(r"\S{200,}")
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,7 +33,8 @@ class Parser(argparse.ArgumentParser):
         known = [row.name for row in self.rows]
         given = (word.partition("=")[0] for word in self.seen if word.startswith("--"))
         hints = [hint for name in given if self.rows and name not in known and (hint := did_you_mean(name, known))]
-        msg = "; ".join((message, *dict.fromkeys(hints), f"see {self.prog} --help"))
+        said = LONG_WORD.sub(lambda match: f"{match[0][:SHOWN_CHARACTERS]}...", message)
+        msg = "; ".join((said, *dict.fromkeys(hints), f"see {self.prog} --help"))
         raise UsageError(msg)
 
 

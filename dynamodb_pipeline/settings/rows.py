@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Generic, TypeVar, cast
 
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.settings.values import TEXT, ValueKind, check_text
 
 V = TypeVar("V")
@@ -97,7 +97,7 @@ class Row(Generic[V]):
         """
         if self.choices and text not in self.choices:
             choices = ", ".join(map(repr, self.choices))
-            msg = f"argument {self.name}: invalid choice: {text!r} (choose from {choices})"
+            msg = f"argument {self.name}: invalid choice: {shown(text)} (choose from {choices})"
             raise UsageError(msg)
         value = self.value.parse(text, option=self.name)
         check_text(text, option=self.name)

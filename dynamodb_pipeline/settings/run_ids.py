@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime, timezone
 
 from dynamodb_pipeline.addresses import join
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import UsageError, shown
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,79}")
 
@@ -30,7 +30,7 @@ def check_run_id(run_id: str, *, option: str = "run id") -> str:
         UsageError: characters that do not fit an S3 key and a cluster's name; a moment that no clock shows.
     """
     if not is_run_id(run_id):
-        msg = f"{option} {run_id[:100]!r} must be 3-80 of A-Z a-z 0-9 . _ -"
+        msg = f"{option} {shown(run_id)} must be 3-80 of A-Z a-z 0-9 . _ -"
         raise UsageError(msg)
     if RUN_ID_STAMP.match(run_id) and _moment(run_id) is None:
         msg = f"{option} {run_id!r} begins with {run_id[:16]}, which is no moment; check the spelling"

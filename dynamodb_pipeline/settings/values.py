@@ -17,7 +17,7 @@ from typing import Any
 from dynamodb_pipeline.addresses import BUCKET, S3Uri, is_s3
 from dynamodb_pipeline.aws.clients import check_region
 from dynamodb_pipeline.durations import LONGEST_D, duration_s
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.formats.exports.layout import STAMP
 from dynamodb_pipeline.rate.capacity import PERCENT_MAX, PERCENT_MIN, parse_percent
 from dynamodb_pipeline.settings.run_ids import check_run_id
@@ -34,7 +34,6 @@ ISO = re.compile(
 FIRST_YEAR, LAST_YEAR = 1970, 9999
 MAX_UNITS = 10_000_000
 MAX_ITEMS = 10**15
-SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,6 @@ class ItemLimit:
 
     def __str__(self) -> str:
         return str(self.count) if self.count is not None else f"{self.percent:g}%"
-
-
-def shown(text: str) -> str:
-    """A text as a message quotes it: printable, and not without end."""
-    return repr(text) if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]!r}..."
 
 
 def utf8_word(word: str) -> str:
@@ -267,7 +261,7 @@ def parse_region(text: str, *, option: str) -> str:
     try:
         check_region(text)
     except UsageError as err:
-        msg = f"{option}: {err}"
+        msg = f"{option} {err}"
         raise UsageError(msg) from err
     return text
 
@@ -292,7 +286,7 @@ LOG_FOLDER = ValueKind(parse_log_folder, "s3://bucket/folder, never a bucket's t
 PLACE = ValueKind(parse_place, "s3://bucket/folder or a path")
 DURATION = ValueKind(duration_s, f"above 0, up to {LONGEST_D}d")
 UNITS = ValueKind(parse_units, f"above 0, up to {MAX_UNITS:,}")
-PERCENT = ValueKind(lambda text, *, option: parse_percent(text), f"{PERCENT_MIN} to {PERCENT_MAX}")  # noqa: ARG005
+PERCENT = ValueKind(parse_percent, f"{PERCENT_MIN} to {PERCENT_MAX}")
 ITEM_LIMIT = ValueKind(parse_item_limit, f"0 to {MAX_ITEMS:,}, or 0% to 100%")
 MOMENT = ValueKind(parse_scheduled_time, f"years {FIRST_YEAR} to {LAST_YEAR}")
 ACCOUNT_ID = ValueKind(parse_account, "12 digits")

@@ -89,7 +89,7 @@ def cpu_s(command: list[str], env: dict[str, str]) -> tuple[float, subprocess.Co
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done
 
 
-LOADED = "import sys; from dynamodb_pipeline.cli import main; main(); print(*sys.modules, file=sys.stderr)"
+LOADED = "import sys; from dynamodb_pipeline.cli.main import main; main(); print(*sys.modules, file=sys.stderr)"
 
 
 @pytest.mark.parametrize("verb", ["inspect", "verify", "import"])

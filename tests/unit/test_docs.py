@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 
 from dynamodb_pipeline import __version__
 from dynamodb_pipeline.cli.command_line import VERBS
@@ -32,12 +33,17 @@ from tests.unit.documents import (
     text_of,
 )
 
+OPTIONS_PAGE = PROJECT / "docs" / "options.md"
 OPERATIONS = PROJECT / "docs" / "operations.md"
 
 
-def test_every_option_is_in_readme() -> None:
-    text = section(README, "Options")
-    assert set(all_options()) - options_in(text) == set()
+def test_every_option_is_in_the_reference_page() -> None:
+    assert set(all_options()) - options_in(text_of(OPTIONS_PAGE)) == {"--version"}
+
+
+def test_the_reference_page_is_that_of_the_table() -> None:
+    made = runpy.run_path(str(PROJECT / ".ci" / "options_page.py"))["page"]()
+    assert text_of(OPTIONS_PAGE) == made, "docs/options.md is not current: make options-page"
 
 
 def test_every_option_in_the_documents_exists() -> None:

@@ -18,10 +18,11 @@ from dynamodb_pipeline.aws.model_check import request_problems
 from dynamodb_pipeline.emr.cluster.instance_types import first_label_problem, known_types, region_problem
 from dynamodb_pipeline.emr.cluster.packaged_files import project_folder
 from dynamodb_pipeline.emr.cluster.release_labels import PATTERN, label_problem
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.secret_patterns import secret_problem
 
 NAMING_MEMBERS = ("InstanceRole", "Name", "Classification", "Key")
+MAX_NODES = 4000  # of one cluster: EMR management guide, "Plan and configure instances"
 LAUNCHER_MEMBERS = ("Name", "Steps", "LogUri")
 REFUSED_INSTANCE_MEMBERS = {
     "KeepJobFlowAliveWhenNoSteps": "the cluster must end by itself",
@@ -44,7 +45,7 @@ def with_overrides(config: dict[str, Any], overrides: tuple[str, ...]) -> dict[s
     for override in overrides:
         path, mark, value = override.partition("=")
         if not mark or not path:
-            msg = f"--set {override!r} is not Path=Value, e.g. Instances.InstanceGroups.CORE.InstanceCount=2"
+            msg = f"--set {shown(override)} is not Path=Value, e.g. Instances.InstanceGroups.CORE.InstanceCount=2"
             raise UsageError(msg)
         _set(changed, path.split("."), _value(value), override=override)
     return changed
@@ -53,7 +54,7 @@ def with_overrides(config: dict[str, Any], overrides: tuple[str, ...]) -> dict[s
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or nested beyond what any member of a request is
         return text
 
 
@@ -77,7 +78,7 @@ def _index(target: Any, step: str, *, override: str) -> int:
     for index, aliases in enumerate(names):
         if step == str(index) or step in aliases:
             return index
-    msg = f"--set {override!r}: nothing is called {step!r} there; choices: {_choices(names)}"
+    msg = f"--set {shown(override)}: nothing is called {shown(step)} there; choices: {_choices(names)}"
     raise UsageError(msg)
 
 
@@ -143,7 +144,7 @@ def _path(name: str) -> Path:
     folder = project_folder("cluster_configs")
     shipped = sorted(path.stem for path in folder.glob("*.json"))
     if name not in shipped:
-        msg = f"cluster config {name!r} not found; choose {', '.join(shipped)} or give a path ending in .json"
+        msg = f"cluster config {shown(name)} not found; choose {', '.join(shipped)} or give a path ending in .json"
         raise UsageError(msg)
     return folder / f"{name}.json"
 
@@ -154,7 +155,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as err:
         msg = f"cluster config {path} cannot be read: {err.strerror}"
         raise UsageError(msg) from err
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         msg = f"cluster config {path} is not JSON: {err}"
         raise UsageError(msg) from err
     if not isinstance(config, dict):
@@ -199,7 +200,7 @@ def secret_problems(value: Any, *, where: str) -> list[str]:
 def _label_problems(request: dict[str, Any]) -> list[str]:
     label = request.get("ReleaseLabel", "")
     if not PATTERN.fullmatch(label):
-        return [f"ReleaseLabel {label!r} is not of the form emr-x.y.z"]
+        return [f"ReleaseLabel {shown(label)} is not of the form emr-x.y.z"]
     problem = label_problem(label)
     return [problem] if problem else []
 
@@ -221,8 +222,8 @@ def _type_problems(request: dict[str, Any], group: NodeGroup, *, region: str) ->
     label = request.get("ReleaseLabel", "")
     if PATTERN.fullmatch(label):
         problems.append(first_label_problem(group.type_name, label))
-    if group.count < 1:
-        problems.append(f"{group.role} InstanceCount is {group.count}; at least 1")
+    if not 1 <= group.count <= MAX_NODES:
+        problems.append(f"{group.role} InstanceCount is {shown(str(group.count))}; 1 to {MAX_NODES}")
     return [problem for problem in problems if problem]
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from dynamodb_pipeline.emr.cluster.packaged_files import packaged_json
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import UsageError, shown
 
 Version = tuple[int, int, int]
 
 TABLE = "release_labels.json"
-PATTERN = re.compile(r"emr-(\d+)\.(\d+)\.(\d+)")
+PATTERN = re.compile(r"emr-([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def parse_label(label: str) -> Version:
     """
     match = PATTERN.fullmatch(label)
     if match is None:
-        msg = f"release label {label!r} is not of the form emr-x.y.z; use {default_label()}"
+        msg = f"release label {shown(label)} is not of the form emr-x.y.z; use {default_label()}"
         raise UsageError(msg)
     major, minor, patch = match.groups()
     return int(major), int(minor), int(patch)

@@ -17,6 +17,7 @@ from dynamodb_pipeline.emr.documents.schedules import Schedule, ScheduledCode, s
 from dynamodb_pipeline.emr.request.bundle import code_files, shipped_code, upload_code
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.errors import ExitCode, UsageError
+from dynamodb_pipeline.settings.rows import Row
 
 ROLES_TEMPLATE = "roles-template"
 POLICY_KINDS = (*POLICIES, ROLES_TEMPLATE)
@@ -108,16 +109,16 @@ def _data(settings: LaunchSettings) -> S3Uri:
     return S3Uri.of_folder(settings.data_uris[0], option="data folder") if settings.data_uris else settings.logs
 
 
-def run_migrate_config(path: Path, console: Console) -> CommandResult:
+def run_migrate_config(path: Path, console: Console, *, cron: Row[Any]) -> CommandResult:
     """
-    Print our command for an exported Data Pipeline definition.
+    Print our command for an exported Data Pipeline definition, and that of its schedule, whose time `cron` gives.
 
     Raises:
         UsageError: not such a definition.
     """
     migrated = migration(read_definition(path))
     console.say(migrated.command())
-    scheduled = migrated.schedule_command()
+    scheduled = migrated.schedule_command(cron)
     console.say_all([scheduled] if scheduled else [])
     console.say_all([f"note: {note}" for note in migrated.notes])
-    return CommandResult(ExitCode.DONE, {"kind": "migrate-config", **migrated.to_json()})
+    return CommandResult(ExitCode.DONE, {"kind": "migrate-config", **migrated.to_json(cron)})

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.settings.job_options import INPUT, LOGS, OUTPUT, READ_PERCENT, REGION, TABLE, TIMEOUT
+from dynamodb_pipeline.settings.rows import Given, Row, command_line
 
 EXPRESSION = re.compile(r"#\{(?P<name>my\w+)\}")
 
 Objects = list[dict[str, Any]]
 DEFAULT_RATIO = "0.25"
 FORMAT = re.compile(r"/?#\{format\(.*?\)\}")
-PERIOD = re.compile(r"(?P<count>\d+)\s*(?P<unit>minute|hour|day|week|month)s?", re.IGNORECASE)
+PERIOD = re.compile(r"(?<![0-9])(?P<count>[0-9]{1,6})\s*(?P<unit>minute|hour|day|week|month)s?", re.IGNORECASE)
 EXPORT_ACTIVITY = re.compile(r"DynamoDbExport|DynamoDBExport")
 IMPORT_ACTIVITY = re.compile(r"DynamoDbImport|DynamoDBImport")
 # Fields of a definition that change nothing here, or that have a counterpart that is always on.
@@ -93,33 +95,29 @@ def first_field(objects: Objects, name: str, values: dict[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Migration:
-    """Our words for a pipeline: the verb's arguments, a cron expression or None, and what was left behind."""
+    """Our command for a pipeline: the verb's options, a cron expression or None, and what was left behind."""
 
     verb: str
-    arguments: tuple[str, ...]
+    options: Given
     cron: str | None
     notes: tuple[str, ...]
 
     def command(self) -> str:
         """One line to paste into a shell."""
-        import shlex
+        return command_line(("dynamodb-pipeline", self.verb), self.options)
 
-        return shlex.join(["dynamodb-pipeline", self.verb, *self.arguments])
-
-    def schedule_command(self) -> str | None:
-        """The line that prints the schedule's template, None for a pipeline on demand."""
-        import shlex
-
+    def schedule_command(self, cron: Row[Any]) -> str | None:
+        """The line that prints the schedule's template by the option `cron`, None for a pipeline on demand."""
         if self.cron is None:
             return None
-        return shlex.join(["dynamodb-pipeline", "schedule", self.verb, *self.arguments, "--cron", self.cron])
+        return command_line(("dynamodb-pipeline", "schedule", self.verb), self.options + Given.of({cron: self.cron}))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, cron: Row[Any]) -> dict[str, Any]:
         return {
             "verb": self.verb,
-            "arguments": list(self.arguments),
+            "arguments": list(self.options.words()),
             "command": self.command(),
-            "schedule_command": self.schedule_command(),
+            "schedule_command": self.schedule_command(cron),
             "notes": list(self.notes),
         }
 
@@ -153,8 +151,8 @@ def _export(
     folder = FORMAT.sub("", first_field(folders, "directoryPath", values)).rstrip("/")
     output = _needed(folder, "the output folder (directoryPath of its S3DataNode)")
     ratio = first_field(tables, "readThroughputPercent", values) or DEFAULT_RATIO
-    words = ["--table", table, "--output", output, *_common_words(objects, tables, values, ratio=ratio)]
-    return Migration("export", tuple(words), _cron(objects), tuple(_notes(objects)))
+    options = Given.of({TABLE: table, OUTPUT: output}) + _common_options(objects, tables, values, ratio=ratio)
+    return Migration("export", options, _cron(objects), tuple(_notes(objects)))
 
 
 def _import(
@@ -166,8 +164,8 @@ def _import(
     table = _needed(first_field(tables, "tableName", values), "the table's name (tableName of its DynamoDBDataNode)")
     source = _needed(first_field(folders, "directoryPath", values).rstrip("/"), "the input folder (directoryPath)")
     ratio = first_field(tables, "writeThroughputPercent", values) or DEFAULT_RATIO
-    words = ["--table", table, "--input", source, *_common_words(objects, tables, values, ratio=ratio)]
-    return Migration("import", tuple(words), _cron(objects), tuple(_notes(objects)))
+    options = Given.of({TABLE: table, INPUT: source}) + _common_options(objects, tables, values, ratio=ratio)
+    return Migration("import", options, _cron(objects), tuple(_notes(objects)))
 
 
 def _needed(text: str, what: str) -> str:
@@ -177,14 +175,18 @@ def _needed(text: str, what: str) -> str:
     return text
 
 
-def _common_words(objects: Objects, tables: Objects, values: dict[str, str], *, ratio: str) -> list[str]:
-    words = ["--throughput-percent", _percent(ratio)]
+def _common_options(objects: Objects, tables: Objects, values: dict[str, str], *, ratio: str) -> Given:
     region = first_field(tables, "region", values) or values.get("myDDBRegion", "")
     logs = first_field(objects, "pipelineLogUri", values).rstrip("/")
     timeout = _timeout(objects, values)
-    words += ["--region", region] if region and not region.startswith("#{") else []
-    words += ["--logs", logs] if logs.count("/") > 2 else []
-    return [*words, *(["--timeout", timeout] if timeout else [])]
+    return Given.of(
+        {
+            READ_PERCENT: _percent(ratio),
+            REGION: region if region and not region.startswith("#{") else None,
+            LOGS: logs if logs.count("/") > 2 else None,
+            TIMEOUT: timeout,
+        }
+    )
 
 
 def _percent(ratio: str) -> str:

@@ -6,7 +6,7 @@ import re
 import zoneinfo
 from datetime import datetime
 
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import UsageError, shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
 EXPRESSION = re.compile(r"(cron|rate|at)\((.+)\)")
@@ -35,7 +35,7 @@ def parse_schedule_name(text: str, *, option: str) -> str:
         UsageError: a name that Scheduler does not take.
     """
     if not NAME.fullmatch(text):
-        msg = f"{option} {text[:80]!r} must be 1 to 41 of A-Z a-z 0-9 _ -"
+        msg = f"{option} {shown(text)} must be 1 to 41 of A-Z a-z 0-9 _ -"
         raise UsageError(msg)
     return text
 
@@ -49,12 +49,12 @@ def parse_cron(text: str, *, option: str) -> str:
     """
     match = EXPRESSION.fullmatch(text)
     if "(" in text and not match:
-        msg = f"{option} {text[:80]!r} is none of cron(0 3 * * ? *), rate(1 day), at(2026-12-01T03:00:00)"
+        msg = f"{option} {shown(text)} is none of cron(0 3 * * ? *), rate(1 day), at(2026-12-01T03:00:00)"
         raise UsageError(msg)
     form, inner = (match[1], match[2]) if match else ("cron", text)
     problem = {"cron": _cron_problem, "rate": _rate_problem, "at": _at_problem}[form](inner)
     if problem:
-        msg = f"{option} {text[:80]!r} {problem}"
+        msg = f"{option} {shown(text)} {problem}"
         raise UsageError(msg)
     return text if match else f"cron({' '.join(text.split())})"
 
@@ -110,7 +110,7 @@ def parse_timezone(text: str, *, option: str) -> str:
         UsageError: no name of the time zone database.
     """
     if text != "UTC" and text not in zoneinfo.available_timezones():
-        msg = f"{option} {text[:80]!r} is no time zone; write a name such as Europe/Dublin"
+        msg = f"{option} {shown(text)} is no time zone; write a name such as Europe/Dublin"
         raise UsageError(msg)
     return text
 
@@ -121,6 +121,6 @@ def parse_email(text: str, *, option: str) -> str:
         UsageError: no address that mail can be sent to.
     """
     if len(text) > MAX_EMAIL or not EMAIL.fullmatch(text):
-        msg = f"{option} {text[:80]!r} is no e-mail address"
+        msg = f"{option} {shown(text)} is no e-mail address"
         raise UsageError(msg)
     return text

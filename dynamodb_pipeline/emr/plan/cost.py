@@ -98,7 +98,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as err:
         msg = f"price file {path} cannot be read: {err.strerror}"
         raise UsageError(msg) from err
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         msg = f"price file {path} is not JSON: {err}"
         raise UsageError(msg) from err
     return table if isinstance(table, dict) else {}

@@ -16,6 +16,7 @@ from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
 from dynamodb_pipeline.emr.preflight import buckets, cluster, permissions, tables
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, run_check
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
+from dynamodb_pipeline.settings.job_options import INPUT
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def _table_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResu
             ),
         )
     if settings.verb == "import" and settings.data_uris:
-        folder = S3Uri.of_folder(settings.data_uris[0], option="--input")
+        folder = S3Uri.of_folder(settings.data_uris[0], option=INPUT.name)
         table_name = settings.jobs[0].table_name
         s3 = clients.client("s3")
         yield run_check("manifest", lambda: buckets.check_manifest(s3, folder))

@@ -12,7 +12,7 @@ from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, TableJob
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.secret_patterns import refuse_secrets
-from dynamodb_pipeline.settings.job_options import TABLE
+from dynamodb_pipeline.settings.job_options import LOGS, TABLE
 
 PIPELINE_TAG = "dynamodbdatapipeline"
 RUN_TAG = "dynamodb-pipeline:run-id"
@@ -85,7 +85,7 @@ class LaunchSettings:
         problems = settings_problems(self)
         if problems:
             raise UsageError.of_lines(problems)
-        refuse_secrets(self.spark_conf, where="--spark-conf")
+        refuse_secrets(self.spark_conf, where="a setting of --spark-conf")
 
     @property
     def cluster_name(self) -> str:
@@ -99,7 +99,7 @@ class LaunchSettings:
 
     @property
     def logs(self) -> S3Uri:
-        return S3Uri.of_folder(self.logs_uri, option="--logs")
+        return S3Uri.of_folder(self.logs_uri, option=LOGS.name)
 
     @property
     def emr_logs_uri(self) -> str:
@@ -109,7 +109,7 @@ class LaunchSettings:
     @property
     def code(self) -> S3Uri:
         """Folder of the uploaded code."""
-        return S3Uri.of_folder(self.code_uri, option="--code") if self.code_uri else self.logs.child("code")
+        return S3Uri.of_folder(self.code_uri, option="folder of the code") if self.code_uri else self.logs.child("code")
 
     def tags(self) -> dict[str, str]:
         """All tags of the cluster; the mandatory one cannot be left out or changed."""
@@ -118,7 +118,7 @@ class LaunchSettings:
 
 def log_folder_problem(logs_uri: str, *, data_uris: tuple[str, ...] = ()) -> str | None:
     """Why logs may not go there: a bucket's top level, or a data folder (an import would read them)."""
-    logs = S3Uri.of_folder(logs_uri, option="--logs")
+    logs = S3Uri.of_folder(logs_uri, option=LOGS.name)
     if not logs.key:
         return f"--logs {logs_uri} is the bucket's top level; name a folder, e.g. {logs.uri}/logs"
     for data in (S3Uri.of_folder(uri, option="data folder") for uri in data_uris):

@@ -60,7 +60,7 @@ def test_a_ratio_is_refused_with_what_to_write(text: str, advice: str) -> None:
     """The connector's and EMR's settings are ratios; 0.25 taken as a percent would be a hundredth of what was meant."""
     with pytest.raises(UsageError) as caught:
         parse_percent(text)
-    assert str(caught.value) == advice
+    assert str(caught.value) == f"throughput percent {advice}"
 
 
 @pytest.mark.parametrize("text", ["0", "0%", "0.5%", "150.1", "151%", "1000"])

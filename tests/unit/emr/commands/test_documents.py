@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dynamodb_pipeline.cli.launcher_options import CRON
 from dynamodb_pipeline.emr.commands import (
     Console,
     PolicyQuery,
@@ -82,6 +83,6 @@ def test_migrate_config_says_the_command(tmp_path: Path) -> None:
     path = tmp_path / "pipeline.json"
     path.write_text(json.dumps(export_definition()))
     said: list[str] = []
-    result = run_migrate_config(path, console(said))
+    result = run_migrate_config(path, console(said), cron=CRON)
     assert said[0].startswith("dynamodb-pipeline export --table Forum")
     assert result.document["verb"] == "export"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dynamodb_pipeline.cli.launcher_options import CRON
 from dynamodb_pipeline.emr.documents.migrate_config import migration, read_definition
 from dynamodb_pipeline.errors import UsageError
 
@@ -57,12 +58,12 @@ def test_export_template() -> None:
         "dynamodb-pipeline export --table Forum --output s3://backups/forum --throughput-percent 25% "
         "--region us-east-1 --logs s3://old-logs/pipeline --timeout 12h"
     )
-    assert found.schedule_command() is None
+    assert found.schedule_command(CRON) is None
 
 
 @pytest.mark.parametrize(("ratio", "percent"), [("0.1", "10%"), ("1.0", "100%"), ("1.5", "150%"), ("0.255", "25.5%")])
 def test_ratio_becomes_a_percent(ratio: str, percent: str) -> None:
-    words = migration(export_definition(myDDBReadThroughputRatio=ratio)).arguments
+    words = migration(export_definition(myDDBReadThroughputRatio=ratio)).options.words()
     assert words[words.index("--throughput-percent") + 1] == percent
 
 
@@ -78,7 +79,7 @@ def test_schedule_becomes_an_expression(period: str, cron: str) -> None:
     definition["objects"].append({"id": "s", "type": "Schedule", "period": period})
     found = migration(definition)
     assert found.cron == cron
-    assert (found.schedule_command() or "").startswith("dynamodb-pipeline schedule export --table Forum")
+    assert (found.schedule_command(CRON) or "").startswith("dynamodb-pipeline schedule export --table Forum")
 
 
 def test_import_template_in_the_apis_own_form() -> None:
@@ -95,7 +96,7 @@ def test_import_template_in_the_apis_own_form() -> None:
             {"id": "myInputS3Loc", "stringValue": "s3://backups/forum/2019-01-01-00-00-00"},
         ],
     }
-    assert migration(definition).arguments == (
+    assert migration(definition).options.words() == (
         "--table", "Forum", "--input", "s3://backups/forum/2019-01-01-00-00-00",
         "--throughput-percent", "50%", "--timeout", "90m",
     )  # fmt: skip

@@ -1,0 +1,224 @@
+"""Every option of every verb: it parses, or it is refused by name; it is written once and rendered as it was given."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dynamodb_pipeline.cli.command_line import VERBS, CommandLine, build_parser, kinds_of, line_of
+from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, policy_query, prices_of, schedule_of
+from dynamodb_pipeline.cli.launcher_options import DOLLARS, MAX_COST, ROWS, rows_of
+from dynamodb_pipeline.cli.main import main, settings_of
+from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
+from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.settings.job import ExportSettings, ImportSettings, VerifySettings
+from dynamodb_pipeline.settings.job_options import JOBS, LOGS, rows_of_job
+from dynamodb_pipeline.settings.parser import words_read
+from dynamodb_pipeline.settings.rows import Row, Where
+from tests.unit.documents import PROJECT
+
+EXPORT = ("--table", "Forum", "--output", "s3://data/x")
+HOSTILE = (
+    *("", " ", "-", "--", "=", "0", "-1", "+1", "1.0", ".5", "1e3", "1e309", "NaN", "nan", "inf", "-inf", "Infinity"),
+    *("9" * 5000, "0" * 5000 + "1", "1_000", "\u0661\u0660", "\uff11", "1\n", "a\x00b", "\x1b[31m", "\u202e", "\ud800"),
+    *("2026-02-30-00-00-00", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"),
+    *("20260230T000000Z-ab", "s3://", "s3://x", "s3://bucket", "s3://bucket/a\n", "s3://bucket/../x", "s3a://bucket/x"),
+    *(
+        "at(x)",
+        "cron(x)",
+        "rate(0 days)",
+        "Mars/Base",
+        "x",
+        "a=b",
+        "=b",
+        "spark.a=b",
+        "x" * 300,
+        "caf\u00e9",
+        "%s",
+        "{}",
+    ),
+    *("101%", "-1%", "%", "1%%", "0.25", "151", "12h", "0s", "1w", "365d", "366d", "123456789012", "latest", "%s"),
+)
+NEEDED = {
+    "EXPORT": "s3://data/x", "--table": "Forum", "--output": "s3://data/x", "--input": "s3://data/x", "RUN": "abc",
+    "KIND": "launcher", "PIPELINE.json": "p.json", "PATH": "s3://data/x", "FOLDER": "s3://data/x",
+    "--logs": "s3://logs/app",
+}  # fmt: skip
+FORMS = [(verb, kind) for verb in VERBS for kind in kinds_of(verb)]
+
+
+def words_with(verb: str, kind: str | None, row: Row[Any], text: str) -> tuple[str, ...]:
+    """A complete line of this verb with one option given this text."""
+    needed = [r for r in rows_of(verb, kind=kind) if r.required and r.name != row.name]
+    words = [w for r in needed for w in ((NEEDED[r.name],) if r.is_argument else (r.name, NEEDED[r.name]))]
+    own = text if row.is_argument else row.name if row.is_flag else f"{row.name}={text}"
+    before = (verb,) if kind in (None, verb) else (verb, str(kind))
+    logs = ("--logs", "s3://logs/app") if kind and row.name != "--logs" else ()
+    return (*before, own, *words, *logs)
+
+
+def meant(line: CommandLine) -> None:
+    """Everything that is made of a line before anything is asked of AWS."""
+    options = line.options
+    if line.kind is not None:
+        settings_of(line)
+        if options[LOGS] is not None:
+            launch = launch_of(line.kind, options, start=RunStart("20261123T030000Z-aa", "eu-west-1"))
+            assert launch.jobs[0].job_arguments
+            chosen = launch.cluster
+            load_cluster_config(chosen.config, region=launch.region, overrides=chosen.overrides)
+            prices_of(options)
+        if line.verb == "schedule":
+            schedule_of(options, kind=line.kind, table="Forum")
+    if line.verb == "policy":
+        policy_query(options, account="123456789012", region="eu-west-1")
+
+
+def refused_or_meant(words: tuple[str, ...], row: Row[Any]) -> CommandLine | None:
+    try:
+        line = line_of(words, file=None)
+        meant(line)
+    except UsageError as err:
+        said = str(err)
+    except SystemExit:  # --help and the like, which argparse answers itself
+        assert row.is_argument
+        return None
+    else:
+        return line
+    assert 10 < len(said) < 3000
+    return None
+
+
+@given(st.data())
+def test_any_text_for_any_option_is_refused_or_means_something(data: st.DataObject) -> None:
+    """No traceback, and what was taken is rendered so that it reads the same again."""
+    verb, kind = data.draw(st.sampled_from(FORMS), label="verb")
+    row = data.draw(st.sampled_from(rows_of(verb, kind=kind)), label="option")
+    text = data.draw(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=30)), label="text")
+    line = refused_or_meant(words_with(verb, kind, row, text), row)
+    if line is not None:
+        words = line.options.given.words()
+        again = line_of((*line.program[1:], *words), file=None)
+        assert again.options.values == line.options.values
+        assert again.options.given.words() == words
+
+
+def judged(row: Row[Any], text: str) -> str | None:
+    """Why the row refuses the text, None when it takes it."""
+    try:
+        row.parse(text)
+    except UsageError as err:
+        return str(err)
+    return None
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if not r.is_flag], ids=lambda row: f"{row} of {'-'.join(row.verbs)}")
+def test_every_option_judges_every_hostile_text_in_a_sentence_that_names_it(row: Row[Any]) -> None:
+    for text in HOSTILE:
+        said = judged(row, text)
+        assert said is None or (row.name in said and len(said) < 1000), text[:80]
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.default is not None], ids=str)
+def test_every_default_is_taken(row: Row[Any]) -> None:
+    assert judged(row, str(row.default)) is None
+
+
+@pytest.mark.parametrize("text", ["NaN", "inf", "1e309", "-1", "cheap", "1_0", "\u0661", "", "$", "9" * 13])
+def test_a_limit_of_money_is_a_number_or_refused(text: str) -> None:
+    """`NaN` and `inf` are above every estimate: they would switch the limit off."""
+    said = judged(MAX_COST, text)
+    assert said is not None
+    assert said.startswith("--max-cost")
+    assert DOLLARS.fullmatch("$5.00")
+    assert MAX_COST.parse("$5.00") == 5.0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("import", "--table", "Forum", "--input", "s3://data/x", "--max-set-aside", "9" * 5000), "--max-set-aside"),
+        (("export", *EXPORT, "--timeout", "9" * 5000), "--timeout"),
+        (("export", *EXPORT, "--engine", "process"), "it needs --local"),
+        (
+            (
+                *[
+                    "export",
+                    "--table",
+                    "Forum",
+                    "--output",
+                    "s3://data/x",
+                    "--local",
+                    "--engine",
+                    "process",
+                    "--reader",
+                    "connector",
+                ],
+            ),
+            "--reader connector needs Java",
+        ),
+        (("export", "--tabel", "Forum", "--output", "s3://data/x"), "--tabel: did you mean --table?"),
+        (("export", *EXPORT, "--dry-run"), "unrecognized arguments: --dry-run"),
+        (("verify", "--limt", "3", "s3://data/x"), "--limt: did you mean --limit?"),
+        (("wait",), "required: RUN"),
+    ],
+    ids=lambda value: value[:40] if isinstance(value, str) else "",
+)
+def test_the_command_ends_with_2_and_says_why(
+    words: tuple[str, ...],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Any,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_an_option_is_named_in_one_place_of_the_library() -> None:
+    """Its row; everything else asks the row. Text of messages and docstrings may name options."""
+    found: Counter[str] = Counter()
+    for path in (PROJECT / "dynamodb_pipeline").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found[node.value] += 1
+    names = {row.name for row in ROWS if not row.is_argument}
+    assert len(names) > 60
+    assert {name: found[name] for name in names if found[name] != 1} == {}
+
+
+def test_what_a_job_is_given_reaches_its_settings() -> None:
+    """A row of a job without a field would be an option that does nothing."""
+    elsewhere = {"throughput_percent", "read_units", "write_units", "timeout", "table", "allow_bucket"}
+    for kind, settings in zip(JOBS, (ExportSettings, ImportSettings, VerifySettings), strict=True):
+        common = settings.__dataclass_fields__["common"].type
+        assert common == "CommonSettings"
+        fields = {*settings.__dataclass_fields__, *_common_fields()}
+        assert {row.field for row in rows_of_job(kind)} - fields - elsewhere == set()
+
+
+def _common_fields() -> set[str]:
+    from dynamodb_pipeline.settings.job import CommonSettings
+
+    return set(CommonSettings.__dataclass_fields__)
+
+
+def test_options_of_the_launcher_never_reach_a_job() -> None:
+    """Every option of an export given at once: the job gets its own alone."""
+    rows = [row for row in rows_of("export") if row.where is not Where.JOB and not row.is_flag]
+    assert len(rows) > 15
+    for row in rows:
+        assert words_read("export", (row.name, "x")).entries == ()
+
+
+def test_every_verb_has_a_help_of_its_own() -> None:
+    text = build_parser().format_help()
+    assert [verb for verb in VERBS if verb not in text] == []
