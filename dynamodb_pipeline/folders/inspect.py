@@ -16,7 +16,7 @@ from dynamodb_pipeline.folders.inspect_schema import SchemaTally, redacted
 from dynamodb_pipeline.formats.files.compression import codec_of
 from dynamodb_pipeline.formats.files.text import Text
 from dynamodb_pipeline.reading.file_puts import BadLine, DataFile, ParsedItem
-from dynamodb_pipeline.reading.file_reader import FileReader, check_stored, dialect_of, text_of
+from dynamodb_pipeline.reading.file_reader import FileReader, check_stored, form_of, text_of
 from dynamodb_pipeline.reading.finished_runs import finished_runs, is_finished
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
 from dynamodb_pipeline.reading.source import data_names, load_source
@@ -42,6 +42,7 @@ class FileFacts:
     bytes: int
     compression: str | None = None
     dialect: str | None = None
+    layout: str | None = None
     plain_bytes: int | None = None
     items: int | None = None
     problem_count: int = 0
@@ -80,6 +81,11 @@ class Inspection:
     def dialects(self) -> dict[str, int]:
         """How many files have each dialect."""
         return dict(Counter(facts.dialect or "unknown" for facts in self.files))
+
+    @property
+    def layouts(self) -> dict[str, int]:
+        """How many files have each layout."""
+        return dict(Counter(facts.layout or "unknown" for facts in self.files))
 
     @property
     def compressions(self) -> dict[str, int]:
@@ -166,9 +172,9 @@ class _Look:
         facts.compression = codec_of(stored, name=file.uri).value
         plain = text_of(file, stored)
         facts.plain_bytes = len(plain)
-        dialect = dialect_of(plain, name=file.uri)
-        facts.dialect = dialect.value
-        return DataFile(file, plain, dialect)
+        form = form_of(plain, name=file.uri)
+        facts.dialect, facts.layout = form.dialect.value, form.layout.value
+        return DataFile(file, plain, form)
 
     def _check(self, stored: Text) -> None:
         """Other bytes than the export's are a problem, but may still be looked at."""

@@ -62,6 +62,7 @@ def _file_facts(inspection: Inspection) -> dict[str, Any]:
         "plain_bytes": inspection.plain_bytes,
         "items": inspection.item_count,
         "dialects": inspection.dialects,
+        "layouts": inspection.layouts,
         "compression": inspection.compressions,
         "file_list": [asdict(facts) for facts in inspection.files[:FILES_LISTED]],
     }
@@ -97,7 +98,7 @@ def _heading(facts: Mapping[str, Any]) -> Iterator[str]:
     yield f"{facts['folder']}"
     sums = f"{counted(facts['items'], 'item')}, {counted(facts['bytes'], 'byte')} stored"
     yield f"  {counted(facts['files'], 'file')}{of_all}, {sums}"
-    forms = f"{_counts(facts['dialects'])}; compression {_counts(facts['compression'])}"
+    forms = f"{_counts(facts['dialects'])}; {_counts(facts['layouts'])}; compression {_counts(facts['compression'])}"
     yield f"  {facts['plain_bytes']:,} bytes of text; {forms}"
     yield f"  manifest: {facts['manifest'] or 'none'}; hashes: {facts['hashes'] or 'none'}"
     if facts["table_name"]:

@@ -9,17 +9,19 @@ cannot collapse into a hash-only table, and no table is ever left half-written b
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, Callable
 
 from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.files.file_forms import Layout
 from dynamodb_pipeline.formats.files.text import sha256_hex
 from dynamodb_pipeline.importing.job import (
     Checked,
     ImportPlan,
     ImportRun,
     TableImport,
+    refuse_several_tables,
     refuse_too_many_bad,
     repeated_keys_line,
 )
@@ -33,6 +35,7 @@ from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.workers.contract import CoordinatorClient
 from dynamodb_pipeline.workers.worker import Tools, Unit, UnitWorker
 
+TEXTS_OF_A_FILE = 20  # names of tables and the like that a document says of itself
 MAX_COLLISIONS = 100_000  # more are no accident; keeps the memory of the driver and of every worker bounded
 
 
@@ -43,7 +46,7 @@ def start_check(tools: Tools, *, plan: ImportPlan, collect_keys: bool) -> Callab
     Args:
         collect_keys: every item's key hash goes to the driver, which finds keys that stand twice (key_spill.py).
     """
-    reader = FileReader(tools.store(), plan.keys, plan.index_keys, plan.fast and not collect_keys)
+    reader = FileReader(tools.store(), plan.keys, plan.index_keys, plan.fast and not collect_keys, plan.wanted)
     return partial(check_file, reader=reader, grants=tools.grants, plan=plan, collect_keys=collect_keys)
 
 
@@ -68,7 +71,10 @@ def check_file(
         raise IntegrityError(_refusal(judge))
     grants.progress(items=judge.items)
     checked = {"checked_sha256": sha256_hex(data.plain)} if puts.regular else {}
-    grants.finished(unit["work_id"], {"items": judge.items, "bad": judge.bad, **checked})
+    number = {"document": int(unit["number"])} if data.form.layout is not Layout.LINES else {}
+    said = {"tables": puts.tables, "passed_over": puts.passed_over, "notes": [f"{file.uri}: {n}" for n in puts.notes]}
+    said = {name: list(texts)[:TEXTS_OF_A_FILE] for name, texts in said.items() if texts}
+    grants.finished(unit["work_id"], {"items": judge.items, "bad": judge.bad, **checked, **said, **number})
 
 
 def _refusal(judge: _Judge) -> str:
@@ -110,15 +116,22 @@ def check(run: ImportRun, *, keys: KeySpill) -> Checked:
 
     Raises:
         IntegrityError: a damaged file, a bad item without --set-aside, too many of them, or a key that stands twice.
+        PreconditionError: the files name several tables, or none that is wanted.
     """
     job, counts = run.job, {"items": 0, "bad": 0}
     checked: dict[str, str] = {}
+    documents: set[int] = set()
+    said: dict[str, dict[str, None]] = {"tables": {}, "passed_over": {}, "notes": {}}
 
     def on_finished(work_id: str, record: dict[str, Any]) -> None:
         for name in counts:
             counts[name] += record[name]
         if "checked_sha256" in record:
             checked[work_id] = record["checked_sha256"]
+        if "document" in record:
+            documents.add(record["document"])
+        for name, texts in said.items():
+            texts.update(dict.fromkeys(record.get(name, ()) if len(texts) < TEXTS_OF_A_FILE else ()))
 
     collect = job.settings.mirror or not job.source.cannot_repeat_keys
     units = job.source.units()
@@ -130,24 +143,30 @@ def check(run: ImportRun, *, keys: KeySpill) -> Checked:
         count = min(run.engine.slots, len(units))
         start = partial(start_check, plan=run.plan, collect_keys=collect)
         reading.run(lambda connect: UnitWorker(job.worker, connect, start), count=count, group="check")
+    refuse_several_tables(job, said["tables"], passed_over=said["passed_over"])
+    for note in said["notes"]:
+        run.ctx.reporter.note(f"note: {note}")
     refuse_too_many_bad(job, counts["bad"], total=counts["items"], so="nothing was written")
-    return Checked(counts["items"], counts["bad"], _collisions(run.ctx, job, keys), checked)
+    return Checked(counts["items"], counts["bad"], _collisions(run.ctx, job, keys, documents=documents), checked)
 
 
-def _collisions(ctx: RunContext, job: TableImport, keys: KeySpill) -> tuple[Collision, ...]:
+def _collisions(
+    ctx: RunContext, job: TableImport, keys: KeySpill, *, documents: Collection[int]
+) -> tuple[Collision, ...]:
     collisions: list[Collision] = []
     for collision in keys.collisions():
         collisions.append(collision)
         if job.settings.duplicates == "refuse":
-            msg = f"{_twice(job, collision)}; nothing was written. --duplicates last-wins takes the last"
+            msg = f"{_twice(job, collision, documents)}; nothing was written. --duplicates last-wins takes the last"
             raise IntegrityError(msg)
         if len(collisions) > MAX_COLLISIONS:
-            msg = f"more than {MAX_COLLISIONS:,} keys stand more than once, such as {_twice(job, collision)}"
+            msg = f"more than {MAX_COLLISIONS:,} keys stand more than once, such as {_twice(job, collision, documents)}"
             raise IntegrityError(msg)
     if collisions:
         ctx.reporter.note(repeated_keys_line(len(collisions)))
     return tuple(collisions)
 
 
-def _twice(job: TableImport, collision: Collision) -> str:
-    return f"the same key stands at {' and at '.join(job.place(file, line) for file, line in collision.first)}"
+def _twice(job: TableImport, collision: Collision, documents: Collection[int]) -> str:
+    places = (job.source.place(file, line, documents=documents) for file, line in collision.first)
+    return f"the same key stands at {' and at '.join(places)}"

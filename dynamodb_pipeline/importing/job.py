@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +11,14 @@ from dynamodb_pipeline.documents import Document, member, natural, string
 from dynamodb_pipeline.dynamodb.table import TableDescription, describe, refuse_unusable
 from dynamodb_pipeline.dynamodb.table_description import may_skip_parsing, refuse_other_keys
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
+from dynamodb_pipeline.formats.files.file_forms import WantedTable
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
 from dynamodb_pipeline.importing.set_aside import SetAside
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, write_rate
-from dynamodb_pipeline.reading.finished_runs import UNKNOWN_TABLE, SourceChoice, choose_finished_run
+from dynamodb_pipeline.reading.finished_runs import UNKNOWN_TABLE, SourceChoice, choose_finished_run, wanted_table
 from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.reading.key_spill import Collision
-from dynamodb_pipeline.reading.source import load_source, refuse_other_source
+from dynamodb_pipeline.reading.source import first_few, load_source, refuse_other_source
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.store.objects import ObjectStore
@@ -43,10 +44,6 @@ class TableImport:
     @property
     def rate(self) -> AllowedRate:
         return self.rate_of(self.table)
-
-    def place(self, file: int, line: int) -> str:
-        """Where a line stands, for messages."""
-        return f"{self.source.files[file].uri} line {line}"
 
 
 @dataclass(frozen=True)
@@ -133,6 +130,7 @@ def import_plan(ctx: RunContext, job: TableImport) -> ImportPlan:
         fast=fast,
         skip_existing=settings.skip_existing,
         set_aside=aside,
+        wanted=wanted_table(table.name, from_table=settings.from_table),
     )
 
 
@@ -165,6 +163,7 @@ class ImportPlan:
         files_in_hand: how many files a worker interleaves.
         colliding: hashes (key_spill.key_hash) of keys that stand more than once; they are left out of a whole file,
             and written last by units of work that name their lines.
+        wanted: whose items are taken of files that name their tables.
     """
 
     table: str
@@ -176,6 +175,7 @@ class ImportPlan:
     set_aside: SetAside | None = None
     files_in_hand: int = 4
     colliding: frozenset[bytes] = frozenset()
+    wanted: WantedTable | None = None
 
 
 @dataclass(frozen=True)
@@ -199,6 +199,22 @@ class Checked:
     def units(self, source: ImportSource) -> list[WorkUnit]:
         """The files to write. Where keys collide every item's key is needed, so every file is parsed again."""
         return source.units(checked={} if self.collisions else self.checked)
+
+
+def refuse_several_tables(job: TableImport, tables: Collection[str], *, passed_over: Collection[str]) -> None:
+    """
+    Raises:
+        PreconditionError: the files name several tables whose items would be taken, or none that is wanted.
+    """
+    if len(tables) > 1:
+        named = first_few(map(repr, tables))
+        msg = f"{job.source.folder} holds items of tables {named}; --from-table NAME takes those of one"
+        msg += ". Nothing was written"
+        raise PreconditionError(msg)
+    if passed_over and not tables:
+        named = first_few(map(repr, passed_over))
+        msg = f"{job.source.folder} holds items of {named} and none of {job.settings.from_table!r}. Nothing was written"
+        raise PreconditionError(msg)
 
 
 def refuse_too_many_bad(job: TableImport, bad: int, *, total: int, so: str) -> None:

@@ -81,7 +81,7 @@ class _OpenFile:
     def record(self) -> dict[str, Any]:
         return {
             "file": self.data.file.name,
-            "dialect": self.data.dialect.value,
+            "dialect": self.data.form.dialect.value,
             "items": self.items,
             "written": self.written,
             "skipped": self.skipped,
@@ -104,7 +104,7 @@ class FileWriter:
 
     def __init__(self, store: ObjectStore, grants: CoordinatorClient, writer: TableWriter, plan: ImportPlan):
         self._store, self._grants, self._writer, self._plan = store, grants, writer, plan
-        self._reader = FileReader(store, plan.keys, plan.index_keys, plan.fast)
+        self._reader = FileReader(store, plan.keys, plan.index_keys, plan.fast, plan.wanted)
         self._in_hand: deque[_OpenFile] = deque()
         self._exhausted = False
 

@@ -16,7 +16,9 @@ from typing import Any, Callable, NamedTuple, TypeVar
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.blocks.puts import checked_puts, known_puts
-from dynamodb_pipeline.formats.files.dialects import Dialect, ItemLine, read_lines
+from dynamodb_pipeline.formats.documents.items import DocumentItems
+from dynamodb_pipeline.formats.files.dialects import ItemLine, read_lines
+from dynamodb_pipeline.formats.files.file_forms import FileForm, Layout
 from dynamodb_pipeline.formats.files.lines import BLOCK_BYTES, MAX_LINE_BYTES, Block, LineError, PlainLines, blocks
 from dynamodb_pipeline.formats.files.text import Text
 from dynamodb_pipeline.formats.items.item_error import ItemError
@@ -29,7 +31,10 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circ
 
 
 class ParsedItem(NamedTuple):
-    """A valid item with its line number, size in bytes by DynamoDB's rule, and canonical key if a schema was given."""
+    """
+    A valid item with its line (in a document its own number), size in bytes by DynamoDB's rule, and canonical key if a
+    schema was given.
+    """
 
     line: int
     item: dict[str, Any]
@@ -58,9 +63,12 @@ class ItemJudge:
     keys: KeySchema | None = None
     index_keys: tuple[IndexKeys, ...] = ()
 
-    def lines(self, lines: PlainLines, *, name: str, dialect: Dialect) -> Iterator[ParsedItem | BadLine]:
-        """Every line of the object `name`. Raises LineError for one longer than any item."""
-        return (self.line(line, name=name) for line in read_lines(lines, name=name, dialect=dialect))
+    def lines(
+        self, lines: Iterable[tuple[int, int, bytes]], *, name: str, form: FileForm
+    ) -> Iterator[ParsedItem | BadLine]:
+        """Every line or item of the object `name`; raises what `lines` do."""
+        read = read_lines(lines, name=name, dialect=form.dialect, noun=form.noun)
+        return (self.line(line, name=name) for line in read)
 
     def line(self, line: ItemLine, *, name: str) -> ParsedItem | BadLine:
         """The line's item with size and key, or what is wrong with it."""
@@ -70,7 +78,8 @@ class ItemJudge:
         try:
             facts = check_item(line.item, keys=self.keys, index_keys=self.index_keys)
         except ItemError as err:
-            error = LineError(err.reason, name=name, line=line.line, offset_bytes=line.offset_bytes, path=err.path)
+            where, noun = line.offset_bytes, line.noun
+            error = LineError(err.reason, name=name, line=line.line, offset_bytes=where, path=err.path, noun=noun)
             return BadLine(line.text, error)
         return ParsedItem(line.line, line.item, facts.size_bytes, facts.key)
 
@@ -81,12 +90,12 @@ class DataFile:
 
     file: InputFile
     plain: Text
-    dialect: Dialect
+    form: FileForm
 
 
 class FilePuts:
     """
-    Every line of a file as a put or a bad line; the caller decides about bad lines.
+    Every line of a file, or item of a document, as a put or a bad line; the caller decides about bad lines.
 
     Args:
         data: the file.
@@ -97,11 +106,18 @@ class FilePuts:
     Attributes:
         regular: after an iteration, whether no line needed a look of its own. Then the same text gives the same puts
             without any judgement.
+        tables: after an iteration over a document, the tables it names whose items these are.
+        passed_over: likewise, the other tables it names.
+        notes: likewise, what the document says about itself.
     """
 
     def __init__(self, data: DataFile, judge: ItemJudge, *, known: bool = False, careful: bool = False):
         self._data, self._judge, self._known, self._careful = data, judge, known, careful
         self.regular = True
+        self._document: DocumentItems | None = None
+        self.tables: tuple[str, ...] = ()
+        self.passed_over: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Put | BadLine]:
         """Raises as `judged`."""
@@ -125,7 +141,7 @@ class FilePuts:
         """What is read of block after block, its number checked at the end."""
         items, self.regular = 0, True
         try:
-            for block in blocks(self._data.plain):
+            for block in self._blocks():
                 judged = read(block)
                 if isinstance(judged, list):  # all of it is there
                     items += len(judged)
@@ -137,28 +153,40 @@ class FilePuts:
         except LineError as err:
             raise IntegrityError(str(err)) from err
         check_count(self._data.file, items)
-        if items == 0 and len(self._data.plain) > 0:
+        if items == 0 and len(self._data.plain) > 0 and self._data.form.layout is Layout.LINES:
             msg = f"{self._data.file.uri} holds blank lines and no item; its items are lost, or it is no data file"
             raise IntegrityError(msg)
+
+    def _blocks(self) -> Iterator[Block]:
+        form = self._data.form
+        if form.layout is Layout.LINES:
+            yield from blocks(self._data.plain)
+            return
+        self._document = DocumentItems(self._data.plain, form.layout, name=self._data.file.uri, table=form.table)
+        yield from self._document
+        self.tables, self.passed_over = tuple(self._document.tables), tuple(self._document.passed_over)
+        self.notes = tuple(self._document.notes)
 
     def _quick(self, block: Block) -> list[Put] | None:
         """The block's puts without looking at each line, None or nothing when that is not certain to be right."""
         if self._careful or len(block.text) > BLOCK_BYTES + MAX_LINE_BYTES:
             return None
         if self._known:
-            bodies = known_puts(block.text, self._data.dialect) or ()
+            bodies = known_puts(block.text, self._data.form.dialect) or ()
             units = map(write_units, map(len, bodies))
             return list(map(Put, bodies, units, repeat(None), count(block.first_line)))
         judge = self._judge
         if judge.keys is None:
             return None
-        puts = checked_puts(block.text, dialect=self._data.dialect, keys=judge.keys, index_keys=judge.index_keys)
+        dialect = self._data.form.dialect
+        puts = checked_puts(block.text, dialect=dialect, keys=judge.keys, index_keys=judge.index_keys)
         return [Put(p.json, write_units(p.size_bytes), p.key, n) for n, p in enumerate(puts or (), block.first_line)]
 
     def _parsed(self, block: Block) -> Iterator[ParsedItem | BadLine]:
         self.regular = False
-        name, dialect = self._data.file.uri, self._data.dialect
-        return self._judge.lines(PlainLines(block.text, name=name, block=block), name=name, dialect=dialect)
+        name, document = self._data.file.uri, self._document
+        lines = PlainLines(block.text, name=name, block=block) if document is None else document.one_by_one()
+        return self._judge.lines(lines, name=name, form=self._data.form)
 
 
 def check_count(file: InputFile, count: int) -> None:
@@ -178,7 +206,7 @@ def _encoded(judged: ParsedItem | BadLine) -> Put | BadLine:
 
 
 class Put(NamedTuple):
-    """One item to write: its JSON, write units by its size, and its canonical key where known."""
+    """One item to write: its JSON, write units by its size, its canonical key where known, its line or number."""
 
     body: bytes
     units: float

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.documents.detection import detect_form
 from dynamodb_pipeline.formats.files.compression import open_plain
-from dynamodb_pipeline.formats.files.dialects import Dialect, detect
+from dynamodb_pipeline.formats.files.file_forms import Dialect, FileForm, WantedTable
 from dynamodb_pipeline.formats.files.lines import LineError
 from dynamodb_pipeline.formats.files.text import Text, line_count, md5_base64, sha256_hex
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
@@ -36,19 +37,21 @@ class FileReader:
         keys: the target's key schema; None checks everything but keys.
         index_keys: keys of the target's indexes, whose types an item must fit.
         fast: items of our own hashed files need no parse (`table_description.may_skip_parsing`).
+        wanted: whose items are taken of files that name tables; None for those of all.
     """
 
     store: ObjectStore
     keys: KeySchema | None = None
     index_keys: tuple[IndexKeys, ...] = ()
     fast: bool = False
+    wanted: WantedTable | None = None
 
     def open(self, file: InputFile) -> DataFile:
         """
-        Fetch a file, prove its bytes and detect its dialect.
+        Fetch a file, prove its bytes and detect how it is written.
 
         Raises:
-            IntegrityError: size, hash, compression, plain size or dialect is not what it must be; of a file of ours
+            IntegrityError: size, hash, compression, plain size or form is not what it must be; of a file of ours
                 that needs no parse, the count of lines too.
         """
         data = self.store.fetch(file.uri, etag=file.etag)
@@ -57,8 +60,8 @@ class FileReader:
         check_unchanged(file, plain)
         if self._vouched_for(file):
             check_count(file, line_count(plain))
-            return DataFile(file, plain, Dialect.CONNECTOR)
-        return DataFile(file, plain, dialect_of(plain, name=file.uri))
+            return DataFile(file, plain, FileForm(Dialect.CONNECTOR))
+        return DataFile(file, plain, form_of(plain, name=file.uri, wanted=self.wanted))
 
     def puts(self, data: DataFile, *, careful: bool = False) -> FilePuts:
         """What to write of the file; `careful` as there."""
@@ -84,13 +87,13 @@ def text_of(file: InputFile, stored: Text, *, expected_bytes: int | None = None)
     )
 
 
-def dialect_of(plain: Text, *, name: str) -> Dialect:
+def form_of(plain: Text, *, name: str, wanted: WantedTable | None = None) -> FileForm:
     """
     Raises:
-        IntegrityError: a foreign format, two dialects, or a line longer than any item.
+        IntegrityError: a foreign format, two dialects, a line longer than any item, a malformed document.
     """
     try:
-        return detect(plain, name=name)
+        return detect_form(plain, name=name, wanted=wanted)
     except LineError as err:
         raise IntegrityError(str(err)) from err
 

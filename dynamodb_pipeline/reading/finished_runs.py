@@ -16,6 +16,7 @@ from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.formats.exports import native_manifest as native
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.exports.layout import EXPORT_RECORD, MANIFEST, NATIVE_SUMMARY, STAMP, STAMP_FORMAT
+from dynamodb_pipeline.formats.files.file_forms import WantedTable
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(?:Z|\+00:00)", re.ASCII)
@@ -105,6 +106,13 @@ class SourceChoice:
     def wanted(self) -> str | None:
         """Name of the table whose exports are candidates, None for any."""
         return self.from_table or self.table
+
+
+def wanted_table(table: str | None, *, from_table: str | None) -> WantedTable | None:
+    """Whose items are taken of files that name their tables: the target's, or those of `--from-table`."""
+    if from_table not in (None, UNKNOWN_TABLE):
+        return WantedTable(str(from_table), strictly=True)
+    return None if table is None else WantedTable(table)
 
 
 def choose_finished_run(store: ObjectStore, source: str, choice: SourceChoice) -> str:

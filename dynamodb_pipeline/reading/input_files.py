@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -68,6 +68,10 @@ class ImportSource:
         if self.source_table is None:
             return "it names no table: nothing proves whose items they are"
         return f"an export of table {self.source_table!r}"
+
+    def place(self, file: int, line: int, *, documents: Collection[int] = ()) -> str:
+        """Where a line stands, or an item of one of the `documents`, for messages; files by number."""
+        return f"{self.files[file].uri} {'item' if file in documents else 'line'} {line}"
 
     @property
     def bytes(self) -> int:

@@ -101,13 +101,13 @@ def _find(
 def _refuse_twice(where: str, objects: list[ObjectInfo]) -> None:
     twice = sorted(uri for uri, count in Counter(o.uri for o in objects).items() if count > 1)
     if twice:
-        msg = f"{where}: several entries mean the same file: {_named(twice)}; the export was copied wrongly"
+        msg = f"{where}: several entries mean the same file: {first_few(twice)}; the export was copied wrongly"
         raise IntegrityError(msg)
 
 
 def _refuse_missing(where: str, missing: list[str]) -> None:
     if missing:
-        msg = f"{where}: {len(missing)} listed files are not there: {_named(missing)}; the export is incomplete"
+        msg = f"{where}: {len(missing)} listed files are not there: {first_few(missing)}; the export is incomplete"
         raise IntegrityError(msg)
 
 
@@ -123,7 +123,7 @@ def _with_record(objects: list[ObjectInfo], record: ExportRecord, folder: str) -
     names = {o.uri.rpartition("/")[2]: o for o in objects}
     wrong = [f"{n} has {names[n].bytes} of {f.bytes} bytes" for n, f in known.items() if names[n].bytes != f.bytes]
     if wrong:
-        msg = f"{folder}: size differs from {EXPORT_RECORD}: {_named(wrong)}"
+        msg = f"{folder}: size differs from {EXPORT_RECORD}: {first_few(wrong)}"
         raise IntegrityError(msg)
     return tuple(
         InputFile(o.uri, o.bytes, o.etag, known[n].sha256, None, known[n].item_count, known[n].plain_bytes)
@@ -169,7 +169,7 @@ def _from_folder(store: ObjectStore, folder: str) -> ImportSource:
         raise PreconditionError(msg)
     notes = [f"no manifest: all {len(data)} data files are read; leftovers of failed attempts cannot be told apart"]
     if skipped:
-        notes.append(f"skipped: {_named(skipped)}")
+        notes.append(f"skipped: {first_few(skipped)}")
     return ImportSource(folder, "folder", tuple(_plain_file(o) for o in data), None, tuple(notes), skipped)
 
 
@@ -192,7 +192,8 @@ def data_names(uris: Iterable[str]) -> Iterator[str]:
             yield uri
 
 
-def _named(names: Iterable[str]) -> str:
+def first_few(names: Iterable[str]) -> str:
+    """The first of the names, and how many more there are."""
     shown = list(names)
     more = f" and {len(shown) - NAMED_IN_MESSAGE} more" if len(shown) > NAMED_IN_MESSAGE else ""
     return ", ".join(shown[:NAMED_IN_MESSAGE]) + more

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Callable
 
 from dynamodb_pipeline.dynamodb.requests import ScanPage
+from dynamodb_pipeline.formats.files.file_forms import WantedTable
 from dynamodb_pipeline.formats.items.digest import bucket_of, canonical_item
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.passes.rated_run import Consumed, Rated, RatedRun
@@ -75,9 +76,10 @@ def row_sink(_tools: Tools, *, rows: RowFilter) -> RowSink:
     return RowSink(rows)
 
 
-def start_rows(tools: Tools, *, rows: RowFilter) -> Callable[[Unit], None]:
+def start_rows(tools: Tools, *, rows: RowFilter, wanted: WantedTable | None = None) -> Callable[[Unit], None]:
     """Return what sends the rows of one file of an export."""
-    return partial(send_rows, reader=FileReader(tools.store(), rows.keys), grants=tools.grants, rows=rows)
+    reader = FileReader(tools.store(), rows.keys, wanted=wanted)
+    return partial(send_rows, reader=reader, grants=tools.grants, rows=rows)
 
 
 def send_rows(unit: Mapping[str, Any], *, reader: FileReader, grants: CoordinatorClient, rows: RowFilter) -> None:
@@ -149,6 +151,7 @@ class SecondReading:
     engine: Engine
     units: list[WorkUnit]
     scan: TableScan
+    wanted: WantedTable | None = None
 
     def compare(self, rows: RowFilter, *, limit: int) -> tuple[Differences, Consumed]:
         """
@@ -175,5 +178,5 @@ class SecondReading:
         )
         if self.units:
             count = min(self.engine.slots, len(self.units))
-            start = partial(start_rows, rows=rows)
+            start = partial(start_rows, rows=rows, wanted=self.wanted)
             run.run(lambda connect: UnitWorker(self.scan.worker, connect, start), count=count, group="verify-rows")

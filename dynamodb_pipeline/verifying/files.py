@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Callable
 
 from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.files.file_forms import WantedTable
 from dynamodb_pipeline.formats.items.digest import BucketDigest
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.reading.file_puts import BadLine, ParsedItem
@@ -27,9 +28,11 @@ PROBLEMS_OF_A_FILE = 5
 PROBLEMS_KEPT = 10_000  # files with problems, and keys that stand twice; the rest is only counted
 
 
-def start_verify_files(tools: Tools, *, keys: KeySchema | None) -> Callable[[Unit], None]:
+def start_verify_files(
+    tools: Tools, *, keys: KeySchema | None, wanted: WantedTable | None = None
+) -> Callable[[Unit], None]:
     """Return what reads one file; without `keys` everything but keys is checked."""
-    return partial(verify_file, reader=FileReader(tools.store(), keys), grants=tools.grants)
+    return partial(verify_file, reader=FileReader(tools.store(), keys, wanted=wanted), grants=tools.grants)
 
 
 def verify_file(unit: Mapping[str, Any], *, reader: FileReader, grants: CoordinatorClient) -> None:
@@ -37,7 +40,7 @@ def verify_file(unit: Mapping[str, Any], *, reader: FileReader, grants: Coordina
     tally = _Tally(lambda block: grants.keep(unit["work_id"], block), int(unit["number"]))
     try:
         data = reader.open(InputFile(**unit["file"]))
-        tally.about = {"plain_bytes": len(data.plain), "dialect": data.dialect.value}
+        tally.about = {"plain_bytes": len(data.plain), "dialect": data.form.dialect.value, "noun": data.form.noun}
         tally.read(reader.items(data))
     except IntegrityError as err:
         tally.problem(str(err))
@@ -54,7 +57,7 @@ class _Tally:
         self._digest = BucketDigest()
         self._problems: list[str] = []
         self._problem_count = 0
-        self.about: dict[str, Any] = {"plain_bytes": 0, "dialect": None}
+        self.about: dict[str, Any] = {"plain_bytes": 0, "dialect": None, "noun": "line"}
         self.items = 0
 
     def read(self, items: Iterable[ParsedItem | BadLine]) -> None:
@@ -97,6 +100,7 @@ class FileFindings:
     items: int = 0
     plain_bytes: int = 0
     dialects: Counter[str] = field(default_factory=Counter)
+    documents: set[int] = field(default_factory=set)
     digest: BucketDigest = field(default_factory=BucketDigest)
     problem_count: int = 0
     _problems: dict[int, list[str]] = field(default_factory=dict)
@@ -108,6 +112,8 @@ class FileFindings:
         self.plain_bytes += record["plain_bytes"]
         if record["dialect"]:
             self.dialects[record["dialect"]] += 1
+        if record["noun"] == "item":
+            self.documents.add(record["number"])
         self.digest.merge(BucketDigest.from_json(record["digest"]))
         self.problem_count += record["problem_count"]
         if record["problems"] and len(self._problems) < PROBLEMS_KEPT:

@@ -17,10 +17,11 @@ from typing import Any
 from dynamodb_pipeline.dynamodb.table import TableDescription, describe, describe_again, refuse_unusable
 from dynamodb_pipeline.dynamodb.table_description import refuse_other_keys
 from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.formats.files.file_forms import WantedTable
 from dynamodb_pipeline.formats.items.key_schema import KeySchema, shown_key
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
 from dynamodb_pipeline.passes.table_scan import TableScan
-from dynamodb_pipeline.reading.finished_runs import SourceChoice, choose_finished_run
+from dynamodb_pipeline.reading.finished_runs import SourceChoice, choose_finished_run, wanted_table
 from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.reading.key_spill import PAGE_UNITS, KeySpill
 from dynamodb_pipeline.reading.source import NO_HASHES, load_source, refuse_other_source
@@ -44,6 +45,11 @@ class Verification:
     keys: KeySchema | None
     settings: VerifySettings
     worker: WorkerContext
+
+    @property
+    def wanted(self) -> WantedTable | None:
+        """Whose items are taken of files that name their tables."""
+        return wanted_table(self.settings.table, from_table=self.settings.from_table)
 
 
 def resolve_verification(ctx: RunContext, settings: VerifySettings) -> Verification:
@@ -186,10 +192,10 @@ def read_files(ctx: RunContext, job: Verification, engine: Engine) -> FileFindin
         )
         if units:
             count = min(engine.slots, len(units))
-            start = partial(start_verify_files, keys=job.keys)
+            start = partial(start_verify_files, keys=job.keys, wanted=job.wanted)
             run.run(lambda connect: UnitWorker(job.worker, connect, start), count=count, group="verify")
         for collision in keys.collisions():
-            places = (f"{job.source.files[file].uri} line {line}" for file, line in collision.first)
+            places = (job.source.place(file, line, documents=findings.documents) for file, line in collision.first)
             findings.add_problem(f"the same key stands at {' and at '.join(places)}")
     return findings
 
@@ -206,7 +212,7 @@ def _against_table(
     if again.buckets:
         scan = replace(scan, label=f"look again at {table.name}", max_page_units=PAGE_UNITS)
         rows = RowFilter(table.key_schema, again.buckets)
-        reading = SecondReading(ctx, engine, job.source.units(), scan)
+        reading = SecondReading(ctx, engine, job.source.units(), scan, job.wanted)
         differing, more = reading.compare(rows, limit=job.settings.limit)
         consumed = consumed.plus(more)
         differences = difference_facts(differing, table.key_schema, complete=again.complete)

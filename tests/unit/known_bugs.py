@@ -127,7 +127,7 @@ BUGS = {
     ),
     "attribute Item taken for a native export's wrapper": Bug(
         "items with an attribute of that name are restored as what is inside it",
-        "formats/files/dialect_lines.py",
+        "formats/files/dialects.py",
         "    return next((dialect for dialect in candidates(line) if _fits(line, dialect)), None)\n",
         "    if b'{\"Item\":{' in line:\n        return Dialect.NATIVE\n"
         "    return next((dialect for dialect in candidates(line) if _fits(line, dialect)), None)\n",

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from dynamodb_pipeline.formats.documents.detection import detect_form
+from dynamodb_pipeline.formats.documents.items import DocumentItems
 from dynamodb_pipeline.formats.exports import native_manifest
 from dynamodb_pipeline.formats.exports.layout import NATIVE_SUMMARY
-from dynamodb_pipeline.formats.files.dialects import Dialect, detect, read_items
+from dynamodb_pipeline.formats.files.dialects import Dialect, detect, read_lines
+from dynamodb_pipeline.formats.files.file_forms import FileForm, Layout
 from dynamodb_pipeline.formats.files.foreign import FormatError
-from dynamodb_pipeline.formats.files.lines import open_plain
+from dynamodb_pipeline.formats.files.lines import PlainLines, open_plain
 from dynamodb_pipeline.formats.files.text import md5_base64
 from dynamodb_pipeline.formats.items.item_rules import canonical_number
 from tests.public_samples import CASES, MISSING, SAMPLES, sample_params
@@ -21,6 +25,7 @@ DIALECTS = {
     "hive": Dialect.HIVE,
     "native-export": Dialect.NATIVE,
     "native-lines": Dialect.NATIVE,
+    "native-pretty": Dialect.NATIVE,
 }
 
 pytestmark = MISSING
@@ -59,13 +64,22 @@ def _value(value: dict) -> dict:
     return {tag: content}
 
 
+def texts_of(plain: bytes, form: FileForm) -> Iterable[tuple[int, int, bytes]]:
+    """The items' texts, whatever the layout."""
+    if form.layout is Layout.LINES:
+        return PlainLines(plain)
+    document = DocumentItems(plain, form.layout)
+    return (text for _ in document for text in document.one_by_one())
+
+
 def items_of(path: Path) -> list[dict]:
     found = []
     for key, stored in objects_of(path).items():
         if is_data(key):
             plain = open_plain(stored, name=key, limit_bytes=1_000_000)
-            assert detect(plain) is DIALECTS[case_of(path)["format"]]
-            lines = list(read_items(plain, name=key))
+            form = detect_form(plain)
+            assert form.dialect is DIALECTS[case_of(path)["format"]]
+            lines = list(read_lines(texts_of(plain, form), name=key, dialect=form.dialect))
             assert [line.error for line in lines] == [None] * len(lines)
             found += [line.item for line in lines]
     return found
@@ -93,14 +107,13 @@ def test_a_real_file_gives_exactly_its_items(case):
 @pytest.mark.parametrize(
     ("sample", "name"),
     [
-        ("olpa-all-types-pretty", "pretty-printed JSON"),
         ("sabuat-native-without-data", "manifest-"),
         ("scylla-migrator-native-export", "manifest-"),
     ],
 )
 def test_a_real_file_that_holds_no_item_lines_is_refused_by_name(sample, name):
     objects = objects_of(SAMPLES / sample / "case.json")
-    refused = {key: data for key, data in objects.items() if "manifest" in key or "pretty" in sample}
+    refused = {key: data for key, data in objects.items() if "manifest" in key}
     assert refused
     for key, data in refused.items():
         with pytest.raises(FormatError, match=name):

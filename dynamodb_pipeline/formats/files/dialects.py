@@ -3,27 +3,38 @@ The dialect of a data file and its lines as items.
 
 Detected from content over several lines, never from a name; a file is of one dialect from end to end. What fits none
 is refused, by name where it has one: a guess would load rubbish without a word.
+
+The tags' first letter tells DynamoDB's own JSON (`S`) from the connector's (`s`, once is enough: some writers took
+null or booleans from elsewhere), 0x03 tells Hive text, and the members tell a native export's `{"Item": {...}}` from
+an item whose only attribute is called Item: the reading in which every value has one tag and content of that tag's
+type. No line is whole in both, because only the content of `M` is an object, and below an `M` the two readings ask for
+different things.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any, NamedTuple
 
 from dynamodb_pipeline.formats.files.compression import Codec, codec_of
-from dynamodb_pipeline.formats.files.dialect_forms import HIVE_SEPARATOR, Dialect, is_wrapped
-from dynamodb_pipeline.formats.files.dialect_lines import likely_dialect, line_dialect, parse_line
+from dynamodb_pipeline.formats.files.file_forms import (
+    FORMS,
+    HIVE_SEPARATOR,
+    DeleteRequestError,
+    Dialect,
+    TagCase,
+    is_wrapped,
+)
 from dynamodb_pipeline.formats.files.foreign import (
+    DELETE_REQUESTS,
     PLAIN_JSON,
-    PRETTY_JSON,
     Foreign,
     FormatError,
     foreign_container,
     foreign_object,
 )
-from dynamodb_pipeline.formats.files.lines import MAX_LINE_BYTES, LineError, PlainLines
+from dynamodb_pipeline.formats.files.lines import LineError, PlainLines
 from dynamodb_pipeline.formats.files.text import Text
 from dynamodb_pipeline.formats.items.item_error import ItemError, format_path
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
@@ -32,11 +43,14 @@ from dynamodb_pipeline.formats.items.tags import (
     DYNAMODB_SPELLINGS,
     LOWER_CASE_SPELLINGS,
     Spellings,
+    dynamodb_tag,
+    to_dynamodb,
 )
 
 __all__ = ["Dialect", "FormatError", "ItemLine", "detect", "parse_line", "read_items", "read_lines"]
 
 SAMPLE_LINES = 25
+SAMPLE_BYTES = 1 << 20  # of several long lines the first are enough
 # How the content of each tag begins; that of M may follow an attribute's name as well.
 _CONTENT_STARTS = {
     **dict.fromkeys(("S", "N", "B"), rb'["\d-]'),
@@ -62,17 +76,18 @@ _ANY_CASE: dict[Dialect | None, Dialect] = {
     Dialect.DYNAMODB_JSON: Dialect.MIXED_CASE,
 }
 
-_Line = tuple[int, int, bytes]
+_Line = tuple[int, int, bytes]  # number, offset, text; in a document the item's
 
 
 class ItemLine(NamedTuple):
-    """One line of a data file: `item`, or the `error` that says why there is none."""
+    """One line of a data file, or one item of a document: `item`, or the `error` that says why there is none."""
 
     line: int
     offset_bytes: int
     text: bytes
     item: dict[str, Any] | None
     error: LineError | None
+    noun: str = "line"
 
 
 def read_items(plain: bytes, *, name: str, dialect: Dialect | None = None) -> Iterator[ItemLine]:
@@ -92,15 +107,68 @@ def read_items(plain: bytes, *, name: str, dialect: Dialect | None = None) -> It
     return read_lines(PlainLines(plain, name=name), name=name, dialect=dialect)
 
 
-def read_lines(lines: PlainLines, *, name: str, dialect: Dialect) -> Iterator[ItemLine]:
-    """The same for `lines` of a file, or of a block of it. Raises LineError as `read_items`."""
+def read_lines(lines: Iterable[_Line], *, name: str, dialect: Dialect, noun: str = "line") -> Iterator[ItemLine]:
+    """The same for `lines` of a file, or of a block of it; `noun` is what their numbers count. Raises what they do."""
     for number, offset_bytes, line in lines:
         try:
-            yield ItemLine(number, offset_bytes, line, parse_line(line, dialect), None)
+            yield ItemLine(number, offset_bytes, line, parse_line(line, dialect), None, noun)
+        except DeleteRequestError as err:
+            msg = f"{name} is {DELETE_REQUESTS} ({noun} {number}, byte {offset_bytes})"
+            raise FormatError(msg) from err
         except ItemError as err:
             path, reason = _explained(err, line, dialect)
-            error = LineError(reason, name=name, line=number, offset_bytes=offset_bytes, path=path)
-            yield ItemLine(number, offset_bytes, line, None, error)
+            error = LineError(reason, name=name, line=number, offset_bytes=offset_bytes, path=path, noun=noun)
+            yield ItemLine(number, offset_bytes, line, None, error, noun)
+
+
+def parse_line(line: bytes, dialect: Dialect) -> dict[str, Any]:
+    """
+    The item of one line, tags in upper case, numbers as text.
+
+    Raises:
+        ItemError: malformed or not strict JSON, or tags that are unknown or of another dialect.
+    """
+    form = FORMS[dialect]
+    try:
+        attributes = form.reads(line)
+        item = to_dynamodb(attributes)
+    except JsonTextError as err:
+        members = err.steps[form.item_steps :]
+        raise ItemError(str(err), members[::2]) from err  # every other one is a tag
+    except RecursionError:
+        reason = "nested too deep"
+        raise ItemError(reason) from None
+    _check_case(attributes, dialect)
+    return item
+
+
+def line_dialect(line: bytes) -> Dialect | None:
+    """
+    The dialect in which `line` is a whole item that is not empty, None when there is none; there are never two.
+
+    Variants are not told from their main dialect here: most lines fit all of them.
+    """
+    return next((dialect for dialect in candidates(line) if _fits(line, dialect)), None)
+
+
+def candidates(line: bytes) -> list[Dialect]:
+    """The dialects that a line may be of."""
+    return [dialect for dialect, form in FORMS.items() if form.recognises and form.recognises(line)]
+
+
+def likely_dialect(line: bytes) -> Dialect | None:
+    """What a line with a damaged or invalid item was meant to be, by the tags it has; None when nothing tells."""
+    try:
+        tree = parse_json(line)
+    except JsonTextError:
+        return Dialect.HIVE if HIVE_SEPARATOR in line else None
+    if isinstance(tree, dict) and tree.keys() == {"PutRequest"}:
+        return Dialect.PUT_REQUEST
+    plain = _case_of_tags(tree)
+    wrapped = _case_of_tags(tree["Item"]) if is_wrapped(tree) else None
+    if plain is not None and wrapped is not None:
+        return None
+    return Dialect.NATIVE if wrapped is Dialect.DYNAMODB_JSON else plain
 
 
 def detect(plain: Text, *, name: str = "data") -> Dialect:
@@ -113,7 +181,23 @@ def detect(plain: Text, *, name: str = "data") -> Dialect:
     Raises:
         FormatError: a foreign format (named, with its remedy), no known one, or two dialects in one file.
     """
-    lines = list(islice(PlainLines(plain, name=name), SAMPLE_LINES))
+    return common_dialect(sampled(PlainLines(plain, name=name)), plain=plain, name=name)
+
+
+def sampled(lines: Iterable[_Line]) -> list[_Line]:
+    """The first few, and no more of them than memory has room for. Raises what they do."""
+    sample: list[_Line] = []
+    size_bytes = 0
+    for line in lines:
+        sample.append(line)
+        size_bytes += len(line[2])
+        if len(sample) == SAMPLE_LINES or size_bytes > SAMPLE_BYTES:
+            break
+    return sample
+
+
+def common_dialect(lines: Sequence[_Line], *, plain: Text, name: str, noun: str = "line") -> Dialect:
+    """The dialect that `lines` of `plain` have in common; raises as `detect`."""
     if not lines:
         return Dialect.EMPTY
     dialects = [(number, line_dialect(line)) for number, _, line in lines]
@@ -121,34 +205,34 @@ def detect(plain: Text, *, name: str = "data") -> Dialect:
         dialect is Dialect.CONNECTOR and _UPPER_CASE_TAG.search(line[2]) for (_, dialect), line in zip(dialects, lines)
     ):
         dialects = [(number, _ANY_CASE.get(dialect, dialect)) for number, dialect in dialects]
-    dialect = _agreed(dialects, name)
+    dialect = _agreed(dialects, name, noun)
     if dialect is None:
-        dialect = _likely(plain, lines, name)
+        dialect = _likely(plain, lines, name, noun)
     return _precise(dialect, lines)
 
 
-def _agreed(dialects: Sequence[tuple[int, Dialect | None]], name: str) -> Dialect | None:
+def _agreed(dialects: Sequence[tuple[int, Dialect | None]], name: str, noun: str) -> Dialect | None:
     first = next(((number, dialect) for number, dialect in dialects if dialect), None)
     if first is None:
         return None
     for number, dialect in dialects:
         if dialect not in {None, first[1]}:
             msg = (
-                f"{name}: line {first[0]} is {first[1].value}, line {number} is {dialect.value if dialect else None};"
-                " a file must be of one dialect: split it"
+                f"{name}: {noun} {first[0]} is {first[1].value}, {noun} {number} is "
+                f"{dialect.value if dialect else None}; a file must be of one dialect: split it"
             )
             raise FormatError(msg)
     return first[1]
 
 
-def _likely(plain: Text, lines: Sequence[_Line], name: str) -> Dialect:
+def _likely(plain: Text, lines: Sequence[_Line], name: str, noun: str) -> Dialect:
     foreign = _foreign(plain, lines[0][2], name)
     likely = next(filter(None, (likely_dialect(line) for _, _, line in lines)), None)
     if foreign is not None:
         msg = f"{name} is {foreign}"
         raise FormatError(msg)
     if likely is None:
-        raise FormatError(_undecided(lines[0], name))
+        raise FormatError(_undecided(lines[0], name, noun))
     return likely
 
 
@@ -167,26 +251,19 @@ def _foreign(plain: Text, first_line: bytes, name: str) -> Foreign | None:
     try:
         return foreign_object(parse_json(first_line))
     except JsonTextError:
-        return PRETTY_JSON if _is_one_json(plain) else None
+        return None
 
 
-def _is_one_json(plain: Text) -> bool:
-    try:
-        return len(plain) <= MAX_LINE_BYTES and isinstance(parse_json(plain[:]), dict)
-    except JsonTextError:
-        return False
-
-
-def _undecided(first: _Line, name: str) -> str:
+def _undecided(first: _Line, name: str, noun: str) -> str:
     number, offset_bytes, line = first
     try:
         tree = parse_json(line)
     except JsonTextError as err:
         place = f"{format_path(err.steps)}: " if err.steps else ""
         what = "no 0x03 in it" if not line.startswith(b"{") and HIVE_SEPARATOR not in line else f"{place}{err}"
-        return f"{name}: no known format of items; line {number} (byte {offset_bytes}): {what}"
+        return f"{name}: no known format of items; {noun} {number} (byte {offset_bytes}): {what}"
     if is_wrapped(tree):
-        return f"{name}: Item on line {number} may be a native export's member or an attribute; no line tells which"
+        return f"{name}: Item on {noun} {number} may be a native export's member or an attribute; no line tells which"
     return f"{name} is {PLAIN_JSON}"
 
 
@@ -196,3 +273,31 @@ def _explained(err: ItemError, line: bytes, dialect: Dialect) -> tuple[str, str]
     if other is None or other is dialect:
         return err.path, err.reason
     return "", f"the line is {other.value}, the file is {dialect.value}"
+
+
+def _fits(line: bytes, dialect: Dialect) -> bool:
+    try:
+        return bool(parse_line(line, dialect))
+    except ItemError:
+        return False
+
+
+def _check_case(attributes: dict[str, Any], dialect: Dialect) -> None:
+    """Refuse a line of DynamoDB's own tags among the connector's, and any other tag among DynamoDB's own."""
+    case = FORMS[dialect].tag_case
+    if case is TagCase.ANY:
+        return
+    upper = {name: tag for name, value in attributes.items() for tag in value if tag < "a"}
+    wrong = attributes.keys() - upper.keys() if case is TagCase.UPPER else upper.keys()
+    if wrong and (case is TagCase.UPPER or len(upper) == len(attributes)):
+        name = next(name for name in attributes if name in wrong)
+        reason = f"tag {next(iter(attributes[name]))} is not of {dialect.value}"
+        raise ItemError(reason, (name,))
+
+
+def _case_of_tags(tree: Any) -> Dialect | None:
+    """DYNAMODB_JSON or CONNECTOR by the first value that has one tag and nothing else."""
+    for value in tree.values() if isinstance(tree, dict) else ():
+        if isinstance(value, dict) and len(value) == 1 and dynamodb_tag(tag := next(iter(value))):
+            return Dialect.DYNAMODB_JSON if tag < "a" else Dialect.CONNECTOR
+    return None

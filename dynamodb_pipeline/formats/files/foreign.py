@@ -60,8 +60,6 @@ CODECS = (
     ),
 )
 
-PRETTY_JSON = Foreign("pretty-printed JSON", "make it one item per line (jq -c .)")
-
 CONTAINERS = (
     _magic("Parquet", "it is no item file: load it with Glue or Spark", rb"PAR([1E]).*PAR\1\Z"),
     _magic("Avro", "it is no item file: load it with Glue or Spark", rb"Obj\x01"),
@@ -71,13 +69,12 @@ CONTAINERS = (
     _magic("Amazon Ion text", "export the table again as DYNAMODB_JSON", rb"\$ion_1_0\b"),
     _magic("UTF-16 text", "convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)", rb"\xff\xfe|\xfe\xff"),
     _magic("XML", "convert it to DynamoDB JSON lines", rb"<[?a-zA-Z]"),
-    _magic("a JSON array", "make it one item per line (jq -c '.[]')", rb"\s*\["),
+    _magic("a JSON array of no objects", "an item is an object with an attribute for each member", rb"\s*\[\s*[^\s{]"),
     _magic(
         "a Data Pipeline manifest",
         "it lists data files and holds no items: import the folder it lies in",
         rb"\s*\{\s*\"name\"\s*:\s*\"DynamoDB-export\"",
     ),
-    _magic(PRETTY_JSON.name, PRETTY_JSON.remedy, rb"\s*\{[ \t\r]*\n"),
     _magic(
         "Hive text with columns (0x01)",
         "types of attributes are not in such a file: export without column mapping",
@@ -114,10 +111,12 @@ OBJECTS: tuple[tuple[frozenset[str], Foreign], ...] = tuple(
             "an export record (_export.json)",
             "it describes an export and holds no items: import the folder it lies in",
         ),
-        ("Items Count", "output of Scan or Query", "make it one item per line (jq -c '.Items[]')"),
     )
 )
-_REQUEST_FILE = Foreign("a BatchWriteItem request file", "make it one item per line (jq -c '.[][].PutRequest.Item')")
+DELETE_REQUESTS = Foreign(
+    "a request file that deletes items",
+    "only items are imported: keep its puts (jq 'map_values(map(select(.PutRequest)))')",
+)
 PLAIN_JSON = Foreign(
     "JSON without DynamoDB's type tags",
     'each value must be an object with one tag, for instance {"S": "text"}',
@@ -138,8 +137,8 @@ def foreign_object(value: Any) -> Foreign | None:
     """What a parsed JSON line is that is no item but known; attributes of those names carry type tags."""
     if not isinstance(value, dict):
         return None
-    if _is_request_file(value):
-        return _REQUEST_FILE
+    if value.keys() == {"DeleteRequest"}:
+        return DELETE_REQUESTS
     for names, foreign in OBJECTS:
         if names <= value.keys() and not all(_is_tagged(value[name]) for name in names):
             return foreign
@@ -152,9 +151,3 @@ def _is_tagged(value: Any) -> bool:
 
 def _first_match(table: Iterable[_Magic], data: Text) -> Foreign | None:
     return next((magic for magic in table if magic.pattern.match(data)), None)
-
-
-def _is_request_file(value: dict[str, Any]) -> bool:
-    first = next(iter(value.values()), None)
-    entry = first[0] if isinstance(first, list) and first else None
-    return isinstance(entry, dict) and bool({"PutRequest", "DeleteRequest"} & entry.keys())

@@ -31,19 +31,21 @@ class LineError(ValueError):
 
     Attributes:
         name: the object's address.
-        line: 1-based number of the line.
-        offset_bytes: 0-based position of the line's first byte in the plain text.
+        line: 1-based number of the line, or of what `noun` says: of a document, the item.
+        offset_bytes: 0-based position of its first byte in the plain text.
         path: place inside the item (`a.b[3]`), empty for the item as a whole.
         reason: the rule that is broken; never any part of a value.
     """
 
-    def __init__(self, reason: str, *, name: str, line: int, offset_bytes: int, path: str = "") -> None:
+    def __init__(
+        self, reason: str, *, name: str, line: int, offset_bytes: int, path: str = "", noun: str = "line"
+    ) -> None:
         super().__init__(reason)
-        self.reason, self.path = reason, path
+        self.reason, self.path, self.noun = reason, path, noun
         self.name, self.line, self.offset_bytes = name, line, offset_bytes
 
     def __str__(self) -> str:
-        place = f"{self.name or 'data'}: line {self.line} (byte {self.offset_bytes})"
+        place = f"{self.name or 'data'}: {self.noun} {self.line} (byte {self.offset_bytes})"
         return f"{place}: {self.path}: {self.reason}" if self.path else f"{place}: {self.reason}"
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -67,7 +67,7 @@ def scan_json(text: str, position: int, *, decoder: JSONDecoder | None = None) -
         if "\\u" in text and HALF_OF_PAIR.search(text, position, end):
             _refuse_lone_surrogates(value)
     except JSONDecodeError as err:
-        msg = f"malformed JSON: {_shape_of(err.msg)} (byte {_byte_position(text, err.pos)})"
+        msg = f"malformed JSON: {shape_of(err.msg)} (byte {_byte_position(text, err.pos)})"
         raise JsonTextError(msg) from err
     except _RepeatedMemberError as err:
         raise JsonTextError(str(err), _steps_to_repeated(text[_skip_space(text, position) :])) from None
@@ -167,7 +167,7 @@ def _byte_position(text: str, position: int) -> int:
     return len(text[:position].encode("utf-8", "surrogatepass"))
 
 
-def _shape_of(message: str) -> str:
+def shape_of(message: str) -> str:
     """Python's message without a quoted character of the input."""
     return message.partition(": '")[0].rstrip(" :")
 

@@ -7,10 +7,14 @@ without case, and null has both of that class's names.
 
 A value here is one known tag over content of that tag's JSON type, and nothing else. What DynamoDB makes of
 the contents is not known here.
+
+What programs leave that print an SDK's own objects as JSON is read where it can mean one thing only: a struct whose
+other tags are null or marked as not set, bytes as Node's Buffer or by their indexes.
 """
 
 from __future__ import annotations
 
+import binascii
 import json
 from collections.abc import Mapping
 from typing import Any, Callable, NoReturn
@@ -46,11 +50,17 @@ _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=
 
 
 class Spelling(dict[str, "tuple[str, _Convert]"]):
-    """A tag as it stands -> the tag to write and the conversion of its content; learns tags it first sees."""
+    """
+    A tag as it stands -> the tag to write and the conversion of its content; learns tags it first sees.
 
-    def __init__(self, written: Mapping[str, str], *, upper_tag: Callable[[str], str | None]) -> None:
+    `dumps`: SDK objects printed as JSON are taken, too.
+    """
+
+    def __init__(
+        self, written: Mapping[str, str], *, upper_tag: Callable[[str], str | None], dumps: bool = False
+    ) -> None:
         super().__init__({upper: (tag, _CONVERSIONS[upper]) for upper, tag in written.items()})
-        self._upper_tag = upper_tag
+        self._upper_tag, self.dumps = upper_tag, dumps
         self.texts = {tag: written[upper] for upper in ("S", "N", "B") for tag in (upper, upper.lower())}
 
     def __missing__(self, tag: str) -> tuple[str, _Convert]:
@@ -96,7 +106,7 @@ def _members(members: Any, spelling: Spelling) -> dict[str, Any]:
 
 def _value(value: Any, spelling: Spelling) -> dict[str, Any]:
     if not isinstance(value, dict) or len(value) != 1:
-        _refuse_value(value)
+        value = _only_tag_set(value, spelling)
     (tag,) = value
     content = value[tag]
     if content.__class__ is str and tag in spelling.texts:  # the most frequent: no further calls
@@ -111,6 +121,27 @@ def _text(content: Any, _: Spelling) -> str:
         return text
     reason = "text expected under this tag"
     raise ItemError(reason)
+
+
+def _binary(content: Any, spelling: Spelling) -> str:
+    if content.__class__ is dict and spelling.dumps:
+        return binascii.b2a_base64(_bytes_of(content), newline=False).decode()
+    return _text(content, spelling)
+
+
+def _bytes_of(dumped: dict[str, Any]) -> bytes:
+    """Of Node's `{"type": "Buffer", "data": [27, ...]}` or a byte array's `{"0": 27, ...}`."""
+    elements = dumped["data"] if dumped.keys() == _BUFFER and dumped["type"] == "Buffer" else list(dumped.values())
+    by_index = dumped.keys() == _BUFFER or list(dumped) == [str(index) for index in range(len(dumped))]
+    if isinstance(elements, list) and by_index and dumped and all(map(_is_byte, elements)):
+        return bytes(map(int, elements))
+    reason = "binary must be base64, or bytes as Node's Buffer or as an object of the indexes 0, 1, ... prints them"
+    raise ItemError(reason)
+
+
+def _is_byte(value: Any) -> bool:
+    """Whether parsed JSON is a number from 0 to 255."""
+    return isinstance(value, NumberLiteral) and str(value) in _BYTES
 
 
 def _number(content: Any, _: Spelling) -> str:
@@ -155,6 +186,28 @@ def _set_of(tag: str, convert: _Convert) -> _Convert:
     return convert_set
 
 
+def _only_tag_set(value: Any, spelling: Spelling) -> dict[str, Any]:
+    """The one member of an SDK's struct that is set, where nothing else can be meant. Raises ItemError elsewhere."""
+    if not isinstance(value, dict) or not spelling.dumps:
+        _refuse_value(value)
+    present = {tag: content for tag, content in value.items() if content is not None}
+    if not _SET_FLAGS.keys().isdisjoint(present):
+        present = _without_unset(present)
+    if len(present) != 1 or len(value) == 1:
+        _refuse_value(value)
+    for tag in value.keys() - _SET_FLAGS.keys():
+        spelling[tag]  # refuses a member that is no tag
+    return present
+
+
+def _without_unset(struct: dict[str, Any]) -> dict[str, Any]:
+    """What .NET's AttributeValue has set: it says so of each tag whose content could be empty, and no set ever is."""
+    unset = {tag for flag, tag in _SET_FLAGS.items() if struct.get(flag) is False}
+    unset |= {tag for tag in ("SS", "NS", "BS") if struct.get(tag) == []}
+    unset |= {"NULL"} if struct.get("NULL") is False else set()
+    return {tag: content for tag, content in struct.items() if tag not in unset and tag not in _SET_FLAGS}
+
+
 def _refuse_value(value: Any) -> NoReturn:
     reason = 'value must be an object with one type tag, such as {"S": "text"}'
     if isinstance(value, dict):
@@ -162,13 +215,16 @@ def _refuse_value(value: Any) -> NoReturn:
     raise ItemError(reason)
 
 
+_BUFFER = {"type", "data"}
+_BYTES = frozenset(map(str, range(256)))
+_SET_FLAGS = {"IsBOOLSet": "BOOL", "IsLSet": "L", "IsMSet": "M"}
 _CONVERSIONS: dict[str, _Convert] = {
     "S": _text,
     "N": _number,
-    "B": _text,
+    "B": _binary,
     "SS": _set_of("SS", _text),
     "NS": _set_of("NS", _number),
-    "BS": _set_of("BS", _text),
+    "BS": _set_of("BS", _binary),
     "BOOL": _flag,
     "NULL": _flag,
     "L": _list,
@@ -193,7 +249,7 @@ def to_dynamodb(tree: Any) -> dict[str, Any]:
 
     Settles what each value is, one known tag over content of that tag's JSON type, and no more; whether
     DynamoDB takes the contents is `item_rules`' part. A bare JSON number under `N` or in `NS` becomes
-    its literal text; anywhere else it is refused.
+    its literal text; anywhere else it is refused. Dumps of SDKs are read where they can mean one thing only.
 
     Raises:
         ItemError: no object, or a value with an unknown tag, two tags, none, or content of another type.
@@ -221,7 +277,7 @@ def item_to_connector_line(item: Mapping[str, Any], *, null_tag: str = CONNECTOR
         raise ItemError(reason) from err
 
 
-_ANY_DIALECT = Spelling({tag: tag for tag in TAGS}, upper_tag=dynamodb_tag)
+_ANY_DIALECT = Spelling({tag: tag for tag in TAGS}, upper_tag=dynamodb_tag, dumps=True)
 _TO_CONNECTOR = {
     null_tag: Spelling({**CONNECTOR_TAGS, "NULL": null_tag}, upper_tag=dynamodb_tag) for null_tag in NULL_TAG_OPTIONS
 }

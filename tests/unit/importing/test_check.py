@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from contextlib import nullcontext
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError
+from dynamodb_pipeline.formats.files.file_forms import WantedTable
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeyAttribute
 from dynamodb_pipeline.importing.check import check_file
-from dynamodb_pipeline.importing.job import ImportPlan
+from dynamodb_pipeline.importing.job import ImportPlan, refuse_several_tables
 from dynamodb_pipeline.importing.set_aside import SetAside
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.key_spill import PLACE, key_hash
@@ -24,7 +28,7 @@ NO_KEY = b'{"n":{"n":"1"}}\n'
 
 def check(data: bytes, *, plan: ImportPlan = PLAN, collect: bool = True, number: int = 0, **known: object) -> FakeWork:
     store, work = MemoryStore(), FakeWork()
-    reader = FileReader(store, plan.keys, plan.index_keys, plan.fast and not collect)
+    reader = FileReader(store, plan.keys, plan.index_keys, plan.fast and not collect, plan.wanted)
     check_file(
         unit(store.file("s3://b/f", data, **known), number), reader=reader, grants=work, plan=plan, collect_keys=collect
     )
@@ -105,3 +109,50 @@ def test_many_keys_are_sent_in_messages_that_fit() -> None:
     assert len(blocks) == 2
     assert max(map(len, blocks)) < 2 * 1024 * 1024
     assert len(places(work)) == 45_000
+
+
+REQUESTS = (
+    b'{"a":[{"PutRequest":{"Item":{"id":{"S":"1"}}}}],"orders":[{"PutRequest":{"Item":{"id":{"S":"2"}}}},'
+    b'{"PutRequest":{"Item":{"id":{"S":"3"}}}}]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "items", "said"),
+    [
+        (None, 3, {"tables": ["a", "orders"]}),
+        (WantedTable("orders"), 2, {"tables": ["orders"], "passed_over": ["a"]}),
+        (WantedTable("a", strictly=True), 1, {"tables": ["a"], "passed_over": ["orders"]}),
+        (WantedTable("z", strictly=True), 0, {"passed_over": ["a", "orders"]}),
+    ],
+)
+def test_a_document_says_whose_items_were_taken(wanted: WantedTable | None, items: int, said: dict) -> None:
+    (record,) = check(REQUESTS, plan=replace(PLAN, wanted=wanted), number=3).records.values()
+    record.pop("checked_sha256", None)
+    assert record == {"items": items, "bad": 0, "document": 3, **said}
+
+
+def test_keys_of_a_document_stand_at_its_items() -> None:
+    work = check(b'[{"id":{"S":"a"}},\n{"id":{"S":"b"}}]', number=7)
+    assert places(work) == [(key_hash(key_of("a")), 7, 1), (key_hash(key_of("b")), 7, 2)]
+
+
+def test_a_part_of_a_scan_is_told() -> None:
+    (record,) = check(b'{"Items":[{"id":{"S":"a"}}],"Count":1,"NextToken":"x"}').records.values()
+    assert record["notes"] == ["s3://b/f: it is a part of a Scan's output: its token says that more items follow"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "passed_over", "refused"),
+    [
+        (["a"], [], None),
+        ([], [], None),
+        (["a"], ["b"], None),
+        (["a", "b"], [], r"s3://b holds items of tables 'a', 'b'; --from-table NAME takes those of one"),
+        ([], ["a", "b"], r"s3://b holds items of 'a', 'b' and none of 'z'"),
+    ],
+)
+def test_items_of_several_tables_are_never_taken_for_one(tables: list, passed_over: list, refused: str | None) -> None:
+    job = SimpleNamespace(source=SimpleNamespace(folder="s3://b"), settings=SimpleNamespace(from_table="z"))
+    with pytest.raises(PreconditionError, match=refused) if refused else nullcontext():
+        refuse_several_tables(job, tables, passed_over=passed_over)  # type: ignore[arg-type]

@@ -168,3 +168,36 @@ def test_memory_is_a_few_blocks_whatever_the_file(store: MemoryStore) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 2 * 1024 * 1024
+
+
+ARRAY = b'[{"id":{"S":"a"},"n":{"N":"1"}},\n{"id":{"S":"b"},"n":{"N":"2"}},\n{"id":{"S":"c"},"n":{"N":"3"}}]'
+
+
+def test_a_documents_items_are_put_like_lines_and_known_like_them(store: MemoryStore) -> None:
+    judged, known = puts_of(store, ARRAY), puts_of(store, ARRAY, checked_sha256=sha256(ARRAY))
+    assert [(put.line, put.key) for put in judged] == [(n, key_of(key)) for n, key in enumerate("abc", 1)]  # type: ignore[union-attr]
+    assert [json.loads(put.body) for put in known] == [put_body(key, n) for n, key in enumerate("abc", 1)]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("data", [b"[]", b'{"Items":[],"Count":0}'])
+def test_a_document_without_items_has_lost_none(store: MemoryStore, data: bytes) -> None:
+    assert puts_of(store, data) == []
+
+
+def test_a_document_that_is_cut_is_refused_behind_its_last_whole_item(store: MemoryStore) -> None:
+    with pytest.raises(
+        IntegrityError, match=r"part: item 3 \(byte 65\): malformed JSON.*the document is cut off; nothing"
+    ):
+        puts_of(store, ARRAY[:-5])
+
+
+def test_the_same_of_a_large_document_on_disk(store: MemoryStore) -> None:
+    """Mapped, in many blocks, each proven at once."""
+    items = [{"id": {"S": f"{n}"}, "t": {"S": "x" * 500}} for n in range(4000)]
+    data = json.dumps({"Items": items, "Count": 4000}, separators=(",", ":")).encode()
+    reader = FileReader(store, KEYS)
+    opened = reader.open(store.file(URI, data))
+    assert not isinstance(opened.plain, bytes)
+    puts = reader.puts(opened)
+    assert [json.loads(put.body) for put in puts] == items  # type: ignore[union-attr]
+    assert puts.regular

@@ -19,7 +19,7 @@ from dynamodb_pipeline.formats.blocks.retag import (
     scan_page_lines,
 )
 from dynamodb_pipeline.formats.blocks.shapes import MAX_SHAPES
-from dynamodb_pipeline.formats.files.dialect_forms import Dialect
+from dynamodb_pipeline.formats.files.file_forms import Dialect
 from dynamodb_pipeline.formats.items.tags import CONNECTOR_SPELLINGS, CONNECTOR_TAGS, item_to_connector_line
 from tests.unit.formats.strategies import STRUCTURE_LIKE, TAG_LIKE_NAMES, alike, items
 

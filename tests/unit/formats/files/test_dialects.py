@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynamodb_pipeline.formats.files.dialect_lines import line_dialect
-from dynamodb_pipeline.formats.files.dialects import Dialect, detect, parse_line, read_items
+from dynamodb_pipeline.formats.files.dialects import Dialect, detect, line_dialect, parse_line, read_items
 from dynamodb_pipeline.formats.files.foreign import FormatError
 from dynamodb_pipeline.formats.files.lines import LineError
 from dynamodb_pipeline.formats.items.item_error import ItemError
@@ -36,6 +35,7 @@ WRITERS = {
     "all lower case": (lambda item: json_text(item, LOWER), Dialect.LOWER_CASE),
     "DynamoDB JSON": (lambda item: json_text(item, UPPER), Dialect.DYNAMODB_JSON),
     "native export": (native_text, Dialect.NATIVE),
+    "request": (lambda item: b'{"PutRequest":' + native_text(item) + b"}", Dialect.PUT_REQUEST),
     "Hive": (hive_text, Dialect.HIVE),
 }
 ONE_OF_EACH = {
@@ -43,6 +43,7 @@ ONE_OF_EACH = {
     Dialect.LOWER_CASE: b'{"Id":{"s":"a"},"z":{"null":true}}',
     Dialect.DYNAMODB_JSON: b'{"Id":{"S":"a"},"z":{"NULL":true}}',
     Dialect.NATIVE: b'{"Item":{"Id":{"S":"a"},"z":{"NULL":true}}}',
+    Dialect.PUT_REQUEST: b'{"PutRequest":{"Item":{"Id":{"S":"a"},"z":{"NULL":true}}}}',
     Dialect.HIVE: b'Id\x03{"s":"a"}\x02z\x03{"nULL":true}',
 }
 ITEM = {"Id": {"S": "a"}, "z": {"NULL": True}}
@@ -77,12 +78,15 @@ def test_a_native_item_whose_attributes_are_called_like_tags_is_unwrapped(item):
     assert parse_line(native_text(item), Dialect.NATIVE) == item
 
 
-@given(st.recursive(values, lambda inner: st.fixed_dictionaries({}, optional=dict.fromkeys(("M", "Item", "a"), inner))))
-def test_no_line_is_whole_in_two_dialects(value):
+@given(
+    st.recursive(values, lambda inner: st.fixed_dictionaries({}, optional=dict.fromkeys(("M", "Item", "a"), inner))),
+    st.sampled_from(["Item", "PutRequest"]),
+)
+def test_no_line_is_whole_in_two_dialects(value, name):
     """The claim that lets the first fitting one decide; drawn are values, items and what is between them."""
-    line = json.dumps({"Item": value}).encode()
+    line = json.dumps({name: value}).encode()
     fitting = []
-    for dialect in (Dialect.CONNECTOR, Dialect.DYNAMODB_JSON, Dialect.NATIVE):
+    for dialect in (Dialect.CONNECTOR, Dialect.DYNAMODB_JSON, Dialect.NATIVE, Dialect.PUT_REQUEST):
         with suppress(ItemError):
             fitting += [dialect] * bool(parse_line(line, dialect))
     assert len(fitting) <= 1
@@ -250,12 +254,9 @@ def test_detect_takes_a_file_whose_only_item_is_invalid_for_what_it_was_meant_to
         (b'{"version":"2020-06-30","exportArn":"a","manifestFilesS3Key":"k"}', "manifest-summary.json"),
         (b'{"name":"DynamoDB-export","version":3,\n"entries": [\n\n]}', "Data Pipeline manifest"),
         (b'{"format_version":1,"run_id":"r","files":[]}', "export record"),
-        (b'{"Items":[{"Id":{"S":"x"}}],"Count":1,"ScannedCount":1}', "Scan or Query"),
-        (b'{"orders":[{"PutRequest":{"Item":{"Id":{"S":"x"}}}}]}', "BatchWriteItem request"),
         (b'{"id":"x","n":1}\n', "without DynamoDB's type tags"),
-        (b'{\n "Item": {\n  "Id": {"S": "x"}\n }\n}\n', "pretty-printed"),
-        (b'{"Id": {\n  "S": "x"}}', "pretty-printed"),
-        (b'[{"Id":{"S":"x"}}]', "JSON array"),
+        (b'["x"]', "a JSON array of no objects"),
+        (b'{"DeleteRequest":{"Key":{"Id":{"S":"x"}}}}', "a request file that deletes items"),
         (b"Id,Name\n1,x\n", "CSV"),
         (b"1\tx\n", "CSV"),
         (b"y\x01{y}\x012\n", "columns"),

@@ -1,8 +1,9 @@
 """
-The known ways of writing an item as a line: one row for each, and everything else goes by the rows.
+The known ways of writing an item, and of putting items into a file: one row for each, and all else goes by the rows.
 
 A new dialect is one more `Dialect` and one more row. The row says how a line of it is recognised and read, how blocks
-of it are read without a look at each line, how its writers store it, and what docs/formats.md says of it.
+of it are read without a look at each line, how its writers store it, and what docs/formats.md says of it. Layouts other
+than lines are walked in formats.documents.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Dialect(str, Enum):
     HIVE = "hive-text"
     DYNAMODB_JSON = "dynamodb-json"
     NATIVE = "native-export"
+    PUT_REQUEST = "put-request"
     EMPTY = "empty"  # no line at all: an empty partition of a native export
 
 
@@ -91,6 +93,13 @@ class DialectForm:
     item_steps: int = 0
 
 
+class DeleteRequestError(ItemError):
+    """A request to delete where a request to put is expected: the file is no list of items."""
+
+    def __init__(self) -> None:
+        super().__init__("a request to delete an item")
+
+
 def is_wrapped(tree: Any) -> bool:
     """Whether parsed JSON looks like `{"Item": {...}}`, which may also be an item with an attribute called Item."""
     return isinstance(tree, dict) and tree.keys() == {"Item"} and isinstance(tree["Item"], dict)
@@ -102,6 +111,17 @@ def _unwrapped(line: bytes) -> Any:
         reason = "a native export's line is an object with the one member Item"
         raise ItemError(reason)
     return tree["Item"]
+
+
+def _requested(line: bytes) -> Any:
+    tree = parse_json(line)
+    request = tree.get("PutRequest") if isinstance(tree, dict) and len(tree) == 1 else None
+    if request is None or not is_wrapped(request):
+        if isinstance(tree, dict) and "DeleteRequest" in tree:
+            raise DeleteRequestError
+        reason = "a request is an object with the one member PutRequest, and that one with the one member Item"
+        raise ItemError(reason)
+    return request["Item"]
 
 
 def _is_hive(line: bytes) -> bool:
@@ -160,6 +180,19 @@ FORMS: Mapping[Dialect, DialectForm] = MappingProxyType(
             codecs=(Codec.GZIP,),
             doc=DocRow("DynamoDB's export to S3", "`S`, `SS`, `BOOL`, `NULL`", '`{"Item":`...`}`'),
         ),
+        Dialect.PUT_REQUEST: DialectForm(
+            recognises=_is_json,
+            reads=_requested,
+            item_steps=2,
+            tag_case=TagCase.UPPER,
+            block=BlockForm(DYNAMODB_SPELLINGS, before=b'{"PutRequest":{"Item":', after=b"}}"),
+            codecs=(Codec.NONE, Codec.GZIP),
+            doc=DocRow(
+                "input of `aws dynamodb batch-write-item`",
+                "`S`, `SS`, `BOOL`, `NULL`",
+                '`{"PutRequest":{"Item":`...`}}`',
+            ),
+        ),
         Dialect.HIVE: DialectForm(
             recognises=_is_hive,
             reads=parse_hive_line,
@@ -174,3 +207,93 @@ FORMS: Mapping[Dialect, DialectForm] = MappingProxyType(
         ),
     }
 )
+
+
+class Layout(str, Enum):
+    """How a file holds its items; `.value` is its name in reports."""
+
+    LINES = "lines"
+    OBJECTS = "objects"
+    ARRAY = "array"
+    SCAN = "scan-output"
+    REQUESTS = "request-file"
+    MODEL = "workbench-model"
+
+
+@dataclass(frozen=True)
+class LayoutForm:
+    """
+    What is known of a layout besides how it is walked: its row in docs/formats.md, as Markdown.
+
+    Attributes:
+        looks: what stands in such a file.
+        written_by: who leaves such files behind.
+        names_tables: whether items stand below the name of their table, of which there may be several.
+    """
+
+    looks: str
+    written_by: str
+    names_tables: bool = False
+
+
+LAYOUTS: Mapping[Layout, LayoutForm] = MappingProxyType(
+    {
+        Layout.LINES: LayoutForm("one item a line", "everybody above"),
+        Layout.OBJECTS: LayoutForm(
+            "items one after the other, with nothing, white space or a comma between them; each on as many lines as it"
+            " likes",
+            "delivery streams, `jq .`, pretty printers, arrays without their brackets",
+        ),
+        Layout.ARRAY: LayoutForm("`[`item`,`item ...`]`, also several such arrays", "scripts around SDKs, `jq -s .`"),
+        Layout.SCAN: LayoutForm(
+            '`{"Items":[`item`,`item ...`],"Count":2,` ...`}`, also several of them',
+            "`aws dynamodb scan` and `query`, dumping tools",
+        ),
+        Layout.REQUESTS: LayoutForm(
+            '`{"Forum":[{"PutRequest":{"Item":`item`}}` ...`]}`, one or several tables',
+            "input of `aws dynamodb batch-write-item`",
+            names_tables=True,
+        ),
+        Layout.MODEL: LayoutForm(
+            '`{"DataModel":[{"TableName":"Forum","TableData":[`item ...`]}` ...`]}`',
+            "NoSQL Workbench",
+            names_tables=True,
+        ),
+    }
+)
+
+
+@dataclass(frozen=True)
+class WantedTable:
+    """
+    Whose items are taken of files that name their tables.
+
+    Attributes:
+        name: the table's.
+        strictly: nothing is taken of a file that does not name it; else a file that names one table only is taken for
+            it, as the folder of an export is whatever table it was of.
+    """
+
+    name: str
+    strictly: bool = False
+
+
+@dataclass(frozen=True)
+class FileForm:
+    """
+    How a data file is written.
+
+    Attributes:
+        dialect: how each item is.
+        layout: how the items are put together.
+        table: whose items are taken of a file that names several tables; None for all.
+    """
+
+    dialect: Dialect
+    layout: Layout = Layout.LINES
+    table: str | None = None
+
+    @property
+    def noun(self) -> str:
+        """What the numbers of places count."""
+        return "line" if self.layout is Layout.LINES else "item"

@@ -15,8 +15,8 @@ import pytest
 
 from dynamodb_pipeline.formats.blocks.puts import checked_puts
 from dynamodb_pipeline.formats.files.compression import Codec, open_plain
-from dynamodb_pipeline.formats.files.dialect_forms import FORMS, BlockForm, Dialect, DialectForm, DocRow
 from dynamodb_pipeline.formats.files.dialects import detect, read_items
+from dynamodb_pipeline.formats.files.file_forms import FORMS, BlockForm, Dialect, DialectForm, DocRow
 from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
 from dynamodb_pipeline.formats.items.tags import DYNAMODB_SPELLINGS, NULL_TAG_OPTIONS
 
