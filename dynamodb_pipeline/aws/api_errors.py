@@ -57,11 +57,6 @@ def is_no_answer(err: Exception) -> bool:
     return unanswered or status >= 500 or error_code(err) in SERVER_FAULTS | UNFINISHED
 
 
-def is_passing(err: Exception) -> bool:
-    """A read that failed like this may be repeated."""
-    return is_throttling(err) or is_no_answer(err)
-
-
 def is_denied(err: Exception) -> bool:
     """A permission or the credentials are the cause."""
     from botocore.exceptions import (

@@ -38,12 +38,14 @@ class RetryPolicy:
     Attributes:
         base_s: limit of the first delay; each further one doubles it.
         cap_s: limit of every delay (DynamoDB's own SDKs stop at 20).
+        least_s: what no delay is shorter than.
         no_progress_s: longest time without a success (default 15 min).
         total_s: longest time for one piece of work, progress or not.
     """
 
     base_s: float = 0.05
     cap_s: float = 20.0
+    least_s: float = 0.0
     no_progress_s: float = 900.0
     total_s: float = 6 * 3600.0
     attempts_max: Mapping[ErrorKind, int] = field(default_factory=lambda: ATTEMPTS_MAX)
@@ -84,7 +86,8 @@ class RetryState:
         self._counts[kind] += 1
         if self._counts[kind] >= limit:
             return GiveUp(f"{limit} attempts")
-        delay_s = self._random() * min(self._policy.cap_s, self._policy.base_s * 2.0 ** min(self._streak, 30))
+        limit_s = min(self._policy.cap_s, self._policy.base_s * 2.0 ** min(self._streak, 30))
+        delay_s = max(self._policy.least_s, self._random() * limit_s)
         self._streak += 1
         return self._in_time(delay_s, now=now)
 
@@ -114,12 +117,18 @@ class GaveUp(PipelineError):
 
 @dataclass(frozen=True)
 class Pacing:
-    """How to retry: bounds, and the world's clock, sleep and chance (tests bring their own)."""
+    """
+    How to retry: bounds, and the world's clock, sleep and chance (tests bring their own).
+
+    Attributes:
+        log_level: of a failure that is followed by another attempt.
+    """
 
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = time.sleep
     random: Callable[[], float] = random.random
+    log_level: int = logging.WARNING
 
     def start(self) -> RetryState:
         """Return the state of work that starts now."""
@@ -156,11 +165,11 @@ def pause(state: RetryState, error: WireError, *, pacing: Pacing) -> None:
         if error.kind not in pacing.policy.attempts_max:
             raise error
         raise GaveUp(error, why=decision.why) from error
-    _log(error, state.failure_count, decision)
+    _log(error, state.failure_count, decision, level=pacing.log_level)
     pacing.sleep(decision)
 
 
-def _log(error: WireError, failure_count: int, delay_s: float) -> None:
+def _log(error: WireError, failure_count: int, delay_s: float, *, level: int) -> None:
     """The 1st, 2nd, 4th, 8th ... failure in a row: a throttled table would fill the log."""
     if failure_count & (failure_count - 1) == 0:
-        logger.warning("failure %d, next attempt in %.2f s: %s", failure_count, delay_s, error)
+        logger.log(level, "failure %d, next attempt in %.2f s: %s", failure_count, delay_s, error)

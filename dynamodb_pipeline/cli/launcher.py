@@ -20,7 +20,7 @@ from dynamodb_pipeline.cli.command_line import CommandLine
 from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, policy_query, prices_of, schedule_of
 from dynamodb_pipeline.dynamodb.table import TableDescription, TableMissingError, describe
 from dynamodb_pipeline.emr import commands
-from dynamodb_pipeline.emr.calls.attention import SignalClock
+from dynamodb_pipeline.emr.calls.clock import SignalClock
 from dynamodb_pipeline.emr.plan.estimate import TableFacts
 from dynamodb_pipeline.emr.request.bundle import build_bundle
 from dynamodb_pipeline.errors import UsageError

@@ -8,10 +8,9 @@ run.
 
 from __future__ import annotations
 
-import threading
-from types import TracebackType
 from typing import Callable
 
+from dynamodb_pipeline.background import Background
 from dynamodb_pipeline.dynamodb.table import TableDescription, TableMissingError, refuse_changed
 from dynamodb_pipeline.dynamodb.table_description import gone
 from dynamodb_pipeline.errors import IntegrityError, PipelineError, StoppedError
@@ -20,7 +19,7 @@ from dynamodb_pipeline.rate.capacity import AllowedRate
 INTERVAL_S = 60.0
 
 
-class CapacityWatcher:
+class CapacityWatcher(Background):
     """
     Re-reads the capacity until closed; a context manager that runs a thread of its own.
 
@@ -43,23 +42,12 @@ class CapacityWatcher:
         on_end: Callable[[PipelineError], None],
         note: Callable[[str], None],
     ) -> None:
+        super().__init__(name="capacity", close_s=INTERVAL_S)
         self._pinned = pinned
         self._read = read
         self._rate_of = rate_of
         self._on_rate, self._on_end, self._note = on_rate, on_end, note
         self._rate = rate_of(pinned)
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self.run, args=(self._closed.wait,), name="capacity", daemon=True)
-
-    def __enter__(self) -> CapacityWatcher:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._closed.set()
-        self._thread.join(INTERVAL_S)
 
     def run(self, wait: Callable[[float], bool]) -> None:
         """Look once a minute, until `wait(seconds)` says True or the table ends the run; raises nothing."""

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Callable
 
+from dynamodb_pipeline.background import Background
 from dynamodb_pipeline.errors import PipelineError, PreconditionError
 from dynamodb_pipeline.run.state import RunState
 
@@ -27,7 +26,7 @@ DEAD_AFTER = timedelta(seconds=4 * INTERVAL_S)
 AHEAD_MAX = timedelta(days=-1)  # clocks differ by minutes; a sign of life from beyond that is none
 PATIENCE_S = 15.0  # for a process of this machine that was just told to end
 LOOK_S = 0.5
-CLOSE_S = 5.0
+CLOSE_S = 5.0  # a beat that waits for S3 must not hold up the end of the run
 
 
 def own_facts() -> dict[str, Any]:
@@ -98,7 +97,7 @@ def _living(record: RunState, here: Here) -> str:
     )
 
 
-class Heartbeat:
+class Heartbeat(Background):
     """
     Calls `beat` every minute from a thread of its own, until closed; a context manager.
 
@@ -108,19 +107,8 @@ class Heartbeat:
     """
 
     def __init__(self, beat: Callable[[], object], *, note: Callable[[str], None]) -> None:
+        super().__init__(name="heartbeat", close_s=CLOSE_S)
         self._beat, self._note = beat, note
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self.run, args=(self._closed.wait,), name="heartbeat", daemon=True)
-
-    def __enter__(self) -> Heartbeat:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._closed.set()
-        self._thread.join(CLOSE_S)  # one that waits for S3 must not hold up the end of the run
 
     def run(self, wait: Callable[[float], bool]) -> None:
         """Beat once a minute until `wait(seconds)` says True."""

@@ -1,9 +1,8 @@
 """
 Why and when a run must end before its work does: signals, the deadline, a driver whose parent is gone.
 
-Signal handlers only set a flag here. A handler that raises inside a py4j call surfaces seconds later or as a wrong
-error, and a spark-submit JVM that gets SIGTERM leaves its Python child alive without a signal: so the work runs in a
-thread, the main thread waits on this object, and `check()` stands before every publish.
+Signals only set a flag here, and a spark-submit JVM that gets SIGTERM leaves its Python child alive without one: so the
+work runs in a thread, the main thread waits on this object, and `check()` stands before every publish.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Callable
 
+from dynamodb_pipeline.background import handling_signals
 from dynamodb_pipeline.durations import exact_duration_text
 from dynamodb_pipeline.errors import DeadlineError, ExitCode, PipelineError, StoppedError
 
@@ -140,17 +140,11 @@ def _record(work: Callable[[], Any], outcome: dict[str, Any]) -> None:
         outcome["error"] = err
 
 
-@contextmanager
-def stop_on_signals(lifetime: RunLifetime) -> Iterator[None]:
-    """SIGINT and SIGTERM end the run in order while this block runs; the old handlers come back after it."""
+def stop_on_signals(lifetime: RunLifetime) -> AbstractContextManager[None]:
+    """SIGINT and SIGTERM end the run in order while this block runs."""
 
-    def handler(number: int, _frame: Any) -> None:
-        code = ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
-        lifetime.stop(InterruptedRunError(f"stopped by {signal.Signals(number).name}", code))
+    def stop(came: signal.Signals) -> None:
+        code = ExitCode.INTERRUPTED if came is signal.SIGINT else ExitCode.TERMINATED
+        lifetime.stop(InterruptedRunError(f"stopped by {came.name}", code))
 
-    before = {n: signal.signal(n, handler) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+    return handling_signals(stop)

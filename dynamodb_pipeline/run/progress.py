@@ -8,13 +8,13 @@ the same in place.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Callable, Protocol
+from typing import Callable, Protocol
 
+from dynamodb_pipeline.background import Background
 from dynamodb_pipeline.durations import exact_duration_text
 from dynamodb_pipeline.rate.window import SLOW_RATE, SLOW_WINDOW_S, WINDOW_S
 
@@ -154,25 +154,16 @@ class Reporter:
         return _Watch(self._say, goal, snapshot)
 
 
-class _Watch:
+class _Watch(Background):
     def __init__(self, say: Callable[[str], None], goal: Goal, snapshot: Snapshot):
+        super().__init__(name="progress")
         self._say, self._goal, self._snapshot = say, goal, snapshot
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="progress", daemon=True)
         self._started = time.monotonic()
 
-    def __enter__(self) -> _Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _loop(self) -> None:
+    def run(self, wait: Callable[[float], bool]) -> None:
         rate = RecentRate(self._goal.window_s, started_s=self._started)
         due_s = self._started + interval_s(0.0)
-        while not self._end.wait(SAMPLE_INTERVAL_S):
+        while not wait(SAMPLE_INTERVAL_S):
             now_s, counts = time.monotonic(), self._snapshot()
             recent = rate.add(now_s, counts.units)
             if now_s >= due_s:

@@ -23,7 +23,7 @@ from dynamodb_pipeline.store.s3_errors import AlteredOnTheWay, s3_errors
 
 T = TypeVar("T")
 
-ATTEMPTS_MAX: Mapping[ErrorKind, int] = MappingProxyType(
+S3_ATTEMPTS_MAX: Mapping[ErrorKind, int] = MappingProxyType(
     {
         ErrorKind.THROTTLE: 200,
         ErrorKind.TRANSIENT: 100,
@@ -31,7 +31,7 @@ ATTEMPTS_MAX: Mapping[ErrorKind, int] = MappingProxyType(
     }
 )
 # One call is one piece of work, so its time and its time without progress are the same.
-S3_POLICY = RetryPolicy(base_s=0.1, cap_s=20.0, no_progress_s=600.0, total_s=600.0, attempts_max=ATTEMPTS_MAX)
+S3_POLICY = RetryPolicy(base_s=0.1, cap_s=20.0, no_progress_s=600.0, total_s=600.0, attempts_max=S3_ATTEMPTS_MAX)
 S3_PACING = Pacing(S3_POLICY)
 PIECE_BYTES = 1 << 20
 

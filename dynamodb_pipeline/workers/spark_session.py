@@ -10,20 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from dynamodb_pipeline.errors import PreconditionError, UsageError
+from dynamodb_pipeline.settings.spark_conf import FIXED_SIZE_CONF, REQUIRED_SPARK_CONF
 
-# Spark settings without which an export can be short or empty and still "succeed" (connector issues, Spark >= 3.2).
-REQUIRED_SPARK_CONF = {
-    "spark.hadoopRDD.ignoreEmptySplits": "false",
-    "spark.speculation": "false",
-    "spark.files.ignoreCorruptFiles": "false",
-}
-
-# Tasks must not start before all executors are there, or shares of the rate would be dealt to absent ones.
 SESSION_CONF = {
     **REQUIRED_SPARK_CONF,
-    "spark.dynamicAllocation.enabled": "false",
-    "spark.scheduler.minRegisteredResourcesRatio": "1.0",
-    "spark.scheduler.maxRegisteredResourcesWaitingTime": "300s",
+    **FIXED_SIZE_CONF,
     "spark.ui.showConsoleProgress": "false",
     "spark.task.maxFailures": "4",
 }

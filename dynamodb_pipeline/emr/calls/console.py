@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from dynamodb_pipeline.emr.calls.attention import Attention
-from dynamodb_pipeline.emr.calls.clock import Clock
+from dynamodb_pipeline.emr.calls.clock import Attention, Clock
 from dynamodb_pipeline.errors import ExitCode
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied, is_no_answer, is_throttling
+from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.emr.calls.clock import Clock, utc
 from dynamodb_pipeline.emr.calls.clusters import ENDED_STATES, FoundCluster, clusters_named, since
+from dynamodb_pipeline.emr.calls.patient_calls import passing_error
 from dynamodb_pipeline.errors import ClusterError, PreconditionError
 
 logger = logging.getLogger(__name__)
@@ -85,14 +86,10 @@ def _start(emr: Any, request: dict[str, Any], *, clock: Clock) -> Launched:
 
 def _may_repeat(err: Exception) -> str:
     """The error's code when a second call makes sense; raises otherwise."""
-    if is_denied(err):
-        raise denied_error(err, call="elasticmapreduce:RunJobFlow") from err
-    if is_throttling(err) or is_no_answer(err):
-        return error_code(err)
     if error_code(err) in {"ValidationException", "InvalidRequestException"}:
         msg = f"EMR refuses the request, nothing was started: {without_secrets(str(err))}"
         raise PreconditionError(msg) from err
-    raise err
+    return passing_error(err, what="elasticmapreduce:RunJobFlow").code
 
 
 def _look_for(emr: Any, name: str, *, clock: Clock, created_after: Any) -> FoundCluster | None:

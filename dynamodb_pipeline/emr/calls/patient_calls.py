@@ -1,64 +1,71 @@
-"""Repeats reads that were throttled or got no answer, bounded by count and time."""
+"""Calls to EMR that may be repeated, and what makes another attempt worth while."""
 
 from __future__ import annotations
 
 import logging
 import random
-from dataclasses import dataclass
 from typing import Callable, TypeVar
 
-from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied, is_passing
+from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied, is_no_answer, is_throttling
+from dynamodb_pipeline.aws.request_errors import ErrorKind, Throttled, Transient, WireError
+from dynamodb_pipeline.aws.retry import GaveUp, Pacing, RetryPolicy, call_with_retry
 from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.calls.clock import Clock
 from dynamodb_pipeline.errors import ClusterError
 
-logger = logging.getLogger(__name__)
-Answer = TypeVar("Answer")
+Reply = TypeVar("Reply")
 
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to go on without an answer. EMR grants a whole account 0.5 to 1 call a second of each kind."""
-
-    total_s: float = 900.0
-    attempts: int = 60
-    first_pause_s: float = 5.0
-    longest_pause_s: float = 60.0
-
-    def pause_s(self, attempt: int, *, jitter: Callable[[], float]) -> float:
-        """Full-jitter pause after failed attempt number `attempt` (from 1), in seconds, never below one."""
-        bound: float = min(self.longest_pause_s, self.first_pause_s * float(2 ** min(attempt - 1, 10)))
-        return max(1.0, jitter() * bound)
+PATIENCE_S = 900.0
+# EMR grants a whole account 0.5 to 1 call a second of each kind.
+EMR_POLICY = RetryPolicy(
+    base_s=5.0,
+    cap_s=60.0,
+    least_s=1.0,
+    no_progress_s=PATIENCE_S,
+    total_s=PATIENCE_S,
+    attempts_max={ErrorKind.THROTTLE: 60, ErrorKind.TRANSIENT: 60},
+)
 
 
 def patient(
-    call: Callable[[], Answer],
-    *,
-    what: str,
-    clock: Clock,
-    patience: Patience = Patience(),
-    jitter: Callable[[], float] = random.random,
-) -> Answer:
+    call: Callable[[], Reply], *, what: str, clock: Clock, jitter: Callable[[], float] = random.random
+) -> Reply:
     """
-    Return `call()`, repeated while it is throttled or unanswered.
+    Return `call()`, repeated while it is throttled or unanswered; `what` is the action of IAM.
 
     Raises:
         DeniedError: credentials or a permission.
         ClusterError: no answer within the patience: contact is lost, nothing is known about what runs.
     """
-    started = clock.now()
-    for attempt in range(1, patience.attempts + 1):
+
+    def attempt() -> Reply:
         try:
             return call()
         except Exception as err:
-            if is_denied(err):
-                raise denied_error(err, call=what) from err
-            if not is_passing(err):
-                raise
-            elapsed_s = clock.now() - started
-            if elapsed_s >= patience.total_s or attempt == patience.attempts:
-                msg = f"lost contact: {what} failed for {duration_text(elapsed_s)} ({error_code(err)})"
-                raise ClusterError(msg) from err
-            logger.info("%s: %s, attempt %d, trying again", what, error_code(err), attempt)
-            clock.sleep(patience.pause_s(attempt, jitter=jitter))
-    raise AssertionError(patience)  # the last attempt either returned or raised
+            raise passing_error(err, what=what) from err
+
+    started = clock.now()
+    pacing = Pacing(EMR_POLICY, clock=clock.now, sleep=clock.sleep, random=jitter, log_level=logging.INFO)
+    try:
+        return call_with_retry(attempt, pacing=pacing)
+    except GaveUp as err:
+        msg = f"lost contact: {what} failed for {duration_text(clock.now() - started)} ({err.last.code})"
+        raise ClusterError(msg) from err
+
+
+def passing_error(err: Exception, *, what: str) -> WireError:
+    """
+    The failed call as an error after which it is worth another attempt.
+
+    Raises:
+        DeniedError: credentials or a permission.
+        Exception: `err` itself, when another attempt cannot help.
+    """
+    if is_denied(err):
+        raise denied_error(err, call=what) from err
+    code = error_code(err)
+    if is_throttling(err):
+        return Throttled(f"{what}: {code}", code=code)
+    if is_no_answer(err):
+        return Transient(f"{what}: {code}", code=code)
+    raise err

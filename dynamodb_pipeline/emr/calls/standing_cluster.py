@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied, is_no_answer, is_throttling
 from dynamodb_pipeline.emr.calls.clock import Clock
 from dynamodb_pipeline.emr.calls.clusters import ClusterView, read_cluster, read_steps
-from dynamodb_pipeline.emr.calls.patient_calls import patient
+from dynamodb_pipeline.emr.calls.patient_calls import passing_error, patient
 from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
 from dynamodb_pipeline.errors import ClusterError, PreconditionError
 
@@ -66,11 +65,8 @@ def _added(emr: Any, cluster_id: str, steps: list[dict[str, Any]], *, clock: Clo
     try:
         reply = emr.add_job_flow_steps(JobFlowId=cluster_id, Steps=steps)
     except Exception as err:
-        if is_denied(err):
-            raise denied_error(err, call="elasticmapreduce:AddJobFlowSteps") from err
-        if not (is_throttling(err) or is_no_answer(err)):
-            raise
-        logger.warning("AddJobFlowSteps: %s; looking for the steps", error_code(err))
+        code = passing_error(err, what="elasticmapreduce:AddJobFlowSteps").code
+        logger.warning("AddJobFlowSteps: %s; looking for the steps", code)
         clock.sleep(PAUSE_S)
         return {}
     return {step["Name"]: step_id for step, step_id in zip(steps, reply["StepIds"])}

@@ -13,25 +13,13 @@ from dataclasses import dataclass
 from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
 from dynamodb_pipeline.emr.cluster.instance_types import InstanceType, instance_type
 from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.settings.spark_conf import FIXED_SIZE_CONF, REQUIRED_SPARK_CONF
 
 MAX_CORES_PER_EXECUTOR = 8
 # Client mode: the YARN application master is a 512 MB heap plus Spark's least overhead of 384 MB, rounded up.
 MASTER_CONTAINER_MB = 1024
 BASE_OVERHEAD_MB = 512
 MAX_DRIVER_MB = 8192
-
-# What makes a run lose items silently when it is set otherwise; the jobs assert these again.
-SAFETY_CONF = {
-    "spark.hadoopRDD.ignoreEmptySplits": "false",
-    "spark.speculation": "false",
-    "spark.files.ignoreCorruptFiles": "false",
-}
-# All executors must be there before the first task, or shares of the rate are dealt to absent ones.
-FIXED_SIZE_CONF = {
-    "spark.dynamicAllocation.enabled": "false",
-    "spark.scheduler.minRegisteredResourcesRatio": "1.0",
-    "spark.scheduler.maxRegisteredResourcesWaitingTime": "300s",
-}
 
 
 @dataclass(frozen=True)
@@ -73,7 +61,7 @@ class SparkLayout:
             "spark.executor.memoryOverhead": f"{self.overhead_mb}m",
             "spark.driver.memory": f"{self.driver_mb}m",
             **FIXED_SIZE_CONF,
-            **SAFETY_CONF,
+            **REQUIRED_SPARK_CONF,
         }
 
 

@@ -21,8 +21,7 @@ from dynamodb_pipeline.emr.commands.documents import (
     run_schedule,
 )
 from dynamodb_pipeline.emr.commands.launch import LaunchInputs, run_launch, run_plan, run_preflight
-from dynamodb_pipeline.emr.commands.logs import run_logs
-from dynamodb_pipeline.emr.commands.runs import RunQuery, run_cancel, run_status, run_terminate, run_wait
+from dynamodb_pipeline.emr.commands.runs import RunQuery, run_cancel, run_logs, run_status, run_terminate, run_wait
 
 __all__ = [
     "Clients",

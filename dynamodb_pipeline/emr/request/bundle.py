@@ -35,6 +35,7 @@ SERVICES = frozenset({"dynamodb", "s3", "sts", "sso", "sso-oidc"})
 NODE_PARTS = (
     "__init__.py",
     "addresses.py",
+    "background.py",
     "durations.py",
     "errors.py",
     "documents.py",

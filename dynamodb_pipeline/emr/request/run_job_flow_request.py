@@ -12,10 +12,11 @@ from typing import Any
 
 from dynamodb_pipeline.aws.model_check import request_problems
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig, NodeGroup
-from dynamodb_pipeline.emr.cluster.sizing import SAFETY_CONF, layout_of_groups
+from dynamodb_pipeline.emr.cluster.sizing import layout_of_groups
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.request.steps import JobCode, step_requests
 from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.settings.spark_conf import REQUIRED_SPARK_CONF
 
 # A leak guard: the cluster ends by itself after its last step; should it hang idle, it ends after an hour.
 IDLE_TIMEOUT_S = 3600
@@ -54,10 +55,10 @@ def with_user_conf(conf: dict[str, str], texts: tuple[str, ...]) -> dict[str, st
     `conf` with each `key=value` of the user laid over it.
 
     Raises:
-        UsageError: one of them changes a setting of `SAFETY_CONF`.
+        UsageError: one of them changes a setting of `REQUIRED_SPARK_CONF`.
     """
     own = dict(text.partition("=")[::2] for text in texts)
-    for key, value in SAFETY_CONF.items():
+    for key, value in REQUIRED_SPARK_CONF.items():
         if own.get(key, value) != value:
             msg = f"--spark-conf {key}={own[key]} could lose items without an error; it must stay {value}"
             raise UsageError(msg)

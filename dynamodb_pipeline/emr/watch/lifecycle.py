@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Callable
 
-from dynamodb_pipeline.emr.calls.attention import Attention
-from dynamodb_pipeline.emr.calls.clock import Clock
+from dynamodb_pipeline.emr.calls.clock import Attention, Clock
 from dynamodb_pipeline.emr.calls.clusters import ClusterView, StepView, read_cluster, read_steps
 from dynamodb_pipeline.emr.calls.stopping import await_end, cancel_steps, terminate_cluster
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits

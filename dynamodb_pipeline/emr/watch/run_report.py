@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dynamodb_pipeline.durations import duration_text
-from dynamodb_pipeline.emr.calls.attention import Attention
+from dynamodb_pipeline.emr.calls.clock import Attention
 from dynamodb_pipeline.emr.calls.clusters import cluster_line
 from dynamodb_pipeline.emr.calls.console import CommandResult
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits

@@ -12,8 +12,7 @@ import pytest
 
 from dynamodb_pipeline.emr.calls.console import CommandResult
 from dynamodb_pipeline.emr.commands.launch import LaunchInputs, run_launch, run_plan, run_preflight
-from dynamodb_pipeline.emr.commands.logs import run_logs
-from dynamodb_pipeline.emr.commands.runs import RunQuery, run_cancel, run_status, run_terminate, run_wait
+from dynamodb_pipeline.emr.commands.runs import RunQuery, run_cancel, run_logs, run_status, run_terminate, run_wait
 from dynamodb_pipeline.emr.plan.cost import load_prices
 from dynamodb_pipeline.emr.plan.estimate import GIB, TableFacts
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, RunLimits

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from dynamodb_pipeline.emr.calls.attention import SignalClock
+from dynamodb_pipeline.emr.calls.clock import SignalClock
 
 
 def test_ctrl_c_is_counted_and_wakes_the_sleeper() -> None:
