@@ -6,14 +6,12 @@ from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import error_code
+from dynamodb_pipeline.dynamodb.table_description import USABLE, TableDescription
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, unknown, warning
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.exports.export_record import NAME as EXPORT_RECORD
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
-from dynamodb_pipeline.formats.items.key_schema import KeySchema
 
-# Autoscaling puts a table into UPDATING; it stays readable and writable.
-USABLE = ("ACTIVE", "UPDATING")
 CREATE_REMEDY = "check --table and --region; an import never creates its table: create it first"
 
 
@@ -21,29 +19,33 @@ def check_table(dynamodb: Any, table_name: str, *, verb: str, region: str) -> Ch
     """The table exists in this region and can be used."""
     name = f"table {table_name}"
     try:
-        table = dynamodb.describe_table(TableName=table_name)["Table"]
+        table = _described(dynamodb, table_name)
     except dynamodb.exceptions.ResourceNotFoundException:
         return failed(name, f"table {table_name!r} not found in {region}", remedy=CREATE_REMEDY)
-    if table["TableStatus"] not in USABLE:
+    if table.status not in USABLE:
         remedy = "wait until it is ACTIVE, or use another table"
-        return failed(name, f"table {table_name!r} is {table['TableStatus']}", remedy=remedy)
-    key = KeySchema.from_description(table).describe()
-    seen = f"{table['TableStatus']}, {table.get('ItemCount', 0):,} items, key {key}"
+        return failed(name, f"table {table_name!r} is {table.status}", remedy=remedy)
+    seen = f"{table.status}, {table.item_count:,} items, key {table.key_schema.describe()}"
     side_effect = _import_side_effect(table) if verb == "import" else None
     if side_effect:
         return warning(name, f"{seen}; {side_effect}", remedy="expect this, or import into a table without it")
     return ok(name, seen)
 
 
-def _import_side_effect(table: dict[str, Any]) -> str | None:
+def _described(dynamodb: Any, table_name: str) -> TableDescription:
+    """The table; errors come as they are, for a check that got no answer is not a check that failed."""
+    return TableDescription.from_description(dynamodb.describe_table(TableName=table_name)["Table"])
+
+
+def _import_side_effect(table: TableDescription) -> str | None:
     """What writing into this table sets off beside the writes themselves."""
     effects = []
-    if (table.get("StreamSpecification") or {}).get("StreamEnabled"):
+    if table.stream is not None:
         effects.append("its stream will carry every written item")
-    if table.get("Replicas"):
+    if table.replica_regions:
         effects.append("every write is replicated to its other regions")
-    if table.get("GlobalSecondaryIndexes"):
-        effects.append(f"every write costs units on {len(table['GlobalSecondaryIndexes'])} index(es) too")
+    if table.global_indexes:
+        effects.append(f"every write costs units on {len(table.global_indexes)} index(es) too")
     return "; ".join(effects) or None
 
 
@@ -61,7 +63,7 @@ def check_key_schema(dynamodb: Any, s3: Any, table_name: str, folder: S3Uri) -> 
         exported = ExportRecord.from_bytes(data, where=folder.child(EXPORT_RECORD).uri).key_schema
     except IntegrityError as err:
         return failed("key-schema", str(err), remedy="the export's record is damaged; use another copy of the export")
-    target = KeySchema.from_description(dynamodb.describe_table(TableName=table_name)["Table"])
+    target = _described(dynamodb, table_name).key_schema
     if exported != target:
         detail = f"table {table_name!r} has key {target.describe()}, the export {exported.describe()}"
         return failed("key-schema", detail, remedy="create a table with the same key names, types and roles")
