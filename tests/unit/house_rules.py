@@ -16,7 +16,7 @@ MODULES_PER_PACKAGE = range(3, 13)
 # From the bottom to the top. What a package may import is in its charter (the docstring of its `__init__.py`), and a
 # charter may only name what stands before it here.
 ORDER = (
-    *("(root)", "errors", "output", "documents", "addresses", "durations", "secret_patterns"),
+    *("(root)", "errors", "output", "documents", "addresses", "background", "durations", "secret_patterns"),
     *("aws", "rate", "formats", "formats.items", "formats.files", "formats.blocks", "formats.documents"),
     "formats.exports",
     *("settings", "store", "dynamodb", "workers", "run", "passes", "connector", "reading"),
@@ -30,6 +30,7 @@ BESIDE_THE_PACKAGES: dict[str, set[str]] = {
     "output": set(),
     "documents": set(),
     "addresses": {"errors"},
+    "background": set(),
     "durations": {"errors"},
     "secret_patterns": {"errors"},
     "job_main": {
@@ -62,18 +63,18 @@ WORDS_OF_OUR_OWN = {
 
 # Modules below LINES_AT_LEAST, and why each is a file of its own all the same.
 SHORT_MODULES: dict[str, str] = {
+    "background": "vocabulary: jobs and launcher hear signals by the same handler",
     "durations": "vocabulary: every part speaks of times",
     "secret_patterns": "vocabulary: asked wherever words come in",
     "aws.model_check": "botocore's models are asked in one place",
-    "emr.calls.clock": "the clock that waiting code is given",
     "emr.calls.console": "what every command is given and gives back",
     "emr.cluster.packaged_files": "the only place that finds what comes with the package",
-    "emr.commands.logs": "one verb's command, beside its sisters",
     "formats.files.text": "bytes of a whole file, asked by fifteen modules",
     "formats.items.base64_text": "strict base64 for tags, grammar and digests",
     "formats.items.item_error": "the exception that every rule raises",
     "importing.scheduled": "pure core with a test of its own",
     "run.context": "what every part of a run is handed",
+    "settings.spark_conf": "the settings that launcher and jobs share",
 }
 
 # Modules that nothing in the library imports, and who starts them.

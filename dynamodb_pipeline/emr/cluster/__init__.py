@@ -3,6 +3,6 @@ What a cluster is: configs in EMR's own words, labels, instance types, and the S
 
 Facts of AWS come from dated tables in `emr/data`, which are read here.
 
-May import: errors, secret_patterns, aws.
+May import: settings, errors, secret_patterns, aws.
 Must not know: runs, steps and clients; nothing here sends a request.
 """
