@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
 from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.aws.api_errors import is_passing, is_throttling
+from dynamodb_pipeline.aws.api_errors import is_no_answer, is_throttling
 from dynamodb_pipeline.aws.request_errors import Throttled, Transient
 from dynamodb_pipeline.store.s3_errors import s3_error
 
@@ -30,7 +30,7 @@ def test_a_throttled_call_is_repeated(code: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(TRANSIENT))
 def test_a_call_that_was_not_finished_is_repeated(code: str) -> None:
-    assert is_passing(refused(code))
+    assert is_no_answer(refused(code))
     assert not is_throttling(refused(code)), "it may have been carried out"
     assert type(s3_error(refused(code), operation="put_object", where=S3Uri("b", "k"))) is Transient
 
