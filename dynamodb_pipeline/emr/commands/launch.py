@@ -184,6 +184,6 @@ def _left_running(settings: LaunchSettings, target: RunTarget, clients: Clients,
         "run_id": settings.run_id,
         "status": "running",
         "cluster_id": target.cluster_id,
-        "cluster_line": line,
+        "fate": line,
     }
     return CommandResult(ExitCode.DONE, document)

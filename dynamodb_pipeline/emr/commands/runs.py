@@ -178,7 +178,7 @@ def _stopped(
         "cluster_id": cluster.id,
         "cluster_state": cluster.state,
         "steps": [{"step_id": step.id, "step_state": step.state} for step in steps],
-        "cluster_line": line,
+        "fate": line,
     }
     return CommandResult(ExitCode.DONE, document)
 

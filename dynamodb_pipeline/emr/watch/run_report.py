@@ -63,7 +63,7 @@ class RunReport:
             "cluster_state": self.outcome.cluster.state,
             "tables": [_result_json(result) for result in self.results],
             "diagnosis": self.diagnosis.to_json() if self.diagnosis else None,
-            "cluster_line": cluster_line(self.outcome.cluster, region=self.target.region),
+            "fate": cluster_line(self.outcome.cluster, region=self.target.region),
         }
         return CommandResult(self.exit_code, document)
 
