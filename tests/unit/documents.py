@@ -20,6 +20,7 @@ README = PROJECT / "README.md"
 DOCS = [
     README,
     PROJECT / "CHANGELOG.md",
+    PROJECT / "CONTRIBUTING.md",
     *sorted((PROJECT / "docs").rglob("*.md")),
     *(PROJECT / folder / "README.md" for folder in ("cluster_configs", "policies", "schedules")),
 ]

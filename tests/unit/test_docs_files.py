@@ -58,6 +58,14 @@ def test_modules_named_exist() -> None:
     assert {(where, name) for where, name in named if name not in endings} == set()
 
 
+def test_tests_named_exist() -> None:
+    """`tests/unit/test_x.py::test_y`, as CONTRIBUTING.md says what catches a forgotten place."""
+    named = {pair for path in DOCS for pair in re.findall(r"(tests/[\w/]+\.py)::(\w+)", text_of(path))}
+    assert len(named) > 20
+    sources = {file: (PROJECT / file).read_text(encoding="utf-8") for file, _ in named}
+    assert {(file, name) for file, name in named if f"\ndef {name}(" not in sources[file]} == set()
+
+
 def test_decisions_are_numbered_and_short() -> None:
     names = [path.name for path in DECISIONS]
     assert [name[:4] for name in names] == [f"{number:04d}" for number in range(1, len(names) + 1)]

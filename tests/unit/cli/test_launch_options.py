@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
+from dynamodb_pipeline.cli import launcher_options
 from dynamodb_pipeline.cli.command_line import line_of
 from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, policy_query, schedule_of
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
@@ -16,6 +19,7 @@ from dynamodb_pipeline.settings.job_options import (
     SCHEDULED_TIME,
 )
 from dynamodb_pipeline.settings.rows import Options
+from tests.unit.documents import PROJECT
 from tests.unit.emr.builders import RUN
 
 LOGS = ("--logs", "s3://logs/app")
@@ -124,3 +128,16 @@ def test_schedule_is_named_after_verb_and_table() -> None:
     given = options("schedule", "export", "--table", "T1x", "--output", "s3://data/x", "--cron", "0 3 * * ? *")
     schedule = schedule_of(given, kind="export", table="my.Forum")
     assert (schedule.name, schedule.expression) == ("export-my-Forum", "cron(0 3 * * ? *)")
+
+
+def test_every_option_of_the_launcher_is_read() -> None:
+    """A row that nothing outside its table asks for would be an option that does nothing."""
+    asked = set()
+    for path in (PROJECT / "dynamodb_pipeline").rglob("*.py"):
+        if path.name != "launcher_options.py":
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            asked |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            asked |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    rows = {name for name, value in vars(launcher_options).items() if value in launcher_options.LAUNCHER_ROWS}
+    assert len(rows) > 40
+    assert rows - asked == set()

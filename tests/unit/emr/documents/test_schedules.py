@@ -18,6 +18,7 @@ from dynamodb_pipeline.emr.documents.schedules import (
     schedule_template,
     scheduled_request,
 )
+from dynamodb_pipeline.emr.request.bundle import BOOTSTRAP_NAME
 from tests.unit.emr.builders import BOOTSTRAP, CODE, a_job, settings
 
 SHIPPED = ScheduledCode(CODE, BOOTSTRAP)
@@ -97,11 +98,14 @@ def test_rules_match_the_names_we_give(rule: str, name: str) -> None:
     assert all(one.startswith(prefix) for one in names)
 
 
+def rights_of(rendered: dict[str, Any]) -> set[str]:
+    (policy,) = rendered["Resources"]["Role"]["Properties"]["Policies"]
+    return {action for statement in policy["PolicyDocument"]["Statement"] for action in statement["Action"]}
+
+
 def test_schedulers_role_may_launch_only_tagged_clusters_and_pass_the_roles() -> None:
     role = template()["Resources"]["Role"]["Properties"]
-    (policy,) = role["Policies"]
-    found = {action for s in policy["PolicyDocument"]["Statement"] for action in s["Action"]}
-    assert found == {
+    assert rights_of(template()) == {
         "elasticmapreduce:RunJobFlow",
         "elasticmapreduce:AddTags",
         "elasticmapreduce:PutAutoTerminationPolicy",
@@ -118,3 +122,5 @@ def test_shipped_template_is_an_example_that_fits_the_model(name: str) -> None:
     sent = json.loads(text.replace(FIRING_TIME, "2026-11-23T03:00:00Z"))
     assert request_problems(sent, service="emr", operation="RunJobFlow") == []
     assert set(shipped["Resources"]) == set(template()["Resources"])
+    assert rights_of(shipped) == rights_of(template()), "schedules/ is older than the policy of a schedule"
+    assert sent["BootstrapActions"][0]["ScriptBootstrapAction"]["Path"].endswith(f"/{BOOTSTRAP_NAME}")
