@@ -61,7 +61,7 @@ def _held_by(store: ObjectStore, folder: S3Uri) -> Claim | None:
 
 def _occupied(store: ObjectStore, folder: S3Uri, held: Claim) -> str:
     owner = f"run {held.run_id} (table {held.table_name}, {held.claimed_at})"
-    if store.head(str(folder.child(MANIFEST))) is not None:
+    if _is_finished(store, folder):
         return f"{folder} already holds the finished export of {owner}; choose another --output"
     if held is UNKNOWN_CLAIM:
         return f"{folder} is claimed by an object {CLAIM} that is none of ours; choose another --output"
@@ -72,11 +72,15 @@ def _refuse_foreign_files(store: ObjectStore, folder: S3Uri) -> None:
     foreign = next((o.uri for o in store.list(str(folder)) if not _is_marker(o.uri, folder)), None)
     if foreign is None:
         return
-    if store.head(str(folder.child(MANIFEST))) is not None:
+    if _is_finished(store, folder):
         msg = f"{folder} already holds a finished export; choose another --output"
         raise PreconditionError(msg)
     msg = f"{folder} is not empty (it holds {foreign}); choose another --output"
     raise PreconditionError(msg)
+
+
+def _is_finished(store: ObjectStore, folder: S3Uri) -> bool:
+    return store.head(str(folder.child(MANIFEST))) is not None
 
 
 def _is_marker(uri: str, folder: S3Uri) -> bool:

@@ -20,12 +20,13 @@ from typing import Any
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import DocumentError, read_object
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, UsageError
+from dynamodb_pipeline.finished import DONE, RUNNING
 from dynamodb_pipeline.formats.exports import manifest as manifests
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.exports.layout import CLAIM, EXPORT_RECORD, MANIFEST, Claim, is_data_file
 from dynamodb_pipeline.run.heartbeat import Here, refuse_living
 from dynamodb_pipeline.run.ledger import HEADER, Ledger
-from dynamodb_pipeline.run.state import read_state
+from dynamodb_pipeline.run.record import read_state
 from dynamodb_pipeline.settings.run_ids import check_run_id, run_folder
 from dynamodb_pipeline.store.objects import ObjectInfo, ObjectStore
 
@@ -149,7 +150,7 @@ def _dead_state(store: ObjectStore, folder: str, run_id: str, *, here: Here) -> 
     if state is None or state.run_id != run_id:
         msg = f"no record of run {run_id} in {folder}: nothing tells that it is dead; check --logs"
         raise PreconditionError(msg)
-    if state.state == "running" and state.heartbeat is None:
+    if state.state == RUNNING and state.heartbeat is None:
         msg = f"the record of run {run_id} holds no heartbeat: nothing tells that it is dead"
         raise PreconditionError(msg)
     return str(state.state)
@@ -231,7 +232,7 @@ def _lines(leftovers: Sequence[Leftovers], kept: Sequence[Kept], *, deletes: boo
 
 
 def _state_text(one: Leftovers) -> str:
-    return "finished" if one.finished else {"running": "killed", "done": "ended"}.get(one.state, one.state)
+    return "finished" if one.finished else {RUNNING: "killed", DONE: "ended"}.get(one.state, one.state)
 
 
 def _amount(one: Leftovers, *, deletes: bool) -> str:

@@ -13,9 +13,9 @@ import json
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import DocumentError, read_object
 from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.finished import RunState
 from dynamodb_pipeline.formats.exports.layout import stamp
 from dynamodb_pipeline.run.context import RunContext
-from dynamodb_pipeline.run.state import RunState
 from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.store.objects import put_once
 

@@ -13,6 +13,7 @@ from shlex import quote
 
 from dynamodb_pipeline.addresses import is_s3, join
 from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.finished import FINISHED_BY
 from dynamodb_pipeline.formats.exports import native_manifest as native
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.exports.layout import EXPORT_RECORD, MANIFEST, NATIVE_SUMMARY, STAMP, STAMP_FORMAT
@@ -184,14 +185,14 @@ def _listed(backups: Iterable[Backup]) -> list[str]:
 
 def is_finished(store: ObjectStore, folder: str) -> bool:
     """True when the folder itself holds a Data Pipeline manifest or a native export's summary."""
-    return any(store.head(join(folder, name)) is not None for name in (MANIFEST, NATIVE_SUMMARY))
+    return any(store.head(join(folder, name)) is not None for name in FINISHED_BY)
 
 
 def finished_runs(store: ObjectStore, source: str) -> list[str]:
     """Folders at most three levels below `source` that hold a manifest, in the order of their names."""
     place = f"s3://{source.partition('://')[2]}" if is_s3(source) else source  # as a listing writes addresses
     prefix = place.rstrip("/") + "/"
-    manifests = (o.uri for o in store.list(source) if o.uri.rpartition("/")[2] in (MANIFEST, NATIVE_SUMMARY))
+    manifests = (o.uri for o in store.list(source) if o.uri.rpartition("/")[2] in FINISHED_BY)
     folders = {uri.rpartition("/")[0] + "/" for uri in manifests}
     return sorted(f for f in folders if 1 <= f[len(prefix) :].count("/") <= LEVELS)
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from dynamodb_pipeline.errors import ExitCode, worst
+from dynamodb_pipeline.finished import FAILED, RUNNING, resumable_after
 from dynamodb_pipeline.output import printable
 from dynamodb_pipeline.report.read import Record
 from dynamodb_pipeline.report.table_figures import TableFigures, table_figures
@@ -76,7 +77,7 @@ def run_figures(records: Sequence[Record], *, run: str | None = None) -> RunFigu
         duration_s=seconds_between(started, ended),
         error=_text(first, "error") if len(records) == 1 else None,
         notes=tuple(note for record in records for note in _notes(record.facts)),
-        resume=_text(first, "resume") if len(records) == 1 and first.get("state") == "failed" else None,
+        resume=_text(first, "resume") if len(records) == 1 and first.get("state") == FAILED else None,
         tables=tuple(table for record in records for table in _tables(record.facts)),
         sources=tuple(record.where for record in records),
     )
@@ -97,12 +98,12 @@ def _moment(text: str) -> datetime:
 
 
 def _running(records: Iterable[Record]) -> bool:
-    return any(record.facts.get("state") == "running" for record in records)
+    return any(record.facts.get("state") == RUNNING for record in records)
 
 
 def _state(records: Sequence[Record]) -> str:
     states = [str(record.facts.get("state", "unknown")) for record in records]
-    return next((state for state in ("running", "failed") if state in states), states[0])
+    return next((state for state in (RUNNING, FAILED) if state in states), states[0])
 
 
 def _exit_code(records: Sequence[Record]) -> int | None:
@@ -165,7 +166,7 @@ def resume_of(run: RunFigures, *, logs: str | None) -> Resume | None:
     recorded = _recorded_command(run)
     if recorded is not None:
         return Resume(recorded, " ".join(_resume_notes(run, whole=OTHER_OPTIONS not in recorded)))
-    if run.exit_code is None or not ExitCode.of(run.exit_code).row.resumable:
+    if run.exit_code is None or not resumable_after(ExitCode.of(run.exit_code)):
         return None
     options = _resume_tables(run) + Given.of({REGION: run.region or None, LOGS: logs or None, RUN_ID: run.run_id})
     command = command_line(("dynamodb-pipeline", run.kind, OTHER_OPTIONS), options)

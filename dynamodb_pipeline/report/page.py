@@ -14,6 +14,7 @@ from string import Template
 
 from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.finished import RUNNING
 from dynamodb_pipeline.report.figures import Resume, RunFigures
 from dynamodb_pipeline.report.table_figures import TableFigures, Units, count_text
 
@@ -174,7 +175,7 @@ def _listed(rows: list[tuple[str, str]]) -> Html:
 
 def _colour(code: int | None, state: str) -> str:
     if code is None:
-        return "busy" if state == "running" else "warn"
+        return "busy" if state == RUNNING else "warn"
     if code == ExitCode.DONE:
         return "good"
     return "warn" if ExitCode.of(code).row.partly_done else "bad"

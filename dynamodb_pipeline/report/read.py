@@ -17,9 +17,8 @@ from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.documents import DocumentError, read_object
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
+from dynamodb_pipeline.finished import RUN_RECORD
 from dynamodb_pipeline.settings.job_options import LOGS
-
-FILE_NAME = "run.json"
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,10 @@ def read_run(s3: Any, run: str, *, logs: str) -> tuple[Record, ...]:
         StoppedError: S3 did not answer.
     """
     folder = S3Uri.of_folder(logs, option=LOGS.name).child("runs")
-    fetched = [_get(s3, folder.child(f"{name}/{FILE_NAME}")) for name in _run_folders(s3, folder, run)]
+    fetched = [_get(s3, folder.child(f"{name}/{RUN_RECORD}")) for name in _run_folders(s3, folder, run)]
     records = tuple(record for record in fetched if record is not None)
     if not records:
-        msg = f"no {FILE_NAME} in {folder.child(run).uri}; check the run id and --logs (`status RUN` finds clusters)"
+        msg = f"no {RUN_RECORD} in {folder.child(run).uri}; check the run id and --logs (`status RUN` finds clusters)"
         raise PreconditionError(msg)
     return records
 

@@ -19,7 +19,7 @@ from typing import Any, Callable
 
 from dynamodb_pipeline.background import Background
 from dynamodb_pipeline.errors import PipelineError, PreconditionError
-from dynamodb_pipeline.run.state import RunState
+from dynamodb_pipeline.finished import RUNNING, RunState
 
 INTERVAL_S = 60.0
 DEAD_AFTER = timedelta(seconds=4 * INTERVAL_S)
@@ -61,7 +61,7 @@ class Here:
 def is_alive(record: RunState, here: Here) -> bool:
     """True when the record is a run's that may still be at work; an earlier run of this same process is not."""
     beat = record.heartbeat
-    if record.state != "running" or beat is None or not AHEAD_MAX < here.now() - beat <= DEAD_AFTER:
+    if record.state != RUNNING or beat is None or not AHEAD_MAX < here.now() - beat <= DEAD_AFTER:
         return False
     if record.host != here.host or record.pid is None:
         return True

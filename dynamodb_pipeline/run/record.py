@@ -13,17 +13,14 @@ from datetime import datetime, timezone
 from typing import Any
 
 from dynamodb_pipeline.addresses import join
-from dynamodb_pipeline.documents import (
-    TIME_FORMAT,
-    to_bytes,
-)
+from dynamodb_pipeline.documents import TIME_FORMAT, DocumentError, read_object, to_bytes
 from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.finished import RUN_RECORD, RUNNING, RunState
 from dynamodb_pipeline.run.heartbeat import Here, refuse_living
-from dynamodb_pipeline.run.state import FILE_NAME, RunState, read_state
 from dynamodb_pipeline.settings.job_options import RESUME, RUN_ID
 from dynamodb_pipeline.settings.rows import Given, command_line
 from dynamodb_pipeline.settings.run_ids import run_folder
-from dynamodb_pipeline.store.objects import ObjectStore
+from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
 LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
 
@@ -46,17 +43,25 @@ class RunRecord:
     def __init__(self, store: ObjectStore, folder: str | None, facts: dict[str, Any]):
         self._store, self._folder, self._lock = store, folder, threading.Lock()
         started = now_text()
-        self.facts: dict[str, Any] = {"first_started": started, **facts, "started": started, "state": "running"}
+        self.facts: dict[str, Any] = {"first_started": started, **facts, "started": started, "state": RUNNING}
 
     def save(self, **changes: Any) -> None:
         """Merge `changes` and store the record (one PUT, replaces the older one), which is a sign of life as well."""
         with self._lock:  # held until S3 has it: no older record may come after a newer one
             self.facts.update(changes, heartbeat=now_text())
             if self._folder is not None:
-                self._store.put(join(self._folder, FILE_NAME), self.to_bytes())
+                self._store.put(join(self._folder, RUN_RECORD), self.to_bytes())
 
     def to_bytes(self) -> bytes:
         return to_bytes(self.facts)
+
+
+def read_state(store: ObjectStore, folder: str) -> RunState | None:
+    """What `run.json` in a run's folder says, None when there is none or it is no document of ours."""
+    try:
+        return RunState.readable(read_object(store.get(join(folder, RUN_RECORD))))
+    except (ObjectMissingError, DocumentError):
+        return None
 
 
 def latest_unfinished(
@@ -84,7 +89,7 @@ def latest_unfinished(
 def _states(store: ObjectStore, logs: str) -> Iterator[RunState]:
     for info in store.list(join(logs, "runs")):
         folder, _, name = info.uri.rpartition("/")
-        state = read_state(store, folder) if name == FILE_NAME else None
+        state = read_state(store, folder) if name == RUN_RECORD else None
         if state is not None and state.run_id == folder.rpartition("/")[2]:
             yield state
 

@@ -14,12 +14,12 @@ from dynamodb_pipeline.aws.clients import AwsClients
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY
 from dynamodb_pipeline.errors import ExitCode, PipelineError
+from dynamodb_pipeline.finished import DONE, FAILED, resumable_after
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.heartbeat import Heartbeat, Here, own_facts, refuse_living
 from dynamodb_pipeline.run.lifetime import RunLifetime, stop_on_signals
 from dynamodb_pipeline.run.progress import Reporter, resume_line, resumed_line, retry_line, start_line, unsaved_line
-from dynamodb_pipeline.run.record import RunRecord, latest_unfinished, now_text, resume_command
-from dynamodb_pipeline.run.state import read_state
+from dynamodb_pipeline.run.record import RunRecord, latest_unfinished, now_text, read_state, resume_command
 from dynamodb_pipeline.settings.job import ExportSettings, JobSettings
 from dynamodb_pipeline.settings.run_ids import new_run_id, run_folder
 from dynamodb_pipeline.store.anywhere import object_store
@@ -75,7 +75,7 @@ class Run:
                 record.save()
                 with self._heartbeat(ctx, record):
                     result: dict[str, Any] = lifetime.run(lambda: self._attempts(ctx, record))
-                record.save(state="done", ended=now_text(), **result)
+                record.save(state=DONE, ended=now_text(), **result)
             except BaseException as err:
                 self._record_failure(record, err)
                 raise
@@ -156,7 +156,7 @@ class Run:
         code = ExitCode.of_error(err)
         way_on = self._way_on(record, code)
         facts = {
-            "state": "failed",
+            "state": FAILED,
             "exit_code": int(code),
             "error": without_secrets(str(err)),
             "ended": now_text(),
@@ -174,6 +174,6 @@ class Run:
 
     def _way_on(self, record: RunRecord, code: ExitCode) -> dict[str, str]:
         """The command that resumes the run, where that is possible."""
-        if self._common.logs is None or self._kind == "verify" or not code.row.resumable:
+        if self._common.logs is None or self._kind == "verify" or not resumable_after(code):
             return {}
         return {"resume": resume_command(self._common.program, self._common.given, run_id=record.facts["run_id"])}

@@ -19,7 +19,7 @@ ORDER = (
     *("(root)", "errors", "output", "documents", "addresses", "background", "durations", "secret_patterns"),
     *("aws", "rate", "formats", "formats.items", "formats.files", "formats.blocks", "formats.documents"),
     "formats.exports",
-    *("settings", "store", "dynamodb", "workers", "run", "passes", "connector", "reading"),
+    *("settings", "finished", "store", "dynamodb", "workers", "run", "passes", "connector", "reading"),
     *("exporting", "importing", "verifying", "job_main", "folders"),
     *("emr", "emr.cluster", "emr.request", "emr.calls", "emr.documents", "emr.plan", "emr.preflight", "emr.watch"),
     *("emr.commands", "report", "cli"),
@@ -33,6 +33,7 @@ BESIDE_THE_PACKAGES: dict[str, set[str]] = {
     "background": set(),
     "durations": {"errors"},
     "secret_patterns": {"errors"},
+    "finished": {"errors", "documents", "formats.exports", "settings"},
     "job_main": {
         "(root)",
         "output",

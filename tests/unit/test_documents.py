@@ -30,6 +30,7 @@ from dynamodb_pipeline.documents import (
 from dynamodb_pipeline.errors import ExitCode, IntegrityError, PipelineError, PreconditionError
 from dynamodb_pipeline.exporting.job import PartitionEntry, SegmentEntry
 from dynamodb_pipeline.exporting.run_folder import claim_folder
+from dynamodb_pipeline.finished import RunState
 from dynamodb_pipeline.folders.clean import find_leftovers
 from dynamodb_pipeline.formats.exports.layout import Claim
 from dynamodb_pipeline.importing.job import DeletedKeys, ImportedFile, MirroredTable
@@ -38,8 +39,7 @@ from dynamodb_pipeline.report.page import page
 from dynamodb_pipeline.report.read import parse_record
 from dynamodb_pipeline.run.heartbeat import Here, is_alive
 from dynamodb_pipeline.run.ledger import Ledger, _sealed, entries_of
-from dynamodb_pipeline.run.record import latest_unfinished
-from dynamodb_pipeline.run.state import RunState, read_state
+from dynamodb_pipeline.run.record import latest_unfinished, read_state
 from tests.unit.store.memory_store import MemoryStore
 
 LOGS, RUN = "s3://bucket/logs", "20260101T000000Z-aa"

@@ -38,6 +38,7 @@ NODE_PARTS = (
     "background.py",
     "durations.py",
     "errors.py",
+    "finished.py",
     "documents.py",
     "job_main.py",
     "output.py",

@@ -16,6 +16,7 @@ from dynamodb_pipeline.documents import DocumentError, read_object
 from dynamodb_pipeline.emr.calls.clusters import StepView
 from dynamodb_pipeline.emr.request.steps import given_in_step
 from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.finished import RUN_RECORD
 from dynamodb_pipeline.settings.job_options import LOGS, RUN_ID
 
 # Clocks of EMR and S3 may differ by this much.
@@ -46,7 +47,7 @@ def record_location(step: StepView) -> S3Uri | None:
     logs, run_id = given.text(LOGS), given.text(RUN_ID)
     if logs is None or run_id is None:
         return None
-    return S3Uri.of_folder(logs, option=LOGS.name).child(f"runs/{run_id}/run.json")
+    return S3Uri.of_folder(logs, option=LOGS.name).child(f"runs/{run_id}/{RUN_RECORD}")
 
 
 def read_record(s3: Any, step: StepView) -> dict[str, Any]:

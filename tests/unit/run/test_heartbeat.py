@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.errors import PreconditionError, StoppedError
+from dynamodb_pipeline.finished import RunState
 from dynamodb_pipeline.run.heartbeat import (
     DEAD_AFTER,
     INTERVAL_S,
@@ -23,7 +24,6 @@ from dynamodb_pipeline.run.heartbeat import (
     refuse_living,
 )
 from dynamodb_pipeline.run.record import RunRecord
-from dynamodb_pipeline.run.state import RunState
 from tests.unit.store.memory_store import MemoryStore
 
 NOW = datetime(2026, 11, 23, 3, 0, 0, tzinfo=timezone.utc)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
+from dynamodb_pipeline.finished import RunState
 from dynamodb_pipeline.run.heartbeat import Here
 from dynamodb_pipeline.run.record import latest_unfinished, resume_command
-from dynamodb_pipeline.run.state import RunState
 from dynamodb_pipeline.settings.parser import words_read
 from tests.unit.store.memory_store import MemoryStore
 

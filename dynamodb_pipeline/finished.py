@@ -1,17 +1,25 @@
-"""What `run.json` says of how a run stands: a type whose members are there or not, whoever wrote them."""
+"""
+Whether a folder holds a finished export, and whether a run is at work, has ended, or can be gone on with.
+
+Pure: decides from the names in a folder and from what `run.json` says. A run that was killed still says that it is at
+work; whether it lives is told by its heartbeat, which takes a clock (run/heartbeat.py).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from dynamodb_pipeline.addresses import join
-from dynamodb_pipeline.documents import Document, DocumentError, member, moment, natural, read_object, string, strings
+from dynamodb_pipeline.documents import Document, DocumentError, member, moment, natural, string, strings
 from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.formats.exports.layout import MANIFEST, NATIVE_SUMMARY
 from dynamodb_pipeline.settings.run_ids import is_run_id
-from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
-FILE_NAME = "run.json"
+# Whoever writes an export stores one of these last, so a folder that holds one is whole.
+FINISHED_BY = (MANIFEST, NATIVE_SUMMARY)
+
+RUN_RECORD = "run.json"
+RUNNING, DONE, FAILED = "running", "done", "failed"  # `state` of a run's record
 
 PID_MAX = 1 << 31  # pid_t
 
@@ -59,13 +67,10 @@ class RunState(Document):
     @property
     def is_resumable(self) -> bool:
         """True for a run that its id can go on with; one that says it runs may have been killed."""
-        failed = self.state == "failed" and self.exit_code is not None
-        return self.state == "running" or (failed and self.exit_code.row.resumable)  # type: ignore[union-attr]
+        failed = self.state == FAILED and self.exit_code is not None
+        return self.state == RUNNING or (failed and resumable_after(self.exit_code))  # type: ignore[arg-type]
 
 
-def read_state(store: ObjectStore, folder: str) -> RunState | None:
-    """What `run.json` in a run's folder says, None when there is none or it is no document of ours."""
-    try:
-        return RunState.readable(read_object(store.get(join(folder, FILE_NAME))))
-    except (ObjectMissingError, DocumentError):
-        return None
+def resumable_after(code: ExitCode) -> bool:
+    """True for an exit code after which the same run id goes on where the run stopped."""
+    return code.row.resumable
