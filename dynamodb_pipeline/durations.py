@@ -10,6 +10,7 @@ FORM = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *([smhd]?)")
 SECONDS_IN = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 LONGEST_D = 365
 LONGEST_S = LONGEST_D * SECONDS_IN["d"]
+HOUR_S = 3600.0
 UNITS_SHOWN = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.rate.work_size import MAX_SEGMENTS
 
 INPUT_FORMAT = "org.apache.hadoop.dynamodb.read.DynamoDBInputFormat"
 KEY_CLASS = "org.apache.hadoop.io.Text"
@@ -29,7 +30,6 @@ PIPE_BUFFER_BYTES = 65536
 
 RELAY_RATE = 1_000_000  # units/s: the connector's own limiter is out of the way when the relay meters
 RCU_PER_SPLIT = 100  # the connector makes at most one split for each 100 units/s of its rate
-MAX_SEGMENTS = 1_000_000
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from typing import Any
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.folders.inspect import Inspection
 from dynamodb_pipeline.folders.inspect_schema import SchemaTally, counted
+from dynamodb_pipeline.formats.items.key_schema import shortened
 from dynamodb_pipeline.reading.input_files import ImportSource
 
 FILES_LISTED = 1000
 ATTRIBUTES_LISTED = 200
 SHOWN_IN_TABLE = 20
-SHOWN_CHARS = 64
 MANIFESTS = {"datapipeline": "Data Pipeline manifest", "native": "native export's manifests"}
 
 
@@ -70,9 +70,11 @@ def _file_facts(inspection: Inspection) -> dict[str, Any]:
 
 def _schema_facts(schema: SchemaTally) -> dict[str, Any]:
     attributes = schema.attributes()
-    listed = [{"name": _cut(a.name), "items": a.item_count, "types": a.types} for a in attributes[:ATTRIBUTES_LISTED]]
+    listed = [
+        {"name": shortened(a.name), "items": a.item_count, "types": a.types} for a in attributes[:ATTRIBUTES_LISTED]
+    ]
     candidates = [
-        {"attributes": [_cut(name) for name in candidate.names], "types": list(candidate.types)}
+        {"attributes": [shortened(name) for name in candidate.names], "types": list(candidate.types)}
         for candidate in schema.key_candidates()
     ]
     return {
@@ -147,7 +149,3 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 def _quoted(name: str) -> str:
     return json.dumps(name)
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= SHOWN_CHARS else name[:SHOWN_CHARS] + "..."

@@ -16,10 +16,9 @@ from itertools import combinations
 from typing import Any
 
 from dynamodb_pipeline.formats.items.base64_text import decoded_length
-from dynamodb_pipeline.formats.items.key_schema import KEY_TYPES
+from dynamodb_pipeline.formats.items.key_schema import KEY_TYPES, shortened
 from dynamodb_pipeline.formats.items.numbers import canonical_number
 
-SHOWN_CHARS = 64
 SHOWN_MEMBERS = 50
 ITEMS_COMPARED = 200_000  # 8 bytes for each of these and each attribute that could be a key
 ATTRIBUTES_COMPARED = 8  # pairs of them are tried: 28
@@ -28,7 +27,7 @@ ATTRIBUTES_COUNTED = 10_000  # of maps used as items somebody may have a name pe
 
 def redacted(item: Mapping[str, Any]) -> dict[str, Any]:
     """The item's attribute names (cut at 64 characters) with `S, 5 characters` and the like in place of values."""
-    shown = {_cut(name): _value(value) for name, value in list(item.items())[:SHOWN_MEMBERS]}
+    shown = {shortened(name): _value(value) for name, value in list(item.items())[:SHOWN_MEMBERS]}
     left_out = len(item) - SHOWN_MEMBERS
     return {**shown, "...": f"{left_out} more"} if left_out > 0 else shown
 
@@ -53,10 +52,6 @@ def _measure(tag: str, content: Any) -> str:
 def counted(count: int, noun: str) -> str:
     """`1 byte`, `2 bytes`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= SHOWN_CHARS else name[:SHOWN_CHARS] + "..."
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.formats.files.text import Text
+from dynamodb_pipeline.formats.files.text import PIECE_BYTES, Text
 from dynamodb_pipeline.store.local_disk import collected
 from dynamodb_pipeline.store.objects import (
     AlreadyExistsError,
@@ -18,8 +18,6 @@ from dynamodb_pipeline.store.objects import (
     ObjectInfo,
     ObjectMissingError,
 )
-
-PIECE_BYTES = 1 << 20
 
 
 class LocalObjectStore:

@@ -16,7 +16,7 @@ from typing import Any, Callable, TypeVar
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.request_errors import ErrorKind
 from dynamodb_pipeline.aws.retry import Pacing, RetryPolicy, call_with_retry
-from dynamodb_pipeline.formats.files.text import Text
+from dynamodb_pipeline.formats.files.text import PIECE_BYTES, Text
 from dynamodb_pipeline.store.local_disk import collected
 from dynamodb_pipeline.store.objects import Body, ObjectInfo, ObjectMissingError
 from dynamodb_pipeline.store.s3_errors import AlteredOnTheWay, s3_errors
@@ -33,7 +33,6 @@ S3_ATTEMPTS_MAX: Mapping[ErrorKind, int] = MappingProxyType(
 # One call is one piece of work, so its time and its time without progress are the same.
 S3_POLICY = RetryPolicy(base_s=0.1, cap_s=20.0, no_progress_s=600.0, total_s=600.0, attempts_max=S3_ATTEMPTS_MAX)
 S3_PACING = Pacing(S3_POLICY)
-PIECE_BYTES = 1 << 20
 
 
 class S3ObjectStore:

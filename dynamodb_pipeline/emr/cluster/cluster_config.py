@@ -16,7 +16,7 @@ from typing import Any
 
 from dynamodb_pipeline.aws.model_check import request_problems
 from dynamodb_pipeline.emr.cluster.instance_types import first_label_problem, known_types, region_problem
-from dynamodb_pipeline.emr.cluster.packaged_files import project_folder
+from dynamodb_pipeline.emr.cluster.packaged_files import json_file, project_folder
 from dynamodb_pipeline.emr.cluster.release_labels import PATTERN, label_problem
 from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.secret_patterns import secret_problem
@@ -150,14 +150,7 @@ def _path(name: str) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as err:
-        msg = f"cluster config {path} cannot be read: {err.strerror}"
-        raise UsageError(msg) from err
-    except (ValueError, RecursionError) as err:
-        msg = f"cluster config {path} is not JSON: {err}"
-        raise UsageError(msg) from err
+    config = json_file(path, what="cluster config")
     if not isinstance(config, dict):
         msg = f"cluster config {path} must be one JSON object of RunJobFlow members"
         raise UsageError(msg)

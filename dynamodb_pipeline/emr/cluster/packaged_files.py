@@ -1,6 +1,6 @@
 """
 Finds what comes with the package: job scripts, cluster configs, the bootstrap action, and the JSON tables (`emr/data`),
-facts of AWS with source and date.
+facts of AWS with source and date. Also reads the JSON files of a user.
 
 In a checkout the folders are top-level ones; a wheel carries them as `dynamodb_pipeline/bundle/<folder>`.
 """
@@ -40,3 +40,20 @@ def packaged_json(name: str) -> dict[str, Any]:
     text = (resources.files("dynamodb_pipeline.emr") / "data" / name).read_text(encoding="utf-8")
     table: dict[str, Any] = json.loads(text)
     return table
+
+
+def json_file(path: Path, *, what: str) -> Any:
+    """
+    Return the JSON value in a file of the user's; `what` names the kind of file in messages.
+
+    Raises:
+        UsageError: unreadable or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as err:
+        msg = f"{what} {path} cannot be read: {err.strerror}"
+        raise UsageError(msg) from err
+    except (ValueError, RecursionError) as err:
+        msg = f"{what} {path} is not JSON: {err}"
+        raise UsageError(msg) from err

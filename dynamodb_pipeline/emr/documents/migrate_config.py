@@ -7,12 +7,12 @@ API's own form with `fields` lists. Only the two DynamoDB templates are understo
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dynamodb_pipeline.emr.cluster.packaged_files import json_file
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.settings.job_options import INPUT, LOGS, OUTPUT, READ_PERCENT, REGION, TABLE, TIMEOUT
 from dynamodb_pipeline.settings.rows import Given, Row, command_line
@@ -23,8 +23,6 @@ Objects = list[dict[str, Any]]
 DEFAULT_RATIO = "0.25"
 FORMAT = re.compile(r"/?#\{format\(.*?\)\}")
 PERIOD = re.compile(r"(?<![0-9])(?P<count>[0-9]{1,6})\s*(?P<unit>minute|hour|day|week|month)s?", re.IGNORECASE)
-EXPORT_ACTIVITY = re.compile(r"DynamoDbExport|DynamoDBExport")
-IMPORT_ACTIVITY = re.compile(r"DynamoDbImport|DynamoDBImport")
 # Fields of a definition that change nothing here, or that have a counterpart that is always on.
 KNOWN_TYPES = {
     "Default", "DynamoDBDataNode", "S3DataNode", "EmrCluster", "EmrActivity", "Schedule", "SnsAlarm",
@@ -32,19 +30,51 @@ KNOWN_TYPES = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Template:
+    """
+    One of Data Pipeline's two templates, and what its fields are here.
+
+    Attributes:
+        activity: what its step names.
+        ratio_field: of its table's node.
+        option, folder: the option for its S3 folder, and what that folder is, for messages.
+        stamped: the folder's name ends with the time of the firing, as ours does by itself.
+    """
+
+    verb: str
+    activity: re.Pattern[str]
+    ratio_field: str
+    option: Row[Any]
+    folder: str
+    stamped: bool = False
+
+
+TEMPLATES = (
+    Template(
+        "export",
+        re.compile(r"DynamoDbExport|DynamoDBExport"),
+        "readThroughputPercent",
+        OUTPUT,
+        "the output folder (directoryPath of its S3DataNode)",
+        stamped=True,
+    ),
+    Template(
+        "import",
+        re.compile(r"DynamoDbImport|DynamoDBImport"),
+        "writeThroughputPercent",
+        INPUT,
+        "the input folder (directoryPath)",
+    ),
+)
+
+
 def read_definition(path: Path) -> dict[str, Any]:
     """
     Raises:
         UsageError: unreadable or not a pipeline definition.
     """
-    try:
-        definition = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as err:
-        msg = f"pipeline definition {path} cannot be read: {err.strerror}"
-        raise UsageError(msg) from err
-    except ValueError as err:
-        msg = f"pipeline definition {path} is not JSON: {err}"
-        raise UsageError(msg) from err
+    definition = json_file(path, what="pipeline definition")
     if not isinstance(definition, dict) or not isinstance(_objects_of(definition), list):
         msg = f"{path} has no list of pipeline objects; export it with aws datapipeline get-pipeline-definition"
         raise UsageError(msg)
@@ -133,39 +163,19 @@ def migration(definition: dict[str, Any]) -> Migration:
     values = parameter_values(definition)
     step = " ".join(str(one.get("step", "")) for one in objects)
     tables, folders = of_type(objects, "DynamoDBDataNode"), of_type(objects, "S3DataNode")
-    if EXPORT_ACTIVITY.search(step):
-        return _export(objects, tables, folders, values)
-    if IMPORT_ACTIVITY.search(step):
-        return _import(objects, tables, folders, values)
-    msg = "no activity of this pipeline is a DynamoDBExport or DynamoDBImport; only those two templates are translated"
-    raise UsageError(msg)
-
-
-def _export(
-    objects: Objects,
-    tables: Objects,
-    folders: Objects,
-    values: dict[str, str],
-) -> Migration:
+    template = next((template for template in TEMPLATES if template.activity.search(step)), None)
+    if template is None:
+        msg = (
+            "no activity of this pipeline is a DynamoDBExport or DynamoDBImport; "
+            "only those two templates are translated"
+        )
+        raise UsageError(msg)
     table = _needed(first_field(tables, "tableName", values), "the table's name (tableName of its DynamoDBDataNode)")
-    folder = FORMAT.sub("", first_field(folders, "directoryPath", values)).rstrip("/")
-    output = _needed(folder, "the output folder (directoryPath of its S3DataNode)")
-    ratio = first_field(tables, "readThroughputPercent", values) or DEFAULT_RATIO
-    options = Given.of({TABLE: table, OUTPUT: output}) + _common_options(objects, tables, values, ratio=ratio)
-    return Migration("export", options, _cron(objects), tuple(_notes(objects)))
-
-
-def _import(
-    objects: Objects,
-    tables: Objects,
-    folders: Objects,
-    values: dict[str, str],
-) -> Migration:
-    table = _needed(first_field(tables, "tableName", values), "the table's name (tableName of its DynamoDBDataNode)")
-    source = _needed(first_field(folders, "directoryPath", values).rstrip("/"), "the input folder (directoryPath)")
-    ratio = first_field(tables, "writeThroughputPercent", values) or DEFAULT_RATIO
-    options = Given.of({TABLE: table, INPUT: source}) + _common_options(objects, tables, values, ratio=ratio)
-    return Migration("import", options, _cron(objects), tuple(_notes(objects)))
+    path = first_field(folders, "directoryPath", values)
+    folder = _needed((FORMAT.sub("", path) if template.stamped else path).rstrip("/"), template.folder)
+    ratio = first_field(tables, template.ratio_field, values) or DEFAULT_RATIO
+    options = Given.of({TABLE: table, template.option: folder}) + _common_options(objects, tables, values, ratio=ratio)
+    return Migration(template.verb, options, _cron(objects), tuple(_notes(objects)))
 
 
 def _needed(text: str, what: str) -> str:

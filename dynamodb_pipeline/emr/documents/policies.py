@@ -13,6 +13,7 @@ from typing import Any, Callable
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.documents import policy_statements as st
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
+from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG
 
 Policy = dict[str, Any]
 
@@ -113,7 +114,7 @@ def schedule_policy(scope: PolicyScope, *, dead_letter_arn: str | None = None) -
 def as_published_policy(_: PolicyScope) -> Policy:
     """The AWS page's inline policy EMRforDynamoDBDataPipeline, unchanged; it only ever allows RunJobFlow."""
     actions = [f"elasticmapreduce:{n}" for n in ("DescribeStep", "DescribeCluster", "RunJobFlow", "TerminateJobFlows")]
-    condition = {"Null": {st.REQUEST_TAG: "false"}}
+    condition = {"Null": {REQUEST_TAG: "false"}}
     return policy_document([{"Effect": "Allow", "Action": actions, "Resource": "*", "Condition": condition}])
 
 

@@ -12,12 +12,9 @@ from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope, iam_literal
-from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG
+from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG, RESOURCE_TAG
 
 Statement = dict[str, Any]
-
-REQUEST_TAG = f"elasticmapreduce:RequestTag/{PIPELINE_TAG}"
-RESOURCE_TAG = f"elasticmapreduce:ResourceTag/{PIPELINE_TAG}"
 
 
 def allow(sid: str, actions: Iterable[str], resources: Any, *, condition: dict[str, Any] | None = None) -> Statement:

@@ -5,7 +5,6 @@ an order of magnitude and not a bill.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from dynamodb_pipeline.durations import HOUR_S
 from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
-from dynamodb_pipeline.emr.cluster.packaged_files import packaged_json
+from dynamodb_pipeline.emr.cluster.packaged_files import json_file, packaged_json
 from dynamodb_pipeline.emr.plan.estimate import DATA_FILE_BYTES, GIB, Estimate, TableFacts
 from dynamodb_pipeline.errors import UsageError
 
@@ -28,7 +28,6 @@ NUMBERS = (
     "s3_gib_month",
     "native_export_per_gib",
 )
-HOUR_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -93,14 +92,7 @@ def _is_price(value: Any) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as err:
-        msg = f"price file {path} cannot be read: {err.strerror}"
-        raise UsageError(msg) from err
-    except (ValueError, RecursionError) as err:
-        msg = f"price file {path} is not JSON: {err}"
-        raise UsageError(msg) from err
+    table = json_file(path, what="price file")
     return table if isinstance(table, dict) else {}
 
 

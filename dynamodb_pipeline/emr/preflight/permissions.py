@@ -13,13 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, error_text, failed, ok, unknown, warning
-from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG
+from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG, RESOURCE_TAG
 from dynamodb_pipeline.errors import ExitCode
 
 DEPLOY = "deploy policies/roles.json, or name your own with --service-role and --node-role"
 POLICY = "`dynamodb-pipeline policy launcher` prints a policy that allows exactly this"
-REQUEST_TAG = f"elasticmapreduce:RequestTag/{PIPELINE_TAG}"
-RESOURCE_TAG = f"elasticmapreduce:ResourceTag/{PIPELINE_TAG}"
 # What watching and stopping a run takes; ListClusters finds it again.
 OPERATE = ("DescribeCluster", "ListSteps", "CancelSteps", "TerminateJobFlows")
 NODE_ACTIONS = {

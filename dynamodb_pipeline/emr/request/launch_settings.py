@@ -9,16 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.durations import HOUR_S
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, TableJob
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.secret_patterns import refuse_secrets
 from dynamodb_pipeline.settings.job_options import LOGS, TABLE
 
 PIPELINE_TAG = "dynamodbdatapipeline"
+# The tag in conditions of IAM: of what is asked for, and of what is there.
+REQUEST_TAG = f"elasticmapreduce:RequestTag/{PIPELINE_TAG}"
+RESOURCE_TAG = f"elasticmapreduce:ResourceTag/{PIPELINE_TAG}"
 RUN_TAG = "dynamodb-pipeline:run-id"
 # Characters EMR refuses in a cluster's name (API_Cluster: <, >, $, | and backtick).
 REFUSED_IN_NAMES = set("<>$|`")
-HOUR_S = 3600.0
 
 
 @dataclass(frozen=True)

@@ -187,10 +187,11 @@ def key_item(keys: KeySchema, key: bytes) -> dict[str, Any]:
 def shown_key(keys: KeySchema, key: bytes) -> dict[str, str]:
     """The key for a report: name -> value, each cut at 64 characters."""
     values = {name: text for name, value in key_item(keys, key).items() for text in value.values()}
-    return {_cut(name): _cut(text) for name, text in values.items()}
+    return {shortened(name): shortened(text) for name, text in values.items()}
 
 
-def _cut(text: str) -> str:
+def shortened(text: str) -> str:
+    """A name or value as messages show it."""
     return text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "..."
 
 
