@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dynamodb_pipeline.emr.calls.clock import Clock, utc
-from dynamodb_pipeline.emr.calls.patient_calls import patient
+from dynamodb_pipeline.emr.calls.patient_calls import patient, patient_pages
 
 # EMR keeps terminated clusters in its lists for two months.
 LOOK_BACK = timedelta(days=60)
@@ -37,13 +37,8 @@ def list_clusters(
     request: dict[str, Any] = {"CreatedAfter": created_after}
     if states:
         request["ClusterStates"] = list(states)
-    clusters: list[FoundCluster] = []
-    while True:
-        page = patient(lambda: emr.list_clusters(**request), what="elasticmapreduce:ListClusters", clock=clock)
-        clusters.extend(_found_cluster(cluster) for cluster in page.get("Clusters", []))
-        if not page.get("Marker"):
-            return clusters
-        request["Marker"] = page["Marker"]
+    pages = patient_pages(emr.list_clusters, request, what="elasticmapreduce:ListClusters", clock=clock)
+    return [_found_cluster(cluster) for page in pages for cluster in page.get("Clusters", [])]
 
 
 def _found_cluster(cluster: dict[str, Any]) -> FoundCluster:
@@ -158,18 +153,10 @@ def read_cluster(emr: Any, cluster_id: str, *, clock: Clock) -> ClusterView:
 
 def read_steps(emr: Any, cluster_id: str, *, clock: Clock) -> tuple[StepView, ...]:
     """Ask for all steps of a cluster, in the order in which they were added (EMR lists the newest first)."""
-    steps: list[StepView] = []
-    marker: dict[str, str] = {}
-    while True:
-        page = patient(
-            lambda at=marker: emr.list_steps(ClusterId=cluster_id, **at),  # type: ignore[misc]
-            what="elasticmapreduce:ListSteps",
-            clock=clock,
-        )
-        steps.extend(step_view(step) for step in page.get("Steps", []))
-        if not page.get("Marker"):
-            return tuple(reversed(steps))
-        marker = {"Marker": page["Marker"]}
+    request = {"ClusterId": cluster_id}
+    pages = patient_pages(emr.list_steps, request, what="elasticmapreduce:ListSteps", clock=clock)
+    steps = [step_view(step) for page in pages for step in page.get("Steps", [])]
+    return tuple(reversed(steps))
 
 
 def cluster_line(cluster: ClusterView, *, region: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import random
-from typing import Callable, TypeVar
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, Callable, TypeVar
 
 from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied, is_no_answer, is_throttling
 from dynamodb_pipeline.aws.request_errors import ErrorKind, Throttled, Transient, WireError
@@ -51,6 +53,19 @@ def patient(
     except GaveUp as err:
         msg = f"lost contact: {what} failed for {duration_text(clock.now() - started)} ({err.last.code})"
         raise ClusterError(msg) from err
+
+
+def patient_pages(
+    call: Callable[..., dict[str, Any]], request: Mapping[str, Any], *, what: str, clock: Clock
+) -> Iterator[dict[str, Any]]:
+    """Yield every page of a listing of EMR's, each asked for as `patient` asks."""
+    marker: dict[str, str] = {}
+    while True:
+        page = patient(partial(call, **request, **marker), what=what, clock=clock)
+        yield page
+        if not page.get("Marker"):
+            return
+        marker = {"Marker": page["Marker"]}
 
 
 def passing_error(err: Exception, *, what: str) -> WireError:

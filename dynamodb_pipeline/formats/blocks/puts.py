@@ -47,12 +47,10 @@ def checked_puts(
     None when a line breaks a rule, is empty, or is not as `dialect`'s usual writer writes it. A block of some 100 KB
     is best: it is judged as a whole, and declined as a whole.
     """
-    if dialect not in _BLOCKS:
+    quiet_lines = _quiet_lines(block, dialect)
+    if quiet_lines is None:
         return None
-    form, retagger = _BLOCKS[dialect]
-    text = _item_lines(block, form)
-    if text is None:
-        return None
+    text, retagger = quiet_lines
     judge = BlockJudge(retagger, keys, index_keys)
     try:
         return judge.by_shape(text) or judge.by_parsing(text)
@@ -65,12 +63,10 @@ def known_puts(block: bytes, dialect: Dialect) -> list[bytes] | None:
     The JSON of the puts of a block of which `checked_puts` has said yes, or of a file whose hash its export vouches
     for; None when lines must be parsed all the same.
     """
-    if dialect not in _BLOCKS:
+    quiet_lines = _quiet_lines(block, dialect)
+    if quiet_lines is None:
         return None
-    form, retagger = _BLOCKS[dialect]
-    text = _item_lines(block, form)
-    if text is None:
-        return None
+    text, retagger = quiet_lines
     return retagger.whole_lines(text) if retagger.renames else loud(text).splitlines()
 
 
@@ -141,6 +137,15 @@ class BlockJudge:
             reason = "a name stands there twice"
             raise ItemError(reason)
         return [CheckedPut(json_text, fact.key, fact.size_bytes) for json_text, fact in zip(puts, facts)]
+
+
+def _quiet_lines(block: bytes, dialect: Dialect) -> tuple[bytes, Retagger] | None:
+    """A block's items as `_item_lines` and what renames their tags; None for a dialect whose lines need a parse."""
+    if dialect not in _BLOCKS:
+        return None
+    form, retagger = _BLOCKS[dialect]
+    text = _item_lines(block, form)
+    return None if text is None else (text, retagger)
 
 
 def _item_lines(block: bytes, form: BlockForm) -> bytes | None:
