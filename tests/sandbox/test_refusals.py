@@ -74,7 +74,7 @@ def nested(depth: int) -> bytes:
 LINES = {
     "cut": bad_line(b'{"id":{"s":"x"},"n":{"n":"1"', f"line 2 (byte {SECOND})"),
     "no object": bad_line(b"[1,2]", f"line 2 (byte {SECOND})"),
-    "text behind": bad_line(b'{"id":{"s":"x"}} {"id":{"s":"y"}}', "line 2", "follows"),
+    "text behind": bad_line(b'{"id":{"s":"x"}} x', "line 2"),
     "member twice": bad_line(b'{"id":{"s":"x"},"a":{"s":"1"},"a":{"s":"2"}}', "line 2", "twice"),
     "not UTF-8": bad_line(b'{"id":{"s":"x\xff"}}', "line 2", "UTF-8"),
     "lone surrogate": bad_line(rb'{"id":{"s":"x"},"a":{"s":"\ud800"}}', "line 2", "surrogate"),
@@ -113,7 +113,6 @@ FILES = {
     "two dialects": whole_file(GOOD + b'{"id":{"S":"x"},"t":{"SS":["a"]}}\n', "line 1", "line 4", "dynamodb-json"),
     "JSON without tags": whole_file(b'{"id":"x","n":1}\n', "type tags"),
     "CSV": whole_file(b"id,n\nx,1\n", "CSV"),
-    "pretty JSON": whole_file(b'{\n  "id": {\n    "S": "x"\n  }\n}\n', "pretty-printed"),
     "incremental export": whole_file(
         b'{"Metadata":{"WriteTimestampMicros":{"N":"1"}},"Keys":{"id":{"S":"x"}},"NewImage":{"id":{"S":"x"}}}\n',
         "incremental",
@@ -219,6 +218,22 @@ def test_the_same_files_without_the_trap_are_imported(sandbox: Sandbox, bucket: 
         done = Pipeline(sandbox).import_into(fresh, folder)
         assert done.code == ExitCode.DONE, done.text
         assert fresh.differences(numbered(3)) == NONE
+
+
+DOCUMENTS = {
+    "pretty JSON": (b'{\n  "id": {\n    "S": "x"\n  }\n}\n', 1),
+    "two items on a line": (b'{"id":{"S":"x"}} {"id":{"S":"y"}}\n{"id":{"S":"z"}}\n', 3),
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_items_that_are_no_lines_are_imported_whole(sandbox: Sandbox, bucket: str, name: str) -> None:
+    data, count = DOCUMENTS[name]
+    fresh, folder = make_table(sandbox), f"s3://{bucket}/document-{list(DOCUMENTS).index(name)}"
+    put_case(sandbox, folder, Case({"one": data}, ()))
+    done = Pipeline(sandbox).import_into(fresh, folder)
+    assert done.code == ExitCode.DONE, done.text
+    assert len(fresh.by_key()) == count
 
 
 def test_an_index_that_would_refuse_an_item_refuses_it_before_the_first_write(
