@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.emr.commands.documents import POLICY_KINDS
+from dynamodb_pipeline.emr.documents.policies import POLICY_KINDS
 from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES
 from dynamodb_pipeline.emr.documents.schedule_times import parse_cron, parse_email, parse_schedule_name, parse_timezone
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings

@@ -10,7 +10,7 @@ from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.documents.migrate_config import migration, read_definition
-from dynamodb_pipeline.emr.documents.policies import NOTES, POLICIES, TRUSTED_SERVICES, trust_document
+from dynamodb_pipeline.emr.documents.policies import NOTES, POLICIES, ROLES_TEMPLATE, TRUSTED_SERVICES, trust_document
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
 from dynamodb_pipeline.emr.documents.roles_template import roles_template
 from dynamodb_pipeline.emr.documents.schedules import Schedule, ScheduledCode, schedule_template, scheduled_request
@@ -18,9 +18,6 @@ from dynamodb_pipeline.emr.request.bundle import code_files, shipped_code, uploa
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.errors import ExitCode, UsageError
 from dynamodb_pipeline.settings.rows import Row
-
-ROLES_TEMPLATE = "roles-template"
-POLICY_KINDS = (*POLICIES, ROLES_TEMPLATE)
 
 
 @dataclass(frozen=True)

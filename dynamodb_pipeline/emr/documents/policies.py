@@ -127,6 +127,9 @@ POLICIES: dict[str, Callable[[PolicyScope], Policy]] = {
     "as-published": as_published_policy,
 }
 
+ROLES_TEMPLATE = "roles-template"
+POLICY_KINDS = (*POLICIES, ROLES_TEMPLATE)
+
 NOTES = {
     "service": f"attach this beside AWS's managed policy {MANAGED_SERVICE_POLICY}; that policy also wants the tag "
     "for-use-with-amazon-emr-managed-policies=true on the subnet and security groups",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -28,3 +30,22 @@ def test_wrong_command_line_is_one_json_document_with_exit_code_2(
     assert (result["exit_code"], result["kind"], result["status"]) == (2, kind, "failed")
     assert printed.err.startswith("ERROR 2")
     assert result["error"] in printed.err
+
+
+LOADED = """
+import contextlib, io, sys
+from dynamodb_pipeline.cli.main import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main(["--help"])
+print(*sys.modules)
+"""
+
+
+def test_help_loads_neither_aws_nor_the_commands() -> None:
+    """What `--help` needs is the table of options; everything else would double the time to start."""
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True, timeout=60)
+    loaded = set(done.stdout.split())
+    assert "dynamodb_pipeline.cli.launcher_options" in loaded
+    assert loaded.isdisjoint(
+        {"boto3", "botocore", "rich", "dynamodb_pipeline.emr.commands", "dynamodb_pipeline.run.run"}
+    )

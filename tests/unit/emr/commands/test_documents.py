@@ -17,7 +17,7 @@ from dynamodb_pipeline.emr.commands import (
     run_policy,
     run_schedule,
 )
-from dynamodb_pipeline.emr.commands.documents import POLICY_KINDS
+from dynamodb_pipeline.emr.documents.policies import POLICY_KINDS
 from dynamodb_pipeline.emr.documents.schedules import Schedule
 from dynamodb_pipeline.errors import ExitCode, UsageError
 from tests.unit.emr.aws import LOGS, LOGS_URI, OUTPUT, account
