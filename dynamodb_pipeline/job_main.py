@@ -63,15 +63,8 @@ def job_settings(kind: str, argv: Sequence[str]) -> JobSettings:
     return SETTINGS_OF[kind](job_options(kind, argv), program=program)
 
 
-def run_and_print(
-    kind: str, work: Callable[[], dict[str, Any]], *, lines: Lines, show: Callable[[dict[str, Any]], None] | None = None
-) -> ExitCode:
-    """
-    Run `work`, show its result or its error once, and return the exit code.
-
-    Args:
-        show: takes the result, that of a failure too; None prints it as JSON on stdout.
-    """
+def run_and_print(kind: str, work: Callable[[], dict[str, Any]], *, lines: Lines) -> ExitCode:
+    """Run `work`, print its result or its error as JSON on stdout, and return the exit code."""
     try:
         result = work()
     except PipelineError as err:
@@ -83,10 +76,7 @@ def run_and_print(
         lines.say_all(without_secrets(traceback.format_exc()).splitlines())
         result = failure(kind, err)
         lines.say(f"ERROR 1 ({ExitCode.UNEXPECTED.meaning}): {type(err).__name__}: {result['error']}")
-    if show is None:
-        print_json(result, say=lines.say)
-    else:
-        show(result)
+    print_json(result, say=lines.say)
     return ExitCode.of(result.get("exit_code", ExitCode.DONE))
 
 

@@ -111,14 +111,9 @@ def standard_error() -> Lines:
     return Lines(to_stream(lambda: sys.stderr))
 
 
-def print_json(document: Mapping[str, Any], *, say: Say, indent: int | None = None) -> None:
+def print_json(document: Mapping[str, Any], *, say: Say) -> None:
     """Print the one result as JSON on stdout; when nobody takes it, say so in a line, if that can still be read."""
-    print_text(json.dumps(document, sort_keys=True, indent=indent) + "\n", say=say)
-
-
-def print_text(text: str, *, say: Say) -> None:
-    """Print finished text on stdout; see `print_json`."""
     try:
-        to_stream(lambda: sys.stdout)(text)
+        to_stream(lambda: sys.stdout)(json.dumps(document, sort_keys=True) + "\n")
     except (OSError, ValueError) as err:
         say(f"the result could not be written to stdout ({err}); run.json holds it where --logs was given")
