@@ -145,8 +145,7 @@ def _leftovers(store: ObjectStore, claimed: Claimed, *, logs: str, here: Here) -
 
 
 def _dead_state(store: ObjectStore, folder: str, run_id: str, *, here: Here) -> str:
-    refuse_living(lambda: read_state(store, folder), here)
-    state = read_state(store, folder)
+    state = refuse_living(lambda: read_state(store, folder), here)
     if state is None or state.run_id != run_id:
         msg = f"no record of run {run_id} in {folder}: nothing tells that it is dead; check --logs"
         raise PreconditionError(msg)

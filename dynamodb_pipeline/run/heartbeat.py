@@ -68,12 +68,15 @@ def is_alive(record: RunState, here: Here) -> bool:
     return record.pid != here.pid and here.exists(record.pid)
 
 
-def refuse_living(read: Callable[[], RunState | None], here: Here) -> None:
+def refuse_living(read: Callable[[], RunState | None], here: Here) -> RunState | None:
     """
     Refuse to touch what belongs to a living run; one of this machine is given some seconds to end.
 
     Args:
         read: returns the run's record as it is now, None when there is none.
+
+    Returns:
+        What `read` returned last: the record of a run that does not live, or None.
 
     Raises:
         PreconditionError: names host and process, and from when on the run counts as dead.
@@ -85,6 +88,7 @@ def refuse_living(read: Callable[[], RunState | None], here: Here) -> None:
         here.sleep(LOOK_S)
         waited_s += LOOK_S
         record = read()
+    return record
 
 
 def _living(record: RunState, here: Here) -> str:

@@ -96,8 +96,7 @@ class Run:
 
     def _began(self, store: ObjectStore, folder: str) -> datetime | None:
         """When the run that is gone on with began, None when there was none; a living one is refused."""
-        refuse_living(lambda: read_state(store, folder), Here())
-        earlier = read_state(store, folder)
+        earlier = refuse_living(lambda: read_state(store, folder), Here())
         return earlier.began if earlier else None
 
     def _heartbeat(self, ctx: RunContext, record: RunRecord) -> AbstractContextManager[object]:
