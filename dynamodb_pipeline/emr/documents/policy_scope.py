@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dynamodb_pipeline.addresses import BUCKET, S3Uri
 from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.settings.values import ACCOUNT, TABLE_NAME
 
 # The example of the AWS page that this tool replaces.
 EXAMPLE_TABLES = ("Forum", "Thread", "Reply")
@@ -17,9 +18,7 @@ CLOUDFORMATION_ACCOUNT = "${AWS::AccountId}"
 CLOUDFORMATION_REGION = "${AWS::Region}"
 CLOUDFORMATION_PARTITION = "${AWS::Partition}"
 
-# Names as their services take them; none may hold a wildcard or a variable of IAM.
-TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
-ACCOUNT = re.compile(r"[0-9]{12}")
+# Names as their services take them, beside those of settings/values.py; none may hold a wildcard or a variable of IAM.
 REGION = re.compile(r"[a-z]{2}(-[a-z]+){1,2}-[0-9]{1,2}")
 PARTITION = re.compile(r"aws(-[a-z]+)*")
 ROLE = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
@@ -78,7 +77,7 @@ class PolicyScope:
             ("account", [self.account], ACCOUNT, "12 digits", {"", CLOUDFORMATION_ACCOUNT}),
             ("region", [self.region], REGION, "such as eu-west-1", {CLOUDFORMATION_REGION}),
             ("partition", [self.partition], PARTITION, "such as aws-cn", {CLOUDFORMATION_PARTITION}),
-            ("table", self.tables, TABLE, "3 to 255 of a-z A-Z 0-9 _ - .", set[str]()),
+            ("table", self.tables, TABLE_NAME, "3 to 255 of a-z A-Z 0-9 _ - .", set[str]()),
             ("role", roles, ROLE, "1 to 64 of A-Z a-z 0-9 + = , . @ _ -", set[str]()),
             ("KMS key", self.kms_key_arns, KMS_KEY, "arn:aws:kms:REGION:ACCOUNT:key/ID", set[str]()),
             ("bucket", [place.bucket for place in places], BUCKET, "a bucket's name", set[str]()),
