@@ -67,8 +67,9 @@ class RunState(Document):
     @property
     def is_resumable(self) -> bool:
         """True for a run that its id can go on with; one that says it runs may have been killed."""
-        failed = self.state == FAILED and self.exit_code is not None
-        return self.state == RUNNING or (failed and resumable_after(self.exit_code))  # type: ignore[arg-type]
+        if self.state == FAILED and self.exit_code is not None:
+            return resumable_after(self.exit_code)
+        return self.state == RUNNING
 
 
 def resumable_after(code: ExitCode) -> bool:

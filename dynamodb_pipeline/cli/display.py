@@ -39,8 +39,8 @@ class Drawing:
         text = Text(printable(line), no_wrap=True, overflow="ellipsis")
         share = share_done(self._goal, counts)
         rows = Table.grid(expand=True)
-        for row in [] if share is None else [ProgressBar(total=1.0, completed=share)]:
-            rows.add_row(row)
+        if share is not None:
+            rows.add_row(ProgressBar(total=1.0, completed=share))
         rows.add_row(text)
         return rows
 
