@@ -48,7 +48,9 @@ class Contender:
     digest: Callable[[Place], str] | None = None
 
 
-def export_options(engine: str, reader: str, *more: str) -> tuple[str, ...]:
+def export_options(
+    engine: str, reader: str, *more: str, tasks: int = SLOTS, rate: tuple[str, ...] = ("--read-units", str(UNBOUND))
+) -> tuple[str, ...]:
     """Our export's command without table and output."""
     return (
         *_PIPELINE,
@@ -59,11 +61,30 @@ def export_options(engine: str, reader: str, *more: str) -> tuple[str, ...]:
         "--reader",
         reader,
         "--tasks",
-        str(SLOTS),
-        "--read-units",
-        str(UNBOUND),
+        str(tasks),
+        *rate,
         "--exact-output",
         *more,
+    )
+
+
+def import_options(
+    engine: str, place: str, *, tasks: int = SLOTS, rate: tuple[str, ...] = ("--write-units", str(UNBOUND))
+) -> tuple[str, ...]:
+    """Our import's command from `place` into the table `target`."""
+    return (
+        *_PIPELINE,
+        "import",
+        "--local",
+        "--engine",
+        engine,
+        "--tasks",
+        str(tasks),
+        *rate,
+        "--table",
+        "target",
+        "--input",
+        place,
     )
 
 
@@ -77,21 +98,7 @@ def _export(name: str, engine: str, reader: str, *more: str) -> Contender:
 
 
 def _import(name: str, engine: str, source: str) -> Contender:
-    options = (
-        *_PIPELINE,
-        "import",
-        "--local",
-        "--engine",
-        engine,
-        "--tasks",
-        str(SLOTS),
-        "--write-units",
-        str(UNBOUND),
-        "--table",
-        "target",
-        "--input",
-        f"s3://{BUCKET}/{source}",
-    )
+    options = import_options(engine, f"s3://{BUCKET}/{source}")
     return Contender(name, lambda _: options)
 
 

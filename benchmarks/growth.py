@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.contenders import BUCKET, OWN, SLOTS, UNBOUND, export_options
+from benchmarks.contenders import BUCKET, OWN, export_options, import_options
 from benchmarks.measure.results import ResultRow
 from benchmarks.measure.rounds import Spread
 from benchmarks.measure.usage import Command, Usage, run_measured
-from benchmarks.servers import PROJECT, PYTHON, Servers, serving
+from benchmarks.servers import PROJECT, Servers, serving
 
 MIB = 1 << 20
 START_ITEM_COUNT = 1000
@@ -89,23 +89,7 @@ def _commands() -> dict[str, tuple[str, ...]]:
     place = f"s3://{BUCKET}/{OWN}"
     return {
         "export": (*export_options("process", "direct"), "--table", "items", "--output", place),
-        "import": (
-            PYTHON,
-            "-m",
-            "dynamodb_pipeline.cli",
-            "import",
-            "--local",
-            "--engine",
-            "process",
-            "--tasks",
-            str(SLOTS),
-            "--write-units",
-            str(UNBOUND),
-            "--table",
-            "target",
-            "--input",
-            place,
-        ),
+        "import": import_options("process", place),
     }
 
 

@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.contenders import BUCKET, OWN, SLOTS, UNBOUND
+from benchmarks.contenders import BUCKET, OWN, SLOTS, UNBOUND, export_options, import_options
 from benchmarks.measure.rate_windows import Event, RateReport, consumption, rate_report
 from benchmarks.measure.results import ResultRow
 from benchmarks.measure.rounds import Spread
 from benchmarks.replay_items import MAKERS
-from benchmarks.servers import PROJECT, PYTHON, Servers, serving
+from benchmarks.servers import PROJECT, Servers, serving
 from sandbox.faults.item_sizes import write_units
 from sandbox.faults.ledger import LedgerRow
 
@@ -167,54 +167,22 @@ def _replay_options(case: RateCase) -> list[str]:
     return options
 
 
-def _command(case: RateCase) -> list[str]:
+def _command(case: RateCase) -> tuple[str, ...]:
     """Our job at the case's rate; a change is followed only where the rate is a percentage."""
     if not case.writes:
         return _export("rated", rate=case.rate, case=case)
-    rate = ["--throughput-percent", "100"] if case.change else ["--write-units", str(case.rate)]
-    return [
-        PYTHON,
-        "-m",
-        "dynamodb_pipeline.cli",
-        "import",
-        "--local",
-        "--engine",
-        case.engine,
-        "--tasks",
-        str(case.tasks),
-        "--table",
-        "target",
-        "--input",
-        f"s3://{BUCKET}/{OWN}",
-        *rate,
-    ]
+    rate = ("--throughput-percent", "100") if case.change else ("--write-units", str(case.rate))
+    return import_options(case.engine, f"s3://{BUCKET}/{OWN}", tasks=case.tasks, rate=rate)
 
 
-def _export(folder: str, *, rate: int, case: RateCase | None = None) -> list[str]:
+def _export(folder: str, *, rate: int, case: RateCase | None = None) -> tuple[str, ...]:
     engine, reader, tasks = (case.engine, case.reader, case.tasks) if case else ("process", "direct", SLOTS)
-    units = ["--throughput-percent", "100"] if case and case.change else ["--read-units", str(rate)]
-    return [
-        PYTHON,
-        "-m",
-        "dynamodb_pipeline.cli",
-        "export",
-        "--local",
-        "--engine",
-        engine,
-        "--reader",
-        reader,
-        "--tasks",
-        str(tasks),
-        "--table",
-        "items",
-        "--output",
-        f"s3://{BUCKET}/{folder}",
-        "--exact-output",
-        *units,
-    ]
+    units = ("--throughput-percent", "100") if case and case.change else ("--read-units", str(rate))
+    place = f"s3://{BUCKET}/{folder}"
+    return export_options(engine, reader, "--table", "items", "--output", place, tasks=tasks, rate=units)
 
 
-def _run(command: list[str], servers: Servers, folder: str, *, timeout_s: float) -> None:
+def _run(command: Sequence[str], servers: Servers, folder: str, *, timeout_s: float) -> None:
     log = Path(folder) / "log"
     with log.open("wb") as output:
         done = subprocess.run(

@@ -11,12 +11,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.contenders import BUCKET, SLOTS, UNBOUND, export_options
+from benchmarks.contenders import BUCKET, export_options, import_options
 from benchmarks.growth import measured
 from benchmarks.measure.results import ResultRow
 from benchmarks.measure.rounds import Spread
 from benchmarks.measure.usage import Usage
-from benchmarks.servers import PYTHON, serving
+from benchmarks.servers import serving
 
 MIB = 1 << 20
 HEAP = {"SPARK_SUBMIT_OPTS": "-XX:+UseSerialGC -XX:MaxHeapFreeRatio=20 -XX:MinHeapFreeRatio=10"}  # as small as it can
@@ -54,23 +54,7 @@ def _peak(usage: Usage, kind: str) -> int:
 def _commands() -> dict[str, tuple[str, ...]]:
     return {
         "export, connector": (*export_options("spark", "connector"), "--table", "items", "--output", PLACE),
-        "import": (
-            PYTHON,
-            "-m",
-            "dynamodb_pipeline.cli",
-            "import",
-            "--local",
-            "--engine",
-            "spark",
-            "--tasks",
-            str(SLOTS),
-            "--write-units",
-            str(UNBOUND),
-            "--table",
-            "target",
-            "--input",
-            PLACE,
-        ),
+        "import": import_options("spark", PLACE),
     }
 
 

@@ -1,5 +1,5 @@
 """
-What tests, sandbox and benchmarks take out of the library, by import or by name in a `setattr`, is there.
+What tests, sandbox and benchmarks take out of the library, by import, by name in a `setattr` or by `-m`, is there.
 
 Most of them run for minutes and are seldom run after a small change; this says at once that a name has moved.
 """
@@ -42,9 +42,26 @@ def replaced(tree: ast.AST) -> Iterator[tuple[str, str]]:
                 yield ast.unparse(place), str(name.value)
 
 
+def started(tree: ast.AST) -> Iterator[str]:
+    """The modules of this project in commands that are written out: what stands after `"-m"`."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.List, ast.Tuple)):
+            words = [word.value if isinstance(word, ast.Constant) else None for word in node.elts]
+            for flag, module in zip(words, words[1:]):
+                if flag == "-m" and str(module).partition(".")[0] in (PACKAGE, *FOLDERS):
+                    yield str(module)
+
+
+def can_start(module: str) -> bool:
+    """Whether `python -m` takes it: a module, or a package that has a `__main__`."""
+    place = PROJECT.joinpath(*module.split("."))
+    return place.with_name(f"{place.name}.py").is_file() or (place / "__main__.py").is_file()
+
+
 def missing(source: str) -> list[str]:
-    """Names that the source takes out of the library, or replaces in it, and that are not there."""
-    tree, here, gone = ast.parse(source), {}, []
+    """Names that the source takes out of the library, replaces in it or starts, and that are not there."""
+    tree, here = ast.parse(source), {}
+    gone = [f"-m {module}" for module in started(tree) if not can_start(module)]
     for module, name, alias in imports(tree):
         try:
             here[alias] = taken(module, name)
@@ -74,6 +91,8 @@ def test_what_is_taken_out_of_the_library_is_there() -> None:
         "from dynamodb_pipeline.rate import no_such_module",
         "def f():\n    from dynamodb_pipeline.errors import NoSuchError",
         "from dynamodb_pipeline.no_such_room.wire import x",
+        "command = [python, '-m', 'dynamodb_pipeline.cli', 'import']",
+        "command = (python, '-m', 'benchmarks.no_such_module')",
         "from dynamodb_pipeline.rate import budget\ndef f(patch):\n    patch.setattr(budget, 'no_such_name', 1)",
         "from dynamodb_pipeline.rate.budget import RateBudget as B\ndef f(p):\n    p.setattr(B, 'no_such_name', 1)",
     ],
@@ -85,3 +104,4 @@ def test_what_is_not_there_is_found(source: str) -> None:
 def test_what_is_there_is_not_named() -> None:
     source = "from dynamodb_pipeline.rate import budget\nsetattr(budget, 'RateBudget', 1)\nsetattr(strange, 'y', 1)"
     assert missing(source) == []
+    assert missing("[python, '-m', 'pytest'], (python, '-m', 'sandbox'), ['-m', 'dynamodb_pipeline.cli.main']") == []
