@@ -1,7 +1,8 @@
-"""S3 addresses: parsing, joining and the rules that keep a folder a folder."""
+"""Addresses in S3 and on this machine: parsing, joining and the rules that keep a folder a folder."""
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -16,6 +17,11 @@ SCHEMES = ("s3://", "s3a://", "s3n://")
 def is_s3(address: str) -> bool:
     """True for an address in S3, False for a path of this machine."""
     return address.startswith(SCHEMES)
+
+
+def local_path(text: str) -> str:
+    """The path of this machine that a text means, as the locale spells it: LANG=C knows bytes beyond ASCII only so."""
+    return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
 @dataclass(frozen=True)

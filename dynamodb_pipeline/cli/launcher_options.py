@@ -33,6 +33,7 @@ from dynamodb_pipeline.settings.rows import Row, Where
 from dynamodb_pipeline.settings.values import (
     BUCKET_NAME,
     DURATION,
+    FILE,
     PAIR,
     PLACE,
     S3_ADDRESS,
@@ -82,7 +83,11 @@ ENGINE: Row[str] = Row(
 
 # cluster
 CONFIG: Row[str] = launcher_row(
-    "--config", "cluster config: m3, m5, large or a JSON file (default m3)", "NAME|FILE", ClusterSettings.config
+    "--config",
+    "cluster config: m3, m5, large or a JSON file (default m3)",
+    "NAME|FILE",
+    ClusterSettings.config,
+    value=FILE,
 )
 SET: Row[tuple[str, ...]] = launcher_row(
     "--set", "change one place of the config, in EMR's own words; repeatable", "PATH=VALUE", many=True
@@ -119,13 +124,17 @@ MAX_COST: Row[float | None] = launcher_row(
     value=ValueKind(parse_dollars, f"0 to {MAX_DOLLARS:,}"), group="launch",
 )  # fmt: skip
 PRICES: Row[str | None] = launcher_row(
-    "--prices", "price file of yours instead of the shipped one", "FILE", group="launch"
+    "--prices", "price file of yours instead of the shipped one", "FILE", group="launch", value=FILE
 )  # fmt: skip
 PROBE_WRITE: Row[bool] = launcher_row(
     "--probe-write", "preflight also puts and removes a tiny object in every folder it will write", group="launch"
 )
 SETTINGS: Row[str | None] = launcher_row(
-    "--settings", f"file with any of these options (default {SETTINGS_FILE} when it is there)", "FILE", group="launch"
+    "--settings",
+    f"file with any of these options (default {SETTINGS_FILE} when it is there)",
+    "FILE",
+    group="launch",
+    value=FILE,
 )
 
 # schedule
@@ -209,7 +218,7 @@ TRUST: Row[bool] = launcher_row("--trust", "print the role's trust document inst
 # migrate-config
 DEFINITION: Row[str] = launcher_row(
     "PIPELINE.json", "what aws datapipeline get-pipeline-definition wrote", "PIPELINE.json",
-    verbs=("migrate-config",), group=None, required=True,
+    verbs=("migrate-config",), group=None, required=True, value=FILE,
 )  # fmt: skip
 
 # inspect, report, clean, bundle: no cluster, no job
@@ -225,14 +234,14 @@ FILES: Row[int | None] = Row(
 JSON: Row[bool] = Row("--json", "only the JSON result, no table on stderr", INSPECT, where=Where.LOCAL)
 INSPECT_BUCKETS: Row[tuple[str, ...]] = ALLOW_BUCKET.also(verbs=INSPECT, where=Where.LOCAL)
 REPORT_RUN: Row[str] = Row(
-    "RUN", "run id (with --logs), or the path of a local run.json", REPORT, "RUN", where=Where.LOCAL, required=True
+    "RUN", "run id (with --logs), or the path of a local run.json", REPORT, "RUN", FILE, Where.LOCAL, required=True
 )
 REPORT_LOGS: Row[S3Uri | None] = LOGS.also(
     verbs=REPORT, help="log folder the run was given", group=None, where=Where.LOCAL
 )  # fmt: skip
 REPORT_REGION: Row[str | None] = REGION.also(verbs=REPORT, help="of the log folder", group=None, where=Where.LOCAL)
 TO: Row[str | None] = Row(
-    "--to", "where to write it (default RUN.html in this folder)", REPORT, "FILE", where=Where.LOCAL
+    "--to", "where to write it (default RUN.html in this folder)", REPORT, "FILE", FILE, Where.LOCAL
 )  # fmt: skip
 CLEANED: Row[str] = Row(
     "FOLDER", "folder of one run's export, or a folder above several", CLEAN, "FOLDER", PLACE, Where.LOCAL,

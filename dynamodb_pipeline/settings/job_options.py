@@ -19,6 +19,7 @@ from dynamodb_pipeline.settings.values import (
     ACCOUNT_ID,
     BUCKET_NAME,
     DURATION,
+    FILE,
     ITEM_LIMIT,
     LOG_FOLDER,
     MOMENT,
@@ -174,7 +175,12 @@ ATTEMPTS: Row[int] = Row(
     default="2", group="run",
 )  # fmt: skip
 CONNECTOR_JAR: Row[str | None] = Row(
-    "--connector-jar", "connector jar of a --local run (default: the one make setup brought)", JOBS, "JAR", group="run"
+    "--connector-jar",
+    "connector jar of a --local run (default: the one make setup brought)",
+    JOBS,
+    "JAR",
+    FILE,
+    group="run",
 )
 
 JOB_ROWS: tuple[Row[Any], ...] = tuple(row for row in dict(globals()).values() if isinstance(row, Row))

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-from dynamodb_pipeline.addresses import BUCKET, S3Uri, is_s3
+from dynamodb_pipeline.addresses import BUCKET, S3Uri, is_s3, local_path
 from dynamodb_pipeline.aws.clients import check_region
 from dynamodb_pipeline.durations import LONGEST_D, duration_s
 from dynamodb_pipeline.errors import UsageError, shown
@@ -241,6 +241,20 @@ def parse_place(text: str, *, option: str) -> str:
     return parse_text(text, option=option)
 
 
+def parse_file(text: str, *, option: str) -> str:
+    """
+    The path of a file of this machine.
+
+    Raises:
+        UsageError: nothing, only blanks, or what no bytes stand for.
+    """
+    try:
+        return local_path(parse_text(text, option=option))
+    except UnicodeError as err:
+        msg = f"{option} {shown(text)} is not UTF-8"
+        raise UsageError(msg) from err
+
+
 def parse_pair(text: str, *, option: str) -> tuple[str, str]:
     """
     Raises:
@@ -283,6 +297,7 @@ BUCKET_NAME = ValueKind(parse_bucket)
 TABLE_NAMES = ValueKind(parse_table_name, "3 to 255 of a-z A-Z 0-9 _ - .")
 S3_ADDRESS = ValueKind(S3Uri.parse, "s3://bucket/folder")
 LOG_FOLDER = ValueKind(parse_log_folder, "s3://bucket/folder, never a bucket's top")
+FILE = ValueKind(parse_file)
 PLACE = ValueKind(parse_place, "s3://bucket/folder or a path")
 DURATION = ValueKind(duration_s, f"above 0, up to {LONGEST_D}d")
 UNITS = ValueKind(parse_units, f"above 0, up to {MAX_UNITS:,}")

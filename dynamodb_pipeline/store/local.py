@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from dynamodb_pipeline.addresses import local_path
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.formats.files.text import PIECE_BYTES, Text
 from dynamodb_pipeline.store.local_disk import collected
@@ -30,7 +31,7 @@ class LocalObjectStore:
         return collected(self._pieces(uri, etag))
 
     def _pieces(self, uri: str, etag: str | None) -> Iterator[bytes]:
-        path = Path(uri)
+        path = Path(local_path(uri))
         try:
             with path.open("rb") as file:
                 yield from iter(lambda: file.read(PIECE_BYTES), b"")
@@ -46,7 +47,7 @@ class LocalObjectStore:
             raise ObjectChangedError(msg)
 
     def head(self, uri: str) -> ObjectInfo | None:
-        path = Path(uri)
+        path = Path(local_path(uri))
         return _info(uri, path) if path.is_file() else None
 
     def put(self, uri: str, body: Body, *, if_absent: bool = False, sha256_hex: str | None = None) -> None:
@@ -54,7 +55,7 @@ class LocalObjectStore:
         if sha256_hex is not None and hashlib.sha256(data).hexdigest() != sha256_hex:
             msg = f"{uri}: the bytes are not those whose SHA-256 was given"
             raise ObjectChangedError(msg)
-        path = Path(uri)
+        path = Path(local_path(uri))
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
             part.write(data)
@@ -64,12 +65,12 @@ class LocalObjectStore:
             Path(part.name).unlink(missing_ok=True)
 
     def list(self, folder_uri: str) -> Iterator[ObjectInfo]:
-        folder = Path(folder_uri)
+        folder = Path(local_path(folder_uri))
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             yield _info(f"{folder_uri.rstrip('/')}/{path.relative_to(folder).as_posix()}", path)
 
     def delete(self, uri: str) -> None:
-        Path(uri).unlink(missing_ok=True)
+        Path(local_path(uri)).unlink(missing_ok=True)
 
 
 def _publish(part: str, path: Path, *, if_absent: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from typing import Any
 
@@ -222,3 +223,16 @@ def test_options_of_the_launcher_never_reach_a_job() -> None:
 def test_every_verb_has_a_help_of_its_own() -> None:
     text = build_parser().format_help()
     assert [verb for verb in VERBS if verb not in text] == []
+
+
+def test_no_pattern_of_the_library_ends_before_a_line_feed() -> None:
+    """`$` also matches before a last line feed: what must be a whole text is matched by `fullmatch`."""
+    calls = [
+        call
+        for path in (PROJECT / "dynamodb_pipeline").rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "re.compile"
+    ]
+    assert len(calls) > 30
+    plain = [ast.unparse(call) for call in calls if "re.MULTILINE" not in ast.unparse(call)]
+    assert [text for text in plain if re.search(r"\$(?:['\"]|\)|\|)", text)] == []

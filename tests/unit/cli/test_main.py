@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +51,15 @@ def test_help_loads_neither_aws_nor_the_commands() -> None:
     assert loaded.isdisjoint(
         {"boto3", "botocore", "rich", "dynamodb_pipeline.emr.commands", "dynamodb_pipeline.run.run"}
     )
+
+
+@pytest.mark.parametrize("language", ["C", "C.UTF-8"])
+def test_names_beyond_ascii_are_themselves_in_every_locale(language: str, tmp_path: Path) -> None:
+    """Without its UTF-8 mode Python reads the words of a command line as ASCII under LANG=C."""
+    folder = tmp_path / "caf\u00e9"
+    folder.mkdir()
+    (folder / "\u0161.items").write_bytes(b'{"id":{"s":"1"}}\n')
+    locale = {"LC_ALL": language, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "dynamodb_pipeline.cli.main", "inspect", str(folder), "--json"]
+    done = subprocess.run(command, env={**os.environ, **locale}, capture_output=True, check=False)
+    assert json.loads(done.stdout)["items"] == 1, done.stderr.decode()
