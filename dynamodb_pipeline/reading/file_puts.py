@@ -19,8 +19,7 @@ from dynamodb_pipeline.formats.blocks.puts import checked_puts, known_puts
 from dynamodb_pipeline.formats.documents.items import DocumentItems
 from dynamodb_pipeline.formats.files.dialects import ItemLine, read_lines
 from dynamodb_pipeline.formats.files.file_forms import FileForm, Layout
-from dynamodb_pipeline.formats.files.lines import BLOCK_BYTES, MAX_LINE_BYTES, Block, LineError, PlainLines, blocks
-from dynamodb_pipeline.formats.files.text import Text
+from dynamodb_pipeline.formats.files.text import BLOCK_BYTES, MAX_LINE_BYTES, Block, LineError, PlainLines, Text, blocks
 from dynamodb_pipeline.formats.items.item_error import ItemError
 from dynamodb_pipeline.formats.items.item_rules import check_item, write_units
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema

@@ -14,8 +14,7 @@ from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.documents.detection import detect_form
 from dynamodb_pipeline.formats.files.compression import open_plain
 from dynamodb_pipeline.formats.files.file_forms import Dialect, FileForm, WantedTable
-from dynamodb_pipeline.formats.files.lines import LineError
-from dynamodb_pipeline.formats.files.text import Text, line_count, md5_base64, sha256_hex
+from dynamodb_pipeline.formats.files.text import LineError, Text, line_count, md5_base64, sha256_hex
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
 from dynamodb_pipeline.reading.file_puts import BadLine, DataFile, FilePuts, ItemJudge, ParsedItem, check_count
 from dynamodb_pipeline.reading.input_files import InputFile

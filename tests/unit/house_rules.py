@@ -6,7 +6,7 @@ An entry that no longer applies fails its test: take it out.
 
 from __future__ import annotations
 
-MODULE_CEILING = 200  # modules of the library, `__init__` and `__main__` not counted
+MODULE_CEILING = 196  # modules of the library, `__init__` and `__main__` not counted
 LINES_AT_MOST = 400
 REACHED_AT_MOST = 100  # modules that one of the jobs can import, all together
 JOBS = ("exporting.tables", "importing.table", "verifying.verify")
@@ -70,10 +70,8 @@ SHORT_MODULES: dict[str, str] = {
     "aws.model_check": "botocore's models are asked in one place",
     "emr.calls.console": "what every command is given and gives back",
     "emr.cluster.packaged_files": "the only place that finds what comes with the package",
-    "formats.files.text": "bytes of a whole file, asked by fifteen modules",
     "formats.items.base64_text": "strict base64 for tags, grammar and digests",
     "formats.items.item_error": "the exception that every rule raises",
-    "importing.scheduled": "pure core with a test of its own",
     "run.context": "what every part of a run is handed",
     "settings.spark_conf": "the settings that launcher and jobs share",
 }

@@ -42,7 +42,7 @@ class Module:
     @property
     def package(self) -> str:
         """
-        Where it lives, without the outermost name: `formats.files` of `dynamodb_pipeline.formats.files.lines`.
+        Where it lives, without the outermost name: `formats.files` of `dynamodb_pipeline.formats.files.text`.
 
         A module beside the packages (`errors`) is a package of its own here, for each has its own place in the order.
         """

@@ -55,11 +55,11 @@ BUGS = {
     ),
     "lines cut as a text library cuts them": Bug(
         "U+0085, U+2028 or a lone CR inside a value tears the item apart (Hadoop's reader, str.splitlines)",
-        "formats/files/lines.py",
+        "formats/files/text.py",
         "self._plain, self._name, self._max_line_bytes = plain, name, max_line_bytes\n",
         'plain = "\\n".join(plain.decode("utf-8", "replace").splitlines()).encode()\n'
         "        self._plain, self._name, self._max_line_bytes = plain, name, max_line_bytes\n",
-        ("formats/files/test_lines.py::test_lines_keep_every_other_line_separator",),
+        ("formats/files/test_text.py::test_lines_keep_every_other_line_separator",),
     ),
     "number through a float": Bug(
         "17 of up to 38 digits are left",

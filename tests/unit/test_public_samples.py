@@ -12,11 +12,11 @@ from dynamodb_pipeline.formats.documents.detection import detect_form
 from dynamodb_pipeline.formats.documents.items import DocumentItems
 from dynamodb_pipeline.formats.exports import native_manifest
 from dynamodb_pipeline.formats.exports.layout import NATIVE_SUMMARY
+from dynamodb_pipeline.formats.files.compression import open_plain
 from dynamodb_pipeline.formats.files.dialects import Dialect, detect, read_lines
 from dynamodb_pipeline.formats.files.file_forms import FileForm, Layout
 from dynamodb_pipeline.formats.files.foreign import FormatError
-from dynamodb_pipeline.formats.files.lines import PlainLines, open_plain
-from dynamodb_pipeline.formats.files.text import md5_base64
+from dynamodb_pipeline.formats.files.text import PlainLines, md5_base64
 from dynamodb_pipeline.formats.items.item_rules import canonical_number
 from tests.public_samples import CASES, MISSING, SAMPLES, sample_params
 

@@ -15,8 +15,7 @@ from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.clock import utc
 from dynamodb_pipeline.emr.calls.clusters import cluster_line, read_cluster
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
-from dynamodb_pipeline.emr.calls.launch import launch_cluster
-from dynamodb_pipeline.emr.calls.standing_cluster import add_steps, group_nodes, standing_cluster
+from dynamodb_pipeline.emr.calls.launch import add_steps, group_nodes, launch_cluster, standing_cluster
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig, load_cluster_config
 from dynamodb_pipeline.emr.cluster.release_labels import label_problem
 from dynamodb_pipeline.emr.commands.runs import wait_and_report

@@ -11,8 +11,7 @@ import re
 from json import JSONDecodeError, JSONDecoder
 from typing import Any, NoReturn
 
-from dynamodb_pipeline.formats.files.lines import BOM, MAX_LINE_BYTES
-from dynamodb_pipeline.formats.files.text import Text
+from dynamodb_pipeline.formats.files.text import BOM, MAX_LINE_BYTES, Text
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json, shape_of
 
 WHITE_SPACE = b" \t\r\n"

@@ -9,8 +9,7 @@ from dynamodb_pipeline.formats.documents.items import NO_TABLE, DocumentItems
 from dynamodb_pipeline.formats.files.dialects import common_dialect, detect, sampled
 from dynamodb_pipeline.formats.files.file_forms import HIVE_SEPARATOR, LAYOUTS, FileForm, Layout, WantedTable
 from dynamodb_pipeline.formats.files.foreign import FormatError
-from dynamodb_pipeline.formats.files.lines import PlainLines
-from dynamodb_pipeline.formats.files.text import Text
+from dynamodb_pipeline.formats.files.text import PlainLines, Text
 from dynamodb_pipeline.formats.items.tags import dynamodb_tag
 
 NAMED_TABLES = 5

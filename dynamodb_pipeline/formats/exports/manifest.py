@@ -15,7 +15,7 @@ from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError, UsageError
 from dynamodb_pipeline.formats.exports.entry_location import Resolved, check_entry_url, resolve_entry, s3_scheme
-from dynamodb_pipeline.formats.files.lines import BOM
+from dynamodb_pipeline.formats.files.text import BOM
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, integer, parse_json
 
 __all__ = ["VERSION", "Manifest", "ManifestEntry", "Resolved", "parse", "render", "resolve_entry"]

@@ -19,8 +19,7 @@ from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.exports.entry_location import check_entry_url
 from dynamodb_pipeline.formats.exports.manifest import manifest_object
 from dynamodb_pipeline.formats.files.foreign import FormatError
-from dynamodb_pipeline.formats.files.lines import LineError, iter_lines
-from dynamodb_pipeline.formats.files.text import md5_base64
+from dynamodb_pipeline.formats.files.text import LineError, iter_lines, md5_base64
 from dynamodb_pipeline.formats.items.json_text import integer
 
 FILES_NAME = "manifest-files.json"

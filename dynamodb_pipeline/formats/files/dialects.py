@@ -34,8 +34,7 @@ from dynamodb_pipeline.formats.files.foreign import (
     foreign_container,
     foreign_object,
 )
-from dynamodb_pipeline.formats.files.lines import LineError, PlainLines
-from dynamodb_pipeline.formats.files.text import Text
+from dynamodb_pipeline.formats.files.text import LineError, PlainLines, Text
 from dynamodb_pipeline.formats.items.item_error import ItemError, format_path
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.formats.items.tags import (

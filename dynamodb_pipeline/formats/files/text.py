@@ -1,4 +1,10 @@
-"""A whole file's bytes. A large file is mapped instead of held, so it is looked at in pieces."""
+"""
+The plain text of a data file: as a whole, in pieces, and line by line: where each line starts, and what an error says
+about it. A large file is mapped instead of held, so it is looked at in pieces.
+
+Bytes, not text: only LF ends a line. U+0085, U+2028 and a lone CR are ordinary content of values, and
+`str.splitlines` or Hadoop's reader would cut an item in two at some of them.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +12,18 @@ import hashlib
 from base64 import b64encode
 from collections.abc import Iterator
 from mmap import mmap
-from typing import Union
+from typing import NamedTuple, Union
 
 Text = Union[bytes, mmap]
 PIECE_BYTES = 1 << 20
+# The longest line one 400 KB item can need. Per byte of DynamoDB's size, a list of the number 1E-130
+# written out grows most: an element counts 3 bytes (1 for the element, 2 for a number of one digit) and its
+# text is 141 characters, `{"n":"0.` + 129 zeros + `1"},`. 409,600 / 3 * 141 = 19.3 million, so 20 MiB holds
+# every item. (A string of control characters grows 6 times, a list of empty strings or of nulls 9 times.)
+MAX_LINE_BYTES = 20 * 1024 * 1024
+BLOCK_BYTES = 1 << 17  # of items parsed at once; beyond it they leave the processor's cache
+BOM = b"\xef\xbb\xbf"
+_BLANK = b" \t\r"
 
 
 def pieces(text: Text) -> Iterator[bytes]:
@@ -36,3 +50,115 @@ def md5_base64(text: Text) -> str:
     for piece in pieces(text):
         digest.update(piece)
     return b64encode(digest.digest()).decode()
+
+
+class LineError(ValueError):
+    """
+    One line of a data file is not a readable, valid item.
+
+    Attributes:
+        name: the object's address.
+        line: 1-based number of the line, or of what `noun` says: of a document, the item.
+        offset_bytes: 0-based position of its first byte in the plain text.
+        path: place inside the item (`a.b[3]`), empty for the item as a whole.
+        reason: the rule that is broken; never any part of a value.
+    """
+
+    def __init__(
+        self, reason: str, *, name: str, line: int, offset_bytes: int, path: str = "", noun: str = "line"
+    ) -> None:
+        super().__init__(reason)
+        self.reason, self.path, self.noun = reason, path, noun
+        self.name, self.line, self.offset_bytes = name, line, offset_bytes
+
+    def __str__(self) -> str:
+        place = f"{self.name or 'data'}: {self.noun} {self.line} (byte {self.offset_bytes})"
+        return f"{place}: {self.path}: {self.reason}" if self.path else f"{place}: {self.reason}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _line_error, (self.reason, self.__dict__)  # keyword arguments alone do not survive pickling
+
+
+class Block(NamedTuple):
+    """
+    Some whole lines of a plain file.
+
+    Attributes:
+        text: the lines, each with its LF; the file's last may lack it.
+        first_line: 1-based number of the first.
+        offset_bytes: 0-based position of the first in the file.
+    """
+
+    text: bytes
+    first_line: int
+    offset_bytes: int
+
+
+def blocks(plain: Text, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+    """Cut a plain file into blocks of about `block_bytes`, for work that needs a multiple of what it looks at."""
+    start, line = 0, 1
+    while start < len(plain):
+        end = plain.find(b"\n", start + block_bytes - 1) + 1 or len(plain)
+        text = plain[start:end]
+        yield Block(text, line, start)
+        start, line = end, line + text.count(b"\n")
+
+
+class PlainLines:
+    """
+    The lines of one plain file, blank ones skipped; their numbers count.
+
+    A byte order mark at the start and one CR before each LF (files that went through Windows) are not
+    content.
+
+    Args:
+        plain: the file, or the text of one of its blocks.
+        name: the object's address, for messages.
+        block: where `plain` stands in the file.
+    """
+
+    def __init__(
+        self, plain: Text, *, name: str = "", max_line_bytes: int = MAX_LINE_BYTES, block: Block | None = None
+    ) -> None:
+        self._plain, self._name, self._max_line_bytes = plain, name, max_line_bytes
+        self._lines_before = block.first_line - 1 if block else 0
+        self._bytes_before = block.offset_bytes if block else 0
+
+    def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
+        """
+        (1-based line number, 0-based offset of the line's first byte, the line without LF and CR).
+
+        Raises:
+            LineError: a line longer than the bound, found before it is copied.
+        """
+        plain = self._plain
+        has_bom = plain[: len(BOM)] == BOM and not self._bytes_before
+        start, number = len(BOM) if has_bom else 0, self._lines_before
+        while start < len(plain):
+            number += 1
+            end = self._line_end(start, number)
+            line = plain[start : end - 1] if plain[end - 1 : end] == b"\r" else plain[start:end]
+            if line.strip(_BLANK):
+                yield number, self._bytes_before + start, line
+            start = end + 1
+
+    def _line_end(self, start: int, number: int) -> int:
+        longest = start + self._max_line_bytes
+        end = self._plain.find(b"\n", start, longest + 1)
+        if end >= 0:
+            return end
+        if len(self._plain) > longest:
+            reason = f"longer than {self._max_line_bytes} bytes, the most that one 400 KB item can need"
+            raise LineError(reason, name=self._name, line=number, offset_bytes=self._bytes_before + start)
+        return len(self._plain)
+
+
+def iter_lines(plain: bytes, *, name: str = "") -> Iterator[tuple[int, int, bytes]]:
+    """Line number, offset and bytes of every line that is not blank (`PlainLines`)."""
+    return iter(PlainLines(plain, name=name))
+
+
+def _line_error(reason: str, fields: dict[str, object]) -> LineError:
+    error = LineError(reason, name="", line=0, offset_bytes=0)
+    error.__dict__.update(fields)
+    return error

@@ -15,7 +15,7 @@ from dynamodb_pipeline.formats.exports.export_record import ExportRecord, FileRe
 from dynamodb_pipeline.formats.exports.manifest import parse, render
 from dynamodb_pipeline.formats.files.dialects import Dialect, detect, read_items
 from dynamodb_pipeline.formats.files.foreign import CODECS, CONTAINERS, OBJECTS
-from dynamodb_pipeline.formats.files.lines import MAX_LINE_BYTES
+from dynamodb_pipeline.formats.files.text import MAX_LINE_BYTES
 from dynamodb_pipeline.formats.items.digest import BucketDigest, bucket_of, canonical_item
 from dynamodb_pipeline.formats.items.tags import dynamodb_tag
 

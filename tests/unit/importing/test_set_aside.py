@@ -8,7 +8,7 @@ import pytest
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.errors import IntegrityError, UsageError
-from dynamodb_pipeline.formats.files.lines import LineError
+from dynamodb_pipeline.formats.files.text import LineError
 from dynamodb_pipeline.importing.set_aside import SetAside, check_aside, keep_aside
 from dynamodb_pipeline.reading.file_puts import BadLine
 from dynamodb_pipeline.settings.parse import import_settings

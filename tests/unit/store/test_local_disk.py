@@ -11,8 +11,7 @@ import os
 import pytest
 
 from dynamodb_pipeline.errors import StoppedError
-from dynamodb_pipeline.formats.files.lines import iter_lines
-from dynamodb_pipeline.formats.files.text import line_count, sha256_hex
+from dynamodb_pipeline.formats.files.text import iter_lines, line_count, sha256_hex
 from dynamodb_pipeline.reading.file_puts import Put
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.store import local_disk

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from botocore.parsers import ResponseParserError
 
-from dynamodb_pipeline.emr.calls.launch import CALLS, launch_cluster
+from dynamodb_pipeline.emr.calls.launch import CALLS, add_steps, group_nodes, launch_cluster, standing_cluster
+from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
 from dynamodb_pipeline.errors import ClusterError, DeniedError, PreconditionError
 from tests.unit.emr.builders import a_request, settings
 from tests.unit.emr.fakes import LOST, THROTTLED, ClusterPlan, FakeClock, FakeEmr, client_error
@@ -119,3 +120,35 @@ def test_request_that_emr_refuses_started_nothing(emr: FakeEmr, clock: FakeClock
     with pytest.raises(PreconditionError, match=r"nothing was started.*Invalid InstanceProfile"):
         launch_cluster(emr, a_request(), clock=clock)
     assert emr.calls.count("RunJobFlow") == 1
+
+
+def test_steps_are_added_once_and_their_ids_returned(emr: FakeEmr) -> None:
+    cluster_id = emr.standing()
+    ids = add_steps(emr, cluster_id, a_request()["Steps"], clock=emr.clock)
+    assert ids == [step.id for step in emr.clusters[cluster_id].steps]
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["reply lost", "request lost"])
+def test_lost_call_adds_no_step_twice(emr: FakeEmr, done: bool) -> None:
+    cluster_id = emr.standing()
+    emr.fail_next("AddJobFlowSteps", LOST, after_doing_it=done)
+    add_steps(emr, cluster_id, a_request()["Steps"], clock=emr.clock)
+    assert len(emr.clusters[cluster_id].steps) == 1
+
+
+def test_call_that_is_throttled_for_ever_ends(emr: FakeEmr) -> None:
+    emr.fail_next("AddJobFlowSteps", THROTTLED, times=100)
+    with pytest.raises(ClusterError, match="not listed"):
+        add_steps(emr, emr.standing(), a_request()["Steps"], clock=emr.clock)
+
+
+def test_nodes_of_a_running_cluster(emr: FakeEmr) -> None:
+    nodes = group_nodes(emr, emr.standing(), clock=emr.clock)
+    assert nodes == (NodeGroup("MASTER", "m5.xlarge", 1), NodeGroup("CORE", "m5.xlarge", 2))
+
+
+def test_ended_cluster_takes_no_steps(emr: FakeEmr) -> None:
+    cluster_id = emr.standing()
+    emr.terminate_job_flows(JobFlowIds=[cluster_id])
+    with pytest.raises(PreconditionError, match="leave out --cluster-id"):
+        standing_cluster(emr, cluster_id, clock=emr.clock)

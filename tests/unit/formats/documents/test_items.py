@@ -14,7 +14,7 @@ from dynamodb_pipeline.formats.documents.detection import detect_form
 from dynamodb_pipeline.formats.documents.items import DocumentItems
 from dynamodb_pipeline.formats.files.file_forms import LAYOUTS, Dialect, FileForm, Layout, WantedTable
 from dynamodb_pipeline.formats.files.foreign import FormatError
-from dynamodb_pipeline.formats.files.lines import LineError
+from dynamodb_pipeline.formats.files.text import LineError
 from tests.unit.formats.documents.documents import (
     LAYOUTS_OF,
     WRITERS,

@@ -17,8 +17,7 @@ from dynamodb_pipeline.formats.exports.native_manifest import (
     parse_summary,
 )
 from dynamodb_pipeline.formats.files.foreign import FormatError
-from dynamodb_pipeline.formats.files.lines import MAX_LINE_BYTES
-from dynamodb_pipeline.formats.files.text import md5_base64
+from dynamodb_pipeline.formats.files.text import MAX_LINE_BYTES, md5_base64
 
 EXPORT = "AWSDynamoDB/01234567890123-a1b2c3d4"
 # The developer guide's example of the summary ("DynamoDB table export output format"), ids shortened.

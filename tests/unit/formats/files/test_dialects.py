@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dynamodb_pipeline.formats.files.dialects import Dialect, detect, line_dialect, parse_line, read_items
 from dynamodb_pipeline.formats.files.foreign import FormatError
-from dynamodb_pipeline.formats.files.lines import LineError
+from dynamodb_pipeline.formats.files.text import LineError
 from dynamodb_pipeline.formats.items.item_error import ItemError
 from tests.unit.formats.item_texts import (
     CONNECTOR,

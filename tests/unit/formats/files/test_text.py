@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamodb_pipeline.formats.files.lines import MAX_LINE_BYTES, LineError, PlainLines, blocks, iter_lines
+from dynamodb_pipeline.formats.files.text import MAX_LINE_BYTES, LineError, PlainLines, blocks, iter_lines
 
 line_bytes = st.binary(max_size=12).map(lambda data: data.replace(b"\n", b"\x85"))
 

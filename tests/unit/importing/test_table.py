@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.errors import PreconditionError, UsageError
-from dynamodb_pipeline.importing.scheduled import claim_moment
+from dynamodb_pipeline.importing.table import claim_moment
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.settings.parse import import_settings
