@@ -19,7 +19,7 @@ from dynamodb_pipeline.reading.file_puts import BadLine, DataFile, ParsedItem
 from dynamodb_pipeline.reading.file_reader import FileReader, check_stored, form_of, text_of
 from dynamodb_pipeline.reading.finished_runs import finished_runs, is_finished
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
-from dynamodb_pipeline.reading.source import data_names, load_source
+from dynamodb_pipeline.reading.source import data_names, load_source, other_manifest_notes, table_descriptions
 from dynamodb_pipeline.store.objects import ObjectStore
 
 PROBLEMS_KEPT = 100
@@ -126,7 +126,14 @@ def _source(store: ObjectStore, inspection: Inspection, options: InspectOptions)
         inspection.problem(str(err))
     except PreconditionError:
         source = None  # no manifest: not a finished export, which is not wrong for a look
-    return source or any_files(store, folder)
+    if source is not None:
+        return source
+    try:
+        return any_files(store, folder)
+    except PreconditionError:
+        if not inspection.problem_count:
+            raise
+        return ImportSource(folder, "folder", ())  # what is wrong with it is told, and nothing can be looked into
 
 
 def any_files(store: ObjectStore, path: str) -> ImportSource:
@@ -138,13 +145,15 @@ def any_files(store: ObjectStore, path: str) -> ImportSource:
     """
     single = store.head(path)
     objects = [single] if single else list(store.list(path))
-    names = {single.uri} if single else set(data_names(o.uri for o in objects if o.bytes))
+    described = {} if single else table_descriptions(store, objects)
+    names = {single.uri} if single else set(data_names(o.uri for o in objects if o.bytes and o.uri not in described))
     files = tuple(InputFile(o.uri, o.bytes, o.etag) for o in objects if o.uri in names)
     if not files:
         msg = f"{path} holds no data file ({len(objects)} objects in all); check its spelling"
         raise PreconditionError(msg)
     skipped = tuple(o.uri for o in objects if o.uri not in names)
-    return ImportSource(path, "folder" if single is None else "file", files, orphans=skipped)
+    notes = (*other_manifest_notes(store, objects), *(f"{uri} describes table {t!r}" for uri, t in described.items()))
+    return ImportSource(path, "folder" if single is None else "file", files, notes=notes, orphans=skipped)
 
 
 class _Look:

@@ -18,6 +18,7 @@ from dynamodb_pipeline.formats.exports import native_manifest as native
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.exports.layout import EXPORT_RECORD, MANIFEST, NATIVE_SUMMARY, STAMP, STAMP_FORMAT
 from dynamodb_pipeline.formats.files.file_forms import WantedTable
+from dynamodb_pipeline.reading.source import other_manifest_notes
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(?:Z|\+00:00)", re.ASCII)
@@ -199,8 +200,12 @@ def finished_runs(store: ObjectStore, source: str) -> list[str]:
 
 def no_manifest_message(store: ObjectStore, source: str, *, command: str) -> str:
     """Why a folder without a manifest is refused, with the command that reads it all the same."""
-    if store.head(source) is None and next(iter(store.list(source)), None) is None:
+    objects = list(store.list(source))
+    if store.head(source) is None and not objects:
         return f"{source} holds nothing; check its spelling"
+    renamed = other_manifest_notes(store, objects)
+    if renamed:
+        return f"{source} has no manifest (--without-manifest reads every data file in it all the same); {renamed[0]}"
     return (
         f"{source} has no manifest: not a finished export. To read every data file in it all the same, at the risk "
         f"of leftovers of failed attempts, run: {command} {quote(source)} --without-manifest"

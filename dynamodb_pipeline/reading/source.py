@@ -7,20 +7,29 @@ DynamoDB (`manifest-summary.json`), and, only when asked for, a folder without a
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from shlex import quote
 
-from dynamodb_pipeline.addresses import join
+from dynamodb_pipeline.addresses import is_s3, join
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats.exports import manifest as manifests
 from dynamodb_pipeline.formats.exports import native_manifest as native
 from dynamodb_pipeline.formats.exports.entry_location import resolve_entry
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.exports.layout import EXPORT_RECORD, MANIFEST, MARKER_SUFFIX, NATIVE_SUMMARY
+from dynamodb_pipeline.formats.files.foreign import TABLE_DESCRIPTION, foreign_object
+from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
 from dynamodb_pipeline.store.objects import ObjectInfo, ObjectMissingError, ObjectStore
 
 NAMED_IN_MESSAGE = 5
+FOLDERS_LISTED = 20
+SCHEMA_FILE = "schema.json"  # beside the items that dynamodump saved
+SCHEMA_BYTES = 1 << 20
+MANIFEST_LIKE = re.compile(r"manifest(?: ?\(\d+\))?(?:\.(?:txt|json|manifest))*", re.IGNORECASE)
+_PARTITION = re.compile(r"[^/=]+=[^/]*")  # a folder of Hive's partitions
 NO_HASHES = "this export carries no hashes: every item is parsed and checked, but lost lines cannot be noticed"
 
 
@@ -138,12 +147,35 @@ def _from_native(store: ObjectStore, folder: str, data: bytes) -> ImportSource:
     summary = native.parse_summary(data, where=where)
     listed = native.parse_files(files_data, where=files_uri)
     native.check_item_total(summary, listed, where=where)
-    uris = [native.current_uri(f.data_file_key, folder=folder) for f in listed]
+    uris = [_native_place(f.data_file_key, folder, listing) for f in listed]
+    _refuse_unpacked(files_uri, uris, listing)
     _refuse_missing(files_uri, [uri for uri in uris if uri not in listing])
     files = tuple(_native_file(f, listing[uri]) for f, uri in zip(listed, uris))
     orphans = _orphans(listing.values(), {f.uri for f in files})
     identity = native.identity(data, where=where)
     return ImportSource(folder, "native", files, orphans=orphans, source_table=identity.table_name, part=identity.part)
+
+
+def _native_place(key: str, folder: str, listing: Collection[str]) -> str:
+    """Where a data file should lie; beside the manifests where somebody downloaded all of it into one folder."""
+    usual, beside = native.current_uri(key, folder=folder), join(folder, key.rpartition("/")[2])
+    return beside if usual not in listing and beside in listing else usual
+
+
+def _refuse_unpacked(where: str, uris: Iterable[str], listing: Collection[str]) -> None:
+    """
+    Raises:
+        IntegrityError: listed files lie there without their compression, so that no hash fits them.
+    """
+    unpacked = [uri for uri in uris if uri not in listing and uri.removesuffix(".gz") in listing]
+    if unpacked:
+        names = first_few(uri.rpartition("/")[2] for uri in unpacked)
+        folder = unpacked[0].rpartition("/")[0] + "/"
+        msg = (
+            f"{where}: {len(unpacked)} listed files were unpacked by hand, so that their hashes prove nothing: "
+            f"{names}; download the export again, or give {folder} with --without-manifest to read them unproven"
+        )
+        raise IntegrityError(msg)
 
 
 def _check_sidecars(store: ObjectStore, listing: Mapping[str, ObjectInfo], manifests: Mapping[str, bytes]) -> None:
@@ -162,21 +194,88 @@ def _from_folder(store: ObjectStore, folder: str) -> ImportSource:
     single = store.head(folder)
     objects = [single] if single else list(store.list(folder))
     prefix = folder.rstrip("/") + "/"
-    data = [o for o in objects if single or _is_data(o, prefix)]
+    described = table_descriptions(store, objects)
+    data = objects if single else _one_folder([o for o in objects if _is_data(o, prefix, described)], folder)
     skipped = tuple(o.uri for o in objects if o not in data)
     if not data:
-        msg = f"{folder} holds no data file ({len(objects)} objects, all hidden, empty or in sub-folders)"
+        msg = f"{folder} holds no data file ({len(objects)} objects, all hidden or empty)"
         raise PreconditionError(msg)
     notes = [f"no manifest: all {len(data)} data files are read; leftovers of failed attempts cannot be told apart"]
+    if not single and any("/" in o.uri[len(prefix) :] for o in data):
+        notes.append(f"files are read from {first_few(dict.fromkeys(_folder_of(o) for o in data))}")
+    notes += other_manifest_notes(store, objects)
     if skipped:
         notes.append(f"skipped: {first_few(skipped)}")
-    return ImportSource(folder, "folder", tuple(_plain_file(o) for o in data), None, tuple(notes), skipped)
+    tables = sorted(set(described.values()))
+    files, part = tuple(_plain_file(o) for o in data), "no list of its files proves it whole" if tables else None
+    table = tables[0] if len(tables) == 1 else None
+    return ImportSource(folder, "folder", files, None, tuple(notes), skipped, source_table=table, part=part)
 
 
-def _is_data(info: ObjectInfo, prefix: str) -> bool:
+def _is_data(info: ObjectInfo, prefix: str, described: Mapping[str, str]) -> bool:
     inner = info.uri[len(prefix) :]
-    hidden = inner.startswith(("_", ".")) or inner.endswith(MARKER_SUFFIX) or inner == MANIFEST
-    return bool(inner) and "/" not in inner and not hidden and info.bytes > 0
+    hidden = any(part.startswith(("_", ".")) for part in inner.split("/")) or inner.endswith(MARKER_SUFFIX)
+    listed = MANIFEST_LIKE.fullmatch(inner.rpartition("/")[2]) is not None
+    return bool(inner) and not hidden and not listed and info.bytes > 0 and info.uri not in described
+
+
+def _one_folder(data: list[ObjectInfo], folder: str) -> list[ObjectInfo]:
+    """
+    The files in the folder itself and in its partition folders (`dt=2015-01-01`); without any, those of the only
+    sub-folder that has some.
+
+    Raises:
+        PreconditionError: several sub-folders have some, and nothing tells which is meant.
+    """
+    prefix = folder.rstrip("/") + "/"
+    inner = {o.uri: o.uri[len(prefix) :].split("/")[:-1] for o in data}
+    own = [o for o in data if all(_PARTITION.fullmatch(part) for part in inner[o.uri])]
+    folders = sorted({_folder_of(o) for o in data})
+    if own or len(folders) < 2:
+        return own or data
+    msg = f"{folder} holds files in {len(folders)} sub-folders, which may be of several tables; give one of them:"
+    raise PreconditionError(msg, rows=[f"  {uri}" for uri in folders[:FOLDERS_LISTED]])
+
+
+def _folder_of(info: ObjectInfo) -> str:
+    return info.uri.rpartition("/")[0] + "/"
+
+
+def table_descriptions(store: ObjectStore, objects: Iterable[ObjectInfo]) -> dict[str, str]:
+    """The objects that describe a table, as dumping tools leave them beside its items, with its name."""
+    named = (o for o in objects if o.uri.rpartition("/")[2] == SCHEMA_FILE and 0 < o.bytes <= SCHEMA_BYTES)
+    found = ((o.uri, _described_table(store.get(o.uri))) for o in named)
+    return {uri: table for uri, table in found if table is not None}
+
+
+def _described_table(data: bytes) -> str | None:
+    try:
+        described = parse_json(data)
+    except JsonTextError:
+        return None
+    table = described.get("Table") if foreign_object(described) is TABLE_DESCRIPTION else None
+    name = table.get("TableName") if isinstance(table, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def other_manifest_notes(store: ObjectStore, objects: Iterable[ObjectInfo]) -> list[str]:
+    """That a manifest lies there under another name, as browsers and editors save it, and how to put it right."""
+    notes = []
+    for info in objects:
+        folder, _, name = info.uri.rpartition("/")
+        if name != MANIFEST and MANIFEST_LIKE.fullmatch(name) and _is_manifest(store, info):
+            move = "aws s3 mv" if is_s3(info.uri) else "mv"
+            renamed = f"{move} {quote(info.uri)} {quote(f'{folder}/{MANIFEST}')}"
+            notes.append(f"{info.uri} is a manifest under another name; to import what it lists, run: {renamed}")
+    return notes
+
+
+def _is_manifest(store: ObjectStore, info: ObjectInfo) -> bool:
+    try:
+        manifests.parse(store.get(info.uri), where=info.uri)
+    except IntegrityError:
+        return False
+    return True
 
 
 def _orphans(objects: Iterable[ObjectInfo], listed: set[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from shlex import quote
 from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
@@ -112,7 +113,9 @@ def _refused(code: str, *, operation: str, where: S3Uri) -> PipelineError | None
             " (`dynamodb-pipeline policy` prints what is needed) or check --bucket-owner"
         )
     if code == "InvalidObjectState":
-        return PreconditionError(f"{where} is archived; restore it to S3 Standard first")
+        command = f"aws s3api restore-object --bucket {where.bucket} --key {quote(where.key)} --restore-request Days=7"
+        msg = f"{where} is archived (Glacier); restore a copy, which takes minutes to hours, and start again: {command}"
+        return PreconditionError(msg)
     return None
 
 

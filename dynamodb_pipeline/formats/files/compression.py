@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Callable, Protocol
 
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.formats.files.foreign import FormatError, foreign_codec
+from dynamodb_pipeline.formats.files.foreign import FormatError, foreign_codec, foreign_message
 from dynamodb_pipeline.formats.files.text import Text
 
 _CHUNK_BYTES = 1 << 16
@@ -100,8 +100,7 @@ def codec_of(data: Text, *, name: str) -> Codec:
         return Codec.DEFLATE
     foreign = foreign_codec(start)
     if foreign is not None:
-        msg = f"{name} is {foreign}"
-        raise FormatError(msg)
+        raise FormatError(foreign_message(foreign, name))
     return Codec.NONE
 
 

@@ -27,12 +27,18 @@ from dynamodb_pipeline.formats.files.file_forms import (
     is_wrapped,
 )
 from dynamodb_pipeline.formats.files.foreign import (
+    CODE_PAGE,
+    COMPRESSED_TWICE,
     DELETE_REQUESTS,
     PLAIN_JSON,
     Foreign,
     FormatError,
+    foreign_archive,
+    foreign_bytes,
     foreign_container,
+    foreign_message,
     foreign_object,
+    foreign_text,
 )
 from dynamodb_pipeline.formats.files.text import LineError, PlainLines, Text
 from dynamodb_pipeline.formats.items.item_error import ItemError, format_path
@@ -112,7 +118,7 @@ def read_lines(lines: Iterable[_Line], *, name: str, dialect: Dialect, noun: str
         try:
             yield ItemLine(number, offset_bytes, line, parse_line(line, dialect), None, noun)
         except DeleteRequestError as err:
-            msg = f"{name} is {DELETE_REQUESTS} ({noun} {number}, byte {offset_bytes})"
+            msg = f"{name}: {noun} {number} (byte {offset_bytes}) deletes; {foreign_message(DELETE_REQUESTS, name)}"
             raise FormatError(msg) from err
         except ItemError as err:
             path, reason = _explained(err, line, dialect)
@@ -180,6 +186,9 @@ def detect(plain: Text, *, name: str = "data") -> Dialect:
     Raises:
         FormatError: a foreign format (named, with its remedy), no known one, or two dialects in one file.
     """
+    archive = foreign_archive(plain)
+    if archive is not None:
+        raise FormatError(foreign_message(archive, name))
     return common_dialect(sampled(PlainLines(plain, name=name)), plain=plain, name=name)
 
 
@@ -228,8 +237,7 @@ def _likely(plain: Text, lines: Sequence[_Line], name: str, noun: str) -> Dialec
     foreign = _foreign(plain, lines[0][2], name)
     likely = next(filter(None, (likely_dialect(line) for _, _, line in lines)), None)
     if foreign is not None:
-        msg = f"{name} is {foreign}"
-        raise FormatError(msg)
+        raise FormatError(foreign_message(foreign, name))
     if likely is None:
         raise FormatError(_undecided(lines[0], name, noun))
     return likely
@@ -243,10 +251,11 @@ def _precise(dialect: Dialect, lines: Sequence[_Line]) -> Dialect:
 
 def _foreign(plain: Text, first_line: bytes, name: str) -> Foreign | None:
     if codec_of(plain, name=name) is not Codec.NONE:
-        return Foreign("data compressed twice", "decompress it once more")
-    container = foreign_container(plain)
-    if container is not None:
-        return container
+        return COMPRESSED_TWICE
+    is_item = lambda line: line_dialect(line) is not None  # noqa: E731
+    foreign = foreign_container(plain) or foreign_bytes(plain, is_item=is_item) or foreign_text(plain)
+    if foreign is not None:
+        return foreign
     try:
         return foreign_object(parse_json(first_line))
     except JsonTextError:
@@ -263,12 +272,14 @@ def _undecided(first: _Line, name: str, noun: str) -> str:
         return f"{name}: no known format of items; {noun} {number} (byte {offset_bytes}): {what}"
     if is_wrapped(tree):
         return f"{name}: Item on {noun} {number} may be a native export's member or an attribute; no line tells which"
-    return f"{name} is {PLAIN_JSON}"
+    return foreign_message(PLAIN_JSON, name)
 
 
 def _explained(err: ItemError, line: bytes, dialect: Dialect) -> tuple[str, str]:
     """Path and reason; a line that is a whole item of another dialect is called that."""
     other = line_dialect(line)
+    if other is None and foreign_bytes(line, is_item=lambda text: line_dialect(text) is dialect) is CODE_PAGE:
+        return err.path, f"{err.reason}: the line is {CODE_PAGE.name}; {CODE_PAGE.through} converts it"
     if other is None or other is dialect:
         return err.path, err.reason
     return "", f"the line is {other.value}, the file is {dialect.value}"

@@ -205,7 +205,8 @@ def _without_unset(struct: dict[str, Any]) -> dict[str, Any]:
     unset = {tag for flag, tag in _SET_FLAGS.items() if struct.get(flag) is False}
     unset |= {tag for tag in ("SS", "NS", "BS") if struct.get(tag) == []}
     unset |= {"NULL"} if struct.get("NULL") is False else set()
-    return {tag: content for tag, content in struct.items() if tag not in unset and tag not in _SET_FLAGS}
+    flags = {flag for flag in _SET_FLAGS if struct.get(flag).__class__ is bool}
+    return {tag: content for tag, content in struct.items() if tag not in unset | flags}
 
 
 def _refuse_value(value: Any) -> NoReturn:

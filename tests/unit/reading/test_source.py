@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from base64 import b64encode
@@ -158,3 +159,89 @@ def test_a_single_file_is_a_folder_of_one() -> None:
 def test_a_folder_of_markers_alone_holds_no_data() -> None:
     with pytest.raises(PreconditionError, match=r"holds no data file \(2 objects"):
         load_source(MemoryStore({f"{FOLDER}/_a": b"x", f"{FOLDER}/b_$folder$": b""}), FOLDER, without_manifest=True)
+
+
+# ---- folders without a manifest
+
+
+SCHEMA = json.dumps({"Table": {"TableName": "Test", "KeySchema": []}}).encode()
+
+
+def folder(**files: bytes) -> MemoryStore:
+    return MemoryStore({f"{FOLDER}/{name}": data for name, data in files.items()})
+
+
+def read_names(store: MemoryStore) -> list[str]:
+    source = load_source(store, FOLDER, without_manifest=True)
+    return [file.uri.removeprefix(f"{FOLDER}/") for file in source.files]
+
+
+def test_files_of_partition_folders_are_read_beside_the_folders_own() -> None:
+    parts = {"dt=2015-01-01/000000_0": DATA, "dt=2015-01-02/h=3/000000_0": DATA, "a": DATA}
+    other = {"other/b": DATA, "dt=2015-01-01/_x": DATA, "_tmp/dt=1/c": DATA, ".d": DATA, "a_$folder$": DATA}
+    store = folder(**parts, **other)
+    assert sorted(read_names(store)) == sorted(parts)
+    source = load_source(store, FOLDER, without_manifest=True)
+    assert any(f"files are read from {FOLDER}/, {FOLDER}/dt=2015-01-01/" in note for note in source.notes)
+    assert any("skipped: " in note and "other/b" in note for note in source.notes)
+
+
+def test_the_only_sub_folder_with_files_is_read_and_its_tables_name_kept() -> None:
+    """As dynamodump leaves a table: its description, and its items in a folder of their own."""
+    store = folder(**{"Test/schema.json": SCHEMA, "Test/data/0001.json": DATA, "Test/data/0002.json": DATA})
+    assert read_names(store) == ["Test/data/0001.json", "Test/data/0002.json"]
+    source = load_source(store, FOLDER, without_manifest=True)
+    assert (source.source_table, source.part) == ("Test", "no list of its files proves it whole")
+
+
+def test_of_several_sub_folders_one_must_be_given() -> None:
+    store = folder(**{"A/schema.json": SCHEMA, "A/data/1": DATA, "B/schema.json": SCHEMA, "B/data/1": DATA})
+    with pytest.raises(PreconditionError, match="holds files in 2 sub-folders") as refused:
+        read_names(store)
+    assert [row.strip() for row in refused.value.rows] == [f"{FOLDER}/A/data/", f"{FOLDER}/B/data/"]
+
+
+@pytest.mark.parametrize("data", [b"{}", b"[", b'{"Table":{"S":"x"}}', b'{"Table":{"TableName":{"S":"x"}}}'])
+def test_only_a_table_that_is_described_is_left_out(data: bytes) -> None:
+    assert read_names(folder(**{"schema.json": data})) == ["schema.json"]
+
+
+@pytest.mark.parametrize("name", ["manifest.txt", "manifest.json", "manifest (1)", "manifest.json.txt", "Manifest.txt"])
+def test_a_manifest_under_another_name_is_no_data_and_is_mentioned(name: str) -> None:
+    store = folder(**{"a": DATA, name: manifest("a")})
+    source = load_source(store, FOLDER, without_manifest=True)
+    assert [file.name for file in source.files] == ["a"]
+    (note,) = (note for note in source.notes if "under another name" in note)
+    old = f"'{FOLDER}/{name}'" if " " in name else f"{FOLDER}/{name}"
+    assert note.endswith(f"run: aws s3 mv {old} {FOLDER}/manifest")
+
+
+# ---- native exports
+
+
+def exported(*, place: str = "data/", packed: bool = True) -> MemoryStore:
+    data = b'{"Item":{"id":{"S":"a"}}}\n'
+    stored = gzip.compress(data) if packed else data
+    md5 = b64encode(hashlib.md5(gzip.compress(data, mtime=0)).digest()).decode()
+    listed = {"itemCount": 1, "md5Checksum": md5, "dataFileS3Key": "p/AWSDynamoDB/1-a/data/x.json.gz"}
+    summary = {"manifestFilesS3Key": "k", "itemCount": 1, "outputFormat": "DYNAMODB_JSON"}
+    return folder(
+        **{
+            "manifest-summary.json": json.dumps(summary).encode(),
+            "manifest-files.json": json.dumps(listed).encode(),
+            f"{place}x.json" + (".gz" if packed else ""): stored,
+        }
+    )
+
+
+def test_a_native_export_downloaded_into_one_folder_is_read() -> None:
+    (file,) = load_source(exported(place=""), FOLDER).files
+    assert (file.uri, file.item_count) == (f"{FOLDER}/x.json.gz", 1)
+
+
+def test_a_native_export_unpacked_by_hand_is_called_that() -> None:
+    store = exported(packed=False)
+    with pytest.raises(IntegrityError, match=r"1 listed files were unpacked by hand.*: x\.json\.gz;") as refused:
+        load_source(store, FOLDER)
+    way_on = str(refused.value).partition("or give ")[2].partition(" with --without-manifest")[0]
+    assert [file.name for file in load_source(store, way_on, without_manifest=True).files] == ["x.json"]

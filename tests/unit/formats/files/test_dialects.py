@@ -257,6 +257,19 @@ def test_detect_takes_a_file_whose_only_item_is_invalid_for_what_it_was_meant_to
         (b'{"id":"x","n":1}\n', "without DynamoDB's type tags"),
         (b'["x"]', "a JSON array of no objects"),
         (b'{"DeleteRequest":{"Key":{"Id":{"S":"x"}}}}', "a request file that deletes items"),
+        (
+            b'{"Keys":{"Id":{"S":"x"}},"NewImage":{},"SequenceNumber":"1","eventName":"INSERT"}\n',
+            "change records of a stream",
+        ),
+        (b'{"eventID":"1","eventName":"INSERT","dynamodb":{"Keys":{"Id":{"S":"x"}}}}\n', "change records of a stream"),
+        (b'{"Records":[{"eventName":"INSERT","dynamodb":{}}]}\n', "an event of a stream with change records"),
+        (b'{"Table":{"TableName":"T"}}', "a table's description"),
+        (b"name" + b"\x00" * 253 + b"ustar\x0000" + ONE_OF_EACH[Dialect.NATIVE] + b"\n", "a tar archive"),
+        (b"SQLite format 3\x00\x10\x00\x01\x01", "DynamoDB Local"),
+        (b"-----BEGIN PGP MESSAGE-----\n", "PGP"),
+        (b"Salted__" + bytes(range(40)), "openssl"),
+        (bytes(range(256)) * 4, "binary data of no known format, perhaps encrypted"),
+        (b'{"Id":{"S":"\xd8l"}}\r\n', "text of a Windows code page, not UTF-8"),
         (b"Id,Name\n1,x\n", "CSV"),
         (b"1\tx\n", "CSV"),
         (b"y\x01{y}\x012\n", "columns"),
@@ -303,3 +316,11 @@ def test_detect_and_parse_line_raise_nothing_else_on_any_bytes(data, start):
     for dialect in ONE_OF_EACH:
         with suppress(ItemError):
             parse_line(line, dialect)
+
+
+def test_a_later_line_of_a_windows_code_page_is_called_that():
+    *_, last = read_items(ONE_OF_EACH[Dialect.NATIVE] + b'\n{"Item":{"Id":{"S":"K\xf8ge"}}}\n', name="f")
+    assert str(last.error) == (
+        "f: line 2 (byte 44): not UTF-8 (byte 21): the line is text of a Windows code page, not UTF-8; "
+        "iconv -f WINDOWS-1252 -t UTF-8 converts it"
+    )

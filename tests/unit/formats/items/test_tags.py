@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 
 from dynamodb_pipeline.formats.items.item_error import ItemError
+from dynamodb_pipeline.formats.items.json_text import parse_json
 from dynamodb_pipeline.formats.items.tags import (
     CONNECTOR_TAGS,
     NumberLiteral,
@@ -174,3 +175,71 @@ def test_the_input_is_not_changed(item):
     to_dynamodb(item)
     item_to_connector_line(item)
     assert json.dumps(item) == before
+
+
+NULLS = dict.fromkeys(("B", "BOOL", "BS", "L", "M", "N", "NS", "NULL", "S", "SS"))
+UNSET = {
+    **{"B": None, "BOOL": False, "IsBOOLSet": False, "BS": [], "L": [], "IsLSet": False, "M": {}, "IsMSet": False},
+    **{"N": None, "NS": [], "NULL": False, "S": None, "SS": []},
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({**NULLS, "S": "x"}, {"S": "x"}),
+        ({**NULLS, "M": {"a": {**NULLS, "L": [{**NULLS, "NULL": True}]}}}, {"M": {"a": {"L": [{"NULL": True}]}}}),
+        ({"s": "x", "sS": None, "nULLValue": None}, {"S": "x"}),
+        ({**UNSET, "S": ""}, {"S": ""}),
+        ({**UNSET, "IsLSet": True}, {"L": []}),
+        ({**UNSET, "IsMSet": True}, {"M": {}}),
+        ({**UNSET, "IsBOOLSet": True}, {"BOOL": False}),
+        ({**UNSET, "NULL": True}, {"NULL": True}),
+        ({**UNSET, "SS": ["x"]}, {"SS": ["x"]}),
+        ({"B": {"type": "Buffer", "data": [0, 255]}}, {"B": "AP8="}),
+        ({"B": {"type": "Buffer", "data": []}}, {"B": ""}),
+        ({"b": {"0": 104, "1": 105}}, {"B": "aGk="}),
+        ({"BS": [{"type": "Buffer", "data": [104]}, "aQ=="]}, {"BS": ["aA==", "aQ=="]}),
+    ],
+    ids=lambda value: json.dumps(value)[:50],
+)
+def test_a_dump_that_can_mean_one_thing_is_read(value, expected):
+    tree = parse_json(json.dumps({"a": value}).encode())
+    assert to_dynamodb(tree) == {"a": expected}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        NULLS,
+        {**NULLS, "S": "x", "N": "1"},
+        {"S": None},
+        {"S": "x", "other": None},
+        {"S": "x", "N": "1"},
+        UNSET,
+        {**UNSET, "S": "x", "N": "1"},
+        {**UNSET, "S": "x", "IsLSet": True},
+        {"S": "x", "IsLSet": "no"},
+        {"B": {}},
+        {"B": {"1": 104, "0": 105}},
+        {"B": {"0": 104, "2": 105}},
+        {"B": {"0": 256}},
+        {"B": {"0": -1}},
+        {"B": {"0": "1"}},
+        {"B": {"0": 1.0}},
+        {"B": [104]},
+        {"B": {"type": "Blob", "data": [1]}},
+        {"B": {"type": "Buffer", "data": {"0": 1}}},
+        {"S": {"type": "Buffer", "data": [1]}},
+    ],
+    ids=lambda value: json.dumps(value)[:50],
+)
+def test_a_dump_that_can_mean_two_things_is_refused(value):
+    with pytest.raises(ItemError):
+        to_dynamodb(parse_json(json.dumps({"a": value}).encode()))
+
+
+def test_dumps_are_read_and_never_written():
+    for value in ({**NULLS, "S": "x"}, {"B": {"0": 104}}):
+        with pytest.raises(ItemError):
+            item_to_connector_line({"a": value})
