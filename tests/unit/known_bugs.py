@@ -149,14 +149,14 @@ BUGS = {
     ),
     "indexed attribute of another type let through where items look alike": Bug(
         "the write is refused in the middle of the import",
-        "formats/blocks/shape_rules.py",
+        "formats/blocks/shapes.py",
         "item = dict(present)\n",
         "item: dict[str, Any] = {}\n",
         ("formats/blocks/test_puts.py::test_indexed_attributes_are_checked",),
     ),
     "escapes counted as they are written": Bug(
         "sizes and keys of texts with escapes are wrong: too many units, or a key twice in one batch",
-        "formats/blocks/shape_rules.py",
+        "formats/blocks/shapes.py",
         'if text[0] == _QUOTE and b"\\\\" not in text and b"\\x01" not in text:\n',
         "if text[0] == _QUOTE:\n",
         ("formats/blocks/test_puts.py::test_sizes_by_shape_are_those_of_the_text",),

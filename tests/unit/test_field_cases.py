@@ -104,7 +104,12 @@ EXPECTED: dict[str, Read | Refused | Chosen] = {
     "c57-cp1252": Refused(("Windows code page", "iconv")),
     "c60-native-flat": Read(keyed("id", "k0", "k1")),
     "c62-array-streamed": Read([{"id": {"S": "a"}, "b": {"B": "AQI="}}, *keyed("id", "b", "c")]),
-    "c11-ion": Refused(("ION",)),
+    "c11-ion": Read(
+        [
+            {"id": {"S": "a"}, "n": {"N": "1"}, "s": {"SS": ["x"]}, "b": {"B": "aGk="}},
+            {"id": {"S": "b"}, "n": {"N": "2.5"}},
+        ]
+    ),
 }
 READ = [name for name, expected in EXPECTED.items() if isinstance(expected, Read)]
 REFUSED = [name for name, expected in EXPECTED.items() if isinstance(expected, Refused)]

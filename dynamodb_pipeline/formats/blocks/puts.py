@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from dynamodb_pipeline.formats.blocks.grammar import loud, quiet
 from dynamodb_pipeline.formats.blocks.retag import Retagger
-from dynamodb_pipeline.formats.blocks.shape_rules import rules_of
+from dynamodb_pipeline.formats.blocks.shapes import rules_of
 from dynamodb_pipeline.formats.files.file_forms import FORMS, BlockForm, Dialect
 from dynamodb_pipeline.formats.items.item_error import ItemError
 from dynamodb_pipeline.formats.items.item_rules import check_item

@@ -23,6 +23,7 @@ from dynamodb_pipeline.formats.files.text import LineError, iter_lines, md5_base
 from dynamodb_pipeline.formats.items.json_text import integer
 
 FILES_NAME = "manifest-files.json"
+OUTPUT_FORMATS = ("DYNAMODB_JSON", "ION")
 _MD5 = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # base64 of 16 bytes
 _TABLE_ARN = re.compile(r"arn:[a-z0-9-]+:dynamodb:[a-z0-9-]*:[0-9]*:table/([A-Za-z0-9_.-]+)")
 _NAMES_A_PART = re.compile(r"filter|projection|condition|expression|subset|partial|sample|limit|attribute", re.I)
@@ -48,7 +49,7 @@ class NativeIdentity:
 @dataclass(frozen=True)
 class NativeSummary:
     """
-    What `manifest-summary.json` says of a full export in DynamoDB JSON.
+    What `manifest-summary.json` says of a full export.
 
     Attributes:
         table_arn: of the exported table; None when the writer left it out.
@@ -78,7 +79,7 @@ class NativeFile:
 def parse_summary(data: bytes, *, where: str) -> NativeSummary:
     """
     Raises:
-        FormatError: an incremental export, or Amazon Ion output.
+        FormatError: an incremental export, or another output format than DynamoDB JSON and Amazon Ion.
         IntegrityError: no JSON, or a member that is needed is missing or of the wrong type.
     """
     members = manifest_object(data, where=where)
@@ -171,7 +172,7 @@ def _refuse_other_exports(members: dict[str, Any], where: str) -> None:
     if kind == "INCREMENTAL_EXPORT" or "exportFromTime" in members:
         msg = f"{where} is of an incremental export: it holds changes, not a table; import a full export"
         raise FormatError(msg)
-    if kind != "FULL_EXPORT" or output != "DYNAMODB_JSON":
+    if kind != "FULL_EXPORT" or output not in OUTPUT_FORMATS:
         msg = f"{where}: {kind} in {output} is not read; export the table again as DYNAMODB_JSON"
         raise FormatError(msg)
 

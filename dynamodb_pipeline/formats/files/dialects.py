@@ -166,7 +166,7 @@ def likely_dialect(line: bytes) -> Dialect | None:
     try:
         tree = parse_json(line)
     except JsonTextError:
-        return Dialect.HIVE if HIVE_SEPARATOR in line else None
+        return next((dialect for dialect in (Dialect.ION, Dialect.HIVE) if dialect in candidates(line)), None)
     if isinstance(tree, dict) and tree.keys() == {"PutRequest"}:
         return Dialect.PUT_REQUEST
     plain = _case_of_tags(tree)

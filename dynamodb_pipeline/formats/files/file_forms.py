@@ -16,6 +16,7 @@ from typing import Any, Callable
 
 from dynamodb_pipeline.formats.files.compression import Codec
 from dynamodb_pipeline.formats.files.hive_text import NAME_SEPARATOR, parse_hive_line
+from dynamodb_pipeline.formats.files.ion_text import VERSION_MARKER, parse_ion_line
 from dynamodb_pipeline.formats.items.item_error import ItemError
 from dynamodb_pipeline.formats.items.json_text import parse_json
 from dynamodb_pipeline.formats.items.tags import CONNECTOR_SPELLINGS, DYNAMODB_SPELLINGS, NULL_TAG_OPTIONS, Spellings
@@ -32,6 +33,7 @@ class Dialect(str, Enum):
     HIVE = "hive-text"
     DYNAMODB_JSON = "dynamodb-json"
     NATIVE = "native-export"
+    ION = "ion-export"
     PUT_REQUEST = "put-request"
     EMPTY = "empty"  # no line at all: an empty partition of a native export
 
@@ -125,11 +127,15 @@ def _requested(line: bytes) -> Any:
 
 
 def _is_hive(line: bytes) -> bool:
-    return HIVE_SEPARATOR in line
+    return HIVE_SEPARATOR in line and not _is_ion(line)
+
+
+def _is_ion(line: bytes) -> bool:
+    return line.startswith(VERSION_MARKER)
 
 
 def _is_json(line: bytes) -> bool:
-    return HIVE_SEPARATOR not in line
+    return HIVE_SEPARATOR not in line and not _is_ion(line)
 
 
 _ANY_CODEC = (Codec.NONE, Codec.GZIP, Codec.BZIP2, Codec.DEFLATE)
@@ -179,6 +185,18 @@ FORMS: Mapping[Dialect, DialectForm] = MappingProxyType(
             block=BlockForm(DYNAMODB_SPELLINGS, before=b'{"Item":', after=b"}"),
             codecs=(Codec.GZIP,),
             doc=DocRow("DynamoDB's export to S3", "`S`, `SS`, `BOOL`, `NULL`", '`{"Item":`...`}`'),
+        ),
+        Dialect.ION: DialectForm(
+            recognises=_is_ion,
+            reads=parse_ion_line,
+            tag_case=TagCase.UPPER,
+            block=None,
+            codecs=(Codec.GZIP,),
+            doc=DocRow(
+                "DynamoDB's export to S3, as Amazon Ion",
+                "none: Ion's types; sets are annotated, `$dynamodb_SS::`",
+                "`$ion_1_0 {Item:`...`}`",
+            ),
         ),
         Dialect.PUT_REQUEST: DialectForm(
             recognises=_is_json,

@@ -138,7 +138,6 @@ CONTAINERS = (
     _magic(Foreign("ORC", _UNTYPED), rb"ORC.*ORC.\Z"),
     _magic(Foreign("a Hadoop SequenceFile", "hadoop fs -text prints what it holds"), rb"SEQ[\x04-\x06]"),
     _magic(Foreign("binary Amazon Ion", _AGAIN), rb"\xe0\x01\x00\xea"),
-    _magic(Foreign("Amazon Ion text", _AGAIN), rb"\$ion_1_0\b"),
     _magic(
         Foreign("a PGP message", "gpg -d decrypts it, with its maker's key or passphrase"),
         rb"-----BEGIN PGP MESSAGE-----",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 from hypothesis import strategies as st
@@ -61,6 +62,36 @@ def json_text(item: dict[str, Any], tags: dict[str, str], *, ascii_only: bool = 
 
 def native_text(item: dict[str, Any]) -> bytes:
     return b'{"Item":' + json_text(item, UPPER) + b"}"
+
+
+def ion_text(item: dict[str, Any]) -> bytes:
+    """As DynamoDB's export in Amazon Ion has it: its developer guide, "Table export output format"."""
+    return b"$ion_1_0 {Item:" + _ion_struct(item).encode() + b"}"
+
+
+def _ion_struct(members: dict[str, Any]) -> str:
+    return "{" + ",".join(f"{_ion_symbol(name)}:{_ion_value(value)}" for name, value in members.items()) + "}"
+
+
+def _ion_value(value: dict[str, Any]) -> str:
+    ((tag, content),) = value.items()
+    if tag in ("SS", "NS", "BS"):
+        return f"$dynamodb_{tag}::[" + ",".join(_ion_value({tag[0]: element}) for element in content) + "]"
+    if tag == "L":
+        return "[" + ",".join(map(_ion_value, content)) + "]"
+    if tag == "M":
+        return _ion_struct(content)
+    if tag == "N":
+        return content if "." in content else f"{content}."
+    if tag == "B":
+        return "{{" + content + "}}"
+    return json.dumps(content, ensure_ascii=False) if tag == "S" else {"BOOL": json.dumps(content), "NULL": "null"}[tag]
+
+
+def _ion_symbol(name: str) -> str:
+    """Plain where it may be, in quotes elsewhere."""
+    plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name, re.ASCII) and name not in ("null", "true", "false", "nan")
+    return name if plain else "'" + json.dumps(name, ensure_ascii=False)[1:-1].replace("'", "\\'") + "'"
 
 
 def hive_text(item: dict[str, Any], *, raw_controls: bool = False) -> bytes:

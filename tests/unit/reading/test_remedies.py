@@ -122,7 +122,6 @@ IN_WORDS: dict[str, str] = {
             "change records of a stream",
             "an event of a stream with change records",
             "binary Amazon Ion",
-            "Amazon Ion text",
         ),
         "another export is to be made",
     ),

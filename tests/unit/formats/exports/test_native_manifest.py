@@ -68,7 +68,7 @@ def test_parse_summary_takes_a_full_export(changes):
     [
         ({"exportType": "INCREMENTAL_EXPORT", "outputView": "NEW_AND_OLD_IMAGES"}, "incremental export"),
         ({"exportFromTime": "2023-09-26T00:00:00Z"}, "incremental export"),
-        ({"outputFormat": "ION"}, "FULL_EXPORT in ION is not read"),
+        ({"outputFormat": "CSV"}, "FULL_EXPORT in CSV is not read"),
         ({"outputFormat": None}, "is not read"),
         ({"exportType": "OTHER"}, "OTHER in DYNAMODB_JSON is not read"),
     ],

@@ -22,6 +22,7 @@ from tests.unit.formats.item_texts import (
     UPPER,
     fits_hive,
     hive_text,
+    ion_text,
     items,
     json_text,
     native_text,
@@ -35,6 +36,7 @@ WRITERS = {
     "all lower case": (lambda item: json_text(item, LOWER), Dialect.LOWER_CASE),
     "DynamoDB JSON": (lambda item: json_text(item, UPPER), Dialect.DYNAMODB_JSON),
     "native export": (native_text, Dialect.NATIVE),
+    "native export in Ion": (ion_text, Dialect.ION),
     "request": (lambda item: b'{"PutRequest":' + native_text(item) + b"}", Dialect.PUT_REQUEST),
     "Hive": (hive_text, Dialect.HIVE),
 }
@@ -43,6 +45,7 @@ ONE_OF_EACH = {
     Dialect.LOWER_CASE: b'{"Id":{"s":"a"},"z":{"null":true}}',
     Dialect.DYNAMODB_JSON: b'{"Id":{"S":"a"},"z":{"NULL":true}}',
     Dialect.NATIVE: b'{"Item":{"Id":{"S":"a"},"z":{"NULL":true}}}',
+    Dialect.ION: b'$ion_1_0 {Item:{Id:"a",z:null}}',
     Dialect.PUT_REQUEST: b'{"PutRequest":{"Item":{"Id":{"S":"a"},"z":{"NULL":true}}}}',
     Dialect.HIVE: b'Id\x03{"s":"a"}\x02z\x03{"nULL":true}',
 }
@@ -278,7 +281,6 @@ def test_detect_takes_a_file_whose_only_item_is_invalid_for_what_it_was_meant_to
         (b"Obj\x01\x04\x14avro.codec", "Avro"),
         (b"SEQ\x06\x19org", "SequenceFile"),
         (b"\xe0\x01\x00\xea\xee", "Ion"),
-        (b"$ion_1_0 {Item:{Id:1}}\n", "Ion"),
         (b'\xff\xfe{\x00"\x00', "UTF-16"),
         (b"<?xml version='1.0'?>", "XML"),
         (gzip.compress(b"x", mtime=0), "compressed twice"),
