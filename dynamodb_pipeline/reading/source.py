@@ -20,6 +20,7 @@ from dynamodb_pipeline.formats.exports.entry_location import resolve_entry
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.exports.layout import EXPORT_RECORD, MANIFEST, MARKER_SUFFIX, NATIVE_SUMMARY
 from dynamodb_pipeline.formats.files.foreign import TABLE_DESCRIPTION, foreign_object
+from dynamodb_pipeline.formats.files.text import line_count
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
 from dynamodb_pipeline.store.objects import ObjectInfo, ObjectMissingError, ObjectStore
@@ -72,13 +73,37 @@ def _from_manifest(store: ObjectStore, folder: str, data: bytes, *, allow_bucket
     record = None if raw is None else ExportRecord.from_bytes(raw, where=where)
     if record is None:
         notes.append(NO_HASHES)
+        _refuse_repeated(uri, manifest.repeated)
         files = tuple(_plain_file(o) for o in objects)
     else:
         record.check_manifest(manifest, where=where)
         files = _with_record(objects, record, folder)
+    notes += _tolerated(uri, manifest, files)
     orphans = _orphans(listing.values(), {f.uri for f in files})
     table = record.table_name if record else None
     return ImportSource(folder, "datapipeline", files, record, tuple(notes), orphans, source_table=table)
+
+
+def _refuse_repeated(where: str, names: tuple[str, ...]) -> None:
+    """Where no hash says that nothing is missing, the second entry may have been meant for another file."""
+    if names:
+        msg = f"{where} lists a file for the second time: {first_few(names)}; it is damaged or was edited wrongly"
+        raise IntegrityError(msg)
+
+
+def _tolerated(where: str, manifest: manifests.Manifest, files: Iterable[InputFile]) -> list[str]:
+    """What is odd about a manifest and explained all the same."""
+    notes = []
+    if manifest.unknown:
+        notes.append(f"{where} has members that mean nothing here: {first_few(map(repr, manifest.unknown))}")
+    if manifest.repeated:
+        notes.append(f"{where} lists files again, each is read once: {first_few(manifest.repeated)}")
+    return notes + _empty_notes(files)
+
+
+def _empty_notes(files: Iterable[InputFile]) -> list[str]:
+    empty = [file.name for file in files if file.bytes == 0 and file.item_count == 0]
+    return [f"{len(empty)} listed files are empty, as their counts say: {first_few(empty)}"] if empty else []
 
 
 def _find(
@@ -89,13 +114,15 @@ def _find(
     manifest_uri: str,
     allow_buckets: tuple[str, ...],
 ) -> tuple[list[ObjectInfo], list[str]]:
-    """Every entry's object, in the manifest's order; listed objects are known without another request."""
+    """Every entry's object, in the manifest's order; what the folder's listing answers takes no request."""
+    folder = manifest_uri.rpartition("/")[0] + "/"
     objects: list[ObjectInfo] = []
     missing: list[str] = []
     notes: Counter[str] = Counter()
     for entry in manifest.entries:
         place = resolve_entry(entry.url, manifest_uri=manifest_uri, allow_buckets=allow_buckets)
-        info = next(filter(None, (listing.get(u) or store.head(u) for u in place.candidate_uris)), None)
+        candidates = (_looked_up(u, store, listing, folder=folder) for u in place.candidate_uris)
+        info = next(filter(None, candidates), None)
         if info is None:
             missing.append(entry.url)
             continue
@@ -105,6 +132,13 @@ def _find(
     _refuse_missing(manifest_uri, missing)
     _refuse_twice(manifest_uri, objects)
     return objects, [f"{note} ({count} files)" for note, count in notes.items()]
+
+
+def _looked_up(uri: str, store: ObjectStore, listing: Mapping[str, ObjectInfo], *, folder: str) -> ObjectInfo | None:
+    """The object, None where there is none. A listing of S3 is complete, so what it lacks is not asked for again."""
+    if uri in listing or uri.startswith(folder):
+        return listing.get(uri)
+    return store.head(uri)
 
 
 def _refuse_twice(where: str, objects: list[ObjectInfo]) -> None:
@@ -151,9 +185,20 @@ def _from_native(store: ObjectStore, folder: str, data: bytes) -> ImportSource:
     _refuse_unpacked(files_uri, uris, listing)
     _refuse_missing(files_uri, [uri for uri in uris if uri not in listing])
     files = tuple(_native_file(f, listing[uri]) for f, uri in zip(listed, uris))
+    notes = [*_empty_notes(files)]
+    if len(listed) < line_count(files_data.rstrip() + b"\n"):
+        notes.append(f"{files_uri} lists files again, with the same hash; each is read once")
     orphans = _orphans(listing.values(), {f.uri for f in files})
     identity = native.identity(data, where=where)
-    return ImportSource(folder, "native", files, orphans=orphans, source_table=identity.table_name, part=identity.part)
+    return ImportSource(
+        folder,
+        "native",
+        files,
+        notes=tuple(notes),
+        orphans=orphans,
+        source_table=identity.table_name,
+        part=identity.part,
+    )
 
 
 def _native_place(key: str, folder: str, listing: Collection[str]) -> str:
@@ -244,8 +289,8 @@ def _folder_of(info: ObjectInfo) -> str:
 def table_descriptions(store: ObjectStore, objects: Iterable[ObjectInfo]) -> dict[str, str]:
     """The objects that describe a table, as dumping tools leave them beside its items, with its name."""
     named = (o for o in objects if o.uri.rpartition("/")[2] == SCHEMA_FILE and 0 < o.bytes <= SCHEMA_BYTES)
-    found = ((o.uri, _described_table(store.get(o.uri))) for o in named)
-    return {uri: table for uri, table in found if table is not None}
+    described = ((o.uri, _described_table(store.get(o.uri))) for o in named)
+    return {uri: table for uri, table in described if table is not None}
 
 
 def _described_table(data: bytes) -> str | None:

@@ -24,6 +24,8 @@ NAME = "DynamoDB-export"
 VERSION = 3
 MAX_ENTRIES = 1_000_000  # 100,000 items a file: 10^11 items; more is no manifest but an attack on memory
 
+_MEMBERS = {"name", "version", "entries", "url", "mandatory"}
+
 # What java.net.URI escapes in a path: all of ASCII but RFC 2396's unreserved characters and ":@&=+$,;/" (so
 # `%` itself too), and beyond ASCII the control characters and what Character.isSpaceChar names.
 _ESCAPED = re.compile(
@@ -65,10 +67,20 @@ class ManifestEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A parsed manifest; `entries` in the order they are written in."""
+    """
+    A parsed manifest.
+
+    Attributes:
+        entries: each file once, in the order they are written in.
+        version: always 3.
+        repeated: the names of files that are listed again.
+        unknown: members that mean nothing here, of the whole and of entries.
+    """
 
     entries: tuple[ManifestEntry, ...]
     version: int = VERSION
+    repeated: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 def render(entries: Iterable[str]) -> bytes:
@@ -91,7 +103,7 @@ def render(entries: Iterable[str]) -> bytes:
 
 def parse(data: bytes, *, where: str) -> Manifest:
     """
-    The manifest in `data`; white space and other top-level members are of no meaning, as for AWS's import.
+    The manifest in `data`; white space and other members are of no meaning, as for AWS's import.
 
     A changed letter inside an address still makes a manifest; only the export record or the missing object
     shows it.
@@ -100,8 +112,8 @@ def parse(data: bytes, *, where: str) -> Manifest:
         where: the manifest's address, for messages.
 
     Raises:
-        IntegrityError: truncated, no JSON, another version, a member of the wrong type, unknown or twice,
-            the same file twice, or an address no data file can have.
+        IntegrityError: truncated, no JSON, another version, a member of the wrong type or twice, or an address no data
+            file can have.
     """
     members = manifest_object(data, where=f"manifest {where}")
     _check_header(members, where)
@@ -109,8 +121,11 @@ def parse(data: bytes, *, where: str) -> Manifest:
     if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
         raise IntegrityError(_wrong(where, "entries", f"a list of at most {MAX_ENTRIES}"))
     parsed = tuple(_entry(entry, f"entries[{number}]", where) for number, entry in enumerate(entries))
-    _check_distinct(parsed, where)
-    return Manifest(entries=parsed)
+    distinct = {s3_scheme(entry.url): entry for entry in reversed(parsed)}  # of several the first
+    once = tuple(entry for entry in parsed if distinct[s3_scheme(entry.url)] is entry)
+    names = [entry.url.rpartition("/")[2] for entry in parsed if distinct[s3_scheme(entry.url)] is not entry]
+    unknown = {*members, *(name for entry in entries for name in entry)} - _MEMBERS
+    return Manifest(once, repeated=tuple(names), unknown=tuple(sorted(unknown)))
 
 
 def _checked(address: str) -> str:
@@ -149,7 +164,7 @@ def _check_header(members: dict[str, Any], where: str) -> None:
 
 
 def _entry(entry: Any, field: str, where: str) -> ManifestEntry:
-    if not isinstance(entry, dict) or not {"url"} <= entry.keys() <= {"url", "mandatory"}:
+    if not isinstance(entry, dict) or "url" not in entry:
         raise IntegrityError(_wrong(where, field, "an object with url and mandatory"))
     url, mandatory = entry["url"], entry.get("mandatory", True)
     if type(url) is not str:
@@ -162,17 +177,6 @@ def _entry(entry: Any, field: str, where: str) -> ManifestEntry:
         msg = f"manifest {where}: {field}.url: {err}"
         raise IntegrityError(msg) from err
     return ManifestEntry(url=url, mandatory=mandatory)
-
-
-def _check_distinct(entries: tuple[ManifestEntry, ...], where: str) -> None:
-    seen: set[str] = set()
-    for number, entry in enumerate(entries):
-        address = s3_scheme(entry.url)
-        if address in seen:
-            name = address.rpartition("/")[2]
-            msg = f"manifest {where}: entries[{number}] lists a file for the second time ({name})"
-            raise IntegrityError(msg)
-        seen.add(address)
 
 
 def _wrong(where: str, field: str, expected: str) -> str:

@@ -116,19 +116,21 @@ def _part(members: dict[str, Any]) -> str | None:
 
 def parse_files(data: bytes, *, where: str) -> tuple[NativeFile, ...]:
     """
-    The data files of `manifest-files.json`, one JSON object a line; `check_item_total` finds a missing line.
+    The data files of `manifest-files.json`, one JSON object a line, each file once; `check_item_total` finds a missing
+    line.
 
     Raises:
-        IntegrityError: a malformed line, a file twice, or a key that leads elsewhere.
+        IntegrityError: a malformed line, a file twice with another hash or count, or a key that leads elsewhere.
     """
     try:
         files = tuple(_file(line, f"{where} line {number}") for number, _, line in iter_lines(data, name=where))
     except LineError as err:
         raise IntegrityError(str(err)) from err
-    if len({file.data_file_key for file in files}) != len(files):
-        msg = f"{where} lists a data file twice; it is damaged"
+    distinct = tuple(dict.fromkeys(files))
+    if len({file.data_file_key for file in distinct}) != len(distinct):
+        msg = f"{where} lists a data file twice, with different hashes or counts; it is damaged"
         raise IntegrityError(msg)
-    return files
+    return distinct
 
 
 def check_item_total(summary: NativeSummary, files: Iterable[NativeFile], *, where: str) -> None:

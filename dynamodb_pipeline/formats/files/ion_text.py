@@ -123,8 +123,8 @@ class _IonLine:
 
     def _word(self) -> dict[str, Any]:
         """`null`, `true`, `false`, or the annotation that makes a list a set."""
-        found = _IDENTIFIER.match(self._text, self._position)
-        word = found[0] if found else ""
+        match = _IDENTIFIER.match(self._text, self._position)
+        word = match[0] if match else ""
         if word in _WORDS:
             self._position += len(word)
             self._check_end()
@@ -144,12 +144,12 @@ class _IonLine:
         return {tag: [element[_ELEMENT_OF[tag]] for element in elements]}
 
     def _number(self) -> str:
-        found = _NUMBER.match(self._text, self._position)
-        if found is None:
+        match = _NUMBER.match(self._text, self._position)
+        if match is None:
             self._refuse("a number expected")
-        self._position = found.end()
+        self._position = match.end()
         self._check_end()
-        whole, fraction, exponent = found.groups()
+        whole, fraction, exponent = match.groups()
         digits = whole + (fraction if fraction and fraction != "." else "")
         return digits if exponent is None else f"{digits}E{exponent}"
 
@@ -161,14 +161,14 @@ class _IonLine:
     def _blob(self) -> str:
         self._position += 2
         self._peek()
-        found = _BASE64.match(self._text, self._position)
-        assert found is not None  # it may be empty
-        self._position = found.end()
+        match = _BASE64.match(self._text, self._position)
+        assert match is not None  # it may be empty
+        self._position = match.end()
         self._peek()
         if not self._text.startswith("}}", self._position):
             self._refuse("base64 expected between {{ and }}")
         self._position += 2
-        return found[0]
+        return match[0]
 
     def _name(self) -> str:
         """The name of a member: an identifier, or a symbol or text in quotes."""
@@ -177,21 +177,21 @@ class _IonLine:
             if self._text.startswith("'''", self._position):
                 self._refuse("a long text, which DynamoDB does not write")
             return self._quoted(first)
-        found = _IDENTIFIER.match(self._text, self._position)
-        if found is None or found[0] in (*_WORDS, "nan") or _SYMBOL_ID.fullmatch(found[0]):
+        match = _IDENTIFIER.match(self._text, self._position)
+        if match is None or match[0] in (*_WORDS, "nan") or _SYMBOL_ID.fullmatch(match[0]):
             self._refuse("a member's name expected")
-        self._position = found.end()
-        return found[0]
+        self._position = match.end()
+        return match[0]
 
     def _quoted(self, quote: str) -> str:
         """The text between quotes; the position is at the first."""
         self._position += 1
         parts: list[str] = []
         while True:
-            found = _PLAIN[quote].match(self._text, self._position)
-            assert found is not None  # it may be empty
-            parts.append(found[0])
-            self._position = found.end()
+            match = _PLAIN[quote].match(self._text, self._position)
+            assert match is not None  # it may be empty
+            parts.append(match[0])
+            self._position = match.end()
             following = self._text[self._position : self._position + 1]
             self._position += 1
             if following == quote:
@@ -221,9 +221,9 @@ class _IonLine:
 
     def _peek(self) -> str:
         """The next character that is no white space, with the position moved there; empty at the end."""
-        found = _SPACE.match(self._text, self._position)
-        assert found is not None  # it may be empty
-        self._position = found.end()
+        match = _SPACE.match(self._text, self._position)
+        assert match is not None  # it may be empty
+        self._position = match.end()
         return self._text[self._position : self._position + 1]
 
     def _took(self, character: str) -> bool:

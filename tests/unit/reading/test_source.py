@@ -12,6 +12,7 @@ import pytest
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
+from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.source import NO_HASHES, load_source
 from tests.unit.reading.export_records import export_record
 from tests.unit.reading.item_lines import KEYS, lines
@@ -85,7 +86,7 @@ def with_object(store: MemoryStore, name: str, data: bytes) -> MemoryStore:
     [
         (without(backup("a", "b"), "b"), r"1 listed files are not there: s3://b/x/b; the export is incomplete"),
         (with_object(backup("a", "b"), "b", b""), r"s3://b/x/b is empty although the manifest lists it"),
-        (with_object(backup("a"), "manifest", manifest("a", "a")), "a"),
+        (with_object(backup("a"), "manifest", manifest("a", "a")), "x/manifest lists a file for the second time: a;"),
         (backup("a", **{"_export.json": record("a", "b")}), r"_export.json name different files \(b\)"),
         (with_object(backup("a", **{"_export.json": record("a")}), "a", DATA[:-1]), r"a has 92 of 93 bytes"),
         (backup("a", **{"_export.json": record("a")[:-9]}), r"_export.json is not complete JSON"),
@@ -245,3 +246,85 @@ def test_a_native_export_unpacked_by_hand_is_called_that() -> None:
         load_source(store, FOLDER)
     way_on = str(refused.value).partition("or give ")[2].partition(" with --without-manifest")[0]
     assert [file.name for file in load_source(store, way_on, without_manifest=True).files] == ["x.json"]
+
+
+# ---- oddities that are explained
+
+
+class CountingStore(MemoryStore):
+    """Counts requests about single objects."""
+
+    def __init__(self, objects: dict[str, bytes]) -> None:
+        super().__init__(objects)
+        self.asked: list[str] = []
+
+    def head(self, uri: str) -> Any:
+        self.asked.append(uri)
+        return super().head(uri)
+
+    def list(self, folder_uri: str) -> Any:
+        found = list(super().list(folder_uri))
+        self.asked.clear()  # the double looks each one up
+        return iter(found)
+
+
+@pytest.mark.parametrize("place", [FOLDER, "s3://old-bucket/2013-01-01", "s3n://b/elsewhere/deep"])
+def test_what_the_listing_answers_takes_no_request(place: str) -> None:
+    """Also what it says is not there: an entry of another folder is looked for beside the manifest under many names."""
+    names = [f"{n}" for n in range(50)]
+    objects = {f"{FOLDER}/{name}": DATA for name in names}
+    store = CountingStore({**objects, f"{FOLDER}/manifest": manifest(*names, folder=place)})
+    assert len(load_source(store, FOLDER).files) == 50
+    assert [uri for uri in store.asked if uri.startswith(f"{FOLDER}/")] == []
+
+
+def test_a_file_listed_again_is_read_once_where_a_hash_proves_the_rest() -> None:
+    store = backup("a", "b", **{"_export.json": record("a", "b")})
+    store.objects[f"{FOLDER}/manifest"] = manifest("a", "b", "a")
+    source = load_source(store, FOLDER)
+    assert [file.name for file in source.files] == ["a", "b"]
+    assert source.notes == ("s3://b/x/manifest lists files again, each is read once: a",)
+
+
+def test_members_nobody_knows_are_told() -> None:
+    store = backup("a")
+    known = json.loads(manifest("a"))
+    entries = [{**entry, "meta": {"x": 1}} for entry in known["entries"]]
+    store.objects[f"{FOLDER}/manifest"] = json.dumps({**known, "entries": entries, "made_by": "x"}).encode()
+    source = load_source(store, FOLDER)
+    assert source.notes == (NO_HASHES, "s3://b/x/manifest has members that mean nothing here: 'made_by', 'meta'")
+
+
+def test_an_empty_file_is_taken_where_its_count_says_so() -> None:
+    empty = FileRecord("b", 0, 0, 0, hashlib.sha256(b"").hexdigest())
+    full = FileRecord("a", len(DATA), len(DATA), 3, hashlib.sha256(DATA).hexdigest())
+    store = backup("a", **{"b": b"", "manifest": manifest("a", "b"), "_export.json": export_record(full, empty)})
+    source = load_source(store, FOLDER)
+    assert source.notes == ("1 listed files are empty, as their counts say: b",)
+    reader = FileReader(store, source.key_schema)
+    assert [len(list(reader.puts(reader.open(file)))) for file in source.files] == [3, 0]
+
+
+def test_an_empty_file_of_a_native_export_is_taken_where_its_count_and_hash_say_so() -> None:
+    store = exported()
+    md5 = b64encode(hashlib.md5(b"", usedforsecurity=False).digest()).decode()
+    more = {"itemCount": 0, "md5Checksum": md5, "dataFileS3Key": "p/AWSDynamoDB/1-a/data/y.json.gz"}
+    files = f"{FOLDER}/manifest-files.json"
+    store.objects[files] += b"\n" + json.dumps(more).encode()
+    store.objects[f"{FOLDER}/data/y.json.gz"] = b""
+    source = load_source(store, FOLDER)
+    assert source.notes == ("1 listed files are empty, as their counts say: y.json.gz",)
+    reader = FileReader(store)
+    assert list(reader.items(reader.open(source.files[1]))) == []
+    store.objects[files] = store.objects[files].replace(md5.encode(), b64encode(bytes(16)))
+    with pytest.raises(IntegrityError, match="its MD5 is not"):
+        reader.open(load_source(store, FOLDER).files[1])
+
+
+def test_a_file_of_a_native_export_listed_again_with_the_same_hash_is_read_once() -> None:
+    store = exported()
+    files = f"{FOLDER}/manifest-files.json"
+    store.objects[files] += b"\n" + store.objects[files]
+    source = load_source(store, FOLDER)
+    assert len(source.files) == 1
+    assert source.notes == (f"{files} lists files again, with the same hash; each is read once",)

@@ -105,7 +105,7 @@ def test_parse_files_gives_one_file_a_line():
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (file_line() + file_line(), "twice"),
+        (file_line() + file_line(itemCount=7), "twice, with different hashes or counts"),
         (file_line()[:-5], "line 1 is not complete JSON"),
         (file_line() + b"[]", "line 2: the whole is not a JSON object"),
         (file_line(itemCount=None), "line 1: itemCount"),
@@ -122,6 +122,10 @@ def test_parse_files_gives_one_file_a_line():
 def test_parse_files_fails_closed(data, reason):
     with pytest.raises(IntegrityError, match=reason):
         parse_files(data, where="m")
+
+
+def test_a_file_that_is_listed_again_alike_is_one_file():
+    assert len(parse_files(file_line() * 2, where="m")) == 1
 
 
 @given(st.integers(0, 3))
