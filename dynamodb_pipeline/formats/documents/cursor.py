@@ -119,13 +119,16 @@ class JsonCursor:
         while True:
             index = self._index()
             try:
-                _, end = _raw_decode(self._window, index)
+                end = _raw_decode(self._window, index)[1]
             except JSONDecodeError as err:
                 malformed = err
             except RecursionError:
                 self.refuse("nested too deep")
             else:
-                return self._known(index, end)
+                place = self._known(index, end)
+                if len(self._window) > self._window_bytes:
+                    self._look_at(place, 0)  # nothing as large is held on to
+                return place
             if self._end >= len(self._text) or not _breaks_off(malformed, self._window):
                 raise self._malformed(malformed, index)
             if self._end - self.position > self._max_value_bytes:

@@ -22,7 +22,11 @@ NO_TABLE = ""  # none is called so: of such a walk only the tables' names are of
 _MARK = b"\x1e"  # a control character, which no JSON text holds
 _ESCAPED = ((rb"\\", b"\x01\x02"), (rb"\"", b"\x01\x03"))
 _JOINT = re.compile(rb'([ \t\r\n]*,?[ \t\r\n]*)\{([ \t\r\n]*)"')
-_TORN = re.compile(rb"[-+.\w][ \t\r\n]+[-+.\w]")  # words that would grow together without the space between them
+# What stands between strings, with each letter and digit as `w`, to see words that would grow together without a space.
+_WORDS_AND_SPACE = bytes(
+    0x77 if byte in b"+-." or chr(byte).isalnum() else 0x20 if byte in WHITE_SPACE else byte for byte in range(256)
+)
+_PRETTY_FACTOR = 4  # a pretty text shrinks about so much, and a block is judged at best when it is large
 _TAGS = sorted({tag for every in (*DYNAMODB_SPELLINGS.values(), *CONNECTOR_SPELLINGS.values()) for tag in every})
 # What follows is an element of a list attribute, not the next item; an item that begins so is found one by one.
 _NO_TAG = rb'(?!(?:%b)"[ \t\r\n]*:)' % "|".join(_TAGS).encode()
@@ -163,7 +167,8 @@ class DocumentItems:
     def _last_joint(self, start: int, style: _Style) -> int:
         """The end of the last item that ends within a block's size, else of the first one behind it; -1 for none."""
         joint = style.joint
-        window = self._plain[start : start + self._block_bytes]
+        size_bytes = self._block_bytes * (_PRETTY_FACTOR if style.pretty else 1)
+        window = self._plain[start : start + size_bytes]
         place = window.rfind(joint)
         while place >= 0 and not _FOLLOWS_NO_TAG.match(self._plain, start + place + len(joint)):
             place = window.rfind(joint, 0, place)
@@ -324,7 +329,7 @@ def _tight(text: bytes) -> bytes:
         text = text.replace(plain, hidden)
     parts = text.split(b'"')
     between = b'"'.join(parts[::2])
-    if _TORN.search(between):
+    if b"w w" in b" ".join(between.translate(_WORDS_AND_SPACE).split()):
         return b""
     parts[::2] = between.translate(None, WHITE_SPACE).split(b'"')
     tight = b'"'.join(parts)

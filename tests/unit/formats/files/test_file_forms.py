@@ -16,7 +16,15 @@ import pytest
 from dynamodb_pipeline.formats.blocks.puts import checked_puts
 from dynamodb_pipeline.formats.files.compression import Codec, open_plain
 from dynamodb_pipeline.formats.files.dialects import detect, read_items
-from dynamodb_pipeline.formats.files.file_forms import FORMS, BlockForm, Dialect, DialectForm, DocRow
+from dynamodb_pipeline.formats.files.file_forms import (
+    FORMS,
+    LAYOUTS,
+    BlockForm,
+    Dialect,
+    DialectForm,
+    DocRow,
+    Layout,
+)
 from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
 from dynamodb_pipeline.formats.items.tags import DYNAMODB_SPELLINGS, NULL_TAG_OPTIONS
 
@@ -108,3 +116,9 @@ def test_the_connectors_names_of_null_are_spelled_in_one_module() -> None:
         if any(tag in text for text in _literals(path.read_text(encoding="utf-8")) for tag in NULL_TAG_OPTIONS)
     }
     assert spelled == {"dynamodb_pipeline/formats/items/tags.py"}
+
+
+@pytest.mark.parametrize("layout", Layout)
+def test_a_layouts_row_is_that_of_the_docs(layout: Layout) -> None:
+    row = LAYOUTS[layout]
+    assert f"| `{layout.value}` | {row.looks} | {row.written_by} |" in DOC
