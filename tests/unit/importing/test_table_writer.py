@@ -6,12 +6,10 @@ import json
 
 import pytest
 
-from dynamodb_pipeline.aws.request_errors import ErrorKind, Rejected
-from dynamodb_pipeline.aws.retry import ATTEMPTS_MAX, GaveUp, Pacing, RetryPolicy
-from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.aws.request_errors import Rejected
+from dynamodb_pipeline.aws.retry import Pacing
 from dynamodb_pipeline.importing.table_writer import MAX_BYTES, MAX_ITEMS, TableWriter, batches
 from dynamodb_pipeline.reading.file_puts import Put
-from tests.unit.documents import PROJECT
 from tests.unit.dynamodb.scripted_server import Answer, ScriptedServer, error, reply, reset
 from tests.unit.dynamodb.wire_fixtures import consumed, wire_to
 from tests.unit.reading.item_lines import KEYS
@@ -50,27 +48,6 @@ def test_a_request_without_an_answer_counts_as_spent_and_is_repeated_whole() -> 
     server = write(reset(), answer(), grants=grants)
     assert sent(server) == [["a", "b", "c"]] * 2
     assert grants.settled == [("forfeit", 1), ("settle", 2, {"table": 3.0}, False)]
-
-
-def test_damaged_replies_end_the_run_as_the_architecture_says() -> None:
-    """docs/architecture.md, "The life of a damaged reply": a put is sent again, each time under a grant of its own."""
-    sends = ATTEMPTS_MAX[ErrorKind.BAD_REPLY]
-    grants, damaged = FakeGrants(), reply({"ConsumedCapacity": [consumed(3.0)]})  # says nothing of what was left undone
-    with pytest.raises(GaveUp) as caught:
-        write(*[damaged] * sends, grants=grants)
-    assert grants.settled == [("forfeit", number) for number in range(1, sends + 1)]
-    code = ExitCode.of_error(caught.value)
-    assert (code, code.row.retried, code.row.resumable) == (ExitCode.INTEGRITY, False, False)
-    policy = RetryPolicy()
-    page = " ".join((PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8").split())
-    told = [
-        f"limit {policy.base_s * 1000:.0f} ms and doubling up to {policy.cap_s:.0f} s",
-        f"{sends} sends in all",
-        f"Exit code {int(code)},",
-        f"{ATTEMPTS_MAX[ErrorKind.TRANSIENT]} sends, {policy.no_progress_s / 60:.0f} minutes without progress "
-        f"or {policy.total_s / 3600:.0f} hours",
-    ]
-    assert [phrase for phrase in told if phrase not in page] == []
 
 
 def test_a_refused_batch_is_not_repeated() -> None:
