@@ -216,10 +216,14 @@ def test_what_is_decrypted_is_read(
 ) -> None:
     monkeypatch.setenv("GNUPGHOME", str(tmp_path))
     path = tmp_path / "f"
-    path.write_bytes(tool(encrypt)(ITEMS))
-    (problem,) = problems_in(path)
-    assert said in problem
-    path.write_bytes(tool(decrypt)(path.read_bytes()))
+    try:
+        path.write_bytes(tool(encrypt)(ITEMS))
+        (problem,) = problems_in(path)
+        assert said in problem
+        path.write_bytes(tool(decrypt)(path.read_bytes()))
+    finally:
+        if gpgconf := shutil.which("gpgconf"):  # gpg leaves an agent of this folder running
+            subprocess.run([gpgconf, "--kill", "gpg-agent"], check=True)
     assert items_in(path) == READ
 
 
