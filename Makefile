@@ -8,9 +8,10 @@ PIPELINE := $(BIN)/dynamodb-pipeline
 MVN := mvn -B -ntp -q -f pom.xml
 UV_VERSION := 0.13.9
 
-# Variables of `make export`, `make import` and `make verify`. They go on untouched, in the environment of the one
-# program that reads them (.ci/pipeline_verb.py): no shell sees a value, and $(value ...) keeps make from expanding it.
-VARIABLES := TABLES TABLE OUTPUT INPUT PERCENT REGION LOGS CONFIG LOCAL ARGS
+# Variables of `make export`, `make import`, `make verify` and `make fuzz`. They go on untouched, in the environment of
+# the one program that reads them (.ci/pipeline_verb.py, tests/fuzz): no shell sees a value, and $(value ...) keeps make
+# from expanding it.
+VARIABLES := TABLES TABLE OUTPUT INPUT PERCENT REGION LOGS CONFIG LOCAL ARGS SECONDS TARGET SEED NUMBER
 unexport $(VARIABLES)
 $(foreach name,$(VARIABLES),$(eval export PIPELINE_$(name) = $$(value $(name))))
 VERB = @$(RUN) .ci/pipeline_verb.py
@@ -77,6 +78,10 @@ lint: .build/package ## Style, types, and nothing that Python 3.9 (the nodes') h
 faults: setup ## Every fault run, the long ones too
 	$(RUN) -m pytest tests/faults
 
+.PHONY: fuzz
+fuzz: .build/fuzz-tools ## Hostile input without end, coverage-guided: [SECONDS=300] [TARGET=protocol] [SEED=] [INPUT=file to try again]
+	@$(RUN) -m tests.fuzz
+
 .PHONY: bench
 bench: setup ## Measure speed and rate against the other tools; writes benchmarks/results
 	$(RUN) -m benchmarks
@@ -117,6 +122,8 @@ requirements: .build/tools ## Pin anew what requirements/*.in allow
 	  --python-version 3.9 requirements/node.in -o requirements/node.txt
 	.build/uv/bin/uv pip compile -q --no-header --no-emit-index-url --generate-hashes --upgrade --universal \
 	  --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+	.build/uv/bin/uv pip compile -q --no-header --no-emit-index-url --generate-hashes --upgrade \
+	  --python-version 3.11 requirements/fuzz.in -o requirements/fuzz.txt
 
 .PHONY: jars-connector-4
 jars-connector-4: .build/jars-connector-4 ## The 4.x connector, for compatibility trials
@@ -142,6 +149,10 @@ clean: ## Stop the sandbox and remove everything that was installed or built her
 	@echo "python: installing requirements/dev.txt into .venv (400 MB the first time)"
 	@$(RUN) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.build/fuzz-tools: requirements/fuzz.txt .build/package
+	@$(PIP) install --require-hashes -r requirements/fuzz.txt
 	@touch $@
 
 .build/package: pyproject.toml .build/python

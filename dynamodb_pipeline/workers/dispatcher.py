@@ -206,10 +206,16 @@ class Dispatcher:
         work_id, record = message_field(message, "work", str), message_field(message, "record", dict)
         rest = [_unit(message["rest"])] if message.get("rest") is not None else []
         if self._held(session, self._work.check_held, work_id):
-            self._work.add(rest)  # first: a rest that cannot be queued leaves the unit unfinished
+            self._add_rest(rest)  # first: a rest that cannot be queued leaves the unit unfinished
             self._work.finished(work_id, holder=session)
             self._on_event(WorkFinished(work_id, record))
             session.deliver({"ok": True})
+
+    def _add_rest(self, rest: list[WorkUnit]) -> None:
+        try:
+            self._work.add(rest)
+        except ValueError as err:
+            raise ProtocolError(str(err)) from err
 
     def _failed(self, session: Session, message: Message) -> None:
         work_id, reason = message_field(message, "work", str), message_field(message, "reason", str)

@@ -12,7 +12,7 @@ import pickle
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamodb_pipeline.errors import IntegrityError, StoppedError
-from dynamodb_pipeline.rate.budget import RateBudget
+from dynamodb_pipeline.rate.budget import RateBudget, Reservation
 from dynamodb_pipeline.workers import protocol as messages
 from dynamodb_pipeline.workers.client import TcpCoordinatorClient
 from dynamodb_pipeline.workers.contract import (
@@ -529,24 +529,49 @@ def test_nothing_that_a_stranger_sends_ends_the_service() -> None:
         assert coordinator.state().worker_count <= 1
 
 
+class OddBudget(RateBudget):
+    """A budget with a bug in it."""
+
+    def ask(self, estimate: Mapping[str, float]) -> Reservation:
+        if estimate.get("table") == 13.0:
+            raise ValueError("thirteen")
+        return super().ask(estimate)
+
+
 def test_a_bug_met_by_one_worker_drops_that_worker_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    """Two units of one id cannot be queued: what was finished stays unfinished, and goes to another worker."""
-    finished: list[str] = []
-    with coordinator_of(PLENTY, "a", on_finished=lambda work_id, _: finished.append(work_id)) as coordinator:
+    budget = OddBudget({"table": PLENTY}, clock=time.monotonic)
+    with Coordinator(budget, WorkQueue([WorkUnit("a")])) as coordinator:
         for _ in range(2):
             client = tcp(coordinator)
             assert client.take() is not None
             with pytest.raises(CoordinatorLost):
-                client.finished("a", {}, rest={"work_id": "a", "body": {}})
+                client.reserve({"table": 13.0})
             client.close()
             eventually(lambda: coordinator.state().work.waiting_count == 1)
         with contextlib.closing(tcp(coordinator)) as client:
             assert client.take() is not None
-            client.finished("a", {})
-        coordinator.drain()
-        assert (finished, coordinator.stop_reason) == (["a"], None)
+            client.settle(client.reserve({"table": 12.0}), {"table": 12.0})
+        assert coordinator.stop_reason is None
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "ValueError" in caplog.text
+
+
+def test_a_rest_with_an_id_of_the_run_drops_its_worker_and_the_unit_goes_to_another(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    finished: list[str] = []
+    with coordinator_of(PLENTY, "a", on_finished=lambda work_id, _: finished.append(work_id)) as coordinator:
+        client = tcp(coordinator)
+        assert client.take() is not None
+        with pytest.raises(CoordinatorLost):
+            client.finished("a", {}, rest={"work_id": "a", "body": {}})
+        client.close()
+        eventually(lambda: coordinator.state().work.waiting_count == 1)
+        with contextlib.closing(tcp(coordinator)) as client:
+            assert client.take() is not None
+            client.finished("a", {})
+        coordinator.drain()
+        assert (finished, coordinator.stop_reason, caplog.text) == (["a"], None, "")
 
 
 @contextlib.contextmanager
