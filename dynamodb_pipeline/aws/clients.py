@@ -12,11 +12,21 @@ import io
 import re
 import threading
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, overload
 from urllib.parse import urlsplit
 
 from dynamodb_pipeline.aws.keys import checked_session, without_secrets
 from dynamodb_pipeline.errors import DeniedError, UsageError
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_emr import EMRClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_service_quotas import ServiceQuotasClient
+    from mypy_boto3_sts import STSClient
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -53,6 +63,26 @@ class Clients(Protocol):
     region: str
     bucket_owner: str | None
 
+    @overload
+    def client(
+        self, service: Literal["dynamodb"], *, region: str | None = ..., attempts: int | None = ...
+    ) -> DynamoDBClient: ...
+    @overload
+    def client(self, service: Literal["ec2"], *, region: str | None = ..., attempts: int | None = ...) -> EC2Client: ...
+    @overload
+    def client(self, service: Literal["emr"], *, region: str | None = ..., attempts: int | None = ...) -> EMRClient: ...
+    @overload
+    def client(self, service: Literal["iam"], *, region: str | None = ..., attempts: int | None = ...) -> IAMClient: ...
+    @overload
+    def client(self, service: Literal["s3"], *, region: str | None = ..., attempts: int | None = ...) -> S3Client: ...
+    @overload
+    def client(
+        self, service: Literal["service-quotas"], *, region: str | None = ..., attempts: int | None = ...
+    ) -> ServiceQuotasClient: ...
+    @overload
+    def client(self, service: Literal["sts"], *, region: str | None = ..., attempts: int | None = ...) -> STSClient: ...
+    @overload
+    def client(self, service: str, *, region: str | None = ..., attempts: int | None = ...) -> BaseClient: ...
     def client(self, service: str, *, region: str | None = None, attempts: int | None = None) -> Any:
         """The kept client of that service, region and number of attempts; 1 never repeats a call by itself."""
 
@@ -167,6 +197,17 @@ class AwsClients:
             msg = "no AWS credentials found; configure a profile, environment variables or a role"
             raise DeniedError(msg)
         return credentials
+
+
+class ExpectedOwner(TypedDict, total=False):
+    """The argument of S3's calls that names the account a bucket must belong to; without it any account may."""
+
+    ExpectedBucketOwner: str
+
+
+def expected_owner(account: str | None) -> ExpectedOwner:
+    """The argument for `account`, 12 digits; none for None."""
+    return {"ExpectedBucketOwner": account} if account else {}
 
 
 def send_at_once(params: dict[str, Any], **_: Any) -> None:

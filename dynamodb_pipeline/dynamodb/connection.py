@@ -14,13 +14,16 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Callable
 from urllib.parse import urlsplit
 
 from dynamodb_pipeline.aws.clients import check_region, refuse_user_in_url
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.dynamodb.http1 import Message, MessageError, read_message
 from dynamodb_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 REPLY_BYTES_MAX = 64 * 1024 * 1024  # a page is 1 MB for DynamoDB; a few times that as escaped JSON
 IDLE_CHECK_S = 1.0  # a connection that rested longer may have been closed by the server: look before use
@@ -73,7 +76,7 @@ class Endpoint:
         return cls(parts.hostname, port or (443 if tls else 80), tls, region)
 
     @classmethod
-    def from_client(cls, client: Any) -> Endpoint:
+    def from_client(cls, client: DynamoDBClient) -> Endpoint:
         """Return the endpoint a boto3 DynamoDB client was built for (profile, environment, FIPS ...)."""
         return cls.from_url(client.meta.endpoint_url, region=client.meta.region_name)
 

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.aws.keys import not_had, without_secrets
 from dynamodb_pipeline.aws.request_errors import ClockSkewed, Denied, ExpiredCredentials, Gone, Throttled, WireError
 from dynamodb_pipeline.dynamodb.error_replies import row_of
 from dynamodb_pipeline.dynamodb.table_description import TableDescription, gone, refuse_changed, refuse_unusable
 from dynamodb_pipeline.errors import DeniedError, PipelineError, PreconditionError, StoppedError, UsageError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 __all__ = [
     "TableBusyError",
@@ -51,7 +54,7 @@ _REFUSALS: dict[type[WireError], tuple[type[PipelineError], str]] = {
 }
 
 
-def describe(client: Any, name: str) -> TableDescription:
+def describe(client: DynamoDBClient, name: str) -> TableDescription:
     """
     Ask DynamoDB about a table.
 
@@ -74,7 +77,7 @@ def describe(client: Any, name: str) -> TableDescription:
     return TableDescription.from_description(reply["Table"])
 
 
-def describe_again(client: Any, pinned: TableDescription) -> TableDescription:
+def describe_again(client: DynamoDBClient, pinned: TableDescription) -> TableDescription:
     """
     Ask DynamoDB about the table that the run began with.
 
@@ -90,7 +93,7 @@ def describe_again(client: Any, pinned: TableDescription) -> TableDescription:
     return now
 
 
-def holds_an_item(client: Any, name: str) -> bool:
+def holds_an_item(client: DynamoDBClient, name: str) -> bool:
     """
     True when one Scan for one item finds one.
 

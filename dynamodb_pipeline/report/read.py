@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied
@@ -19,6 +19,9 @@ from dynamodb_pipeline.documents import DocumentError, read_object
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
 from dynamodb_pipeline.finished import RUN_RECORD
 from dynamodb_pipeline.settings.job_options import LOGS
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def read_file(path: Path) -> tuple[Record, ...]:
     return (parse_record(data, where=str(path)),)
 
 
-def read_run(s3: Any, run: str, *, logs: str) -> tuple[Record, ...]:
+def read_run(s3: S3Client, run: str, *, logs: str) -> tuple[Record, ...]:
     """
     Return the records of the run, its own first, then those of its tables by name.
 
@@ -82,7 +85,7 @@ def parse_record(data: bytes, *, where: str) -> Record:
     return Record(where, facts)
 
 
-def _run_folders(s3: Any, folder: S3Uri, run: str) -> list[str]:
+def _run_folders(s3: S3Client, folder: S3Uri, run: str) -> list[str]:
     """Names of the run's folders; one request for each thousand, however much lies in them."""
     prefix = folder.child(run).key
     with _s3_errors(folder.child(run), call="s3:ListBucket"):
@@ -92,7 +95,7 @@ def _run_folders(s3: Any, folder: S3Uri, run: str) -> list[str]:
     return sorted(name for name in names if name == run or name.startswith(f"{run}."))
 
 
-def _get(s3: Any, place: S3Uri) -> Record | None:
+def _get(s3: S3Client, place: S3Uri) -> Record | None:
     """The record, or None where a table's folder holds none yet."""
     with _s3_errors(place, call="s3:GetObject"):
         try:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from dynamodb_pipeline.addresses import S3Uri, is_s3
 from dynamodb_pipeline.aws.api_errors import error_code
+from dynamodb_pipeline.aws.clients import expected_owner
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.formats.files.text import Text
 from dynamodb_pipeline.store.local import LocalObjectStore
 from dynamodb_pipeline.store.objects import Body, ObjectInfo, ObjectStore
 from dynamodb_pipeline.store.s3 import S3_PACING, S3ObjectStore
 from dynamodb_pipeline.store.s3_errors import MISSING_CODES, s3_error, unsent
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 SENT_ONCE = 1  # botocore repeats nothing: `S3ObjectStore` sees every failure and decides itself
 
@@ -40,11 +44,11 @@ def bucket_clients(client: Callable[..., Any], *, bucket_owner: str | None = Non
     return client_for
 
 
-def bucket_region(client: Any, bucket: str, *, bucket_owner: str | None = None) -> str | None:
+def bucket_region(client: S3Client, bucket: str, *, bucket_owner: str | None = None) -> str | None:
     """The bucket's region from HeadBucket's `x-amz-bucket-region` header; None when the server names none."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    owner = {"ExpectedBucketOwner": bucket_owner} if bucket_owner else {}
+    owner = expected_owner(bucket_owner)
     try:
         reply = client.head_bucket(Bucket=bucket, **owner)
     except ClientError as err:

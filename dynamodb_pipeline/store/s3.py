@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Callable, TypeVar
 
 from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.aws.clients import expected_owner
 from dynamodb_pipeline.aws.request_errors import ErrorKind
 from dynamodb_pipeline.aws.retry import Pacing, RetryPolicy, call_with_retry
 from dynamodb_pipeline.formats.files.text import PIECE_BYTES, Text
@@ -55,7 +56,7 @@ class S3ObjectStore:
         pacing: Pacing = S3_PACING,
     ):
         self._client_for = client_for
-        self._owner = {"ExpectedBucketOwner": bucket_owner} if bucket_owner else {}
+        self._owner = expected_owner(bucket_owner)
         self._put_options = put_options or {}
         self._pacing = pacing
 

@@ -62,7 +62,7 @@ class Module:
     @cached_property
     def imported(self) -> frozenset[str]:
         """Every dotted name that is imported: modules, and what is taken out of them."""
-        return frozenset(name for node in self.nodes for name in _imported(node))
+        return frozenset(name for node in self.nodes for name in imported_names(node))
 
     @property
     def outermost(self) -> set[str]:
@@ -80,7 +80,8 @@ class Module:
         return len(self.source.splitlines())
 
 
-def _imported(node: ast.AST) -> Iterator[str]:
+def imported_names(node: ast.AST) -> Iterator[str]:
+    """The dotted names that one import statement brings in; nothing of other nodes."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):

@@ -16,11 +16,12 @@ import pytest
 
 from dynamodb_pipeline.emr.request.bundle import NODE_PARTS
 from tests.unit import house_rules
-from tests.unit.import_graph import PACKAGE, PROJECT, Module, jobs, library
+from tests.unit.import_graph import PACKAGE, PROJECT, Module, imported_names, jobs, library
 
 NOT_SHIPPED = {"sandbox", "benchmarks", "tests", "jobs"}
 NODE_PYTHON = (3, 9)
 NODE_PACKAGES = {"boto3", "botocore", "urllib3", "pyspark", "py4j"}  # urllib3 is botocore's own transport
+GUARD = "TYPE_CHECKING"
 NEWER_STDLIB = {"tomllib"}  # in this Python, not in 3.9
 NOT_ON_NODES = {"cli", "emr", "folders", "report"}
 FEWEST_NODE_FILES = 100
@@ -40,8 +41,22 @@ def not_shipped(module: Module) -> set[str]:
     return module.outermost & NOT_SHIPPED
 
 
+def is_stub(name: str) -> bool:
+    """The types of AWS clients: known to mypy alone."""
+    return name.startswith("mypy_boto3_")
+
+
+def stubs_at_runtime(module: Module) -> set[str]:
+    """Stubs of AWS clients that are imported elsewhere than below `if TYPE_CHECKING:` at the top of the module."""
+    guards = [node for node in module.tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == GUARD]
+    guarded = {id(node) for guard in guards for node in guard.body}
+    return {name for node in module.nodes if id(node) not in guarded for name in imported_names(node) if is_stub(name)}
+
+
 def third_party(module: Module) -> set[str]:
-    return module.outermost - sys.stdlib_module_names - {PACKAGE} | module.outermost & NEWER_STDLIB
+    return {name for name in module.outermost if not is_stub(name)} - sys.stdlib_module_names - {
+        PACKAGE
+    } | module.outermost & NEWER_STDLIB
 
 
 def not_on_nodes(module: Module) -> set[str]:
@@ -126,6 +141,10 @@ def test_library_never_imports_what_is_not_shipped() -> None:
     assert broken(not_shipped, among=all_modules()) == {}
 
 
+def test_stubs_of_clients_are_for_type_checking_alone() -> None:
+    assert broken(stubs_at_runtime, among=[*all_modules(), *jobs()]) == {}
+
+
 def test_formats_know_the_standard_library_only() -> None:
     assert broken(third_party, among=parts("formats", "errors"), fewest=30) == {}
 
@@ -180,6 +199,9 @@ def test_node_code_holds_no_launcher() -> None:
         (third_party, "import tomllib"),
         (third_party, "from botocore.auth import SigV4Auth"),
         (not_on_nodes, "import rich"),
+        (stubs_at_runtime, "from mypy_boto3_s3 import S3Client"),
+        (stubs_at_runtime, "def f():\n    import mypy_boto3_s3.client"),
+        (stubs_at_runtime, "if TYPE_CHECKING:\n    pass\nelse:\n    import mypy_boto3_emr"),
         (spark, "def f():\n    from pyspark.sql import SparkSession"),
         (builds_clients, "import boto3"),
         (builds_clients, "def f(session):\n    return session.client('s3')"),

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.emr.calls.clock import Clock, utc
 from dynamodb_pipeline.emr.calls.patient_calls import patient, patient_pages
+
+if TYPE_CHECKING:
+    from mypy_boto3_emr import EMRClient
+    from mypy_boto3_emr.type_defs import ClusterSummaryTypeDef, ClusterTypeDef, ErrorDetailTypeDef, StepSummaryTypeDef
 
 # EMR keeps terminated clusters in its lists for two months.
 LOOK_BACK = timedelta(days=60)
@@ -31,7 +35,7 @@ class FoundCluster:
 
 
 def list_clusters(
-    emr: Any, *, clock: Clock, created_after: datetime, states: tuple[str, ...] = ()
+    emr: EMRClient, *, clock: Clock, created_after: datetime, states: tuple[str, ...] = ()
 ) -> list[FoundCluster]:
     """All clusters created since, newest first as EMR lists them; `states` limits them when given."""
     request: dict[str, Any] = {"CreatedAfter": created_after}
@@ -41,13 +45,13 @@ def list_clusters(
     return [_found_cluster(cluster) for page in pages for cluster in page.get("Clusters", [])]
 
 
-def _found_cluster(cluster: dict[str, Any]) -> FoundCluster:
+def _found_cluster(cluster: ClusterSummaryTypeDef) -> FoundCluster:
     status = cluster["Status"]
     created = (status.get("Timeline") or {}).get("CreationDateTime")
     return FoundCluster(id=cluster["Id"], name=cluster.get("Name", ""), state=status["State"], created=created)
 
 
-def clusters_named(emr: Any, name: str, *, clock: Clock, created_after: datetime) -> list[FoundCluster]:
+def clusters_named(emr: EMRClient, name: str, *, clock: Clock, created_after: datetime) -> list[FoundCluster]:
     """Clusters with exactly this name, newest first."""
     listed = list_clusters(emr, clock=clock, created_after=created_after)
     return [cluster for cluster in listed if cluster.name == name]
@@ -104,7 +108,7 @@ class ClusterView:
         return f"{self.state} ({detail})" if detail else self.state
 
 
-def cluster_view(cluster: dict[str, Any]) -> ClusterView:
+def cluster_view(cluster: ClusterTypeDef) -> ClusterView:
     """From DescribeCluster's `Cluster`."""
     status = cluster["Status"]
     reason = status.get("StateChangeReason") or {}
@@ -121,14 +125,14 @@ def cluster_view(cluster: dict[str, Any]) -> ClusterView:
     )
 
 
-def _error_text(detail: dict[str, Any]) -> str:
+def _error_text(detail: ErrorDetailTypeDef) -> str:
     pairs = [pair for group in detail.get("ErrorData") or [] for pair in group.items()]
     data = "; ".join(f"{key}={value}" for key, value in pairs)
     text = f"{detail.get('ErrorCode', 'ERROR')}: {detail.get('ErrorMessage', '')}"
     return f"{text} ({data})" if data else text
 
 
-def step_view(step: dict[str, Any]) -> StepView:
+def step_view(step: StepSummaryTypeDef) -> StepView:
     """From a member of ListSteps, or DescribeStep's `Step`."""
     status = step["Status"]
     times = status.get("Timeline") or {}
@@ -138,20 +142,20 @@ def step_view(step: dict[str, Any]) -> StepView:
         state=status["State"],
         arguments=tuple((step.get("Config") or {}).get("Args") or ()),
         reason=(status.get("StateChangeReason") or {}).get("Message", ""),
-        failure=tuple(sorted((status.get("FailureDetails") or {}).items())),
+        failure=tuple((key, str(value)) for key, value in sorted((status.get("FailureDetails") or {}).items())),
         started=times.get("StartDateTime"),
         ended=times.get("EndDateTime"),
     )
 
 
-def read_cluster(emr: Any, cluster_id: str, *, clock: Clock) -> ClusterView:
+def read_cluster(emr: EMRClient, cluster_id: str, *, clock: Clock) -> ClusterView:
     """Ask for one cluster, patiently."""
     what = "elasticmapreduce:DescribeCluster"
     reply = patient(lambda: emr.describe_cluster(ClusterId=cluster_id), what=what, clock=clock)
     return cluster_view(reply["Cluster"])
 
 
-def read_steps(emr: Any, cluster_id: str, *, clock: Clock) -> tuple[StepView, ...]:
+def read_steps(emr: EMRClient, cluster_id: str, *, clock: Clock) -> tuple[StepView, ...]:
     """Ask for all steps of a cluster, in the order in which they were added (EMR lists the newest first)."""
     request = {"ClusterId": cluster_id}
     pages = patient_pages(emr.list_steps, request, what="elasticmapreduce:ListSteps", clock=clock)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.aws.keys import without_secrets
@@ -28,6 +28,10 @@ from dynamodb_pipeline.emr.calls.clusters import (
 from dynamodb_pipeline.emr.calls.patient_calls import passing_error, patient
 from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
 from dynamodb_pipeline.errors import ClusterError, PreconditionError
+
+if TYPE_CHECKING:
+    from mypy_boto3_emr import EMRClient
+    from mypy_boto3_emr.type_defs import StepConfigTypeDef
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +51,7 @@ class Launched:
     existed: bool
 
 
-def launch_cluster(emr: Any, request: dict[str, Any], *, clock: Clock) -> Launched:
+def launch_cluster(emr: EMRClient, request: dict[str, Any], *, clock: Clock) -> Launched:
     """
     Return the run's cluster: the living one of that name, else a new one.
 
@@ -76,7 +80,7 @@ def _living(clusters: list[FoundCluster]) -> FoundCluster | None:
     return None
 
 
-def _start(emr: Any, request: dict[str, Any], *, clock: Clock) -> Launched:
+def _start(emr: EMRClient, request: dict[str, Any], *, clock: Clock) -> Launched:
     began = utc(clock.now()) - CLOCK_SKEW
     code = ""
     for call in range(1, CALLS + 1):
@@ -103,7 +107,7 @@ def _may_repeat(err: Exception) -> str:
     return passing_error(err, what="elasticmapreduce:RunJobFlow").code
 
 
-def _look_for(emr: Any, name: str, *, clock: Clock, created_after: Any) -> FoundCluster | None:
+def _look_for(emr: EMRClient, name: str, *, clock: Clock, created_after: Any) -> FoundCluster | None:
     for _ in range(LOOKS):
         clock.sleep(LOOK_PAUSE_S)
         clusters = clusters_named(emr, name, clock=clock, created_after=created_after)
@@ -112,7 +116,7 @@ def _look_for(emr: Any, name: str, *, clock: Clock, created_after: Any) -> Found
     return None
 
 
-def standing_cluster(emr: Any, cluster_id: str, *, clock: Clock) -> ClusterView:
+def standing_cluster(emr: EMRClient, cluster_id: str, *, clock: Clock) -> ClusterView:
     """
     Return a cluster that can take steps.
 
@@ -126,7 +130,7 @@ def standing_cluster(emr: Any, cluster_id: str, *, clock: Clock) -> ClusterView:
     return cluster
 
 
-def group_nodes(emr: Any, cluster_id: str, *, clock: Clock) -> tuple[NodeGroup, ...]:
+def group_nodes(emr: EMRClient, cluster_id: str, *, clock: Clock) -> tuple[NodeGroup, ...]:
     """The instance groups of a running cluster, as Spark is sized from them."""
     what = "elasticmapreduce:ListInstanceGroups"
     reply = patient(lambda: emr.list_instance_groups(ClusterId=cluster_id), what=what, clock=clock)
@@ -136,7 +140,7 @@ def group_nodes(emr: Any, cluster_id: str, *, clock: Clock) -> tuple[NodeGroup, 
     )
 
 
-def add_steps(emr: Any, cluster_id: str, steps: list[dict[str, Any]], *, clock: Clock) -> list[str]:
+def add_steps(emr: EMRClient, cluster_id: str, steps: list[StepConfigTypeDef], *, clock: Clock) -> list[str]:
     """
     Add `steps` once and return their ids in the order given; those already waiting or running are not repeated.
 
@@ -155,7 +159,7 @@ def add_steps(emr: Any, cluster_id: str, steps: list[dict[str, Any]], *, clock: 
     raise ClusterError(msg)
 
 
-def _added(emr: Any, cluster_id: str, steps: list[dict[str, Any]], *, clock: Clock) -> dict[str, str]:
+def _added(emr: EMRClient, cluster_id: str, steps: list[StepConfigTypeDef], *, clock: Clock) -> dict[str, str]:
     """Ids by name after one call; empty when it was throttled or not answered."""
     try:
         reply = emr.add_job_flow_steps(JobFlowId=cluster_id, Steps=steps)

@@ -56,8 +56,8 @@ def patient(
 
 
 def patient_pages(
-    call: Callable[..., dict[str, Any]], request: Mapping[str, Any], *, what: str, clock: Clock
-) -> Iterator[dict[str, Any]]:
+    call: Callable[..., Mapping[str, Any]], request: Mapping[str, Any], *, what: str, clock: Clock
+) -> Iterator[Mapping[str, Any]]:
     """Yield every page of a listing of EMR's, each asked for as `patient` asks."""
     marker: dict[str, str] = {}
     while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.aws.keys import without_secrets
@@ -11,6 +11,10 @@ from dynamodb_pipeline.emr.calls.clock import Clock
 from dynamodb_pipeline.emr.calls.clusters import ClusterView, StepView, read_cluster, read_steps
 from dynamodb_pipeline.emr.calls.patient_calls import patient
 from dynamodb_pipeline.errors import ClusterError
+
+if TYPE_CHECKING:
+    from mypy_boto3_emr import EMRClient
+    from mypy_boto3_emr.literals import StepCancellationOptionType
 
 logger = logging.getLogger(__name__)
 
@@ -20,14 +24,15 @@ END_WAIT_S = 900.0
 POLL_S = 10.0
 
 
-def cancel_steps(emr: Any, cluster_id: str, step_ids: tuple[str, ...], *, clock: Clock) -> tuple[StepView, ...]:
+def cancel_steps(emr: EMRClient, cluster_id: str, step_ids: tuple[str, ...], *, clock: Clock) -> tuple[StepView, ...]:
     """
     Ask the steps to stop (SIGTERM), then kill them; return how they stand after at most two minutes.
 
     Cancelling does not trigger ActionOnFailure; pending steps go at once, running ones need label 5.28 or newer.
     """
     steps: tuple[StepView, ...] = ()
-    for option in ("SEND_INTERRUPT", "TERMINATE_PROCESS"):
+    options: tuple[StepCancellationOptionType, ...] = ("SEND_INTERRUPT", "TERMINATE_PROCESS")
+    for option in options:
         _ask_to_cancel(emr, cluster_id, step_ids, option=option, clock=clock)
         steps = _until_final(emr, cluster_id, step_ids, clock=clock)
         if all(step.final for step in steps):
@@ -35,7 +40,9 @@ def cancel_steps(emr: Any, cluster_id: str, step_ids: tuple[str, ...], *, clock:
     return steps
 
 
-def _ask_to_cancel(emr: Any, cluster_id: str, step_ids: tuple[str, ...], *, option: str, clock: Clock) -> None:
+def _ask_to_cancel(
+    emr: EMRClient, cluster_id: str, step_ids: tuple[str, ...], *, option: StepCancellationOptionType, clock: Clock
+) -> None:
     reply = patient(
         lambda: emr.cancel_steps(ClusterId=cluster_id, StepIds=list(step_ids), StepCancellationOption=option),
         what="elasticmapreduce:CancelSteps",
@@ -46,7 +53,7 @@ def _ask_to_cancel(emr: Any, cluster_id: str, step_ids: tuple[str, ...], *, opti
             logger.info("step %s was not cancelled: %s", answer.get("StepId"), answer.get("Reason"))
 
 
-def _until_final(emr: Any, cluster_id: str, step_ids: tuple[str, ...], *, clock: Clock) -> tuple[StepView, ...]:
+def _until_final(emr: EMRClient, cluster_id: str, step_ids: tuple[str, ...], *, clock: Clock) -> tuple[StepView, ...]:
     deadline_s = clock.now() + CANCEL_WAIT_S
     while True:
         steps = tuple(step for step in read_steps(emr, cluster_id, clock=clock) if step.id in step_ids)
@@ -55,7 +62,7 @@ def _until_final(emr: Any, cluster_id: str, step_ids: tuple[str, ...], *, clock:
         clock.sleep(POLL_S)
 
 
-def terminate_cluster(emr: Any, cluster_id: str, *, clock: Clock) -> ClusterView:
+def terminate_cluster(emr: EMRClient, cluster_id: str, *, clock: Clock) -> ClusterView:
     """
     End the cluster and return it as last seen, after at most 15 minutes.
 
@@ -75,7 +82,7 @@ def terminate_cluster(emr: Any, cluster_id: str, *, clock: Clock) -> ClusterView
     return await_end(emr, cluster_id, clock=clock)
 
 
-def await_end(emr: Any, cluster_id: str, *, clock: Clock, wait_s: float = END_WAIT_S) -> ClusterView:
+def await_end(emr: EMRClient, cluster_id: str, *, clock: Clock, wait_s: float = END_WAIT_S) -> ClusterView:
     """The cluster when it has ended, or as it stands after `wait_s` seconds."""
     deadline_s = clock.now() + wait_s
     while True:

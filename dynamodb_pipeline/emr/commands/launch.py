@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.clock import utc
@@ -31,6 +31,10 @@ from dynamodb_pipeline.emr.request.run_job_flow_request import run_job_flow_requ
 from dynamodb_pipeline.emr.request.steps import step_requests
 from dynamodb_pipeline.emr.watch.lifecycle import RunTarget
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
+
+if TYPE_CHECKING:
+    from mypy_boto3_emr import EMRClient
+    from mypy_boto3_emr.type_defs import StepConfigTypeDef
 
 
 @dataclass(frozen=True)
@@ -162,12 +166,14 @@ def start(settings: LaunchSettings, prepared: Prepared, clients: Clients, consol
     return RunTarget(launched.cluster_id, settings.run_id, settings.region, ours=True)
 
 
-def _start_steps(settings: LaunchSettings, prepared: Prepared, emr: Any, console: Console) -> RunTarget:
+def _start_steps(settings: LaunchSettings, prepared: Prepared, emr: EMRClient, console: Console) -> RunTarget:
     cluster_id = settings.cluster_id or ""
     conf = spark_conf(settings, groups=prepared.plan.fleet.groups)
     code = prepared.shipped.job_code(settings.connector_jar)
     steps = step_requests(settings.jobs, verb=settings.verb, name_prefix=settings.name_prefix, code=code, conf=conf)
-    shared = [{**step, "ActionOnFailure": "CONTINUE"} for step in steps]  # the cluster is not ours to end
+    shared: list[StepConfigTypeDef] = [
+        {**step, "ActionOnFailure": "CONTINUE"} for step in steps
+    ]  # the cluster is not ours to end
     ids = add_steps(emr, cluster_id, shared, clock=console.clock)
     console.say(f"run {settings.run_id}: {len(ids)} step(s) on cluster {cluster_id}")
     return RunTarget(cluster_id, settings.run_id, settings.region, ours=False, step_ids=tuple(ids))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.clusters import StepView, cluster_line, read_cluster
@@ -18,6 +18,9 @@ from dynamodb_pipeline.emr.watch.run_records import JobResult, job_result, read_
 from dynamodb_pipeline.emr.watch.run_report import RunReport, needs_diagnosis, run_exit_code, step_timeout_s
 from dynamodb_pipeline.emr.watch.step_logs import printed_result, step_log_files
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 FOLLOW_S = 15.0  # between two looks at the logs of a run
 
@@ -85,12 +88,12 @@ def report_of(outcome: Outcome, target: RunTarget, clients: Clients, console: Co
     return RunReport(target, outcome, results, _diagnosis(s3, outcome, results, console), code)
 
 
-def _result(s3: Any, step: StepView, outcome: Outcome) -> JobResult:
+def _result(s3: S3Client, step: StepView, outcome: Outcome) -> JobResult:
     record = (read_record(s3, step) or _printed(s3, step, outcome)) if step.started else {}
     return job_result(step, record, timed_out=step.id in outcome.timed_out_ids)
 
 
-def _printed(s3: Any, step: StepView, outcome: Outcome) -> dict[str, Any]:
+def _printed(s3: S3Client, step: StepView, outcome: Outcome) -> dict[str, Any]:
     """The result a step printed, for runs that keep no record (schedules give no run id)."""
     cluster = outcome.cluster
     if not cluster.log_uri:
@@ -99,7 +102,7 @@ def _printed(s3: Any, step: StepView, outcome: Outcome) -> dict[str, Any]:
     return printed_result("\n".join(file.text for file in files))
 
 
-def _diagnosis(s3: Any, outcome: Outcome, results: tuple[JobResult, ...], console: Console) -> Diagnosis | None:
+def _diagnosis(s3: S3Client, outcome: Outcome, results: tuple[JobResult, ...], console: Console) -> Diagnosis | None:
     if outcome.ending in (Ending.DETACHED, Ending.STOPPED_BY_USER):
         return None
     failed = next((result for result in results if needs_diagnosis(result)), None)

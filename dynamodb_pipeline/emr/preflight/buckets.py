@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import error_code
+from dynamodb_pipeline.aws.clients import expected_owner
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, unknown, warning
 from dynamodb_pipeline.emr.request.launch_settings import log_folder_problem
 from dynamodb_pipeline.errors import ExitCode
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 PROBE_NAME = "_dynamodb_pipeline_probe"
 PROBE_REMEDY = "`dynamodb-pipeline policy launcher` prints the statements; the bucket's own policy must allow it too"
 
 
-def check_bucket(s3: Any, place: S3Uri, *, region: str, owner: str | None) -> CheckResult:
+def check_bucket(s3: S3Client, place: S3Uri, *, region: str, owner: str | None) -> CheckResult:
     """The bucket exists, belongs to the expected account and may be used by the caller; 404 and 403 told apart."""
     from botocore.exceptions import ClientError
 
     name = f"bucket {place.bucket}"
-    expected = {"ExpectedBucketOwner": owner} if owner else {}
+    expected = expected_owner(owner)
     try:
         reply = s3.head_bucket(Bucket=place.bucket, **expected)
     except ClientError as err:
@@ -43,13 +47,13 @@ def _bucket_failure(name: str, place: S3Uri, *, code: str, owner: str | None) ->
     return unknown(name, f"HeadBucket answered {code}", remedy="the run may still work; try preflight again")
 
 
-def check_public_access(s3: Any, place: S3Uri, *, owner: str | None) -> CheckResult:
+def check_public_access(s3: S3Client, place: S3Uri, *, owner: str | None) -> CheckResult:
     """The bucket blocks public access; an export is the whole table."""
     from botocore.exceptions import ClientError
 
     name = f"public access {place.bucket}"
     remedy = f"aws s3api put-public-access-block --bucket {place.bucket} (all four settings true)"
-    expected = {"ExpectedBucketOwner": owner} if owner else {}
+    expected = expected_owner(owner)
     try:
         block = s3.get_public_access_block(Bucket=place.bucket, **expected)["PublicAccessBlockConfiguration"]
     except ClientError as err:
@@ -69,7 +73,7 @@ def check_logs_uri(logs_uri: str, *, data_uris: tuple[str, ...]) -> CheckResult:
     return ok("log-folder", logs_uri)
 
 
-def check_manifest(s3: Any, folder: S3Uri) -> CheckResult:
+def check_manifest(s3: S3Client, folder: S3Uri) -> CheckResult:
     """An import's manifest lies there and its entries are in the same bucket; it never has to be edited."""
     from botocore.exceptions import ClientError
 
@@ -96,12 +100,12 @@ def _foreign_buckets(data: bytes, *, own: str) -> list[str]:
     return sorted(buckets - {own})
 
 
-def check_probe_write(s3: Any, folder: S3Uri, *, owner: str | None) -> CheckResult:
+def check_probe_write(s3: S3Client, folder: S3Uri, *, owner: str | None) -> CheckResult:
     """Puts a tiny object and removes it again; only on request."""
     from botocore.exceptions import ClientError
 
     place = folder.child(PROBE_NAME)
-    expected = {"ExpectedBucketOwner": owner} if owner else {}
+    expected = expected_owner(owner)
     try:
         s3.put_object(Bucket=place.bucket, Key=place.key, Body=b"", **expected)
         s3.delete_object(Bucket=place.bucket, Key=place.key, **expected)

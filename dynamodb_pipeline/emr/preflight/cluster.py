@@ -5,13 +5,20 @@ addresses, and its nodes can reach S3 and DynamoDB.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
 from dynamodb_pipeline.emr.cluster.instance_types import instance_type
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, unknown, warning
 from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ec2.literals import LocationTypeType
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, RouteTableTypeDef, SubnetTypeDef
+    from mypy_boto3_emr import EMRClient
+    from mypy_boto3_service_quotas import ServiceQuotasClient
 
 MISSING_SUBNET = {"InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound", "InvalidSubnetID.Malformed"}
 GATEWAY_SERVICES = ("s3", "dynamodb")
@@ -20,7 +27,7 @@ VCPU_QUOTA = "L-1216C47A"
 TYPE_REMEDY = "use --config m5, or a subnet in a zone that offers the type (--subnet)"
 
 
-def subnet_of(ec2: Any, subnet_id: str) -> dict[str, Any] | None:
+def subnet_of(ec2: EC2Client, subnet_id: str) -> SubnetTypeDef | None:
     """DescribeSubnets' answer, None when there is no such subnet."""
     from botocore.exceptions import ClientError
 
@@ -30,10 +37,10 @@ def subnet_of(ec2: Any, subnet_id: str) -> dict[str, Any] | None:
         if error_code(err) in MISSING_SUBNET:
             return None
         raise
-    return dict(subnets[0]) if subnets else None
+    return subnets[0] if subnets else None
 
 
-def check_subnet(ec2: Any, subnet_id: str, *, config: ClusterConfig) -> CheckResult:
+def check_subnet(ec2: EC2Client, subnet_id: str, *, config: ClusterConfig) -> CheckResult:
     """The subnet exists and has an address for every node."""
     subnet = subnet_of(ec2, subnet_id)
     if subnet is None:
@@ -45,13 +52,13 @@ def check_subnet(ec2: Any, subnet_id: str, *, config: ClusterConfig) -> CheckRes
     return ok("subnet", f"{subnet_id} in {subnet['AvailabilityZone']}, {free} free addresses")
 
 
-def zone_of(ec2: Any, subnet_id: str | None) -> str | None:
+def zone_of(ec2: EC2Client, subnet_id: str | None) -> str | None:
     """The subnet's availability zone, None without a subnet."""
     subnet = subnet_of(ec2, subnet_id) if subnet_id else None
     return str(subnet["AvailabilityZone"]) if subnet else None
 
 
-def check_routes(ec2: Any, subnet_id: str, *, region: str) -> CheckResult:
+def check_routes(ec2: EC2Client, subnet_id: str, *, region: str) -> CheckResult:
     """
     The subnet is public, or private with ways to S3 and DynamoDB.
 
@@ -75,19 +82,22 @@ def check_routes(ec2: Any, subnet_id: str, *, region: str) -> CheckResult:
     return ok("routes", "private subnet with S3 and DynamoDB gateway endpoints")
 
 
-def _route_table(ec2: Any, subnet: dict[str, Any]) -> dict[str, Any]:
+def _route_table(ec2: EC2Client, subnet: SubnetTypeDef) -> RouteTableTypeDef:
     """The subnet's own route table, else the VPC's main one."""
-    own = [{"Name": "association.subnet-id", "Values": [subnet["SubnetId"]]}]
-    main = [{"Name": "vpc-id", "Values": [subnet["VpcId"]]}, {"Name": "association.main", "Values": ["true"]}]
+    own: list[FilterTypeDef] = [{"Name": "association.subnet-id", "Values": [subnet["SubnetId"]]}]
+    main: list[FilterTypeDef] = [
+        {"Name": "vpc-id", "Values": [subnet["VpcId"]]},
+        {"Name": "association.main", "Values": ["true"]},
+    ]
     for filters in (own, main):
         tables = ec2.describe_route_tables(Filters=filters)["RouteTables"]
         if tables:
-            return dict(tables[0])
+            return tables[0]
     return {}
 
 
-def _missing_endpoints(ec2: Any, subnet: dict[str, Any], table: dict[str, Any], *, region: str) -> list[str]:
-    filters = [{"Name": "vpc-id", "Values": [subnet["VpcId"]]}]
+def _missing_endpoints(ec2: EC2Client, subnet: SubnetTypeDef, table: RouteTableTypeDef, *, region: str) -> list[str]:
+    filters: list[FilterTypeDef] = [{"Name": "vpc-id", "Values": [subnet["VpcId"]]}]
     endpoints = ec2.describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]
     table_id = table.get("RouteTableId")
     present = {
@@ -106,7 +116,7 @@ def check_tag(request: dict[str, Any]) -> CheckResult:
     return failed("tag", f"{PIPELINE_TAG}=true is missing", remedy="launch with this tool; it always sets the tag")
 
 
-def check_label_offers_types(emr: Any, config: ClusterConfig) -> CheckResult:
+def check_label_offers_types(emr: EMRClient, config: ClusterConfig) -> CheckResult:
     """EMR lists the types for this label in this region."""
     offered: set[str] = set()
     marker: dict[str, str] = {}
@@ -127,21 +137,21 @@ def _types(config: ClusterConfig) -> set[str]:
     return {group.type_name for group in config.groups}
 
 
-def check_zone_offers_types(ec2: Any, config: ClusterConfig, *, zone: str | None) -> CheckResult:
+def check_zone_offers_types(ec2: EC2Client, config: ClusterConfig, *, zone: str | None) -> CheckResult:
     """EC2 offers the types in the subnet's zone, or at least somewhere in the region."""
-    kind, place = ("availability-zone", zone) if zone else ("region", None)
-    filters = [{"Name": "instance-type", "Values": sorted(_types(config))}]
-    if place:
-        filters.append({"Name": "location", "Values": [place]})
+    kind: LocationTypeType = "availability-zone" if zone else "region"
+    filters: list[FilterTypeDef] = [{"Name": "instance-type", "Values": sorted(_types(config))}]
+    if zone:
+        filters.append({"Name": "location", "Values": [zone]})
     reply = ec2.describe_instance_type_offerings(LocationType=kind, Filters=filters)
     missing = sorted(_types(config) - {offer["InstanceType"] for offer in reply["InstanceTypeOfferings"]})
     if missing:
-        detail = f"EC2 does not offer {', '.join(missing)} in {place or 'this region'}"
+        detail = f"EC2 does not offer {', '.join(missing)} in {zone or 'this region'}"
         return failed("instance-offering", detail, remedy=TYPE_REMEDY)
-    return ok("instance-offering", f"offered in {place or 'this region'}")
+    return ok("instance-offering", f"offered in {zone or 'this region'}")
 
 
-def check_security_configuration(emr: Any, name: str | None) -> CheckResult:
+def check_security_configuration(emr: EMRClient, name: str | None) -> CheckResult:
     """The security configuration (IMDSv2 only) exists."""
     from botocore.exceptions import ClientError
 
@@ -159,7 +169,7 @@ def check_security_configuration(emr: Any, name: str | None) -> CheckResult:
     return ok("security-config", name)
 
 
-def check_quota(quotas: Any, config: ClusterConfig) -> CheckResult:
+def check_quota(quotas: ServiceQuotasClient, config: ClusterConfig) -> CheckResult:
     """The account's vCPU quota is at least what the cluster needs; what runs beside it is not counted."""
     needed = sum(group.count * instance_type(group.type_name).vcpu_count for group in config.groups)
     quota = quotas.get_service_quota(ServiceCode="ec2", QuotaCode=VCPU_QUOTA)["Quota"]["Value"]

@@ -10,11 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, error_text, failed, ok, unknown, warning
 from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG, RESOURCE_TAG
 from dynamodb_pipeline.errors import ExitCode
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_iam.type_defs import ContextEntryTypeDef, EvaluationResultTypeDef
+    from mypy_boto3_sts import STSClient
 
 DEPLOY = "deploy policies/roles.json, or name your own with --service-role and --node-role"
 POLICY = "`dynamodb-pipeline policy launcher` prints a policy that allows exactly this"
@@ -48,7 +53,7 @@ class Caller:
         return f"arn:{self.partition}:iam::{self.account}:role/{role}"
 
 
-def check_credentials(sts: Any) -> tuple[CheckResult, Caller | None]:
+def check_credentials(sts: STSClient) -> tuple[CheckResult, Caller | None]:
     """The credentials work; nothing else can be checked without them."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -62,7 +67,7 @@ def check_credentials(sts: Any) -> tuple[CheckResult, Caller | None]:
     return ok("credentials", caller.arn), caller
 
 
-def check_service_role(iam: Any, role_name: str) -> CheckResult:
+def check_service_role(iam: IAMClient, role_name: str) -> CheckResult:
     """EMR's service role exists and trusts EMR."""
     try:
         role = iam.get_role(RoleName=role_name)["Role"]
@@ -74,7 +79,7 @@ def check_service_role(iam: Any, role_name: str) -> CheckResult:
     return ok("service-role", role_name)
 
 
-def check_node_role(iam: Any, profile_name: str) -> CheckResult:
+def check_node_role(iam: IAMClient, profile_name: str) -> CheckResult:
     """The nodes' instance profile exists and holds a role (a role alone is not enough)."""
     try:
         profile = iam.get_instance_profile(InstanceProfileName=profile_name)["InstanceProfile"]
@@ -87,7 +92,7 @@ def check_node_role(iam: Any, profile_name: str) -> CheckResult:
     return ok("node-role", profile_name)
 
 
-def role_of_profile(iam: Any, profile_name: str) -> str | None:
+def role_of_profile(iam: IAMClient, profile_name: str) -> str | None:
     """ARN of the role inside an instance profile, None when there is none (a check of its own says so)."""
     try:
         roles = iam.get_instance_profile(InstanceProfileName=profile_name)["InstanceProfile"]["Roles"]
@@ -96,7 +101,7 @@ def role_of_profile(iam: Any, profile_name: str) -> str | None:
     return str(roles[0]["Arn"]) if roles else None
 
 
-def role_arn(iam: Any, role_name: str) -> str | None:
+def role_arn(iam: IAMClient, role_name: str) -> str | None:
     """ARN of a role, None when there is none."""
     try:
         return str(iam.get_role(RoleName=role_name)["Role"]["Arn"])
@@ -132,7 +137,7 @@ class Refusal:
         return f"{self.action} on {self.resource}"
 
 
-def refusals(iam: Any, principal_arn: str, questions: Iterable[Question]) -> list[Refusal]:
+def refusals(iam: IAMClient, principal_arn: str, questions: Iterable[Question]) -> list[Refusal]:
     """Everything asked that the principal's policies do not allow."""
     refused: list[Refusal] = []
     for question in questions:
@@ -146,13 +151,13 @@ def refusals(iam: Any, principal_arn: str, questions: Iterable[Question]) -> lis
     return refused
 
 
-def _refusal(result: dict[str, Any]) -> Refusal:
+def _refusal(result: EvaluationResultTypeDef) -> Refusal:
     """Keys of services that are not asked here (an S3 prefix) are missing too and mean nothing."""
     missing = [key for key in result.get("MissingContextValues", []) if key.startswith(("aws:", "iam:Assoc"))]
     return Refusal(result["EvalActionName"], result.get("EvalResourceName", "*"), tuple(missing))
 
 
-def _entry(key: str, value: str) -> dict[str, Any]:
+def _entry(key: str, value: str) -> ContextEntryTypeDef:
     return {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
 
 
@@ -175,7 +180,9 @@ def launch_questions(caller: Caller, *, region: str, passed: dict[str, str | Non
     return [launch, tag, idle_guard, operate, find, *passing]
 
 
-def check_launch_permissions(iam: Any, caller: Caller, *, region: str, passed: dict[str, str | None]) -> CheckResult:
+def check_launch_permissions(
+    iam: IAMClient, caller: Caller, *, region: str, passed: dict[str, str | None]
+) -> CheckResult:
     """The caller may launch, tag, watch and stop a cluster, and hand both roles to it."""
     refused = refusals(iam, caller.policy_source_arn, launch_questions(caller, region=region, passed=passed))
     sure = [one.text for one in refused if not one.depends_on]
@@ -188,7 +195,7 @@ def check_launch_permissions(iam: Any, caller: Caller, *, region: str, passed: d
 
 
 def check_node_permissions(
-    iam: Any, caller: Caller, *, role_arn: str | None, verb: str, region: str, tables: tuple[str, ...]
+    iam: IAMClient, caller: Caller, *, role_arn: str | None, verb: str, region: str, tables: tuple[str, ...]
 ) -> CheckResult:
     """The nodes' role may read (of an import: write) every table of the run."""
     if role_arn is None:

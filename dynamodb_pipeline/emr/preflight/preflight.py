@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.clients import Clients
@@ -17,6 +17,10 @@ from dynamodb_pipeline.emr.preflight import buckets, cluster, permissions, table
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, run_check
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.settings.job_options import INPUT
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_iam import IAMClient
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def _cluster_checks(scope: PreflightScope, clients: Clients, caller: permissions
 
 
 def _permission_checks(
-    settings: LaunchSettings, iam: Any, caller: permissions.Caller, *, service: str, profile: str
+    settings: LaunchSettings, iam: IAMClient, caller: permissions.Caller, *, service: str, profile: str
 ) -> Iterator[CheckResult]:
     def launcher() -> CheckResult:
         passed = {
@@ -130,7 +134,9 @@ def _permission_checks(
     yield run_check("node-permissions", nodes)
 
 
-def _place_checks(ec2: Any, config: ClusterConfig, request: dict[str, Any], *, region: str) -> Iterator[CheckResult]:
+def _place_checks(
+    ec2: EC2Client, config: ClusterConfig, request: dict[str, Any], *, region: str
+) -> Iterator[CheckResult]:
     subnet_id = request["Instances"].get("Ec2SubnetId")
     if subnet_id:
         yield run_check("subnet", lambda: cluster.check_subnet(ec2, subnet_id, config=config))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import error_code
@@ -12,10 +12,14 @@ from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.exports.export_record import NAME as EXPORT_RECORD
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
 CREATE_REMEDY = "check --table and --region; an import never creates its table: create it first"
 
 
-def check_table(dynamodb: Any, table_name: str, *, verb: str, region: str) -> CheckResult:
+def check_table(dynamodb: DynamoDBClient, table_name: str, *, verb: str, region: str) -> CheckResult:
     """The table exists in this region and can be used."""
     name = f"table {table_name}"
     try:
@@ -32,7 +36,7 @@ def check_table(dynamodb: Any, table_name: str, *, verb: str, region: str) -> Ch
     return ok(name, seen)
 
 
-def _described(dynamodb: Any, table_name: str) -> TableDescription:
+def _described(dynamodb: DynamoDBClient, table_name: str) -> TableDescription:
     """The table; errors come as they are, for a check that got no answer is not a check that failed."""
     return TableDescription.from_description(dynamodb.describe_table(TableName=table_name)["Table"])
 
@@ -49,7 +53,7 @@ def _import_side_effect(table: TableDescription) -> str | None:
     return "; ".join(effects) or None
 
 
-def check_key_schema(dynamodb: Any, s3: Any, table_name: str, folder: S3Uri) -> CheckResult:
+def check_key_schema(dynamodb: DynamoDBClient, s3: S3Client, table_name: str, folder: S3Uri) -> CheckResult:
     """The target's key schema is the export's. Old backups carry none: the job then checks every item's key."""
     from botocore.exceptions import ClientError
 

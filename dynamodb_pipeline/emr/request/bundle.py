@@ -19,14 +19,18 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.aws.clients import ExpectedOwner, expected_owner
 from dynamodb_pipeline.aws.node_boto3 import DIGEST_ENTRY, VENDOR_PREFIX
 from dynamodb_pipeline.emr.cluster.packaged_files import project_folder
 from dynamodb_pipeline.emr.request.run_job_flow_request import BootstrapFile
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, JobCode
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 VENDORED = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six")
 # Services whose models the jobs need; credentials may come from an assumed role or single sign-on.
@@ -184,7 +188,7 @@ def shipped_code(files: list[CodeFile], *, folder: S3Uri) -> ShippedCode:
     return ShippedCode(folder.child(together[:16]), {f.name: f.sha256_hex for f in files})
 
 
-def upload_code(s3: Any, files: list[CodeFile], *, folder: S3Uri, bucket_owner: str | None = None) -> ShippedCode:
+def upload_code(s3: S3Client, files: list[CodeFile], *, folder: S3Uri, bucket_owner: str | None = None) -> ShippedCode:
     """
     Put the files that are not there yet and return where all of them are.
 
@@ -197,16 +201,22 @@ def upload_code(s3: Any, files: list[CodeFile], *, folder: S3Uri, bucket_owner: 
         ClientError: S3's refusal, for the caller to explain.
     """
     shipped = shipped_code(files, folder=folder)
-    owner = {"ExpectedBucketOwner": bucket_owner} if bucket_owner else {}
+    owner = expected_owner(bucket_owner)
     for file in files:
         place = shipped.folder.child(file.name)
         if not _is_there(s3, file, place=place, owner=owner):
-            checksum = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": _base64(file)}
-            s3.put_object(Bucket=place.bucket, Key=place.key, Body=file.data, **checksum, **owner)
+            s3.put_object(
+                Bucket=place.bucket,
+                Key=place.key,
+                Body=file.data,
+                ChecksumAlgorithm="SHA256",
+                ChecksumSHA256=_base64(file),
+                **owner,
+            )
     return shipped
 
 
-def _is_there(s3: Any, file: CodeFile, *, place: S3Uri, owner: dict[str, str]) -> bool:
+def _is_there(s3: S3Client, file: CodeFile, *, place: S3Uri, owner: ExpectedOwner) -> bool:
     from botocore.exceptions import ClientError
 
     try:

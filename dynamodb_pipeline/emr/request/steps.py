@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.secret_patterns import refuse_secrets
 from dynamodb_pipeline.settings.parser import words_read
 from dynamodb_pipeline.settings.rows import Given
+
+if TYPE_CHECKING:
+    from mypy_boto3_emr.literals import ActionOnFailureType
+    from mypy_boto3_emr.type_defs import StepConfigTypeDef
 
 CONNECTOR_JAR = "/usr/share/aws/emr/ddb/lib/emr-ddb-hadoop.jar"
 COMMAND_RUNNER = "command-runner.jar"
@@ -81,7 +85,7 @@ def given_in_step(arguments: Sequence[str]) -> Given:
     return Given()
 
 
-def step_request(name: str, *, arguments: list[str], action_on_failure: str) -> dict[str, Any]:
+def step_request(name: str, *, arguments: list[str], action_on_failure: ActionOnFailureType) -> StepConfigTypeDef:
     """
     One member of `Steps`.
 
@@ -102,7 +106,7 @@ def step_request(name: str, *, arguments: list[str], action_on_failure: str) -> 
 
 def step_requests(
     jobs: tuple[TableJob, ...], *, verb: str, name_prefix: str, code: JobCode, conf: dict[str, str]
-) -> list[dict[str, Any]]:
+) -> list[StepConfigTypeDef]:
     """
     All steps of a new cluster: biggest table first; one failed table of several leaves the others running.
 
@@ -112,7 +116,7 @@ def step_requests(
     if len(jobs) > MAX_STEPS:
         msg = f"{len(jobs)} tables in one run; a cluster takes {MAX_STEPS} steps: split the run"
         raise UsageError(msg)
-    action = "TERMINATE_CLUSTER" if len(jobs) == 1 else "CONTINUE"
+    action: ActionOnFailureType = "TERMINATE_CLUSTER" if len(jobs) == 1 else "CONTINUE"
     ordered = sorted(jobs, key=lambda job: -job.size_bytes)
     return [
         step_request(

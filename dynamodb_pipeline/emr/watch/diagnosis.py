@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.emr.calls.clock import Clock
 from dynamodb_pipeline.emr.calls.clusters import ClusterView
@@ -27,6 +27,9 @@ from dynamodb_pipeline.emr.watch.step_logs import (
     log_prefix,
     step_log_files,
 )
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 TABLE = "troubleshooting.json"
 # EMR stores logs every five minutes and when the cluster ends.
@@ -103,7 +106,7 @@ class Diagnosis:
         }
 
 
-def diagnose_step(s3: Any, result: JobResult, *, cluster: ClusterView, clock: Clock) -> Diagnosis:
+def diagnose_step(s3: S3Client, result: JobResult, *, cluster: ClusterView, clock: Clock) -> Diagnosis:
     """Explain a step that did not end well; waits up to five minutes for its log to arrive."""
     files = _awaited_step_logs(s3, result, cluster=cluster, clock=clock) if cluster.log_uri else []
     text = "\n".join(file.text for file in reversed(files))  # stdout, then stderr: the last word counts
@@ -130,7 +133,7 @@ def _step_uris(cluster: ClusterView, result: JobResult, failure: dict[str, str])
     return tuple(uri for uri in (own, f"{folder}/" if folder else None) if uri)
 
 
-def diagnose_cluster(s3: Any, cluster: ClusterView) -> Diagnosis:
+def diagnose_cluster(s3: S3Client, cluster: ClusterView) -> Diagnosis:
     """Explain a cluster that ended before its steps ran."""
     files: list[LogFile] = []
     if cluster.log_uri:
@@ -157,7 +160,7 @@ def diagnosis(evidence: list[str], *, traceback: str | None, log_uris: tuple[str
     )
 
 
-def _awaited_step_logs(s3: Any, result: JobResult, *, cluster: ClusterView, clock: Clock) -> list[LogFile]:
+def _awaited_step_logs(s3: S3Client, result: JobResult, *, cluster: ClusterView, clock: Clock) -> list[LogFile]:
     """The step's logs; waited for only when the job's own record does not tell the error already."""
     deadline_s = clock.now() + (0 if result.error else LOG_WAIT_S)
     while True:

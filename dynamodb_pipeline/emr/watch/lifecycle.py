@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from dynamodb_pipeline.emr.calls.clock import Attention, Clock
 from dynamodb_pipeline.emr.calls.clusters import ClusterView, StepView, read_cluster, read_steps
@@ -29,6 +29,9 @@ from dynamodb_pipeline.emr.watch.look import (
     watch_line,
 )
 from dynamodb_pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from mypy_boto3_emr import EMRClient
 
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 30.0
@@ -79,7 +82,7 @@ class Outcome:
 class RunWatch:
     """One wait. `say` takes progress lines; `attention` tells of Ctrl-C and SIGTERM."""
 
-    emr: Any
+    emr: EMRClient
     target: RunTarget
     limits: RunLimits
     clock: Clock

@@ -6,7 +6,7 @@ Finds a run from anywhere, with nothing but its id: by cluster name, then by ste
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.emr.calls.clock import Clock
 from dynamodb_pipeline.emr.calls.clusters import (
@@ -22,11 +22,14 @@ from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG, RUN_TAG
 from dynamodb_pipeline.emr.watch.lifecycle import RunTarget
 from dynamodb_pipeline.errors import PreconditionError
 
+if TYPE_CHECKING:
+    from mypy_boto3_emr import EMRClient
+
 # Standing clusters looked through for a step of the run; each costs one call.
 STANDING_LOOKS = 20
 
 
-def find_run(emr: Any, run: str, *, region: str, clock: Clock, cluster_id: str | None = None) -> RunTarget:
+def find_run(emr: EMRClient, run: str, *, region: str, clock: Clock, cluster_id: str | None = None) -> RunTarget:
     """
     Return where the run is or was.
 
@@ -48,7 +51,7 @@ def find_run(emr: Any, run: str, *, region: str, clock: Clock, cluster_id: str |
     return _search_standing(emr, listed, run=run, region=region, clock=clock)
 
 
-def own_cluster(emr: Any, cluster_id: str, *, run: str, region: str, clock: Clock) -> RunTarget:
+def own_cluster(emr: EMRClient, cluster_id: str, *, run: str, region: str, clock: Clock) -> RunTarget:
     """
     The target of a cluster that carries our tag.
 
@@ -71,7 +74,7 @@ def _belongs(step_run: str, run: str) -> bool:
     return step_run == run or step_run.startswith(f"{run}.")
 
 
-def _on_standing(emr: Any, run: str, *, cluster_id: str, region: str, clock: Clock) -> RunTarget:
+def _on_standing(emr: EMRClient, run: str, *, cluster_id: str, region: str, clock: Clock) -> RunTarget:
     ours = steps_of_run(read_steps(emr, cluster_id, clock=clock), run)
     if not ours:
         msg = f"cluster {cluster_id} has no step of run {run}; check the run id (steps are named ...:<run id>)"
@@ -80,7 +83,7 @@ def _on_standing(emr: Any, run: str, *, cluster_id: str, region: str, clock: Clo
     return RunTarget(cluster_id=cluster_id, run=run, region=region, ours=False, step_ids=ids)
 
 
-def _search_standing(emr: Any, listed: list[FoundCluster], *, run: str, region: str, clock: Clock) -> RunTarget:
+def _search_standing(emr: EMRClient, listed: list[FoundCluster], *, run: str, region: str, clock: Clock) -> RunTarget:
     living = [cluster for cluster in listed if cluster.state in LIVE_STATES][:STANDING_LOOKS]
     for cluster in living:
         ours = steps_of_run(read_steps(emr, cluster.id, clock=clock), run)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import error_code
@@ -18,6 +18,9 @@ from dynamodb_pipeline.emr.request.steps import given_in_step
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.finished import RUN_RECORD
 from dynamodb_pipeline.settings.job_options import LOGS, RUN_ID
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 # Clocks of EMR and S3 may differ by this much.
 CLOCK_SKEW = timedelta(minutes=2)
@@ -50,7 +53,7 @@ def record_location(step: StepView) -> S3Uri | None:
     return S3Uri.of_folder(logs, option=LOGS.name).child(f"runs/{run_id}/{RUN_RECORD}")
 
 
-def read_record(s3: Any, step: StepView) -> dict[str, Any]:
+def read_record(s3: S3Client, step: StepView) -> dict[str, Any]:
     """The step's record, or an empty one when it is absent, unreadable or of an earlier attempt."""
     from botocore.exceptions import ClientError
 

@@ -13,9 +13,12 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.addresses import S3Uri
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 # Client mode: the job's own stderr arrives on spark-submit's stdout, so both are looked at.
 STEP_FILES = ("stderr", "stdout")
@@ -40,14 +43,14 @@ def log_prefix(log_uri: str, cluster_id: str) -> S3Uri:
     return S3Uri.of_folder(log_uri, option="LogUri").child(cluster_id)
 
 
-def step_log_files(s3: Any, log_uri: str, *, cluster_id: str, step_id: str) -> list[LogFile]:
+def step_log_files(s3: S3Client, log_uri: str, *, cluster_id: str, step_id: str) -> list[LogFile]:
     """stderr and stdout of a step, stderr first, each kind oldest first; empty when nothing has arrived yet."""
     keys = list(_keys(s3, log_prefix(log_uri, cluster_id).child(f"steps/{step_id}")))
     wanted = [(kind, key) for kind in STEP_FILES for key in keys if _name(key).startswith(kind)]
     return [_read(s3, S3Uri(_bucket(log_uri), key)) for _, key in wanted]
 
 
-def bootstrap_log_files(s3: Any, log_uri: str, *, cluster_id: str) -> list[LogFile]:
+def bootstrap_log_files(s3: S3Client, log_uri: str, *, cluster_id: str) -> list[LogFile]:
     """stderr of every bootstrap action that printed something."""
     keys = _keys(s3, log_prefix(log_uri, cluster_id).child("node"))
     wanted = [key for key in keys if BOOTSTRAP_FOLDER.search(f"/{key}") and _name(key).startswith("stderr")]
@@ -94,13 +97,13 @@ def _name(key: str) -> str:
     return key.rpartition("/")[2]
 
 
-def _keys(s3: Any, folder: S3Uri) -> Iterator[str]:
+def _keys(s3: S3Client, folder: S3Uri) -> Iterator[str]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=folder.bucket, Prefix=folder.folder.key)
     for page in pages:
         yield from (entry["Key"] for entry in page.get("Contents", []))
 
 
-def _read(s3: Any, location: S3Uri) -> LogFile:
+def _read(s3: S3Client, location: S3Uri) -> LogFile:
     data = s3.get_object(Bucket=location.bucket, Key=location.key)["Body"].read(MAX_FILE_BYTES)
     plain = _gunzipped(data) if data.startswith(b"\x1f\x8b") else data
     return LogFile(location, plain.decode("utf-8", errors="replace")[-MAX_TEXT_CHARACTERS:])
