@@ -48,6 +48,7 @@ JOB_VERBS = ("plan", "preflight", "schedule")  # of each job
 RUN_VERBS = ("wait", "status", "logs", "cancel", "terminate")
 LAUNCHED = (*JOBS, *JOB_VERBS)
 POLICY, INSPECT, REPORT, CLEAN, BUNDLE = (("policy",), ("inspect",), ("report",), ("clean",), ("bundle",))
+LIST = ("list",)
 DOLLARS = re.compile(r"\$?[0-9]{1,12}(?:\.[0-9]{1,12})?")
 MAX_DOLLARS = 10**9
 MANY = 1_000_000_000
@@ -221,7 +222,11 @@ DEFINITION: Row[str] = launcher_row(
     verbs=("migrate-config",), group=None, required=True, value=FILE,
 )  # fmt: skip
 
-# inspect, report, clean, bundle: no cluster, no job
+# list, inspect, report, clean, bundle: no cluster, no job
+LISTED: Row[str] = Row(
+    "FOLDER", "folder with backups at any depth: s3://bucket/... or a local path", LIST, "FOLDER", PLACE, Where.LOCAL,
+    required=True,
+)  # fmt: skip
 PATH: Row[str] = Row(
     "PATH", "folder or single file: s3://bucket/... or a local path", INSPECT, "PATH", PLACE, Where.LOCAL, required=True
 )
@@ -231,7 +236,7 @@ SAMPLE: Row[int] = Row(
 FILES: Row[int | None] = Row(
     "--files", "look into at most N files (default: all)", INSPECT, "N", whole(1, MANY), Where.LOCAL
 )  # fmt: skip
-JSON: Row[bool] = Row("--json", "only the JSON result, no table on stderr", INSPECT, where=Where.LOCAL)
+JSON: Row[bool] = Row("--json", "only the JSON result, no table on stderr", (*LIST, *INSPECT), where=Where.LOCAL)
 INSPECT_BUCKETS: Row[tuple[str, ...]] = ALLOW_BUCKET.also(verbs=INSPECT, where=Where.LOCAL)
 REPORT_RUN: Row[str] = Row(
     "RUN", "run id (with --logs), or the path of a local run.json", REPORT, "RUN", FILE, Where.LOCAL, required=True
@@ -239,6 +244,9 @@ REPORT_RUN: Row[str] = Row(
 REPORT_LOGS: Row[S3Uri | None] = LOGS.also(
     verbs=REPORT, help="log folder the run was given", group=None, where=Where.LOCAL
 )  # fmt: skip
+LIST_LOGS: Row[S3Uri | None] = REPORT_LOGS.also(
+    verbs=LIST, help="log folder of the runs: tells dead runs, and when a backup was verified"
+)
 REPORT_REGION: Row[str | None] = REGION.also(verbs=REPORT, help="of the log folder", group=None, where=Where.LOCAL)
 TO: Row[str | None] = Row(
     "--to", "where to write it (default RUN.html in this folder)", REPORT, "FILE", FILE, Where.LOCAL
@@ -252,9 +260,9 @@ CLEAN_YES: Row[bool] = YES.also(
     verbs=CLEAN, help="delete; without it everything is only listed", where=Where.LOCAL
 )  # fmt: skip
 FIRST_REGION: Row[str | None] = REPORT_REGION.also(
-    verbs=(*INSPECT, *CLEAN), help="of the first request; buckets' own regions are found"
+    verbs=(*LIST, *INSPECT, *CLEAN), help="of the first request; buckets' own regions are found"
 )
-FOUND_OWNER: Row[str | None] = BUCKET_OWNER.also(verbs=(*INSPECT, *CLEAN), group=None, where=Where.LOCAL)
+FOUND_OWNER: Row[str | None] = BUCKET_OWNER.also(verbs=(*LIST, *INSPECT, *CLEAN), group=None, where=Where.LOCAL)
 BUNDLE_TO: Row[str] = TO.also(verbs=BUNDLE, help=f"where to write it (default {BUNDLE_PATH})", default=BUNDLE_PATH)
 
 LAUNCHER_ROWS: tuple[Row[Any], ...] = tuple(

@@ -1,4 +1,4 @@
-"""Verbs that run on this machine alone and need no job: inspect, report, clean, bundle."""
+"""Verbs that run on this machine alone and need no job: list, inspect, report, clean, bundle."""
 
 from __future__ import annotations
 
@@ -37,12 +37,30 @@ def run_inspect(line: CommandLine) -> ExitCode:
     return run_and_print("inspect", work, lines=LINES)
 
 
-def _store_for(given: Options, path: str) -> Any:
-    """Where the path lies; a local one needs neither boto3 nor credentials."""
+def run_list(line: CommandLine) -> ExitCode:
+    """Show the backups below a place."""
+    given = line.options
+
+    def work() -> dict[str, Any]:
+        from dynamodb_pipeline.folders.listing import ListQuery, list_backups, list_facts, list_lines
+
+        logs = given[own.LIST_LOGS]
+        query = ListQuery(given[own.LISTED], str(logs) if logs else None)
+        backups = list_backups(_store_for(given, query.place, query.logs), query)
+        facts = list_facts(query, backups)
+        if not given[own.JSON]:
+            LINES.say_all(list_lines(facts, backups))
+        return facts
+
+    return run_and_print("list", work, lines=LINES)
+
+
+def _store_for(given: Options, *places: str | None) -> Any:
+    """Where all of these places lie; local ones need neither boto3 nor credentials."""
     from dynamodb_pipeline.addresses import is_s3
     from dynamodb_pipeline.store.local import LocalObjectStore
 
-    return _s3_store(given) if is_s3(path) else LocalObjectStore()
+    return _s3_store(given) if any(is_s3(place) for place in places if place) else LocalObjectStore()
 
 
 def _s3_store(given: Options) -> Any:
@@ -112,6 +130,7 @@ def run_bundle(line: CommandLine) -> ExitCode:
 
 
 LOCAL_VERBS: dict[str, Callable[[CommandLine], ExitCode]] = {
+    "list": run_list,
     "inspect": run_inspect,
     "report": run_report,
     "clean": run_clean,

@@ -8,7 +8,7 @@ listed as a problem, and the rest is looked at all the same.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
@@ -17,9 +17,9 @@ from dynamodb_pipeline.formats.files.compression import codec_of
 from dynamodb_pipeline.formats.files.text import Text
 from dynamodb_pipeline.reading.file_puts import BadLine, DataFile, ParsedItem
 from dynamodb_pipeline.reading.file_reader import FileReader, check_stored, form_of, text_of
-from dynamodb_pipeline.reading.finished_runs import finished_runs, is_finished
+from dynamodb_pipeline.reading.finished_runs import Backup, backups_below, is_finished
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
-from dynamodb_pipeline.reading.source import data_names, load_source, other_manifest_notes, table_descriptions
+from dynamodb_pipeline.reading.source import files_of_folder, load_source
 from dynamodb_pipeline.store.objects import ObjectStore
 
 PROBLEMS_KEPT = 100
@@ -54,7 +54,7 @@ class Inspection:
 
     path: str
     source: ImportSource | None = None
-    exports: tuple[str, ...] = ()
+    exports: tuple[Backup, ...] = ()
     files: list[FileFacts] = field(default_factory=list)
     schema: SchemaTally = field(default_factory=SchemaTally)
     samples: list[dict[str, Any]] = field(default_factory=list)
@@ -105,7 +105,7 @@ def inspect_path(
     """
     inspection = Inspection(path)
     if not is_finished(store, path):
-        inspection.exports = tuple(finished_runs(store, path))
+        inspection.exports = tuple(backup for backup in backups_below(store, path) if backup.has_manifest)
         if len(inspection.exports) > 1:
             return inspection
     inspection.source = _source(store, inspection, options)
@@ -118,42 +118,17 @@ def inspect_path(
 
 def _source(store: ObjectStore, inspection: Inspection, options: InspectOptions) -> ImportSource:
     """The only export at or below the path, else every file that could hold items."""
-    folder = inspection.exports[0] if inspection.exports else inspection.path
-    source = None
+    folder = inspection.exports[0].folder if inspection.exports else inspection.path
     try:
-        source = load_source(store, folder, allow_buckets=options.allow_buckets)
+        source = load_source(store, folder, without_manifest=True, allow_buckets=options.allow_buckets)
+        single = source.kind == "folder" and [file.uri for file in source.files] == [folder]
+        return replace(source, kind="file") if single else source
     except IntegrityError as err:
         inspection.problem(str(err))
-    except PreconditionError:
-        source = None  # no manifest: not a finished export, which is not wrong for a look
-    if source is not None:
-        return source
     try:
-        return any_files(store, folder)
+        return files_of_folder(store, folder)
     except PreconditionError:
-        if not inspection.problem_count:
-            raise
         return ImportSource(folder, "folder", ())  # what is wrong with it is told, and nothing can be looked into
-
-
-def any_files(store: ObjectStore, path: str) -> ImportSource:
-    """
-    A single file, or every file in a folder and below it that may be one of items.
-
-    Raises:
-        PreconditionError: there is none.
-    """
-    single = store.head(path)
-    objects = [single] if single else list(store.list(path))
-    described = {} if single else table_descriptions(store, objects)
-    names = {single.uri} if single else set(data_names(o.uri for o in objects if o.bytes and o.uri not in described))
-    files = tuple(InputFile(o.uri, o.bytes, o.etag) for o in objects if o.uri in names)
-    if not files:
-        msg = f"{path} holds no data file ({len(objects)} objects in all); check its spelling"
-        raise PreconditionError(msg)
-    skipped = tuple(o.uri for o in objects if o.uri not in names)
-    notes = (*other_manifest_notes(store, objects), *(f"{uri} describes table {t!r}" for uri, t in described.items()))
-    return ImportSource(path, "folder" if single is None else "file", files, notes=notes, orphans=skipped)
 
 
 class _Look:

@@ -11,6 +11,7 @@ from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.folders.inspect import Inspection
 from dynamodb_pipeline.folders.inspect_schema import SchemaTally, counted
 from dynamodb_pipeline.formats.items.key_schema import shortened
+from dynamodb_pipeline.reading.finished_runs import backup_rows
 from dynamodb_pipeline.reading.input_files import ImportSource
 
 FILES_LISTED = 1000
@@ -21,9 +22,16 @@ MANIFESTS = {"datapipeline": "Data Pipeline manifest", "native": "native export'
 
 def inspection_facts(inspection: Inspection) -> dict[str, Any]:
     """The result: exit code 0, or 4 when something is wrong with what lies there."""
-    facts: dict[str, Any] = {"kind": "inspect", "path": inspection.path, "exports": list(inspection.exports)}
+    facts: dict[str, Any] = {
+        "kind": "inspect",
+        "path": inspection.path,
+        "exports": [b.folder for b in inspection.exports],
+    }
     if inspection.source is not None:
         facts |= {**_source_facts(inspection.source), **_file_facts(inspection), **_schema_facts(inspection.schema)}
+    else:
+        facts["backups"] = [backup.to_json() for backup in inspection.exports]
+        facts["rows"] = backup_rows(inspection.exports)
     problems = {"problem_count": inspection.problem_count, "problems": inspection.problems}
     code = ExitCode.INTEGRITY if inspection.problem_count else ExitCode.DONE
     error = {"error": inspection.problems[0]} if inspection.problems else {}
@@ -89,7 +97,7 @@ def report(facts: Mapping[str, Any]) -> list[str]:
     """The same as lines for people."""
     if "source" not in facts:
         head = f"{facts['path']}: {len(facts['exports'])} finished exports; inspect one of them:"
-        return [head, *(f"  {uri}" for uri in facts["exports"])]
+        return [head, *facts["rows"]]
     parts = (_heading(facts), _attributes(facts), _keys(facts), _samples(facts["samples"]), _problems(facts))
     return [line for part in parts for line in part]
 

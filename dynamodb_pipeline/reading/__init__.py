@@ -3,6 +3,6 @@ An export's files: found, proven, read, each item judged, keys that stand twice 
 
 What a folder holds is decided here for import, verification and inspection alike.
 
-May import: addresses, errors, formats, store, workers, finished.
+May import: documents, addresses, errors, formats, store, workers, finished.
 Must not know: the table's side: nothing here sends a request to DynamoDB.
 """

@@ -1,71 +1,196 @@
 """
-Where an import or a verification finds finished exports below a folder, and which of them it takes: what each says of
-itself (its table, its time, whether it is the whole table) decides, never the folder's name.
+Which backups lie below a folder, what each says of itself (its table, its time, whether it is the whole table), and
+which of them an import or a verification takes: what a backup says decides, never its folder's name.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from shlex import quote
+from typing import Any
 
-from dynamodb_pipeline.addresses import is_s3, join
-from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.addresses import join
+from dynamodb_pipeline.documents import TIME_FORMAT, DocumentError, read_object
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.finished import FINISHED_BY
 from dynamodb_pipeline.formats.exports import native_manifest as native
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
-from dynamodb_pipeline.formats.exports.layout import EXPORT_RECORD, MANIFEST, NATIVE_SUMMARY, STAMP, STAMP_FORMAT
-from dynamodb_pipeline.formats.files.file_forms import WantedTable
-from dynamodb_pipeline.reading.source import other_manifest_notes
-from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
+from dynamodb_pipeline.formats.exports.layout import (
+    CLAIM,
+    EXPORT_RECORD,
+    MANIFEST,
+    NATIVE_STARTED,
+    NATIVE_SUMMARY,
+    STAMP,
+    STAMP_FORMAT,
+    Claim,
+)
+from dynamodb_pipeline.formats.exports.native_manifest import ExportedTable, ExportKind
+from dynamodb_pipeline.formats.files.file_forms import Dialect, WantedTable
+from dynamodb_pipeline.reading.source import data_names, other_manifest_notes, recorded_table
+from dynamodb_pipeline.store.objects import ObjectInfo, ObjectStore
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(?:Z|\+00:00)", re.ASCII)
 UNKNOWN_TABLE = "unknown"  # what --from-table calls the table of an export that names none
-LEVELS = 3  # below a bucket: region, table, stamp
+AT_ONCE = 10  # manifests read at a time, as many as botocore keeps connections
+UNFINISHED, DAMAGED = "unfinished", "damaged"
+MARKS = frozenset({*FINISHED_BY, EXPORT_RECORD, CLAIM, NATIVE_STARTED})
+NATIVE_DIALECTS = {"DYNAMODB_JSON": Dialect.NATIVE, "ION": Dialect.ION}
+COLUMNS = 80  # of a terminal that nobody made wider
+UNITS_OF_SIZE = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
 @dataclass(frozen=True)
 class Backup:
     """
-    One finished export.
+    One backup, as it describes itself; what nothing in it says is None.
 
     Attributes:
-        table: name of the table it is of, None when nothing in it says so.
-        moment: of its data; that of the folder's stamp only when nothing in it says so; None when unknown.
+        kind: `full`, `incremental`, `filtered` or `other` of a finished one, else `unfinished`, or `damaged` when what
+            it says of itself cannot be believed; `dead run` where a run's record tells that more.
+        table: the one it is of.
+        moment: of its data; that of the folder's stamp only when nothing in it says so.
         part: why it may not be the whole table, None for a full export.
+        bytes: stored, of its data files.
+        run_id: of the run of ours that wrote it.
+        problem: what is wrong with it.
+        sample: its smallest data file.
+        verified: when it was verified last, where somebody looked that up.
     """
 
     folder: str
-    table: str | None
-    moment: datetime | None
+    kind: str = ExportKind.FULL.value
+    table: ExportedTable | None = None
+    moment: datetime | None = None
     part: str | None = None
+    items: int | None = None
+    bytes: int = 0
+    dialect: str | None = None
+    run_id: str | None = None
+    problem: str | None = None
+    sample: ObjectInfo | None = None
+    verified: datetime | None = None
 
-    def __str__(self) -> str:
-        table = f"table {self.table!r}" if self.table else "names no table"
-        moment = f"{self.moment:%Y-%m-%dT%H:%M:%SZ}" if self.moment else "no time known"
-        return f"{self.folder} ({', '.join(filter(None, (table, moment, self.part)))})"
+    @property
+    def table_name(self) -> str | None:
+        return self.table.name if self.table else None
+
+    @property
+    def has_manifest(self) -> bool:
+        """True for what is finished, or was before it was damaged."""
+        return self.kind == DAMAGED or self.kind in {kind.value for kind in ExportKind}
+
+    def to_json(self) -> dict[str, Any]:
+        """Its members in a list of backups."""
+        return {
+            "folder": self.folder,
+            "table": self.table_name,
+            "region": self.table.region if self.table else None,
+            "account": self.table.account if self.table else None,
+            "time": _time_text(self.moment),
+            "kind": self.kind,
+            "items": self.items,
+            "bytes": self.bytes,
+            "dialect": self.dialect,
+            "verified": _time_text(self.verified),
+            "run_id": self.run_id,
+            "note": self.problem or self.part,
+        }
 
 
-def read_backup(store: ObjectStore, folder: str) -> Backup:
-    """
-    What the finished export in `folder` says of itself, from the same objects that an import would read.
+@dataclass
+class _Folder:
+    """What a listing shows of one folder: which marks of backups lie in it, and its data."""
 
-    Raises:
-        IntegrityError: its record or summary is damaged, so that nothing it says can be believed.
-    """
-    if store.head(join(folder, MANIFEST)) is None:
-        where = join(folder, NATIVE_SUMMARY)
-        identity = native.identity(store.get(where), where=where)
-        return Backup(folder, identity.table_name, _moment(identity.export_time) or _stamped(folder), identity.part)
-    where = join(folder, EXPORT_RECORD)
+    marks: set[str] = field(default_factory=set)
+    bytes: int = 0
+    smallest: ObjectInfo | None = None
+
+    def add(self, info: ObjectInfo) -> None:
+        if info.bytes and (self.smallest is None or info.bytes < self.smallest.bytes):
+            self.smallest = info
+        self.bytes += info.bytes
+
+
+def backups_below(store: ObjectStore, place: str) -> list[Backup]:
+    """Every backup in `place` and below it, the newest first: one listing, then its small documents side by side."""
+    folders = _listed_folders(store.list(place))
+    with_marks = [folder for folder, inside in folders.items() if inside.marks]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        backups = list(pool.map(lambda folder: read_backup(store, folder, folders[folder]), with_marks))
+    oldest = datetime.min.replace(tzinfo=timezone.utc)
+    return sorted(backups, key=lambda backup: (backup.moment or oldest, backup.folder), reverse=True)
+
+
+def _listed_folders(objects: Iterable[ObjectInfo]) -> dict[str, _Folder]:
+    folders: dict[str, _Folder] = {}
+    for info in objects:
+        folder, _, name = info.uri.rpartition("/")
+        if name in MARKS:
+            folders.setdefault(folder + "/", _Folder()).marks.add(name)
+        elif any(data_names([info.uri])):
+            home = folder.removesuffix(f"/{native.DATA_FOLDER}")  # of a native export
+            folders.setdefault(home + "/", _Folder()).add(info)
+    return folders
+
+
+def read_backup(store: ObjectStore, folder: str, inside: _Folder) -> Backup:
+    """What the backup in `folder` says of itself, from the same objects that an import would read."""
+    plain = Backup(folder, moment=_stamped(folder), bytes=inside.bytes, sample=inside.smallest)
     try:
-        data = store.get(where)
-    except ObjectMissingError:
-        return Backup(folder, None, _stamped(folder))
-    record = ExportRecord.from_bytes(data, where=where)
-    return Backup(folder, record.table_name, _moment(record.scan_started) or _stamped(folder))
+        said = _identity(store, folder, inside.marks)
+    except IntegrityError as err:
+        return replace(plain, kind=DAMAGED, problem=str(err))
+    return replace(plain, **{name: value for name, value in said.items() if value is not None})
+
+
+def _identity(store: ObjectStore, folder: str, marks: set[str]) -> dict[str, Any]:
+    """Fields of `Backup`; of a manifest without a record there is nothing to say."""
+    if EXPORT_RECORD in marks and MANIFEST in marks:
+        return _of_record(store, join(folder, EXPORT_RECORD))
+    if MANIFEST in marks:
+        return {}
+    if NATIVE_SUMMARY in marks:
+        return _of_summary(store, join(folder, NATIVE_SUMMARY))
+    return _of_claim(store, join(folder, CLAIM)) if CLAIM in marks else {"kind": UNFINISHED}
+
+
+def _of_record(store: ObjectStore, where: str) -> dict[str, Any]:
+    record = ExportRecord.from_bytes(store.get(where), where=where)
+    return {
+        "table": recorded_table(record),
+        "moment": _moment(record.scan_started),
+        "items": record.item_count,
+        "bytes": record.bytes,
+        "dialect": Dialect.CONNECTOR.value,
+        "run_id": record.run_id,
+    }
+
+
+def _of_summary(store: ObjectStore, where: str) -> dict[str, Any]:
+    said = native.identity(store.get(where), where=where)
+    dialect = NATIVE_DIALECTS.get(said.output_format or "")
+    return {
+        "kind": said.kind.value,
+        "table": said.exported,
+        "moment": _moment(said.export_time),
+        "part": said.part,
+        "items": said.item_count,
+        "dialect": dialect.value if dialect else said.output_format,
+    }
+
+
+def _of_claim(store: ObjectStore, where: str) -> dict[str, Any]:
+    try:
+        claim = Claim.from_json(read_object(store.get(where)))
+    except DocumentError as err:
+        return {"kind": UNFINISHED, "problem": f"{where} is not one of ours: {err}"}
+    table = ExportedTable(claim.table_name)
+    return {"kind": UNFINISHED, "table": table, "moment": _moment(claim.claimed_at), "run_id": claim.run_id}
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -85,6 +210,49 @@ def _stamped(folder: str) -> datetime | None:
         return datetime.strptime(name, STAMP_FORMAT).replace(tzinfo=timezone.utc) if STAMP.fullmatch(name) else None
     except ValueError:
         return None
+
+
+def _time_text(moment: datetime | None) -> str | None:
+    return f"{moment:{TIME_FORMAT}}" if moment else None
+
+
+def backup_rows(backups: Sequence[Backup]) -> list[str]:
+    """
+    A table for people, three lines a backup, 80 columns but for addresses:
+
+        time (UTC)           kind      items     size  table
+        2026-02-02 00:00:00  full  1,234,567  12.3 GB  Orders
+            eu-west-1, connector-json, verified 2026-03-01 10:00:00
+            s3://my-bucket/exports/2026-02-02-00-00-00/
+    """
+    cells = [("time (UTC)", "kind", "items", "size", "table"), *map(_cells, backups)]
+    widths = [max(len(row[column]) for row in cells) for column in range(4)]
+    lines = [f"{a:{w[0]}}  {b:{w[1]}}  {c:>{w[2]}}  {d:>{w[3]}}  {e}" for w in [widths] for a, b, c, d, e in cells]
+    short = [line if len(line) <= COLUMNS else f"{line[: COLUMNS - 3]}..." for line in lines]
+    return [short[0], *(row for line, backup in zip(short[1:], backups) for row in (line, *_more(backup)))]
+
+
+def _cells(backup: Backup) -> tuple[str, str, str, str, str]:
+    moment = f"{backup.moment:%Y-%m-%d %H:%M:%S}" if backup.moment else "unknown"
+    items = "unknown" if backup.items is None else f"{backup.items:,}"
+    return moment, backup.kind, items, size_text(backup.bytes), backup.table_name or "names no table"
+
+
+def _more(backup: Backup) -> Iterator[str]:
+    verified = f"verified {backup.verified:%Y-%m-%d %H:%M:%S}" if backup.verified else "verified: unknown"
+    region = backup.table.region if backup.table else None
+    yield "    " + ", ".join((region or "region unknown", backup.dialect or "dialect unknown", verified))
+    if backup.problem or backup.part:
+        yield f"    note: {backup.problem or backup.part}"
+    yield f"    {backup.folder}"
+
+
+def size_text(size_bytes: int) -> str:
+    """`12.3 GB`, in powers of 1,000."""
+    size, unit = float(size_bytes), 0
+    while size >= 999.95 and unit < len(UNITS_OF_SIZE) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:.1f} {UNITS_OF_SIZE[unit]}" if unit else f"{size_bytes} B"
 
 
 @dataclass(frozen=True)
@@ -130,20 +298,29 @@ def choose_finished_run(store: ObjectStore, source: str, choice: SourceChoice) -
     """
     if is_finished(store, source):
         return source
-    folders = finished_runs(store, source)
-    if not folders:
-        msg = no_manifest_message(store, source, command=choice.command)
-        raise PreconditionError(msg)
-    if len(folders) == 1 and not choice.latest and choice.from_table is None:
-        return folders[0]
-    backups = [read_backup(store, folder) for folder in folders]
-    candidates = _candidates(backups, choice)
+    backups = backups_below(store, source)
+    whole = [backup for backup in backups if backup.has_manifest]
+    if not whole:
+        raise _refusal(no_manifest_message(store, source, command=choice.command), backups)
+    if len(whole) == 1 and not choice.latest and choice.from_table is None:
+        return whole[0].folder
+    for backup in whole:
+        if backup.kind == DAMAGED:
+            raise IntegrityError(str(backup.problem))
+    candidates = _candidates(whole, choice)
     if not candidates:
-        raise PreconditionError(_nothing_of_the_table(source, choice), rows=_listed(backups))
+        raise _refusal(_nothing_of_the_table(source, choice), backups)
     if len(candidates) > 1 and (not choice.latest or _mixed(candidates)):
         msg = f"{source} holds {len(candidates)} finished exports; give one, or the table's folder with --latest:"
-        raise PreconditionError(msg, rows=_listed(candidates))
+        raise _refusal(msg, candidates)
     return _newest(source, candidates).folder
+
+
+def _refusal(message: str, backups: Sequence[Backup]) -> PreconditionError:
+    """With the rows that `list` shows, for people and for programs."""
+    error = PreconditionError(message, rows=backup_rows(backups) if backups else ())
+    error.facts = {"backups": [backup.to_json() for backup in backups]} if backups else {}
+    return error
 
 
 def _candidates(backups: list[Backup], choice: SourceChoice) -> list[Backup]:
@@ -151,13 +328,13 @@ def _candidates(backups: list[Backup], choice: SourceChoice) -> list[Backup]:
     if choice.wanted is None:
         return whole
     if any(backup.table is not None for backup in backups):
-        return [backup for backup in whole if backup.table == choice.wanted]
+        return [backup for backup in whole if backup.table_name == choice.wanted]
     return whole if choice.from_table in (None, UNKNOWN_TABLE) else []
 
 
 def _mixed(candidates: list[Backup]) -> bool:
     """True for exports of several tables; those that name none may be, when they lie in several folders."""
-    tables = {backup.table for backup in candidates}
+    tables = {backup.table_name for backup in candidates}
     places = {backup.folder.rstrip("/").rpartition("/")[0] for backup in candidates}
     return len(tables) > 1 or (None in tables and len(places) > 1)
 
@@ -169,7 +346,7 @@ def _newest(source: str, candidates: list[Backup]) -> Backup:
     last = [backup for backup in candidates if backup.moment == max(moments, default=None)]
     if len(moments) < len(candidates) or len(last) > 1:
         msg = f"{source} holds {len(candidates)} finished exports; the newest cannot be told; give one:"
-        raise PreconditionError(msg, rows=_listed(candidates))
+        raise _refusal(msg, candidates)
     return last[0]
 
 
@@ -180,22 +357,9 @@ def _nothing_of_the_table(source: str, choice: SourceChoice) -> str:
     )
 
 
-def _listed(backups: Iterable[Backup]) -> list[str]:
-    return [f"  {backup}" for backup in backups]
-
-
 def is_finished(store: ObjectStore, folder: str) -> bool:
     """True when the folder itself holds a Data Pipeline manifest or a native export's summary."""
     return any(store.head(join(folder, name)) is not None for name in FINISHED_BY)
-
-
-def finished_runs(store: ObjectStore, source: str) -> list[str]:
-    """Folders at most three levels below `source` that hold a manifest, in the order of their names."""
-    place = f"s3://{source.partition('://')[2]}" if is_s3(source) else source  # as a listing writes addresses
-    prefix = place.rstrip("/") + "/"
-    manifests = (o.uri for o in store.list(source) if o.uri.rpartition("/")[2] in FINISHED_BY)
-    folders = {uri.rpartition("/")[0] + "/" for uri in manifests}
-    return sorted(f for f in folders if 1 <= f[len(prefix) :].count("/") <= LEVELS)
 
 
 def no_manifest_message(store: ObjectStore, source: str, *, command: str) -> str:

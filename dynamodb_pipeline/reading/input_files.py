@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
+from dynamodb_pipeline.formats.exports.native_manifest import ExportedTable
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.workers.work_queue import WorkUnit
 
@@ -45,8 +46,8 @@ class ImportSource:
     A folder's files in the manifest's order, and what is known about the export they make up.
 
     `kind` is `datapipeline`, `native` or `folder`; `key_schema` is None where the export does not carry it; `notes`
-    are for the user; `orphans` lie in the folder and are not read. `source_table` is the name of the exported table,
-    None where the export names none; `part` says why it may not be the whole table.
+    are for the user; `orphans` lie in the folder and are not read. `exported` is the table, None where the export names
+    none; `part` says why it may not be the whole of it.
     """
 
     folder: str
@@ -55,7 +56,7 @@ class ImportSource:
     record: ExportRecord | None = None
     notes: tuple[str, ...] = ()
     orphans: tuple[str, ...] = field(default=(), repr=False)
-    source_table: str | None = None
+    exported: ExportedTable | None = None
     part: str | None = None
 
     @property
@@ -63,11 +64,18 @@ class ImportSource:
         return self.record.key_schema if self.record else None
 
     @property
+    def source_table(self) -> str | None:
+        """Name of the exported table."""
+        return self.exported.name if self.exported else None
+
+    @property
     def origin(self) -> str:
         """Whose items these are, in words."""
-        if self.source_table is None:
+        if self.exported is None:
             return "it names no table: nothing proves whose items they are"
-        return f"an export of table {self.source_table!r}"
+        account = f"account {self.exported.account}" if self.exported.account else None
+        place = ", ".join(filter(None, (self.exported.region, account)))
+        return f"an export of table {self.exported.name!r}{f' ({place})' if place else ''}"
 
     def place(self, file: int, line: int, *, documents: Collection[int] = ()) -> str:
         """Where a line stands, or an item of one of the `documents`, for messages; files by number."""

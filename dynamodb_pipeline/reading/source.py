@@ -26,6 +26,7 @@ from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
 from dynamodb_pipeline.store.objects import ObjectInfo, ObjectMissingError, ObjectStore
 
 NAMED_IN_MESSAGE = 5
+NATIVE_SIDECARS = {name for m in (NATIVE_SUMMARY, native.FILES_NAME) for name in (m, native.md5_name(m))}
 FOLDERS_LISTED = 20
 SCHEMA_FILE = "schema.json"  # beside the items that dynamodump saved
 SCHEMA_BYTES = 1 << 20
@@ -53,7 +54,7 @@ def load_source(
     if not without_manifest:
         msg = f"{folder} has no manifest: not a finished export; --without-manifest reads every data file in it"
         raise PreconditionError(msg)
-    return _from_folder(store, folder)
+    return files_of_folder(store, folder)
 
 
 def _optional(store: ObjectStore, uri: str) -> bytes | None:
@@ -80,8 +81,14 @@ def _from_manifest(store: ObjectStore, folder: str, data: bytes, *, allow_bucket
         files = _with_record(objects, record, folder)
     notes += _tolerated(uri, manifest, files)
     orphans = _orphans(listing.values(), {f.uri for f in files})
-    table = record.table_name if record else None
-    return ImportSource(folder, "datapipeline", files, record, tuple(notes), orphans, source_table=table)
+    exported = recorded_table(record) if record else None
+    return ImportSource(folder, "datapipeline", files, record, tuple(notes), orphans, exported)
+
+
+def recorded_table(record: ExportRecord) -> native.ExportedTable:
+    """The table that an export of ours is of."""
+    named = native.ExportedTable.of_arn(record.table_arn)
+    return native.ExportedTable(record.table_name, record.region, named.account if named else None)
 
 
 def _refuse_repeated(where: str, names: tuple[str, ...]) -> None:
@@ -196,7 +203,7 @@ def _from_native(store: ObjectStore, folder: str, data: bytes) -> ImportSource:
         files,
         notes=tuple(notes),
         orphans=orphans,
-        source_table=identity.table_name,
+        exported=identity.exported,
         part=identity.part,
     )
 
@@ -235,7 +242,13 @@ def _native_file(listed: native.NativeFile, info: ObjectInfo) -> InputFile:
     return InputFile(info.uri, info.bytes, info.etag, md5=listed.md5, item_count=listed.item_count)
 
 
-def _from_folder(store: ObjectStore, folder: str) -> ImportSource:
+def files_of_folder(store: ObjectStore, folder: str) -> ImportSource:
+    """
+    Every data file that an import without a manifest reads: of a folder, or a single one.
+
+    Raises:
+        PreconditionError: there is none, or several sub-folders have some.
+    """
     single = store.head(folder)
     objects = [single] if single else list(store.list(folder))
     prefix = folder.rstrip("/") + "/"
@@ -253,14 +266,15 @@ def _from_folder(store: ObjectStore, folder: str) -> ImportSource:
         notes.append(f"skipped: {first_few(skipped)}")
     tables = sorted(set(described.values()))
     files, part = tuple(_plain_file(o) for o in data), "no list of its files proves it whole" if tables else None
-    table = tables[0] if len(tables) == 1 else None
-    return ImportSource(folder, "folder", files, None, tuple(notes), skipped, source_table=table, part=part)
+    exported = native.ExportedTable(tables[0]) if len(tables) == 1 else None
+    return ImportSource(folder, "folder", files, None, tuple(notes), skipped, exported, part)
 
 
 def _is_data(info: ObjectInfo, prefix: str, described: Mapping[str, str]) -> bool:
     inner = info.uri[len(prefix) :]
     hidden = any(part.startswith(("_", ".")) for part in inner.split("/")) or inner.endswith(MARKER_SUFFIX)
-    listed = MANIFEST_LIKE.fullmatch(inner.rpartition("/")[2]) is not None
+    name = inner.rpartition("/")[2]
+    listed = MANIFEST_LIKE.fullmatch(name) is not None or name in NATIVE_SIDECARS
     return bool(inner) and not hidden and not listed and info.bytes > 0 and info.uri not in described
 
 

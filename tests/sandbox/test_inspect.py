@@ -46,6 +46,16 @@ def test_an_export_in_s3_is_described_without_asking_any_table(sandbox: Sandbox,
     assert "item-0000" not in done.text + json.dumps(done.result)
 
 
+def test_every_backup_of_a_bucket_is_listed_with_its_verification(sandbox: Sandbox, exported: str) -> None:
+    logs, pipeline = f"{exported.rpartition('/')[0]}/logs", Pipeline(sandbox)
+    assert pipeline.run("verify", exported, "--logs", logs, *LOCAL).code == ExitCode.DONE
+    done = pipeline.run("list", exported.rpartition("/")[0], "--logs", logs)
+    rows = [row for row in done.result["backups"] if row["folder"].startswith(f"{exported}/")]
+    assert [(row["kind"], row["items"], row["dialect"]) for row in rows] == [("full", 20, "connector-json")]
+    assert rows[0]["verified"] is not None
+    assert "connector-json, verified 20" in done.text
+
+
 def test_a_local_copy_is_described_the_same(sandbox: Sandbox, exported: str, tmp_path: Path) -> None:
     for name, data in get_objects(sandbox, exported).items():
         (tmp_path / name).write_bytes(data)

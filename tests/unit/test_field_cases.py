@@ -12,7 +12,7 @@ from dynamodb_pipeline.errors import IntegrityError, PipelineError, Precondition
 from dynamodb_pipeline.folders.inspect import Inspection, InspectOptions, inspect_path
 from dynamodb_pipeline.reading.file_puts import ParsedItem
 from dynamodb_pipeline.reading.file_reader import FileReader
-from dynamodb_pipeline.reading.finished_runs import SourceChoice, choose_finished_run, finished_runs
+from dynamodb_pipeline.reading.finished_runs import SourceChoice, backups_below, choose_finished_run
 from dynamodb_pipeline.reading.source import load_source
 from dynamodb_pipeline.store.local import LocalObjectStore
 
@@ -126,7 +126,7 @@ def inspected(name: str) -> Inspection:
 
 def items_of(folder: str) -> tuple[list[Any], str]:
     """As an import finds them: of the only export there, else of every file; and the notes."""
-    folders = finished_runs(STORE, folder)
+    folders = [backup.folder for backup in backups_below(STORE, folder) if backup.has_manifest]
     source = load_source(STORE, folders[0] if folders else folder, without_manifest=not folders)
     reader = FileReader(STORE, source.key_schema)
     judged = [found for file in source.files for found in reader.items(reader.open(file))]
@@ -134,7 +134,7 @@ def items_of(folder: str) -> tuple[list[Any], str]:
 
 
 def finished_below(name: str) -> bool:
-    return bool(finished_runs(STORE, place(name)))
+    return any(backup.has_manifest for backup in backups_below(STORE, place(name)))
 
 
 def test_every_case_has_its_expectation() -> None:

@@ -19,6 +19,7 @@ NAME = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a
 
 MANIFEST = "manifest"
 NATIVE_SUMMARY = "manifest-summary.json"  # of DynamoDB's own export to S3
+NATIVE_STARTED = "_started"  # what that puts first
 EXPORT_RECORD = "_export.json"
 CLAIM = "_claim.json"
 SUCCESS = "_SUCCESS"

@@ -13,6 +13,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError
@@ -23,11 +24,36 @@ from dynamodb_pipeline.formats.files.text import LineError, iter_lines, md5_base
 from dynamodb_pipeline.formats.items.json_text import integer
 
 FILES_NAME = "manifest-files.json"
+DATA_FOLDER = "data"  # beside the manifests
 OUTPUT_FORMATS = ("DYNAMODB_JSON", "ION")
 _MD5 = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # base64 of 16 bytes
-_TABLE_ARN = re.compile(r"arn:[a-z0-9-]+:dynamodb:[a-z0-9-]*:[0-9]*:table/([A-Za-z0-9_.-]+)")
+_TABLE_ARN = re.compile(r"arn:[a-z0-9-]+:dynamodb:([a-z0-9-]*):([0-9]*):table/([A-Za-z0-9_.-]+)")
 _NAMES_A_PART = re.compile(r"filter|projection|condition|expression|subset|partial|sample|limit|attribute", re.I)
 _EXPORT_FOLDER = re.compile(r"(?:.*/)?AWSDynamoDB/[^/]+/(?=.)")
+
+
+class ExportKind(Enum):
+    """How much of a table an export holds, as a list of backups says it."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+    FILTERED = "filtered"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class ExportedTable:
+    """A table by its ARN; region and account are None where the ARN leaves them out."""
+
+    name: str
+    region: str | None = None
+    account: str | None = None
+
+    @classmethod
+    def of_arn(cls, arn: str) -> ExportedTable | None:
+        """None for what is no table's ARN."""
+        match = _TABLE_ARN.fullmatch(arn)
+        return cls(match[3], match[1] or None, match[2] or None) if match else None
 
 
 @dataclass(frozen=True)
@@ -36,14 +62,19 @@ class NativeIdentity:
     What `manifest-summary.json` says the export is of, in whatever form its data are.
 
     Attributes:
-        table_name: of the exported table; None when the writer left its ARN out.
-        export_time: the point in time the data is of, ISO 8601; None when absent.
+        exported: the table; None when the writer left its ARN out.
+        export_time: the point in time the data is of, of changes their end, ISO 8601; None when absent.
         part: why it may be less than the whole table; None for a full export.
+        item_count: None when it says none.
+        output_format: one of OUTPUT_FORMATS, or another writer's word; None when absent.
     """
 
-    table_name: str | None
+    exported: ExportedTable | None
     export_time: str | None
     part: str | None
+    kind: ExportKind
+    item_count: int | None
+    output_format: str | None
 
 
 @dataclass(frozen=True)
@@ -100,18 +131,36 @@ def identity(data: bytes, *, where: str) -> NativeIdentity:
     """
     members = manifest_object(data, where=where)
     arn = _text_or_none(members, "tableArn", where)
-    match = None if arn is None else _TABLE_ARN.fullmatch(arn)
-    if arn is not None and match is None:
+    table = None if arn is None else ExportedTable.of_arn(arn)
+    if arn is not None and table is None:
         raise IntegrityError(_wrong(where, "tableArn", "the ARN of a table"))
-    return NativeIdentity(match[1] if match else None, _text_or_none(members, "exportTime", where), _part(members))
+    kind, part = _kind_and_part(members)
+    return NativeIdentity(
+        exported=table,
+        export_time=_text_or_none(members, "exportTime", where) or _text_or_none(members, "exportToTime", where),
+        part=part,
+        kind=kind,
+        item_count=None if members.get("itemCount") is None else _count(members, "itemCount", where),
+        output_format=_text_or_none(members, "outputFormat", where),
+    )
 
 
-def _part(members: dict[str, Any]) -> str | None:
+def _kind_and_part(members: dict[str, Any]) -> tuple[ExportKind, str | None]:
     """A full export has no such members today; a new one of such a name means that items or attributes are left out."""
-    if members.get("exportType", "FULL_EXPORT") != "FULL_EXPORT" or "exportFromTime" in members:
-        return "no full export"
-    odd = sorted(name for name in members if _NAMES_A_PART.search(name))
-    return f"its {odd[0]} may make it a part of a table" if odd else None
+    odd = filter_members(members)
+    stated = members.get("exportType", "FULL_EXPORT")
+    if stated != "FULL_EXPORT" or "exportFromTime" in members:
+        changes = stated == "INCREMENTAL_EXPORT" or "exportFromTime" in members
+        kind = ExportKind.FILTERED if odd else ExportKind.INCREMENTAL if changes else ExportKind.OTHER
+        return kind, "no full export"
+    if odd:
+        return ExportKind.FILTERED, f"its {odd[0]} may make it a part of a table"
+    return ExportKind.FULL, None
+
+
+def filter_members(members: dict[str, Any]) -> list[str]:
+    """The names of members which say, or may say, that the export leaves items or attributes out."""
+    return sorted(name for name in members if _NAMES_A_PART.search(name))
 
 
 def parse_files(data: bytes, *, where: str) -> tuple[NativeFile, ...]:
@@ -166,7 +215,8 @@ def current_uri(data_file_key: str, *, folder: str) -> str:
     are now; writers without that folder put data files into `data/` beside the manifests.
     """
     below = _EXPORT_FOLDER.sub("", data_file_key)
-    return f"{folder.rstrip('/')}/{below if below != data_file_key else 'data/' + data_file_key.rpartition('/')[2]}"
+    inner = below if below != data_file_key else f"{DATA_FOLDER}/{data_file_key.rpartition('/')[2]}"
+    return f"{folder.rstrip('/')}/{inner}"
 
 
 def _refuse_other_exports(members: dict[str, Any], where: str) -> None:

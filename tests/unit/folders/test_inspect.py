@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.folders.inspect import Inspection, InspectOptions, inspect_path
 from dynamodb_pipeline.folders.inspect_report import inspection_facts, report
 from dynamodb_pipeline.folders.inspect_schema import KeyCandidate, SchemaTally, redacted
+from dynamodb_pipeline.importing.job import find_source
 from tests.unit.reading.item_lines import line, lines, put_body
 from tests.unit.reading.test_source import manifest, record
 from tests.unit.store.memory_store import MemoryStore
@@ -22,8 +24,18 @@ FOLDER = "s3://b/x"
 BAD = b'{"id":{"s":"z"},"n":{"x":"secret"}}\n'
 
 
+IMPORT = {
+    "table": "T", "input": FOLDER, "from_table": None, "latest": False, "mirror": False, "without_manifest": False,
+    "allow_buckets": (),
+}  # fmt: skip
+
+
+def place(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {f"{FOLDER}/{name}": data for name, data in files.items()}
+
+
 def look(files: dict[str, bytes], *, path: str = FOLDER, **options: Any) -> dict[str, Any]:
-    store = MemoryStore({f"{FOLDER}/{name}": data for name, data in files.items()})
+    store = MemoryStore(place(files))
     return inspection_facts(inspect_path(store, path, InspectOptions(**options), progress=lambda _: None))
 
 
@@ -127,7 +139,7 @@ def test_our_export_is_recognised_with_table_hashes_and_keys() -> None:
     assert facts["key_schema"] == [{"name": "id", "role": "HASH", "type": "S"}]
 
 
-def test_any_folder_is_read_with_what_lies_below_it() -> None:
+def test_any_folder_is_read_as_an_import_without_a_manifest_would() -> None:
     files = {
         "one.gz": gzip.compress(lines("ab")),
         "deep/two": b'{"Item":{"id":{"S":"c"}}}\n',
@@ -135,9 +147,12 @@ def test_any_folder_is_read_with_what_lies_below_it() -> None:
         "empty": b"",
     }
     facts = look(files)
-    assert facts["dialects"] == {"native-export": 1, "connector-json": 1}
-    assert facts["compression"] == {"none": 1, "gzip": 1}
-    assert (facts["items"], facts["manifest"], facts["not_read_count"], facts["exit_code"]) == (3, None, 2, 0)
+    assert (facts["dialects"], facts["compression"]) == ({"connector-json": 1}, {"gzip": 1})
+    assert (facts["items"], facts["manifest"], facts["not_read_count"], facts["exit_code"]) == (2, None, 3, 0)
+    del files["one.gz"]
+    assert look(files)["dialects"] == {"native-export": 1}
+    with pytest.raises(PreconditionError, match="2 sub-folders"):
+        look({**files, "other/two": line("a")})
 
 
 def test_a_single_file_is_enough() -> None:
@@ -178,10 +193,15 @@ def test_a_file_with_another_hash_is_still_shown() -> None:
 def test_a_parent_of_several_exports_lists_them_and_one_is_taken() -> None:
     one = {"2024-01-01-00-00-00/a": line("a"), "2024-01-01-00-00-00/manifest": manifest("a", folder="s3://old/x")}
     assert look(one)["items"] == 1
-    facts = look({**one, "2024-02-01-00-00-00/manifest": manifest()})
-    assert facts["exports"] == [f"{FOLDER}/2024-01-01-00-00-00/", f"{FOLDER}/2024-02-01-00-00-00/"]
+    two = {**one, "2024-02-01-00-00-00/manifest": manifest()}
+    facts = look(two)
+    assert facts["exports"] == [f"{FOLDER}/2024-02-01-00-00-00/", f"{FOLDER}/2024-01-01-00-00-00/"]
     assert "items" not in facts
-    assert "2 finished exports; inspect one of them:" in "\n".join(report(facts))
+    shown = report(facts)
+    assert "2 finished exports; inspect one of them:" in shown[0]
+    with pytest.raises(PreconditionError) as refused:
+        find_source(MemoryStore(place(two)), SimpleNamespace(**IMPORT))
+    assert tuple(shown[1:]) == refused.value.rows
 
 
 def test_only_so_many_files_are_looked_into() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.reading.finished_runs import finished_runs
+from dynamodb_pipeline.reading.finished_runs import backups_below
 from dynamodb_pipeline.reading.source import load_source
 from dynamodb_pipeline.store.anywhere import AnyObjectStore
 from dynamodb_pipeline.store.local import LocalObjectStore
@@ -33,7 +33,7 @@ def test_addresses_start_with_the_folder_as_it_was_given(tmp_path: Path, monkeyp
         store.put(f"x/{name}", b"data")
     prefix = folder.rstrip("/")
     assert [info.uri for info in store.list(folder)] == [f"{prefix}/b", f"{prefix}/run-1/a", f"{prefix}/run-1/manifest"]
-    assert finished_runs(store, folder) == [f"{prefix}/run-1/"]
+    assert [backup.folder for backup in backups_below(store, folder)] == [f"{prefix}/run-1/"]
 
 
 @pytest.mark.parametrize("folder", ["copy", "./copy/", "../here/copy"])
