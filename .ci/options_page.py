@@ -7,6 +7,7 @@ from typing import Any
 
 from dynamodb_pipeline.cli.command_line import VERBS
 from dynamodb_pipeline.cli.launcher_options import ROWS
+from dynamodb_pipeline.settings.parse import MODES, REFUSED_TOGETHER
 from dynamodb_pipeline.settings.rows import Row, Where
 
 HEAD = """# Options
@@ -23,7 +24,25 @@ HEADINGS = {Where.JOB: "Of the jobs", Where.LAUNCHER: "Of the launcher", Where.L
 
 def page() -> str:
     """The whole page."""
-    return "\n".join((HEAD, *(line for where in Where for line in _part(where))))
+    return "\n".join((HEAD, *(line for where in Where for line in _part(where)), *_modes()))
+
+
+def _modes() -> Iterator[str]:
+    """Every pair of modes of an import."""
+    refused = {frozenset((first.name, second.name)): reason for first, second, reason in REFUSED_TOGETHER}
+    names = [mode.name for mode in MODES]
+    yield "## Modes of an import"
+    yield ""
+    yield "Whether two of them can be given together."
+    yield ""
+    yield f"| | {' | '.join(f'`{name}`' for name in names)} |"
+    yield f"|---|{'---|' * len(names)}"
+    for name in names:
+        cells = ("" if name == o else "no" if frozenset((name, o)) in refused else "yes" for o in names)
+        yield f"| `{name}` | {' | '.join(cells)} |"
+    yield ""
+    yield from (f"- `{first}` and `{second}`: {reason}." for first, second, reason in REFUSED_TOGETHER)
+    yield ""
 
 
 def _part(where: Where) -> Iterator[str]:

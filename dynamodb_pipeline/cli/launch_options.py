@@ -177,6 +177,7 @@ def policy_query(options: Options, *, account: str, region: str) -> PolicyQuery:
         import_role=options[own.IMPORT_ROLE],
         skip_existing=options[own.POLICY_SKIP_EXISTING],
         mirror=options[own.POLICY_MIRROR],
+        only_changes=options[own.POLICY_ONLY_CHANGES],
         set_aside=_folder(options[own.POLICY_SET_ASIDE]),
     )
     return PolicyQuery(kind=options[own.POLICY_KIND], scope=scope, trust=options[own.TRUST])

@@ -23,6 +23,7 @@ from dynamodb_pipeline.settings.job_options import (
     JOBS,
     LOGS,
     MIRROR,
+    ONLY_CHANGES,
     REGION,
     SET_ASIDE,
     SKIP_EXISTING,
@@ -211,6 +212,9 @@ POLICY_SKIP_EXISTING: Row[bool] = SKIP_EXISTING.also(
     verbs=POLICY, help="nodes-import: allow --skip-existing", where=Where.LAUNCHER
 )  # fmt: skip
 POLICY_MIRROR: Row[bool] = MIRROR.also(verbs=POLICY, help="nodes-import: allow --mirror", where=Where.LAUNCHER)
+POLICY_ONLY_CHANGES: Row[bool] = ONLY_CHANGES.also(
+    verbs=POLICY, help="nodes-import: allow --only-changes", where=Where.LAUNCHER
+)
 POLICY_SET_ASIDE: Row[S3Uri | None] = SET_ASIDE.also(
     verbs=POLICY, help="nodes-import: allow --set-aside to this folder", where=Where.LAUNCHER
 )

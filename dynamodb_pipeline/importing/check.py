@@ -9,13 +9,14 @@ cannot collapse into a hash-only table, and no table is ever left half-written b
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Callable
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.files.file_forms import Layout
 from dynamodb_pipeline.formats.files.text import sha256_hex
+from dynamodb_pipeline.formats.items.digest import short_digest
 from dynamodb_pipeline.importing.job import (
     Checked,
     ImportPlan,
@@ -27,11 +28,12 @@ from dynamodb_pipeline.importing.job import (
 )
 from dynamodb_pipeline.importing.set_aside import REMEDY
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
-from dynamodb_pipeline.reading.file_puts import BadLine, ParsedItem, Put
+from dynamodb_pipeline.reading.file_puts import BadLine, FilePuts, ParsedItem, Put
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import InputFile
 from dynamodb_pipeline.reading.key_spill import BLOCK_BYTES, Collision, KeySpill, place_bytes
 from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.selection.wanted_keys import missing_keys
 from dynamodb_pipeline.workers.contract import CoordinatorClient
 from dynamodb_pipeline.workers.worker import Tools, Unit, UnitWorker
 
@@ -50,6 +52,12 @@ def start_check(tools: Tools, *, plan: ImportPlan, collect_keys: bool) -> Callab
     return partial(check_file, reader=reader, grants=tools.grants, plan=plan, collect_keys=collect_keys)
 
 
+def must_collect_keys(job: TableImport, plan: ImportPlan) -> bool:
+    """True when every item's key goes to the driver: a key may stand twice, or somebody asks for it there."""
+    asked = job.settings.mirror or plan.only_changes or plan.keys_wanted is not None
+    return asked or not job.source.cannot_repeat_keys
+
+
 def check_file(
     unit: Mapping[str, Any], *, reader: FileReader, grants: CoordinatorClient, plan: ImportPlan, collect_keys: bool
 ) -> None:
@@ -64,9 +72,9 @@ def check_file(
     if reader.fast and file.sha256 is not None:
         grants.finished(unit["work_id"], {"items": file.item_count, "bad": 0})
         return
-    judge = _Judge(lambda block: grants.keep(unit["work_id"], block), int(unit["number"]), collect_keys)
+    judge = _Judge(plan, lambda block: grants.keep(unit["work_id"], block), int(unit["number"]), collect_keys)
     puts = reader.puts(data)
-    judge.read(puts.judged())
+    judge.read(puts)
     if judge.first_bad is not None and plan.set_aside is None:
         raise IntegrityError(_refusal(judge))
     grants.progress(items=judge.items)
@@ -74,7 +82,7 @@ def check_file(
     number = {"document": int(unit["number"])} if data.form.layout is not Layout.LINES else {}
     said = {"tables": puts.tables, "passed_over": puts.passed_over, "notes": [f"{file.uri}: {n}" for n in puts.notes]}
     said = {name: list(texts)[:TEXTS_OF_A_FILE] for name, texts in said.items() if texts}
-    grants.finished(unit["work_id"], {"items": judge.items, "bad": judge.bad, **checked, **said, **number})
+    grants.finished(unit["work_id"], {**judge.counts(), **checked, **said, **number})
 
 
 def _refusal(judge: _Judge) -> str:
@@ -86,23 +94,44 @@ def _refusal(judge: _Judge) -> str:
 class _Judge:
     """Counts a file's items and bad lines, and hands its key hashes on in blocks."""
 
-    def __init__(self, keep: Callable[[str], None], number: int, collect_keys: bool):
-        self._keep, self._number, self._collect_keys = keep, number, collect_keys
+    def __init__(self, plan: ImportPlan, keep: Callable[[str], None], number: int, collect_keys: bool):
+        self._plan, self._keep, self._number, self._collect_keys = plan, keep, number, collect_keys
         self._keys = bytearray()
-        self.items = self.bad = 0
+        self.items = self.bad = self.left_out = self.asked_bytes = 0
         self.first_bad: BadLine | None = None
 
-    def read(self, judged: Iterable[Put | ParsedItem | BadLine]) -> None:
-        for item in judged:
+    def read(self, puts: FilePuts) -> None:
+        chooses = self._plan.only_changes or self._plan.keys_wanted is not None
+        for item in self._chosen(puts.items()) if chooses else puts.judged():
             self.items += 1
             if isinstance(item, BadLine):
                 self.bad += 1
                 self.first_bad = self.first_bad or item
             elif self._collect_keys and item.key is not None:
-                self._keys += place_bytes(item.key, file=self._number, line=item.line)
+                self._keys += place_bytes(item.key, file=self._number, line=item.line, tail=self._tail(item))
                 if len(self._keys) >= BLOCK_BYTES:
                     self._send()
         self._send()
+
+    def counts(self) -> dict[str, int]:
+        chosen = {"left_out": self.left_out, "asked_bytes": self.asked_bytes}
+        return {"items": self.items, "bad": self.bad, **(chosen if any(chosen.values()) else {})}
+
+    def _chosen(self, judged: Iterable[ParsedItem | BadLine]) -> Iterator[ParsedItem | BadLine]:
+        """Bad lines, and the items whose keys are asked for."""
+        wanted = self._plan.keys_wanted
+        for item in judged:
+            if isinstance(item, BadLine):
+                yield item
+            elif wanted is None or (item.key is not None and item.key in wanted):
+                self.asked_bytes += item.size_bytes
+                yield item
+            else:
+                self.items += 1
+                self.left_out += 1
+
+    def _tail(self, item: Put | ParsedItem) -> bytes:
+        return short_digest(item.item) if self._plan.only_changes and isinstance(item, ParsedItem) else b""
 
     def _send(self) -> None:
         if self._keys:
@@ -118,14 +147,14 @@ def check(run: ImportRun, *, keys: KeySpill) -> Checked:
         IntegrityError: a damaged file, a bad item without --set-aside, too many of them, or a key that stands twice.
         PreconditionError: the files name several tables, or none that is wanted.
     """
-    job, counts = run.job, {"items": 0, "bad": 0}
+    job, counts = run.job, {"items": 0, "bad": 0, "left_out": 0, "asked_bytes": 0}
     checked: dict[str, str] = {}
     documents: set[int] = set()
     said: dict[str, dict[str, None]] = {"tables": {}, "passed_over": {}, "notes": {}}
 
     def on_finished(work_id: str, record: dict[str, Any]) -> None:
         for name in counts:
-            counts[name] += record[name]
+            counts[name] += record.get(name, 0)
         if "checked_sha256" in record:
             checked[work_id] = record["checked_sha256"]
         if "document" in record:
@@ -133,7 +162,7 @@ def check(run: ImportRun, *, keys: KeySpill) -> Checked:
         for name, texts in said.items():
             texts.update(dict.fromkeys(record.get(name, ()) if len(texts) < TEXTS_OF_A_FILE else ()))
 
-    collect = job.settings.mirror or not job.source.cannot_repeat_keys
+    collect = must_collect_keys(job, run.plan)
     units = job.source.units()
     rated = Rated.files_only(f"check {job.source.folder}", items=job.source.item_count)
     reading = RatedRun(
@@ -147,7 +176,10 @@ def check(run: ImportRun, *, keys: KeySpill) -> Checked:
     for note in said["notes"]:
         run.ctx.reporter.note(f"note: {note}")
     refuse_too_many_bad(job, counts["bad"], total=counts["items"], so="nothing was written")
-    return Checked(counts["items"], counts["bad"], _collisions(run.ctx, job, keys, documents=documents), checked)
+    collisions = _collisions(run.ctx, job, keys, documents=documents)
+    absent = missing_keys(run.plan.keys_wanted, keys)
+    left_out, asked_bytes = counts["left_out"], counts["asked_bytes"]
+    return Checked(counts["items"], counts["bad"], collisions, checked, left_out, asked_bytes, absent)
 
 
 def _collisions(

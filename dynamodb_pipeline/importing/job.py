@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dynamodb_pipeline.addresses import join
@@ -12,14 +12,18 @@ from dynamodb_pipeline.dynamodb.table import TableDescription, describe, refuse_
 from dynamodb_pipeline.dynamodb.table_description import may_skip_parsing, refuse_other_keys
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats.files.file_forms import WantedTable
-from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
+from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema, shown_key
 from dynamodb_pipeline.importing.set_aside import SetAside
+from dynamodb_pipeline.passes.table_scan import PAGE_UNITS, TableScan
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, write_rate
 from dynamodb_pipeline.reading.finished_runs import UNKNOWN_TABLE, SourceChoice, choose_finished_run, wanted_table
 from dynamodb_pipeline.reading.input_files import ImportSource
-from dynamodb_pipeline.reading.key_spill import Collision
+from dynamodb_pipeline.reading.key_spill import Collision, KeySpill
 from dynamodb_pipeline.reading.source import first_few, load_source, refuse_other_source
 from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.selection.changes import Unchanged, unchanged_lines
+from dynamodb_pipeline.selection.table_rows import RowKind, TableRows
+from dynamodb_pipeline.selection.wanted_keys import KeyPrefix, WantedKeys, wanted_keys
 from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.engine import Engine
@@ -88,6 +92,9 @@ def find_source(store: ObjectStore, settings: ImportSettings) -> ImportSource:
         store, folder, without_manifest=settings.without_manifest, allow_buckets=settings.allow_buckets
     )
     refuse_other_source(source, settings.from_table)
+    if settings.only_changes and source.part is not None:
+        msg = f"--only-changes: {source.folder}: {source.part}; only a whole export is compared with a table"
+        raise PreconditionError(msg)
     if settings.mirror:
         _refuse_mirror_of_another(source, settings)
     return source
@@ -118,6 +125,7 @@ def import_plan(ctx: RunContext, job: TableImport) -> ImportPlan:
     """What every worker must know."""
     table, source, settings = job.table, job.source, job.settings
     attributes = frozenset(a.name for index in table.index_keys for a in index.attributes)
+    prefix = KeyPrefix(settings.key_prefix, settings.sort_key_prefix)
     aside = SetAside(join(str(settings.set_aside), ctx.run_id)) if settings.set_aside else None
     fast = source.record is not None and may_skip_parsing(
         source.key_schema, table.key_schema, index_attributes=attributes
@@ -131,12 +139,15 @@ def import_plan(ctx: RunContext, job: TableImport) -> ImportPlan:
         skip_existing=settings.skip_existing,
         set_aside=aside,
         wanted=wanted_table(table.name, from_table=settings.from_table),
+        only_changes=settings.only_changes,
+        keys_wanted=wanted_keys(ctx.store, table.key_schema, file=settings.keys, prefix=prefix),
     )
 
 
-def import_header(job: TableImport) -> dict[str, Any]:
-    """What a resume depends on: the table itself, the very objects, the mode."""
-    settings = job.settings
+def import_header(job: TableImport, plan: ImportPlan) -> dict[str, Any]:
+    """What a resume depends on: the table itself, the very objects, the mode; newer modes where asked for."""
+    settings, keys = job.settings, plan.keys_wanted
+    asked = {"only_changes": True} if settings.only_changes else {}
     return {
         "kind": "import",
         "table": job.table.name,
@@ -147,6 +158,8 @@ def import_header(job: TableImport) -> dict[str, Any]:
         "duplicates": settings.duplicates,
         "set_aside": str(settings.set_aside) if settings.set_aside else None,
         "mirror": settings.mirror,
+        **asked,
+        **({} if keys is None else {"keys_wanted": keys.digest()}),
     }
 
 
@@ -164,6 +177,8 @@ class ImportPlan:
         colliding: hashes (key_spill.key_hash) of keys that stand more than once; they are left out of a whole file,
             and written last by units of work that name their lines.
         wanted: whose items are taken of files that name their tables.
+        only_changes: items that the table holds just so are not written.
+        keys_wanted: only items of these keys are written, None for all.
     """
 
     table: str
@@ -176,6 +191,8 @@ class ImportPlan:
     files_in_hand: int = 4
     colliding: frozenset[bytes] = frozenset()
     wanted: WantedTable | None = None
+    only_changes: bool = False
+    keys_wanted: WantedKeys | None = None
 
 
 @dataclass(frozen=True)
@@ -183,22 +200,43 @@ class Checked:
     """
     What the pass before the first write found.
 
-    `checked` has, by work id, the SHA-256 of texts whose items need not be judged again (`InputFile.checked_sha256`).
+    Attributes:
+        left_out: items of other keys than those asked for.
+        asked_bytes: DynamoDB's size of the items asked for, 0 where all are.
+        keys_absent: those of the keys asked for that no item has.
+        checked: by work id, the SHA-256 of texts whose items need not be judged again (`InputFile.checked_sha256`).
+        unchanged: lines that the table holds just so.
     """
 
     items: int
     bad: int
     collisions: tuple[Collision, ...] = ()
     checked: Mapping[str, str] = field(default_factory=dict)
+    left_out: int = 0
+    asked_bytes: int = 0
+    keys_absent: tuple[bytes, ...] = ()
+    unchanged: Unchanged = field(default_factory=Unchanged)
 
     @property
     def dropped(self) -> int:
         """Items that are not written because the same key stands again further on."""
         return sum(c.count - 1 for c in self.collisions)
 
+    @property
+    def to_write(self) -> int:
+        """Items that are to be written, or set aside."""
+        return self.items - self.left_out - self.dropped - len(self.unchanged)
+
+    def compared_with(self, table: TableRows, export: KeySpill) -> Checked:
+        """The same with the lines that the table holds just so already."""
+        colliding = {collision.key_hash for collision in self.collisions}
+        return replace(self, unchanged=unchanged_lines(export, table, but=colliding))
+
     def units(self, source: ImportSource) -> list[WorkUnit]:
         """The files to write. Where keys collide every item's key is needed, so every file is parsed again."""
-        return source.units(checked={} if self.collisions else self.checked)
+        units = source.units(checked={} if self.collisions else self.checked)
+        texts = [self.unchanged.text_of(unit.body["number"]) for unit in units]
+        return [u if t is None else WorkUnit(u.work_id, {**u.body, "unchanged": t}) for u, t in zip(units, texts)]
 
 
 def refuse_several_tables(job: TableImport, tables: Collection[str], *, passed_over: Collection[str]) -> None:
@@ -238,6 +276,8 @@ class ImportedFile(Document):
     written: int = member(natural)
     skipped: int = member(natural)
     set_aside: int = member(natural)
+    unchanged: int = member(natural, default=0)
+    left_out: int = member(natural, default=0)
 
 
 @dataclass(frozen=True)
@@ -271,6 +311,25 @@ def repeated_keys_line(count: int) -> str:
     return f"note: {count} keys stand more than once; the last in the manifest's order wins"
 
 
-def key_scan_line(table_name: str, rate: AllowedRate) -> str:
-    """That a mirror reads the table's keys, and at what rate."""
-    return f"mirror: reading the keys of {table_name}: {rate.derivation}"
+def row_scan(job: TableImport, kind: RowKind) -> TableScan:
+    """The import's percent goes for reading too; an absolute write rate says nothing about reads: then 25 %."""
+    table = job.table
+    label = f"{'items' if kind.digests else 'keys'} of {table.name}"
+    choice = job.choice.of_capacity
+    return TableScan(table, choice, job.worker, label, attributes=kind.attributes, max_page_units=PAGE_UNITS)
+
+
+def chosen_lines(facts: Checked, plan: ImportPlan) -> Iterator[str]:
+    """Which items will be written, where that is not all of them; before the first write."""
+    if plan.only_changes:
+        same, of = len(facts.unchanged), facts.items - facts.bad
+        yield (
+            f"only changes: {same} of {of} items stand in {plan.table} just so and are not written, {facts.to_write} "
+            "are; what an application changes in the first from now on stays"
+        )
+    if plan.keys_wanted is not None:
+        asked = facts.items - facts.left_out - facts.bad
+        yield f"{asked} of {facts.items} items are asked for, {facts.asked_bytes:,} bytes"
+    if facts.keys_absent:
+        shown = first_few(str(shown_key(plan.keys, key)) for key in facts.keys_absent)
+        yield f"note: {len(facts.keys_absent)} of the keys asked for are not in the export: {shown}"

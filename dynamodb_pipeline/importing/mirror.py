@@ -1,10 +1,10 @@
 """
 `--mirror`: deletes the keys of the table that the export does not have, planned and counted before the first write.
 
-The export's keys are known from the check of its files (as hashes, on the driver's disk); the table's come from a Scan
-under a read rate of its own. Only keys of this plan are deleted: what an application adds later stays. They are deleted
-under the write budget, in rounds that keep the driver's memory bounded; deleting a key twice changes nothing, so a
-stopped run is continued by planning anew.
+The export's keys are known from the check of its files (as hashes, on the driver's disk); the table's come from a scan
+under a read rate of its own (selection/table_rows.py). Only keys of this plan are deleted: what an application adds
+later stays. They are deleted under the write budget, in rounds that keep the driver's memory bounded; deleting a key
+twice changes nothing, so a stopped run is continued by planning anew.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from functools import partial
 from itertools import islice
 from typing import Any, Callable
 
-from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.formats.items.item_rules import write_units
 from dynamodb_pipeline.formats.items.key_schema import KeySchema, key_item
@@ -27,22 +26,18 @@ from dynamodb_pipeline.importing.job import (
     ImportPlan,
     ImportRun,
     MirroredTable,
-    TableImport,
-    key_scan_line,
 )
 from dynamodb_pipeline.importing.table_writer import TableWriter, batches
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED, Consumed, Rated, RatedRun
-from dynamodb_pipeline.passes.table_scan import TableScan
 from dynamodb_pipeline.rate.work_size import average_item_bytes, write_worker_count
 from dynamodb_pipeline.reading.file_puts import Put
-from dynamodb_pipeline.reading.key_spill import PAGE_UNITS, UNIT_BYTES, KeySpill, key_hash, key_row, key_rows
-from dynamodb_pipeline.run.context import RunContext
+from dynamodb_pipeline.reading.key_spill import KeySpill, key_hash, key_row, key_rows
 from dynamodb_pipeline.run.ledger import Ledger, entries_of
 from dynamodb_pipeline.run.progress import Goal
+from dynamodb_pipeline.selection.table_rows import TableRows
 from dynamodb_pipeline.settings.values import ItemLimit
 from dynamodb_pipeline.store.local_disk import PARTS, Spill
 from dynamodb_pipeline.workers.contract import CoordinatorClient
-from dynamodb_pipeline.workers.engine import Engine
 from dynamodb_pipeline.workers.work_queue import WorkUnit
 from dynamodb_pipeline.workers.worker import Tools, Unit, UnitWorker
 
@@ -58,14 +53,12 @@ class DeletionPlan:
     How many items the table has that the export has not.
 
     `deleted_before` were deleted by earlier attempts of the run, `table_items` counts the table before the first of
-    them; `consumed` is what the scan took.
+    them.
     """
 
     table_items: int
     planned: int
     deleted_before: int
-    consumed: Consumed
-    rate: str
 
     @property
     def total(self) -> int:
@@ -77,40 +70,14 @@ class DeletionPlan:
         return {
             "table_items_before": self.table_items,
             "deletions_planned": self.total,
-            "read_units_consumed": self.consumed.units.get("table", 0.0),
-            "read_rate": self.rate,
         }
 
 
-class KeySink:
-    """A table's keys as rows (key_spill.py)."""
-
-    def __init__(self, keys: KeySchema):
-        self._keys = keys
-        self._rows = bytearray()
-
-    def add(self, page: ScanPage) -> bool:
-        for item in json.loads(page.body)["Items"]:
-            self._rows += key_row(self._keys.key_of(item))
-        return len(self._rows) < UNIT_BYTES
-
-    def record(self) -> dict[str, Any]:
-        rows = base64.b64encode(self._rows).decode("ascii")
-        self._rows.clear()
-        return {"keys": rows}
-
-    def abandon(self) -> None:
-        self._rows.clear()
-
-
-def key_sink(_tools: Tools, *, keys: KeySchema) -> KeySink:
-    """A worker's `KeySink`."""
-    return KeySink(keys)
-
-
-def plan_deletions(run: ImportRun, *, export_keys: KeySpill, unwanted: Spill, ledger: Ledger) -> DeletionPlan:
+def plan_deletions(
+    run: ImportRun, *, table: TableRows, export_keys: KeySpill, unwanted: Spill, ledger: Ledger
+) -> DeletionPlan:
     """
-    Scan the table's keys and put those to be deleted into `unwanted`, as rows.
+    Put those of the table's keys that are to be deleted into `unwanted`, as rows.
 
     Raises:
         PreconditionError: they are more than --max-deletions allows; nothing was written or deleted by this attempt.
@@ -120,48 +87,23 @@ def plan_deletions(run: ImportRun, *, export_keys: KeySpill, unwanted: Spill, le
     first = entries_of(MirroredTable, {name: entry for name, entry in entries.items() if name == PLAN_ENTRY})
     deleted = entries_of(DeletedKeys, {name: entry for name, entry in entries.items() if name != PLAN_ENTRY})
     before = sum(entry.deleted for entry in deleted.values())
-    scan = _key_scan(job)
-    note(key_scan_line(job.table.name, scan.rate))
-    with Spill() as table_keys:
-        table_items, consumed = _collect(run.ctx, scan, run.engine, table_keys)
-        planned = subtract(table_keys, export_keys, unwanted)
-    mirrored = first.get(PLAN_ENTRY, MirroredTable(table_items))
+    planned = subtract(table, export_keys, unwanted)
+    mirrored = first.get(PLAN_ENTRY, MirroredTable(table.items))
     if not first:
         ledger.add(PLAN_ENTRY, mirrored.to_json())
-    plan = DeletionPlan(mirrored.table_items, planned, before, consumed, scan.rate.derivation)
+    plan = DeletionPlan(mirrored.table_items, planned, before)
     limit = job.settings.max_deletions
     note(plan_text(plan, limit, table=job.table.name))
     refuse_too_many(plan, limit, table=job.table.name)
     return plan
 
 
-def _key_scan(job: TableImport) -> TableScan:
-    """The import's percent goes for reading too; an absolute write rate says nothing about reads: then 25 %."""
-    table = job.table
-    choice = job.choice.of_capacity
-    names = table.key_schema.names
-    label = f"keys of {table.name}"
-    return TableScan(table, choice, job.worker, label, attributes=names, max_page_units=PAGE_UNITS)
-
-
-def _collect(ctx: RunContext, scan: TableScan, engine: Engine, table_keys: Spill) -> tuple[int, Consumed]:
-    counted = [0]
-
-    def on_record(record: dict[str, Any]) -> None:
-        for key, _ in key_rows(base64.b64decode(record["keys"])):
-            table_keys.add(key_hash(key)[0], key_row(key))
-            counted[0] += 1
-
-    consumed = scan.run(ctx, engine, sink=partial(key_sink, keys=scan.table.key_schema), on_record=on_record)
-    return counted[0], consumed
-
-
-def subtract(table_keys: Spill, export_keys: KeySpill, unwanted: Spill) -> int:
+def subtract(table: TableRows, export_keys: KeySpill, unwanted: Spill) -> int:
     """Put the rows of the table's keys that the export does not have into `unwanted`; return how many they are."""
     count = 0
     for part in range(PARTS):
         kept = export_keys.key_hashes(part)
-        for key, _ in key_rows(table_keys.part(part)):
+        for key, _ in table.part(part):
             if key_hash(key) not in kept:
                 unwanted.add(part, key_row(key))
                 count += 1

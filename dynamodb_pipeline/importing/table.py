@@ -15,6 +15,7 @@ import hashlib
 import json
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.addresses import join
@@ -29,17 +30,20 @@ from dynamodb_pipeline.importing.job import (
     ImportedFile,
     ImportRun,
     TableImport,
+    chosen_lines,
     import_header,
     import_lines,
     import_plan,
     resolve_import,
+    row_scan,
 )
 from dynamodb_pipeline.importing.mirror import DeletionPlan, delete_planned, plan_deletions
-from dynamodb_pipeline.importing.write import Written, write_files
+from dynamodb_pipeline.importing.write import COUNTS, Written, write_files
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED
 from dynamodb_pipeline.reading.key_spill import KeySpill
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger, entries_of
+from dynamodb_pipeline.selection.table_rows import RowKind, TableRows, read_rows
 from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.store.local_disk import Spill
 from dynamodb_pipeline.store.objects import put_once
@@ -49,7 +53,7 @@ if TYPE_CHECKING:
 
 
 DIGEST_CHARACTERS = 16
-NOTHING_WRITTEN = Written({"items": 0, "written": 0, "skipped": 0, "set_aside": 0}, NOTHING_CONSUMED)
+NOTHING_WRITTEN = Written(dict.fromkeys(COUNTS, 0), NOTHING_CONSUMED)
 
 
 def claim_moment(ctx: RunContext, settings: ImportSettings) -> None:
@@ -111,21 +115,39 @@ class _Steps:
         self._ledger, self._mirror_ledger = self._ledger_of("import"), self._ledger_of("mirror")
 
     def take(self) -> dict[str, Any]:
-        run, job = self._run, self._run.job
-        done = entries_of(ImportedFile, self._ledger.open(import_header(job)))
+        run, settings = self._run, self._run.job.settings
+        done = entries_of(ImportedFile, self._ledger.open(import_header(run.job, run.plan)))
         with ExitStack() as stack:
-            keys, unwanted = stack.enter_context(KeySpill()), stack.enter_context(Spill())
-            facts = check(run, keys=keys)
-            deletions = None
-            if job.settings.mirror:
-                deletions = plan_deletions(run, export_keys=keys, unwanted=unwanted, ledger=self._mirror_ledger)
-            if job.settings.dry_run:
-                return _result(job, facts, NOTHING_WRITTEN, deletions)
+            unwanted = stack.enter_context(Spill())
+            looked = self._look(stack, unwanted)
+            for line in chosen_lines(looked.facts, run.plan):
+                run.ctx.reporter.note(line)
+            if settings.dry_run:
+                return _result(run.job, looked, NOTHING_WRITTEN)
             run.ctx.lifetime.check()
-            written = write_files(run, facts=facts, ledger=self._ledger, done=done)
+            written = write_files(run, facts=looked.facts, ledger=self._ledger, done=done)
             self._refuse_changed()
-            result = _result(job, facts, written, deletions)
-            return result if deletions is None else {**result, **self._deleted(deletions, unwanted)}
+            result = _result(run.job, looked, written)
+            return {**result, **(self._deleted(looked.deletions, unwanted) if looked.deletions else {})}
+
+    def _look(self, stack: ExitStack, unwanted: Spill) -> Looked:
+        """Read the files, and the table where it is compared or mirrored; nothing is written."""
+        run, settings = self._run, self._run.job.settings
+        kind = RowKind(run.job.table.key_schema, digests=settings.only_changes)
+        keys = stack.enter_context(KeySpill(tail_bytes=kind.tail_bytes))
+        facts = check(run, keys=keys)
+        if not (settings.mirror or settings.only_changes):
+            return Looked(facts)
+        rows = stack.enter_context(Spill())
+        table = read_rows(run.ctx, run.engine, row_scan(run.job, kind), kind=kind, spill=rows)
+        if settings.only_changes:
+            facts = facts.compared_with(table, keys)
+        if not settings.mirror:
+            return Looked(facts, table)
+        ledger = self._mirror_ledger
+        return Looked(
+            facts, table, plan_deletions(run, table=table, export_keys=keys, unwanted=unwanted, ledger=ledger)
+        )
 
     def _ledger_of(self, step: str) -> Ledger:
         ctx = self._run.ctx
@@ -145,8 +167,17 @@ class _Steps:
         describe_again(self._run.ctx.clients.client("dynamodb"), self._run.job.table)
 
 
-def _result(job: TableImport, facts: Checked, written: Written, deletions: DeletionPlan | None) -> dict[str, Any]:
-    totals, consumed = written.totals, written.consumed
+@dataclass(frozen=True)
+class Looked:
+    """What is known before the first write: of the files, and of the table where it was read."""
+
+    facts: Checked
+    table: TableRows | None = None
+    deletions: DeletionPlan | None = None
+
+
+def _result(job: TableImport, looked: Looked, written: Written) -> dict[str, Any]:
+    facts, totals, consumed = looked.facts, written.totals, written.consumed
     aside = totals["set_aside"]
     return {
         "table": job.table.name,
@@ -168,5 +199,21 @@ def _result(job: TableImport, facts: Checked, written: Written, deletions: Delet
         "throttles": consumed.throttles,
         "dry_run": job.settings.dry_run,
         "exit_code": int(ExitCode.SET_ASIDE if aside else ExitCode.DONE),
-        **(deletions.facts() if deletions else {}),
+        **(looked.deletions.facts() if looked.deletions else {}),
+        **_chosen(job, looked),
     }
+
+
+def _chosen(job: TableImport, looked: Looked) -> dict[str, Any]:
+    """What is said only of an import that does not write every item, or that reads the table."""
+    facts, settings, members = looked.facts, job.settings, dict[str, Any]()
+    if looked.table is not None:
+        members["read_units_consumed"] = looked.table.consumed.units.get("table", 0.0)
+        members["read_rate"] = looked.table.rate
+    if settings.only_changes:
+        members["items_unchanged"] = len(facts.unchanged)
+    if settings.restricted:
+        members["items_left_out"] = facts.left_out
+        members["bytes_asked_for"] = facts.asked_bytes
+        members["keys_absent"] = len(facts.keys_absent)
+    return members

@@ -35,6 +35,7 @@ from dynamodb_pipeline.reading.input_files import InputFile
 from dynamodb_pipeline.reading.key_spill import Collision, key_hash
 from dynamodb_pipeline.run.ledger import Ledger
 from dynamodb_pipeline.run.progress import Goal
+from dynamodb_pipeline.selection.changes import LineSet
 from dynamodb_pipeline.settings.values import ItemLimit
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.contract import CoordinatorClient
@@ -43,6 +44,7 @@ from dynamodb_pipeline.workers.failures import report_failure
 from dynamodb_pipeline.workers.work_queue import WorkUnit
 from dynamodb_pipeline.workers.worker import WorkerContext, tools
 
+COUNTS = ("items", "written", "skipped", "set_aside", "unchanged", "left_out")  # of a file
 IN_HAND_BYTES = 64 * 1024 * 1024  # of plain text; the next file is fetched only below this
 
 
@@ -69,14 +71,15 @@ class _OpenFile:
         self.unit, self.data, self._plan = unit, data, plan
         self.requests: Iterator[list[Put]] = iter(())
         self.bad: list[BadLine] = []
-        self.items = self.written = self.skipped = 0
+        self.items = self.written = self.skipped = self.unchanged = self.left_out = 0
 
     def wanted(self, judged: Iterable[Put | BadLine]) -> Iterator[Put]:
         """What this unit of work is to write of all that stands in the file."""
         if "lines" in self.unit:
             lines = frozenset(self.unit["lines"])
             return (put for put in judged if isinstance(put, Put) and put.line in lines)
-        return self._all_but_colliding(judged)
+        puts = self._all_but_colliding(judged if self._plan.keys_wanted is None else self._asked(judged))
+        return self._changed(puts) if "unchanged" in self.unit else puts
 
     def record(self) -> dict[str, Any]:
         return {
@@ -86,7 +89,26 @@ class _OpenFile:
             "written": self.written,
             "skipped": self.skipped,
             "set_aside": len(self.bad),
+            **({"unchanged": self.unchanged} if self.unchanged else {}),
+            **({"left_out": self.left_out} if self.left_out else {}),
         }
+
+    def _asked(self, judged: Iterable[Put | BadLine]) -> Iterator[Put | BadLine]:
+        wanted = self._plan.keys_wanted
+        for put in judged:
+            if isinstance(put, BadLine) or wanted is None or (put.key is not None and put.key in wanted):
+                yield put
+            else:
+                self.items += 1
+                self.left_out += 1
+
+    def _changed(self, puts: Iterable[Put]) -> Iterator[Put]:
+        unchanged = LineSet.from_text(self.unit["unchanged"])
+        for put in puts:
+            if put.line in unchanged:
+                self.unchanged += 1
+            else:
+                yield put
 
     def _all_but_colliding(self, judged: Iterable[Put | BadLine]) -> Iterator[Put]:
         colliding = self._plan.colliding
@@ -104,7 +126,8 @@ class FileWriter:
 
     def __init__(self, store: ObjectStore, grants: CoordinatorClient, writer: TableWriter, plan: ImportPlan):
         self._store, self._grants, self._writer, self._plan = store, grants, writer, plan
-        self._reader = FileReader(store, plan.keys, plan.index_keys, plan.fast, plan.wanted)
+        fast = plan.fast and plan.keys_wanted is None  # to see whether a key is asked for takes a parse
+        self._reader = FileReader(store, plan.keys, plan.index_keys, fast, plan.wanted)
         self._in_hand: deque[_OpenFile] = deque()
         self._exhausted = False
 
@@ -198,7 +221,7 @@ def write_files(run: ImportRun, *, facts: Checked, ledger: Ledger, done: Mapping
     Raises:
         PipelineError: see rated_run.py; what was written stays, and with --logs the run can be resumed.
     """
-    job, totals = run.job, {"items": 0, "written": 0, "skipped": 0, "set_aside": 0}
+    job, totals = run.job, dict.fromkeys(COUNTS, 0)
 
     def on_finished(work_id: str, record: dict[str, Any]) -> None:
         ledger.add(work_id, record)
@@ -209,7 +232,7 @@ def write_files(run: ImportRun, *, facts: Checked, ledger: Ledger, done: Mapping
         _add(totals, file)
     plan = planned_after_check(run.plan, facts, limit=job.settings.max_set_aside)
     allowed = job.rate.tightest
-    rated = Rated(job.table, job.rate_of, Goal(f"import {job.table.name}", allowed, "write units", facts.items))
+    rated = Rated(job.table, job.rate_of, Goal(f"import {job.table.name}", allowed, "write units", facts.to_write))
 
     def pass_over(units: list[WorkUnit], *, at_once: int) -> Consumed:
         left = [unit for unit in units if unit.work_id not in done]
@@ -245,15 +268,13 @@ def winners(job: TableImport, collisions: Iterable[Collision]) -> list[WorkUnit]
 
 
 def _add(totals: dict[str, int], file: ImportedFile) -> None:
-    totals["items"] += file.items
-    totals["written"] += file.written
-    totals["skipped"] += file.skipped
-    totals["set_aside"] += file.set_aside
+    for name in COUNTS:
+        totals[name] += getattr(file, name)
 
 
 def check_accounted(totals: dict[str, int], facts: Checked, *, table: str) -> None:
     """Every item that the check counted must be accounted for."""
-    accounted = totals["written"] + totals["skipped"] + totals["set_aside"] + facts.dropped
+    accounted = sum(totals.values()) - totals["items"] + facts.dropped
     if totals["items"] != facts.items or accounted != facts.items:
         msg = (
             f"table {table!r}: {facts.items} items were checked, but {totals['items']} read and {accounted} accounted "

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable
 
+from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.dynamodb.table import TableDescription
 from dynamodb_pipeline.passes.rated_run import Consumed, Rated, RatedRun
-from dynamodb_pipeline.passes.scan import ScanPlan, Sink, segment_unit, start_scan
+from dynamodb_pipeline.passes.scan import ScanPlan, Sink, page_items, segment_unit, start_scan
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate
 from dynamodb_pipeline.rate.work_size import average_item_bytes, segment_count, worker_count
 from dynamodb_pipeline.run.context import RunContext
@@ -18,6 +21,39 @@ from dynamodb_pipeline.workers.work_queue import WorkUnit
 from dynamodb_pipeline.workers.worker import Tools, UnitWorker, WorkerContext
 
 SinkFactory = Callable[[Tools], Sink]
+Row = Callable[[Mapping[str, Any]], bytes]
+
+# Rows of one unit of work travel in its report as base64, below the coordinator's longest message of 4 MiB: a unit
+# ends at this many bytes, and one more page adds less than 2 MiB to them (PAGE_UNITS).
+UNIT_BYTES = 512 * 1024
+# Read units of a page: 256 KiB of items, the smallest of which (5 bytes) has a row of 26 bytes.
+PAGE_UNITS = 32.0
+
+
+class RowSink:
+    """A table's items as rows (reading/key_spill.py); `row` makes an item's, empty for one that is left out."""
+
+    def __init__(self, row: Row):
+        self._row = row
+        self._rows = bytearray()
+
+    def add(self, page: ScanPage) -> bool:
+        for item in page_items(page):
+            self._rows += self._row(item)
+        return len(self._rows) < UNIT_BYTES
+
+    def record(self) -> dict[str, Any]:
+        rows = base64.b64encode(self._rows).decode("ascii")
+        self._rows.clear()
+        return {"rows": rows}
+
+    def abandon(self) -> None:
+        self._rows.clear()
+
+
+def row_sink(_tools: Tools, *, row: Row) -> RowSink:
+    """A worker's `RowSink`; `row` is picklable."""
+    return RowSink(row)
 
 
 @dataclass(frozen=True)

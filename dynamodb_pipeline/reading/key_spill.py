@@ -20,11 +20,6 @@ from itertools import groupby
 
 from dynamodb_pipeline.store.local_disk import PARTS, Spill
 
-# Rows of one unit of work travel in its report as base64, below the coordinator's longest message of 4 MiB: a unit
-# ends at this many bytes, and one more page adds less than 2 MiB to them (PAGE_UNITS).
-UNIT_BYTES = 512 * 1024
-# Read units of a page: 256 KiB of items, the smallest of which (5 bytes) has a row of 26 bytes.
-PAGE_UNITS = 32.0
 KEY_HASH_BYTES = 16  # two different keys share one by chance of 1 in 10**20 for a billion items
 PLACE = struct.Struct(f">{KEY_HASH_BYTES}sIQ")  # key hash, number of the file, line; sorts as its bytes do
 BLOCK_BYTES = 40_000 * PLACE.size  # 1.5 MB as base64, below the coordinator's longest message
@@ -53,9 +48,9 @@ def key_hash(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()[:KEY_HASH_BYTES]
 
 
-def place_bytes(key: bytes, *, file: int, line: int) -> bytes:
-    """Where a key stands, as `KeySpill` takes it."""
-    return PLACE.pack(key_hash(key), file, line)
+def place_bytes(key: bytes, *, file: int, line: int, tail: bytes = b"") -> bytes:
+    """Where a key stands, as `KeySpill` takes it; `tail` is of its `tail_bytes`."""
+    return PLACE.pack(key_hash(key), file, line) + tail
 
 
 @dataclass(frozen=True)
@@ -69,35 +64,50 @@ class Collision:
 
 
 class KeySpill(Spill):
-    """Places of keys; a context manager."""
+    """
+    Places of keys; a context manager.
+
+    Args:
+        tail_bytes: how many bytes about its item stand behind each place.
+    """
+
+    def __init__(self, *, tail_bytes: int = 0) -> None:
+        super().__init__()
+        self._row_bytes = PLACE.size + tail_bytes
 
     def add_block(self, block: str) -> None:
         """Take many `place_bytes`, base64."""
-        for row in _rows(base64.b64decode(block)):
+        for row in self._rows(base64.b64decode(block)):
             self.add(row[0], row)
 
     def collisions(self) -> Iterator[Collision]:
         """Yield every key that stands at two places or more; a file read twice counts once."""
         for part in range(PARTS):
-            for key, rows in groupby(sorted(set(_rows(self.part(part)))), key=lambda row: row[:KEY_HASH_BYTES]):
+            for key, rows in groupby(sorted(set(self._rows(self.part(part)))), key=lambda row: row[:KEY_HASH_BYTES]):
                 collision = _collision(key, rows)
                 if collision.count > 1:
                     yield collision
 
     def key_hashes(self, part: int) -> set[bytes]:
         """The hashes of all keys in a part, which is the first byte of each."""
-        return {row[:KEY_HASH_BYTES] for row in _rows(self.part(part))}
+        return {row[:KEY_HASH_BYTES] for row in self._rows(self.part(part))}
 
+    def places(self, part: int) -> Iterator[tuple[bytes, Place, bytes]]:
+        """Key hash, place and tail of every row in a part; those of a file that was read twice come twice."""
+        for row in self._rows(self.part(part)):
+            key, file, line = PLACE.unpack_from(row)
+            yield key, (file, line), row[PLACE.size :]
 
-def _rows(data: bytes) -> Iterator[bytes]:
-    return (data[start : start + PLACE.size] for start in range(0, len(data), PLACE.size))
+    def _rows(self, data: bytes) -> Iterator[bytes]:
+        size = self._row_bytes
+        return (data[start : start + size] for start in range(0, len(data), size))
 
 
 def _collision(key: bytes, rows: Iterable[bytes]) -> Collision:
     first: list[Place] = []
     last, count = (0, 0), 0
     for count, row in enumerate(rows, 1):  # noqa: B007 - the last number is the count
-        _, file, line = PLACE.unpack(row)
+        _, file, line = PLACE.unpack_from(row)
         last = (file, line)
         if len(first) < PLACES_KEPT:
             first.append(last)

@@ -141,6 +141,8 @@ FIGURES: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("items", "Items", count_text),
     ("items_written", "Items written", count_text),
     ("items_skipped", "Items skipped (already there)", count_text),
+    ("items_unchanged", "Items unchanged (not written)", count_text),
+    ("items_left_out", "Items not asked for", count_text),
     ("items_bad", "Items found bad", count_text),
     ("items_set_aside", "Items set aside", count_text),
     ("duplicates_dropped", "Duplicates dropped", count_text),

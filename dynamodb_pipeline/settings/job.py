@@ -79,6 +79,15 @@ class ImportSettings:
     yes: bool
     scheduled_time: datetime | None = None
     from_table: str | None = None
+    only_changes: bool = False
+    keys: str | None = None
+    key_prefix: str | None = None
+    sort_key_prefix: str | None = None
+
+    @property
+    def restricted(self) -> bool:
+        """Only items of some keys are asked for."""
+        return bool(self.keys or self.key_prefix or self.sort_key_prefix)
 
     @property
     def table_names(self) -> tuple[str, ...]:

@@ -89,6 +89,14 @@ MAX_DELETIONS: Row[ItemLimit] = Row(
     "--max-deletions", "stop before deleting more than this (default 10% of the table)", IMPORT, "N|P%", ITEM_LIMIT,
     default="10%",
 )  # fmt: skip
+ONLY_CHANGES: Row[bool] = Row(
+    "--only-changes", "read the table first and write only items that differ from it or are not in it", IMPORT
+)
+KEYS: Row[str | None] = Row(
+    "--keys", "write only items of these keys: JSON lines, or the result of verify --table", IMPORT, "FILE", PLACE
+)
+KEY_PREFIX: Row[str | None] = Row("--key-prefix", "write only items whose partition key begins so", IMPORT, "TEXT")
+SORT_KEY_PREFIX: Row[str | None] = Row("--sort-key-prefix", "write only items whose sort key begins so", IMPORT, "TEXT")
 DRY_RUN: Row[bool] = Row("--dry-run", "check everything, write nothing", IMPORT)
 READER: Row[str] = Row(
     "--reader", "connector: AWS's emr-dynamodb-connector (default); direct: own parallel Scan", EXPORT,

@@ -13,11 +13,15 @@ from dynamodb_pipeline.settings.job_options import (
     ALLOW_BUCKET,
     CONSISTENT_READ,
     DRY_RUN,
+    DUPLICATES,
     EXACT_OUTPUT,
     EXPORTED,
     INPUT,
+    KEY_PREFIX,
+    KEYS,
     LOGS,
     MIRROR,
+    ONLY_CHANGES,
     OUTPUT,
     READ_PERCENT,
     READ_UNITS,
@@ -27,6 +31,7 @@ from dynamodb_pipeline.settings.job_options import (
     SCHEDULED_IMPORT,
     SET_ASIDE,
     SKIP_EXISTING,
+    SORT_KEY_PREFIX,
     TABLES,
     TIMEOUT,
     WRITE_UNITS,
@@ -98,6 +103,27 @@ def export_settings(options: Options, *, program: tuple[str, ...] = ()) -> Expor
     )
 
 
+# Modes of an import of which one cannot be had with another, and why; every other pair can (docs/operations.md).
+MODES: tuple[Row[Any], ...] = (
+    ONLY_CHANGES, KEYS, KEY_PREFIX, SORT_KEY_PREFIX, SKIP_EXISTING, MIRROR, SET_ASIDE, DRY_RUN, DUPLICATES,
+)  # fmt: skip
+A_PART = "what was left out would be deleted"
+LESS_THAN_A_SCAN = "to write some items costs less than to read the whole table first"
+REFUSED_TOGETHER: tuple[tuple[Row[Any], Row[Any], str], ...] = (
+    (MIRROR, SKIP_EXISTING, "a mirror replaces what differs"),
+    (MIRROR, SET_ASIDE, "an item that is bad in the export would be deleted in the table"),
+    (MIRROR, KEYS, A_PART),
+    (MIRROR, KEY_PREFIX, A_PART),
+    (MIRROR, SORT_KEY_PREFIX, A_PART),
+    (ONLY_CHANGES, SKIP_EXISTING, "an item that is there is not written, whether it differs or not"),
+    (ONLY_CHANGES, KEYS, LESS_THAN_A_SCAN),
+    (ONLY_CHANGES, KEY_PREFIX, LESS_THAN_A_SCAN),
+    (ONLY_CHANGES, SORT_KEY_PREFIX, LESS_THAN_A_SCAN),
+    (KEYS, KEY_PREFIX, "the file names every key"),
+    (KEYS, SORT_KEY_PREFIX, "the file names every key"),
+)
+
+
 def import_settings(options: Options, *, program: tuple[str, ...] = ()) -> ImportSettings:
     """
     Raises:
@@ -109,13 +135,10 @@ def import_settings(options: Options, *, program: tuple[str, ...] = ()) -> Impor
         inside = any(folder.holds_as_data(aside) for folder in source)
         text = f"lies inside {options[INPUT]}, where an import would read it as data"
         problems.require(not inside, f"{SET_ASIDE} {options.given.text(SET_ASIDE)} {text}")
-    problems.require(not (mirror and options[SKIP_EXISTING]), f"{MIRROR} and {SKIP_EXISTING} exclude each other")
+    for first, second, reason in REFUSED_TOGETHER:
+        problems.require(not (options[first] and options[second]), f"{first} and {second} exclude each other: {reason}")
     agreed = options[YES] or options[DRY_RUN]
     problems.require(not mirror or agreed, f"{MIRROR} deletes items: it always needs {YES}")
-    problems.require(
-        not (mirror and aside),
-        f"{MIRROR} and {SET_ASIDE} exclude each other: an item that is bad in the export would be deleted in the table",
-    )
     problems.require(
         options[SCHEDULED_IMPORT] is None or options[LOGS] is not None,
         f"{SCHEDULED_IMPORT} of an import needs {LOGS}, where runs are claimed",

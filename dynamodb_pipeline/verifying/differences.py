@@ -8,23 +8,20 @@ Both sides are read once more; of items in those buckets the key and half of the
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Callable
 
-from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.formats.files.file_forms import WantedTable
-from dynamodb_pipeline.formats.items.digest import bucket_of, canonical_item
+from dynamodb_pipeline.formats.items.digest import SHORT_DIGEST_BYTES, bucket_of, short_digest
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.passes.rated_run import Consumed, Rated, RatedRun
-from dynamodb_pipeline.passes.scan import page_items
-from dynamodb_pipeline.passes.table_scan import TableScan
+from dynamodb_pipeline.passes.table_scan import UNIT_BYTES, TableScan, row_sink
 from dynamodb_pipeline.reading.file_puts import BadLine, ParsedItem
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import InputFile
-from dynamodb_pipeline.reading.key_spill import UNIT_BYTES, key_hash, key_row, key_rows
+from dynamodb_pipeline.reading.key_spill import key_hash, key_row, key_rows
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.store.local_disk import PARTS, Spill
 from dynamodb_pipeline.workers.contract import CoordinatorClient
@@ -33,7 +30,6 @@ from dynamodb_pipeline.workers.work_queue import WorkUnit
 from dynamodb_pipeline.workers.worker import Tools, Unit, UnitWorker
 
 DIFFERENCE_KINDS = ("missing", "extra", "different")  # of a key in the table, compared with the export
-DIGEST_BYTES = 16  # of an item; two different items of one key share it by chance of 1 in 10**38
 
 
 @dataclass(frozen=True)
@@ -47,33 +43,11 @@ class RowFilter:
         """The item's row, empty for an item of another bucket."""
         if bucket_of(key) not in self.buckets:
             return b""
-        return key_row(key, hashlib.sha256(canonical_item(item)).digest()[:DIGEST_BYTES])
+        return key_row(key, short_digest(item))
 
-
-class RowSink:
-    """Rows of a table's items."""
-
-    def __init__(self, rows: RowFilter):
-        self._filter = rows
-        self._rows = bytearray()
-
-    def add(self, page: ScanPage) -> bool:
-        for item in page_items(page):
-            self._rows += self._filter.row(item, self._filter.keys.key_of(item))
-        return len(self._rows) < UNIT_BYTES
-
-    def record(self) -> dict[str, Any]:
-        rows = base64.b64encode(self._rows).decode("ascii")
-        self._rows.clear()
-        return {"rows": rows}
-
-    def abandon(self) -> None:
-        self._rows.clear()
-
-
-def row_sink(_tools: Tools, *, rows: RowFilter) -> RowSink:
-    """A worker's `RowSink`."""
-    return RowSink(rows)
+    def of_item(self, item: Mapping[str, Any]) -> bytes:
+        """The row of an item of the table, as of `row`."""
+        return self.row(item, self.keys.key_of(item))
 
 
 def start_rows(tools: Tools, *, rows: RowFilter, wanted: WantedTable | None = None) -> Callable[[Unit], None]:
@@ -121,8 +95,8 @@ def compare(export: Spill, table: Spill, *, limit: int) -> Differences:
     """Compare two spills of rows; a key that came twice from one side counts as it came last."""
     differences = Differences()
     for part in range(PARTS):
-        mine = dict(key_rows(export.part(part), tail_bytes=DIGEST_BYTES))
-        theirs = dict(key_rows(table.part(part), tail_bytes=DIGEST_BYTES))
+        mine = dict(key_rows(export.part(part), tail_bytes=SHORT_DIGEST_BYTES))
+        theirs = dict(key_rows(table.part(part), tail_bytes=SHORT_DIGEST_BYTES))
         for key in sorted(mine.keys() | theirs.keys()):
             if key not in theirs:
                 differences.add("missing", key, limit=limit)
@@ -137,7 +111,7 @@ def keep_rows(spill: Spill) -> Callable[[str], None]:
     """Return what takes base64 rows into `spill`."""
 
     def keep(rows: str) -> None:
-        for key, tail in key_rows(base64.b64decode(rows), tail_bytes=DIGEST_BYTES):
+        for key, tail in key_rows(base64.b64decode(rows), tail_bytes=SHORT_DIGEST_BYTES):
             spill.add(key_hash(key)[0], key_row(key, tail))
 
     return keep
@@ -163,7 +137,7 @@ class SecondReading:
         with Spill() as export, Spill() as table:
             self._read_export(rows, keep_rows(export))
             keep = keep_rows(table)
-            sink = partial(row_sink, rows=rows)
+            sink = partial(row_sink, row=rows.of_item)
             consumed = self.scan.run(self.ctx, self.engine, sink=sink, on_record=lambda record: keep(record["rows"]))
             return compare(export, table, limit=limit), consumed
 

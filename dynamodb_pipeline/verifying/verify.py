@@ -18,12 +18,12 @@ from dynamodb_pipeline.dynamodb.table import TableDescription, describe, describ
 from dynamodb_pipeline.dynamodb.table_description import refuse_other_keys
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.files.file_forms import WantedTable
-from dynamodb_pipeline.formats.items.key_schema import KeySchema, shown_key
+from dynamodb_pipeline.formats.items.key_schema import KeySchema, key_item, shown_key
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
-from dynamodb_pipeline.passes.table_scan import TableScan
+from dynamodb_pipeline.passes.table_scan import PAGE_UNITS, TableScan
 from dynamodb_pipeline.reading.finished_runs import SourceChoice, choose_finished_run, wanted_table
 from dynamodb_pipeline.reading.input_files import ImportSource
-from dynamodb_pipeline.reading.key_spill import PAGE_UNITS, KeySpill
+from dynamodb_pipeline.reading.key_spill import KeySpill
 from dynamodb_pipeline.reading.source import NO_HASHES, load_source, refuse_other_source
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.settings.job import VerifySettings
@@ -119,7 +119,10 @@ def _not_proven(job: Verification) -> Iterator[str]:
 
 def difference_facts(differences: Differences, keys: KeySchema, *, complete: bool) -> dict[str, Any]:
     """How many keys differ, and the first of them; `complete` when no differing bucket was left out."""
-    examples = [{"kind": kind, "key": shown_key(keys, key)} for kind, key in differences.examples]
+    examples = [
+        {"kind": kind, "key": shown_key(keys, key), "item_key": key_item(keys, key)}
+        for kind, key in differences.examples
+    ]
     return {**differences.counts, "counts_complete": complete, "differences": examples}
 
 

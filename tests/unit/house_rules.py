@@ -6,9 +6,9 @@ An entry that no longer applies fails its test: take it out.
 
 from __future__ import annotations
 
-MODULE_CEILING = 196  # modules of the library, `__init__` and `__main__` not counted
+MODULE_CEILING = 199  # modules of the library, `__init__` and `__main__` not counted
 LINES_AT_MOST = 400
-REACHED_AT_MOST = 100  # modules that one of the jobs can import, all together
+REACHED_AT_MOST = 103  # modules that one of the jobs can import, all together
 JOBS = ("exporting.tables", "importing.table", "verifying.verify")
 LINES_AT_LEAST = 60
 MODULES_PER_PACKAGE = range(3, 13)
@@ -19,7 +19,7 @@ ORDER = (
     *("(root)", "errors", "output", "documents", "addresses", "background", "durations", "secret_patterns"),
     *("aws", "rate", "formats", "formats.items", "formats.files", "formats.blocks", "formats.documents"),
     "formats.exports",
-    *("settings", "finished", "store", "dynamodb", "workers", "run", "passes", "connector", "reading"),
+    *("settings", "finished", "store", "dynamodb", "workers", "run", "passes", "connector", "reading", "selection"),
     *("exporting", "importing", "verifying", "job_main", "folders"),
     *("emr", "emr.cluster", "emr.request", "emr.calls", "emr.documents", "emr.plan", "emr.preflight", "emr.watch"),
     *("emr.commands", "report", "cli"),

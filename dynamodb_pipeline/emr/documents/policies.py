@@ -67,7 +67,7 @@ def nodes_import_policy(scope: PolicyScope) -> Policy:
     """For the nodes of an import: write the tables, read the exports; more only for options that need it."""
     names = ["BatchWriteItem", "DescribeTable"]
     names += ["PutItem"] if scope.skip_existing else []
-    names += ["Scan"] if scope.mirror else []  # its deletions go through BatchWriteItem
+    names += ["Scan"] if scope.mirror or scope.only_changes else []  # deletions go through BatchWriteItem
     aside = [scope.set_aside] if scope.set_aside else []
     return policy_document(
         [
@@ -135,7 +135,7 @@ NOTES = {
     "for-use-with-amazon-emr-managed-policies=true on the subnet and security groups",
     "as-published": "the AWS page's own text: Describe* and Terminate* carry no request tag, so it only ever allows "
     "RunJobFlow, with any value of the tag; use `policy launcher` instead",
-    "nodes-import": "with --skip-existing add PutItem, with --mirror Scan: give the same options here",
+    "nodes-import": "with --skip-existing add PutItem, with --mirror or --only-changes Scan: give the same here",
 }
 
 TRUSTED_SERVICES = {

@@ -43,7 +43,7 @@ class PolicyScope:
         data: folder of the exports (written by an export, read by an import).
         logs: folder of logs and run records; `code` of the uploaded code.
         kms_key_arns: keys of the buckets, when they use their own.
-        skip_existing, mirror, set_aside: options of an import that need more rights.
+        skip_existing, mirror, only_changes, set_aside: options of an import that need more rights.
     """
 
     account: str
@@ -59,6 +59,7 @@ class PolicyScope:
     import_role: str = "dynamodb-pipeline-import"
     skip_existing: bool = False
     mirror: bool = False
+    only_changes: bool = False
     set_aside: S3Uri | None = None
 
     def __post_init__(self) -> None:

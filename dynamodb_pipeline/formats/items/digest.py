@@ -31,6 +31,7 @@ from dynamodb_pipeline.formats.items.item_error import ItemError
 from dynamodb_pipeline.formats.items.numbers import canonical_number
 
 DEFAULT_BUCKETS = 4096
+SHORT_DIGEST_BYTES = 16  # two different items of one key share it by chance of 1 in 10**38
 _MODULUS = 1 << 256
 
 
@@ -130,6 +131,11 @@ _FORMS: dict[str, Callable[[Any], str]] = {
     "L": _list,
     "M": _map,
 }
+
+
+def short_digest(item: Mapping[str, Any]) -> bytes:
+    """The first `SHORT_DIGEST_BYTES` of the item's digest; raises as `canonical_item`."""
+    return hashlib.sha256(canonical_item(item)).digest()[:SHORT_DIGEST_BYTES]
 
 
 def bucket_of(key_bytes: bytes, buckets: int = DEFAULT_BUCKETS) -> int:

@@ -181,7 +181,7 @@ def _key_attributes(key_schema: Any, definitions: Any) -> tuple[KeyAttribute, ..
 
 def key_item(keys: KeySchema, key: bytes) -> dict[str, Any]:
     """The key as DynamoDB JSON, for instance `{"Id": {"S": "x"}, "Sort": {"N": "5"}}`."""
-    return {a.name: {a.type: _TEXTS[a.type](raw)} for a, raw in zip(keys.attributes, _parts(key))}
+    return {a.name: {a.type: _TEXTS[a.type](raw)} for a, raw in zip(keys.attributes, key_parts(key))}
 
 
 def shown_key(keys: KeySchema, key: bytes) -> dict[str, str]:
@@ -195,7 +195,8 @@ def shortened(text: str) -> str:
     return text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "..."
 
 
-def _parts(key: bytes) -> Iterator[bytes]:
+def key_parts(key: bytes) -> Iterator[bytes]:
+    """The values of a canonical key (`KeySchema.key_of`), the partition key's first."""
     position = 0
     while position < len(key):
         start = position + _LENGTH_BYTES

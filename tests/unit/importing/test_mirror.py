@@ -16,7 +16,6 @@ from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.importing.mirror import (
     KEYS_PER_UNIT,
     DeletionPlan,
-    KeySink,
     delete_unit,
     plan_text,
     refuse_too_many,
@@ -24,16 +23,16 @@ from dynamodb_pipeline.importing.mirror import (
     subtract,
 )
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED
+from dynamodb_pipeline.passes.table_scan import PAGE_UNITS, UNIT_BYTES, RowSink
 from dynamodb_pipeline.rate.work_size import EVENTUAL_BYTES_PER_UNIT
 from dynamodb_pipeline.reading.key_spill import (
-    PAGE_UNITS,
-    UNIT_BYTES,
     KeySpill,
     key_hash,
     key_row,
     key_rows,
     place_bytes,
 )
+from dynamodb_pipeline.selection.table_rows import RowKind, TableRows
 from dynamodb_pipeline.settings.values import ItemLimit
 from dynamodb_pipeline.store.local_disk import PARTS, Spill
 from dynamodb_pipeline.workers.protocol import LINE_BYTES_MAX
@@ -80,6 +79,10 @@ def test_a_unit_of_the_smallest_keys_fits_into_a_message() -> None:
     assert (UNIT_BYTES + page_bytes * 2) * 4 / 3 < LINE_BYTES_MAX
 
 
+def rows_of(spill: Spill) -> TableRows:
+    return TableRows(RowKind(KEYS), spill, 0, NOTHING_CONSUMED, "25 % of 100")
+
+
 def test_only_keys_that_the_export_lacks_are_planned() -> None:
     table = [f"k{n}" for n in range(1000)]
     export = [f"k{n}" for n in range(0, 2000, 2)]
@@ -87,29 +90,29 @@ def test_only_keys_that_the_export_lacks_are_planned() -> None:
         rows = b"".join(place_bytes(key_of(name), file=0, line=1) for name in export)
         export_keys.add_block(base64.b64encode(rows).decode())
         add_keys(table_keys, table)
-        assert subtract(table_keys, export_keys, unwanted) == 500
+        assert subtract(rows_of(table_keys), export_keys, unwanted) == 500
         assert keys_in(unwanted) == sorted(key_of(f"k{n}") for n in range(1, 1000, 2))
 
 
 def test_an_empty_export_dooms_every_key_and_an_empty_table_none() -> None:
     with KeySpill() as nothing, Spill() as table_keys, Spill() as unwanted:
         add_keys(table_keys, ["a", "b"])
-        assert subtract(Spill(), nothing, unwanted) == 0
-        assert subtract(table_keys, nothing, unwanted) == 2
+        assert subtract(rows_of(Spill()), nothing, unwanted) == 0
+        assert subtract(rows_of(table_keys), nothing, unwanted) == 2
 
 
 def test_a_tables_keys_become_rows_until_the_unit_is_full() -> None:
-    sink = KeySink(KEYS)
+    sink = RowSink(RowKind(KEYS).row)
     assert sink.add(page([put_body("a"), put_body("b")]))
-    assert [key for key, _ in key_rows(base64.b64decode(sink.record()["keys"]))] == [key_of("a"), key_of("b")]
-    assert sink.record() == {"keys": ""}
+    assert [key for key, _ in key_rows(base64.b64decode(sink.record()["rows"]))] == [key_of("a"), key_of("b")]
+    assert sink.record() == {"rows": ""}
     assert not sink.add(page([put_body(f"{n}" + "k" * 2000) for n in range(300)]))
     sink.abandon()
-    assert sink.record() == {"keys": ""}
+    assert sink.record() == {"rows": ""}
 
 
 def plan(planned: int, *, before: int = 0, table_items: int = 100) -> DeletionPlan:
-    return DeletionPlan(table_items, planned, before, NOTHING_CONSUMED, "25 % of 100")
+    return DeletionPlan(table_items, planned, before)
 
 
 @pytest.mark.parametrize(

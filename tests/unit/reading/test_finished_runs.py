@@ -46,7 +46,14 @@ def chosen(store: MemoryStore, place: str = PLACE, **how: Any) -> str:
 
 
 def settings(**changes: Any) -> Any:
-    plain = {"table": "Tab", "input": PLACE, "from_table": None, "latest": False, "mirror": False}
+    plain = {
+        "table": "Tab",
+        "input": PLACE,
+        "from_table": None,
+        "latest": False,
+        "mirror": False,
+        "only_changes": False,
+    }
     return SimpleNamespace(**{**plain, "without_manifest": False, "allow_buckets": (), **changes})
 
 

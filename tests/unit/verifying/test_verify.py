@@ -18,14 +18,15 @@ from hypothesis import strategies as st
 
 from dynamodb_pipeline.dynamodb.scan_reply import ScanPage
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.formats.items.digest import BucketDigest, bucket_of
+from dynamodb_pipeline.formats.items.digest import SHORT_DIGEST_BYTES, BucketDigest, bucket_of
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.passes.scan import page_items
+from dynamodb_pipeline.passes.table_scan import RowSink
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.reading.key_spill import PLACE, key_rows
 from dynamodb_pipeline.store.local_disk import Spill
-from dynamodb_pipeline.verifying.differences import DIGEST_BYTES, RowFilter, RowSink, compare, keep_rows, send_rows
+from dynamodb_pipeline.verifying.differences import RowFilter, compare, keep_rows, send_rows
 from dynamodb_pipeline.verifying.files import PROBLEMS_OF_A_FILE, FileFindings, verify_file
 from dynamodb_pipeline.verifying.table import PAGES_OF_A_UNIT, DigestSink, second_look
 from dynamodb_pipeline.verifying.verify import NO_DIFFERENCES, difference_facts, difference_text, export_facts
@@ -168,7 +169,7 @@ def sides(export: Sides, table: Sides, *, buckets: frozenset[int] = ALL) -> tupl
     rows, store, work = RowFilter(KEYS, buckets), MemoryStore(), FakeWork()
     data = b"".join(line(key, number) for key, number in export.items()) or gzip.compress(b"")
     send_rows(unit(store.file("s3://b/f", data)), reader=FileReader(store, KEYS), grants=work, rows=rows)
-    sink = RowSink(rows)
+    sink = RowSink(rows.of_item)
     sink.add(page([put_body(key, number) for key, number in table.items()]))
     mine, theirs = Spill(), Spill()
     keep_rows(mine)(work.records["file-0"]["rows"])
@@ -206,7 +207,7 @@ def test_examples_are_limited_and_counts_are_not() -> None:
 
 def test_rows_hold_half_of_the_items_digest() -> None:
     rows = RowFilter(KEYS, ALL).row(put_body("a"), key_of("a"))
-    ((key, tail),) = key_rows(rows, tail_bytes=DIGEST_BYTES)
+    ((key, tail),) = key_rows(rows, tail_bytes=SHORT_DIGEST_BYTES)
     assert key == key_of("a")
     assert tail == hashlib.sha256(b"M2:2:idS1:a1:nN1:1").digest()[:16]
 

@@ -113,8 +113,9 @@ def test_import_nodes_write_tables_and_only_read_the_exports() -> None:
     [
         ({"skip_existing": True}, {"dynamodb:PutItem"}),
         ({"mirror": True}, {"dynamodb:Scan"}),
+        ({"only_changes": True}, {"dynamodb:Scan"}),
     ],
-    ids=["skip existing", "mirror"],
+    ids=["skip existing", "mirror", "only changes"],
 )
 def test_import_options_add_exactly_their_rights(option: dict[str, Any], more: set[str]) -> None:
     assert actions("nodes-import", **option) - actions("nodes-import") == more
