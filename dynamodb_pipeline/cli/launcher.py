@@ -7,10 +7,11 @@ The launcher (emr/) knows nothing of the jobs, and the jobs nothing of EMR; both
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,11 @@ from dynamodb_pipeline.emr.calls.clock import SignalClock
 from dynamodb_pipeline.emr.plan.estimate import TableFacts
 from dynamodb_pipeline.emr.request.bundle import build_bundle
 from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.importing.job import find_source
 from dynamodb_pipeline.importing.size import ImportSize, import_size
 from dynamodb_pipeline.output import Say
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate, write_rate
+from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.run.record import latest_unfinished
 from dynamodb_pipeline.settings.job import JobSettings
 from dynamodb_pipeline.settings.job_options import RESUME, RUN_ID, TABLE
@@ -65,8 +68,15 @@ def run_on_cluster(line: CommandLine, settings: JobSettings, *, say: Say) -> Any
         tables = described(settings, here.clients, skip_missing=command is commands.run_preflight)
         start = run_start(kind, settings, here.clients, tables)
         launch = launch_of(kind, options, start=start)
-        facts = tuple(run_facts(kind, settings, here.clients, tables))
-        return command(launch, commands.LaunchInputs(facts, bundle, prices_of(options)), here.clients, here.console)
+        source = import_source(settings, here.clients) if kind == "import" else None
+        facts = tuple(run_facts(kind, settings, tables, source=source, clients=here.clients))
+        inputs = commands.LaunchInputs(facts, bundle, prices_of(options), source)
+        return command(launch, inputs, here.clients, here.console)
+
+
+def import_source(settings: Any, clients: AwsClients) -> Callable[[], ImportSource]:
+    """Return what finds the files of an import as its job does, once for all who ask."""
+    return cache(lambda: find_source(object_store(clients), settings))
 
 
 def print_schedule(line: CommandLine, settings: JobSettings, *, say: Say) -> Any:
@@ -162,12 +172,17 @@ def _resumed(kind: str, settings: Any, clients: AwsClients, tables: Sequence[Tab
 
 
 def run_facts(
-    kind: str, settings: Any, clients: AwsClients, tables: Sequence[TableDescription]
+    kind: str,
+    settings: Any,
+    tables: Sequence[TableDescription],
+    *,
+    source: Callable[[], ImportSource] | None,
+    clients: AwsClients,
 ) -> Iterator[TableFacts]:
     """What the plan needs of each table; an import's size is that of its input, whatever the target holds."""
     for table in tables:
         facts = table_facts(kind, table, settings)
-        yield imported(facts, import_size(object_store(clients), settings)) if kind == "import" else facts
+        yield imported(facts, import_size(object_store(clients), source)) if source else facts
 
 
 def imported(facts: TableFacts, size: ImportSize) -> TableFacts:

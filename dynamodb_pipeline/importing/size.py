@@ -6,14 +6,13 @@ Text is what is counted: the items as lines of JSON, a little more than what Dyn
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from dynamodb_pipeline.errors import PipelineError
 from dynamodb_pipeline.formats.files.text import line_count
-from dynamodb_pipeline.importing.job import find_source
 from dynamodb_pipeline.reading.file_reader import text_of
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
-from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.store.objects import ObjectStore
 
 # A larger file is not fetched for an estimate only.
@@ -34,10 +33,10 @@ class ImportSize:
     is_known: bool = True
 
 
-def import_size(store: ObjectStore, settings: ImportSettings) -> ImportSize:
-    """How much these settings will import; an input that cannot be read is a size that is not known."""
+def import_size(store: ObjectStore, find: Callable[[], ImportSource]) -> ImportSize:
+    """How much of what `find` returns will be imported; an input that cannot be read is a size that is not known."""
     try:
-        source = find_source(store, settings)
+        source = find()
         size = _recorded(source) or _estimated(store, source)
         return replace(size, basis=f"{size.basis}; {source.origin}")
     except PipelineError as err:

@@ -7,6 +7,7 @@ checks and the plan have passed, and the cluster's fate is the last line of ever
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from dynamodb_pipeline.emr.plan.advice import Fleet
 from dynamodb_pipeline.emr.plan.cost import Prices
 from dynamodb_pipeline.emr.plan.estimate import TableFacts
 from dynamodb_pipeline.emr.plan.plan import Plan, make_plan
-from dynamodb_pipeline.emr.preflight.check_result import overall, table_lines
+from dynamodb_pipeline.emr.preflight.check_result import ExportSource, overall, table_lines
 from dynamodb_pipeline.emr.preflight.preflight import PreflightScope, failures, preflight
 from dynamodb_pipeline.emr.request.bundle import CodeFile, ShippedCode, code_files, shipped_code, upload_code
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
@@ -46,11 +47,13 @@ class LaunchInputs:
         tables: size and rate of each table, as the caller resolved them.
         bundle_zip: the built library zip.
         prices: for the plan.
+        source: finds what an import will read (`PreflightScope.source`).
     """
 
     tables: tuple[TableFacts, ...]
     bundle_zip: Path
     prices: Prices
+    source: Callable[[], ExportSource] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def run_plan(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients, c
 def run_preflight(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients, console: Console) -> CommandResult:
     """Say every check's verdict; exit code 3 (7 for credentials) when one of them would refuse a run."""
     prepared = prepare(settings, inputs, clients, console)
-    results = preflight(PreflightScope(settings, prepared.config, prepared.request), clients)
+    results = preflight(PreflightScope(settings, prepared.config, prepared.request, inputs.source), clients)
     console.say_all(table_lines(results))
     document = {"kind": "preflight", "checks": [result.to_json() for result in results]}
     return CommandResult(overall(results), document)
@@ -126,7 +129,7 @@ def run_launch(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients,
         PipelineError: nothing was started, or (with the cluster's fate as its last line) contact was lost.
     """
     prepared = prepare(settings, inputs, clients, console)
-    results = preflight(PreflightScope(settings, prepared.config, prepared.request), clients)
+    results = preflight(PreflightScope(settings, prepared.config, prepared.request, inputs.source), clients)
     refused = failures(results)
     console.say_all(table_lines(refused or [result for result in results if result.remedy]))
     if refused:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.aws.clients import expected_owner
-from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, unknown, warning
+from dynamodb_pipeline.emr.preflight.check_result import CheckResult, ExportSource, failed, ok, unknown, warning
 from dynamodb_pipeline.emr.request.launch_settings import log_folder_problem
-from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.errors import DeniedError, ExitCode, IntegrityError, PipelineError, PreconditionError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+LIST_REMEDY = "`dynamodb-pipeline list FOLDER` shows which backups there are; give the folder of one"
 PROBE_NAME = "_dynamodb_pipeline_probe"
 PROBE_REMEDY = "`dynamodb-pipeline policy launcher` prints the statements; the bucket's own policy must allow it too"
 
@@ -73,31 +74,22 @@ def check_logs_uri(logs_uri: str, *, data_uris: tuple[str, ...]) -> CheckResult:
     return ok("log-folder", logs_uri)
 
 
-def check_manifest(s3: S3Client, folder: S3Uri) -> CheckResult:
-    """An import's manifest lies there and its entries are in the same bucket; it never has to be edited."""
-    from botocore.exceptions import ClientError
-
+def check_manifest(find: Callable[[], ExportSource]) -> CheckResult:
+    """What the import will read, chosen and judged as the job does it; a manifest never has to be edited."""
     try:
-        data = s3.get_object(Bucket=folder.bucket, Key=folder.child("manifest").key)["Body"].read()
-    except ClientError as err:
-        if error_code(err) not in {"NoSuchKey", "404"}:
-            raise
-        remedy = "the job takes the only finished export below it, else lists them; or --without-manifest"
-        return unknown("manifest", f"{folder.uri} holds no manifest itself", remedy=remedy)
-    others = _foreign_buckets(data, own=folder.bucket)
-    if others:
-        detail = f"the manifest names {', '.join(others)}; entries are looked for beside the manifest first"
-        return warning("manifest", detail, remedy="nothing to edit; --allow-bucket NAME reads from that bucket")
-    return ok("manifest", f"found in {folder.uri}")
-
-
-def _foreign_buckets(data: bytes, *, own: str) -> list[str]:
-    try:
-        urls = [str(entry["url"]) for entry in json.loads(data)["entries"]]
-    except (ValueError, KeyError, TypeError):
-        return []  # a damaged manifest is refused by the job, with its place
-    buckets = {url.partition("://")[2].partition("/")[0] for url in urls}
-    return sorted(buckets - {own})
+        source = find()
+    except DeniedError:
+        raise
+    except (PreconditionError, IntegrityError) as err:
+        detail = " ".join((str(err), *err.rows))
+        return failed("manifest", detail, remedy=LIST_REMEDY, exit_code=err.exit_code)
+    except PipelineError as err:
+        return unknown("manifest", str(err), remedy="the run may still work; try preflight again")
+    seen = f"{source.folder}: {len(source.files)} files, {source.origin}"
+    if source.notes:
+        remedy = "nothing to edit; --allow-bucket NAME reads from another bucket that the manifest names"
+        return warning("manifest", f"{seen}; {'; '.join(source.notes)}", remedy=remedy)
+    return ok("manifest", seen)
 
 
 def check_probe_write(s3: S3Client, folder: S3Uri, *, owner: str | None) -> CheckResult:

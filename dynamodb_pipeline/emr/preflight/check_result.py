@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Callable
+from typing import Any, Callable, Protocol
 
 from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.errors import DeniedError, ExitCode
+from dynamodb_pipeline.formats.items.key_schema import KeySchema
 
 MAX_DETAIL = 200
 RETRY_ADVICE = "Further retries may succeed"  # botocore's, followed by the reply itself
+
+
+class ExportSource(Protocol):
+    """What an import will read; whoever makes the checks finds it as the job does."""
+
+    @property
+    def folder(self) -> str: ...
+    @property
+    def files(self) -> Sized: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def key_schema(self) -> KeySchema | None: ...
 
 
 class CheckVerdict(Enum):

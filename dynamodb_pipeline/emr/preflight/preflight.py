@@ -6,7 +6,7 @@ Each check stands for itself: one that may not look is `unknown` and does not st
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,8 @@ from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
 from dynamodb_pipeline.emr.preflight import buckets, cluster, permissions, tables
-from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, run_check
+from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, ExportSource, run_check
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
-from dynamodb_pipeline.settings.job_options import INPUT
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -25,11 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreflightScope:
-    """What is checked: the settings, and for a new cluster its config and request."""
+    """
+    What is checked: the settings, and for a new cluster its config and request.
+
+    Attributes:
+        source: finds what an import will read, as its job does, and raises what the job would; None for other jobs.
+    """
 
     settings: LaunchSettings
     config: ClusterConfig | None
     request: dict[str, Any] | None
+    source: Callable[[], ExportSource] | None = None
 
 
 def preflight(scope: PreflightScope, clients: Clients) -> list[CheckResult]:
@@ -54,12 +59,10 @@ def _table_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResu
                 dynamodb, name, verb=settings.verb, region=settings.region
             ),
         )
-    if settings.verb == "import" and settings.data_uris:
-        folder = S3Uri.of_folder(settings.data_uris[0], option=INPUT.name)
-        table_name = settings.jobs[0].table_name
-        s3 = clients.client("s3")
-        yield run_check("manifest", lambda: buckets.check_manifest(s3, folder))
-        yield run_check("key-schema", lambda: tables.check_key_schema(dynamodb, s3, table_name, folder))
+    if scope.source is not None:
+        find, table_name = scope.source, settings.jobs[0].table_name
+        yield run_check("manifest", lambda: buckets.check_manifest(find))
+        yield run_check("key-schema", lambda: tables.check_key_schema(dynamodb, table_name, find))
 
 
 def _bucket_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResult]:

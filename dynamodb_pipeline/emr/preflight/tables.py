@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.dynamodb.table_description import USABLE, TableDescription
-from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, unknown, warning
-from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.formats.exports.export_record import NAME as EXPORT_RECORD
-from dynamodb_pipeline.formats.exports.export_record import ExportRecord
+from dynamodb_pipeline.emr.preflight.check_result import CheckResult, ExportSource, failed, ok, unknown, warning
+from dynamodb_pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_s3 import S3Client
 
 CREATE_REMEDY = "check --table and --region; an import never creates its table: create it first"
 
@@ -53,20 +49,15 @@ def _import_side_effect(table: TableDescription) -> str | None:
     return "; ".join(effects) or None
 
 
-def check_key_schema(dynamodb: DynamoDBClient, s3: S3Client, table_name: str, folder: S3Uri) -> CheckResult:
+def check_key_schema(dynamodb: DynamoDBClient, table_name: str, find: Callable[[], ExportSource]) -> CheckResult:
     """The target's key schema is the export's. Old backups carry none: the job then checks every item's key."""
-    from botocore.exceptions import ClientError
-
     try:
-        data = s3.get_object(Bucket=folder.bucket, Key=folder.child(EXPORT_RECORD).key)["Body"].read()
-    except ClientError as err:
-        if error_code(err) not in {"NoSuchKey", "404"}:
-            raise
-        return unknown("key-schema", f"{folder.uri} has no {EXPORT_RECORD}", remedy="the job checks every item's key")
-    try:
-        exported = ExportRecord.from_bytes(data, where=folder.child(EXPORT_RECORD).uri).key_schema
-    except IntegrityError as err:
-        return failed("key-schema", str(err), remedy="the export's record is damaged; use another copy of the export")
+        source = find()
+    except PipelineError:
+        return unknown("key-schema", "nothing was found to compare with", remedy="see the check `manifest`")
+    exported = source.key_schema
+    if exported is None:
+        return unknown("key-schema", f"{source.folder} carries no key", remedy="the job checks every item's key")
     target = _described(dynamodb, table_name).key_schema
     if exported != target:
         detail = f"table {table_name!r} has key {target.describe()}, the export {exported.describe()}"

@@ -21,16 +21,27 @@ from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.formats.exports.export_record import NAME as EXPORT_RECORD
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
-from dynamodb_pipeline.settings.parser import words_read
+from dynamodb_pipeline.importing.job import find_source
+from dynamodb_pipeline.settings.parse import import_settings
+from dynamodb_pipeline.settings.parser import job_options, words_read
+from dynamodb_pipeline.store.anywhere import object_store
 from tests.unit.emr.aws import DATA, EMR_TRUST, LOGS, LOGS_URI, NODE_TRUST, OUTPUT, REGION, Account, account
 from tests.unit.emr.builders import RUN, a_job, a_request, settings
 from tests.unit.emr.fakes import client_error
+from tests.unit.reading.test_source import manifest
 
 
 @pytest.fixture
 def made() -> Iterator[Account]:
     with account() as one:
         yield one
+
+
+def source_of(made: Account, wanted: LaunchSettings) -> Any:
+    """As the launcher hands it over: what the job itself would read."""
+    words = ("--table", "Forum", "--input", OUTPUT, "--latest")
+    asked = import_settings(job_options("import", words)) if wanted.verb == "import" else None
+    return asked and (lambda: find_source(object_store(made.clients), asked))
 
 
 def launch(**changes: Any) -> LaunchSettings:
@@ -40,7 +51,7 @@ def launch(**changes: Any) -> LaunchSettings:
 def checks(made: Account, **changes: Any) -> dict[str, CheckResult]:
     wanted = launch(**changes)
     config = load_cluster_config(wanted.cluster.config, region=REGION, overrides=wanted.cluster.overrides)
-    results = preflight(PreflightScope(wanted, config, a_request(wanted)), made.clients)
+    results = preflight(PreflightScope(wanted, config, a_request(wanted), source_of(made, wanted)), made.clients)
     assert all(
         result.remedy and "\n" not in result.remedy for result in results if result.verdict is not CheckVerdict.OK
     )
@@ -303,18 +314,44 @@ def an_import(made: Account) -> dict[str, CheckResult]:
 
 
 def test_import_without_export_record_leaves_keys_to_the_job(made: Account) -> None:
+    put(made, "exports/manifest", manifest())
     found = an_import(made)
     assert found["key-schema"].verdict is CheckVerdict.UNKNOWN
-    assert found["manifest"].verdict is CheckVerdict.UNKNOWN
+    assert found["manifest"].verdict is CheckVerdict.WARNING
+    assert "nothing proves whose items they are" in found["manifest"].detail
+    assert "no hashes" in found["manifest"].detail
 
 
-def put_export_record(made: Account, *, key_type: str) -> None:
+def test_an_import_is_judged_by_the_export_that_the_job_would_choose(made: Account) -> None:
+    found = an_import(made)["manifest"]
+    assert (found.verdict, found.exit_code) == (CheckVerdict.FAILED, ExitCode.PRECONDITION)
+    for name, table in (("2026-01-01-00-00-00", "Forum"), ("2026-02-02-00-00-00", "Other")):
+        put_export_record(made, key_type="S", table=table, folder=f"exports/{table}/{name}")
+    found = an_import(made)["manifest"]
+    assert (found.verdict, found.detail) == (
+        CheckVerdict.OK,
+        f"s3://{DATA}/exports/Forum/2026-01-01-00-00-00/: 0 files, an export of table 'Forum'"
+        f" ({REGION}, account 123456789012)",
+    )
+    made.s3.delete_object(Bucket=DATA, Key="exports/Forum/2026-01-01-00-00-00/manifest")
+    found = an_import(made)["manifest"]
+    assert found.verdict is CheckVerdict.FAILED
+    assert "no finished export of table 'Forum'" in found.detail
+    assert "exports/Other/2026-02-02-00-00-00/" in found.detail
+    assert "dynamodb-pipeline list" in found.remedy
+
+
+def put(made: Account, key: str, body: bytes) -> None:
+    made.s3.put_object(Bucket=DATA, Key=key, Body=body)
+
+
+def put_export_record(made: Account, *, key_type: str, table: str = "Forum", folder: str = "exports") -> None:
     record = ExportRecord(
         tool_version="0.1.0",
         connector_version=None,
         run_id="r",
-        table_name="Forum",
-        table_arn="arn:aws:dynamodb:eu-west-1:123456789012:table/Forum",
+        table_name=table,
+        table_arn=f"arn:aws:dynamodb:eu-west-1:123456789012:table/{table}",
         table_id="11111111-1111-1111-1111-111111111111",
         region=REGION,
         key_schema=KeySchema((KeyAttribute("Id", "HASH", key_type),)),
@@ -326,7 +363,8 @@ def put_export_record(made: Account, *, key_type: str) -> None:
         null_tag="nULL",
         files=(),
     )
-    made.s3.put_object(Bucket=DATA, Key=f"exports/{EXPORT_RECORD}", Body=record.to_bytes())
+    put(made, f"{folder}/{EXPORT_RECORD}", record.to_bytes())
+    put(made, f"{folder}/manifest", manifest())
 
 
 def test_same_key_schema_passes(made: Account) -> None:
@@ -344,18 +382,20 @@ def test_other_key_schema_is_refused_with_both(made: Account) -> None:
 
 
 def test_damaged_export_record_is_refused(made: Account) -> None:
-    made.s3.put_object(Bucket=DATA, Key=f"exports/{EXPORT_RECORD}", Body=b"{}")
-    assert an_import(made)["key-schema"].verdict is CheckVerdict.FAILED
+    put_export_record(made, key_type="S")
+    put(made, f"exports/{EXPORT_RECORD}", b"{}")
+    found = an_import(made)
+    assert (found["manifest"].verdict, found["manifest"].exit_code) == (CheckVerdict.FAILED, ExitCode.INTEGRITY)
+    assert found["key-schema"].verdict is CheckVerdict.UNKNOWN
 
 
-@pytest.mark.parametrize(("bucket", "verdict"), [(DATA, CheckVerdict.OK), ("old-bucket", CheckVerdict.WARNING)])
-def test_manifest_of_a_copied_export_needs_no_editing(made: Account, bucket: str, verdict: CheckVerdict) -> None:
-    body = {"name": "DynamoDB-export", "version": 3, "entries": [{"url": f"s3://{bucket}/x/f1", "mandatory": True}]}
-    made.s3.put_object(Bucket=DATA, Key="exports/manifest", Body=json.dumps(body).encode())
+def test_manifest_of_a_copied_export_needs_no_editing(made: Account) -> None:
+    put(made, "exports/manifest", manifest("f1", folder="s3://old-bucket/x"))
+    put(made, "exports/f1", b'{"Id":{"s":"a"}}\n')
     found = an_import(made)["manifest"]
-    assert found.verdict is verdict
-    if verdict is CheckVerdict.WARNING:
-        assert "nothing to edit" in found.remedy
+    assert found.verdict is CheckVerdict.WARNING
+    assert "names bucket old-bucket" in found.detail
+    assert "nothing to edit" in found.remedy
 
 
 def test_probe_write_leaves_nothing_behind(made: Account) -> None:
