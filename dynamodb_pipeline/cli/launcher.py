@@ -188,7 +188,12 @@ def run_facts(
 def imported(facts: TableFacts, size: ImportSize) -> TableFacts:
     """The facts of a target with the size of what comes into it."""
     return replace(
-        facts, size_bytes=size.text_bytes, item_count=size.item_count, basis=size.basis, is_known=size.is_known
+        facts,
+        size_bytes=size.text_bytes,
+        item_count=size.item_count,
+        basis=size.basis,
+        is_known=size.is_known,
+        held_bytes=facts.size_bytes,
     )
 
 

@@ -37,15 +37,15 @@ class KeyPrefix:
         Raises:
             PreconditionError: a key of this table has no such part, or it is no text.
         """
-        options = zip(("--key-prefix", "--sort-key-prefix"), (self.partition, self.sort))
-        for number, (option, prefix) in enumerate(options):
+        for number, (part, prefix) in enumerate((("partition", self.partition), ("sort", self.sort))):
             if prefix is None:
                 continue
             attribute = schema.attributes[number] if number < len(schema.attributes) else None
             if attribute is None or attribute.type != "S":
                 kind = "has no sort key" if attribute is None else f"is of type {attribute.type}, which has no prefix"
                 where = "the table" if attribute is None else f"{attribute.name!r} of the table's key"
-                msg = f"{option} {prefix!r}: {where} {kind}; the key is {schema.describe()}. Nothing was written"
+                msg = f"prefix {prefix!r} of the {part} key: {where} {kind}; the key is {schema.describe()}"
+                msg += ". Nothing was written"
                 raise PreconditionError(msg)
 
 

@@ -10,7 +10,7 @@ from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
 from dynamodb_pipeline.emr.cluster.release_labels import support_text
 from dynamodb_pipeline.emr.cluster.sizing import layout_of_groups
-from dynamodb_pipeline.emr.plan.cost import Prices, RunCost
+from dynamodb_pipeline.emr.plan.cost import Prices, changes_cost, native_export_usd
 from dynamodb_pipeline.emr.plan.estimate import GIB, START_UP_S, Estimate, TableFacts, slots_for_rate
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 
@@ -72,13 +72,15 @@ def plan_notes(
     *,
     fleet: Fleet,
     estimates: list[tuple[TableFacts, Estimate]],
-    cost: RunCost,
+    prices: Prices,
     today: date,
 ) -> list[str]:
     """What is good to know: support, timeout, the reader that suits, the alternatives."""
     notes = [support_text(fleet.release_label, today=today), f"timeout {duration_text(settings.limits.timeout_s)}"]
     if settings.verb == "export":
-        notes += [_reader_note(fleet, estimates), _native_note(cost)]
+        notes += [_reader_note(fleet, estimates), _native_note(estimates, prices)]
+    if settings.verb == "import":
+        notes += [_changes_note(*one, prices) for one in estimates if one[0].is_known and one[0].held_bytes]
     if all(facts.is_known for facts, _ in estimates) and sum(facts.size_bytes for facts, _ in estimates) < SMALL_BYTES:
         notes.append("below 1 GiB a cluster mostly starts and stops: --local does the same here")
     return notes
@@ -98,8 +100,18 @@ def _reader_note(fleet: Fleet, estimates: list[tuple[TableFacts, Estimate]]) -> 
     )
 
 
-def _native_note(cost: RunCost) -> str:
+def _changes_note(facts: TableFacts, estimate: Estimate, prices: Prices) -> str:
+    """Whether it pays to read the table first."""
+    cost = changes_cost(facts, estimate, prices)
+    figures = f"{cost.read_units:,} read units (${cost.read_usd:.2f}) to save up to ${cost.write_usd:.2f} of writes"
+    if cost.worth_percent == 0:
+        return f"--only-changes would not pay: it takes {figures}"
+    return f"--only-changes takes {figures}, and pays when fewer than {cost.worth_percent} % of the items differ"
+
+
+def _native_note(estimates: list[tuple[TableFacts, Estimate]], prices: Prices) -> str:
+    usd = native_export_usd((facts for facts, _ in estimates), prices)
     return (
-        f"DynamoDB's own export would cost about ${cost.native_export_usd:.2f} and no read units, "
+        f"DynamoDB's own export would cost about ${usd:.2f} and no read units, "
         "but needs point-in-time recovery and cannot be imported into an existing table by AWS"
     )

@@ -15,7 +15,7 @@ from typing import Any
 from dynamodb_pipeline.durations import HOUR_S
 from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
 from dynamodb_pipeline.emr.cluster.packaged_files import json_file, packaged_json
-from dynamodb_pipeline.emr.plan.estimate import DATA_FILE_BYTES, GIB, Estimate, TableFacts
+from dynamodb_pipeline.emr.plan.estimate import DATA_FILE_BYTES, GIB, Estimate, TableFacts, read_units
 from dynamodb_pipeline.errors import UsageError
 
 SHIPPED = "prices-2026-11-23.json"
@@ -142,7 +142,7 @@ def run_cost(
         emr_usd=emr_usd,
         s3_usd=_s3_usd(size_bytes, prices) if verb == "export" else 0.0,
         capacity_usd=sum(_capacity_usd(kind, facts, estimate, prices) for facts, estimate in tables),
-        native_export_usd=size_bytes / GIB * prices.numbers["native_export_per_gib"],
+        native_export_usd=native_export_usd((facts for facts, _ in tables), prices),
     )
 
 
@@ -174,6 +174,32 @@ def _capacity_usd(kind: str, facts: TableFacts, estimate: Estimate, prices: Pric
         return 0.0
     units = estimate.units * (facts.written_copies if kind == "write" else 1)
     return units / HOUR_S * prices.numbers[f"{kind}_unit_hour"]
+
+
+@dataclass(frozen=True)
+class ChangesCost:
+    """What `--only-changes` costs and saves: a read of the whole table against the writes of what is equal."""
+
+    read_units: int
+    read_usd: float
+    write_usd: float
+
+    @property
+    def worth_percent(self) -> int:
+        """It costs less when fewer than this percent of the items differ; 0: never."""
+        return max(0, math.floor(100 * (1 - self.read_usd / self.write_usd))) if self.write_usd else 0
+
+
+def changes_cost(facts: TableFacts, estimate: Estimate, prices: Prices) -> ChangesCost:
+    """Of one import; of provisioned capacity what its units are worth that are paid anyway."""
+    reads = Estimate(units=read_units(facts.held_bytes, strong=False), rate_s=0.0, nodes_s=0.0)
+    usd = _request_usd if facts.on_demand else _capacity_usd
+    return ChangesCost(reads.units, usd("read", facts, reads, prices), usd("write", facts, estimate, prices))
+
+
+def native_export_usd(tables: Iterable[TableFacts], prices: Prices) -> float:
+    """What DynamoDB's own export of these tables would cost."""
+    return sum(facts.size_bytes for facts in tables) / GIB * prices.numbers["native_export_per_gib"]
 
 
 def _s3_usd(size_bytes: int, prices: Prices) -> float:

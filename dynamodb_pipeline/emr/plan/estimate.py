@@ -36,6 +36,7 @@ class TableFacts:
         written_copies: the table and every index a write touches; 1 without indexes.
         strong: strongly consistent reads.
         basis: where size and count come from when not from DescribeTable; why they are not known.
+        held_bytes: of an import, the size of the table it goes into, as DescribeTable says.
         is_known: False when an import's input could not be read; size and count are then 0.
     """
 
@@ -49,6 +50,7 @@ class TableFacts:
     strong: bool = False
     basis: str = ""
     is_known: bool = True
+    held_bytes: int = 0
 
 
 @dataclass(frozen=True)

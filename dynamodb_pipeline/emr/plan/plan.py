@@ -99,7 +99,7 @@ def make_plan(
         cost=cost,
         prices=prices,
         warnings=tuple(plan_warnings(settings, fleet=fleet, estimates=estimates, prices=prices, today=today)),
-        notes=tuple(plan_notes(settings, fleet=fleet, estimates=estimates, cost=cost, today=today)),
+        notes=tuple(plan_notes(settings, fleet=fleet, estimates=estimates, prices=prices, today=today)),
     )
     refuse_over_budget(plan, settings.limits.max_cost_usd)
     return plan

@@ -96,7 +96,7 @@ def test_a_prefix_is_of_the_keys_text(prefix: KeyPrefix, taken: list[str]) -> No
 @pytest.mark.parametrize(
     ("schema", "prefix", "said"),
     [
-        (KEYS, KeyPrefix(sort="x"), "--sort-key-prefix 'x': the table has no sort key"),
+        (KEYS, KeyPrefix(sort="x"), "prefix 'x' of the sort key: the table has no sort key"),
         (COMPOSITE, KeyPrefix(sort="x"), "'n' of the table's key is of type N, which has no prefix"),
     ],
 )

@@ -191,3 +191,18 @@ def test_own_price_file_is_used_and_a_broken_one_refused(tmp_path: Path) -> None
         load_prices(path)
     with pytest.raises(UsageError, match=r"no price for m5\.xlarge"):
         path.write_text(json.dumps(own)) and load_prices(path).node_hour("m5.xlarge")
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (0, ""),
+        (10 * GIB, "takes 1,310,720 read units ($0.16) to save up to $6.25 of writes, and pays when fewer than 97 %"),
+        (1000 * GIB, "would not pay: it takes 131,072,000 read units ($16.38) to save up to $6.25 of writes"),
+    ],
+)
+def test_the_plan_of_an_import_says_what_only_changes_would_cost(held: int, said: str) -> None:
+    """List prices of us-east-1 on demand: $0.125 a million read units, $0.625 a million write units; 10 M items."""
+    one = facts(size_bytes=10 * 1000**3, item_count=10_000_000, units_per_s=4000.0, held_bytes=held)
+    notes = [note for note in plan(one, verb="import").notes if "--only-changes" in note]
+    assert [said in note for note in notes] == ([True] if said else [])
