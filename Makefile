@@ -115,6 +115,11 @@ graph: .build/package ## Draw the packages anew in docs/architecture.md
 options-page: .build/package ## Render docs/options.md anew, after an option changed
 	@$(RUN) .ci/options_page.py > .build/options.md && cp .build/options.md docs/options.md
 
+.PHONY: docs
+docs: .build/docs/packages ## Build the site of docs/ with search into .build/site, strictly and without the network
+	@NO_MKDOCS_2_WARNING=1 .build/docs/bin/mkdocs build --quiet
+	@echo "the site: .build/site/index.html"
+
 .PHONY: requirements
 requirements: .build/tools ## Pin anew what requirements/*.in allow
 	@$(PYTHON) -m venv .build/uv && .build/uv/bin/pip --quiet install uv==$(UV_VERSION)
@@ -124,6 +129,8 @@ requirements: .build/tools ## Pin anew what requirements/*.in allow
 	  --python-version 3.11 requirements/dev.in -o requirements/dev.txt
 	.build/uv/bin/uv pip compile -q --no-header --no-emit-index-url --generate-hashes --upgrade \
 	  --python-version 3.11 requirements/fuzz.in -o requirements/fuzz.txt
+	.build/uv/bin/uv pip compile -q --no-header --no-emit-index-url --generate-hashes --upgrade --universal \
+	  --python-version 3.11 requirements/docs.in -o requirements/docs.txt
 
 .PHONY: jars-connector-4
 jars-connector-4: .build/jars-connector-4 ## The 4.x connector, for compatibility trials
@@ -157,6 +164,12 @@ clean: ## Stop the sandbox and remove everything that was installed or built her
 
 .build/package: pyproject.toml .build/python
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.build/docs/packages: requirements/docs.txt
+	@echo "docs: installing requirements/docs.txt into .build/docs (170 MB the first time)"
+	@$(PYTHON) -m venv --clear .build/docs
+	@.build/docs/bin/pip --disable-pip-version-check --quiet install --require-hashes -r requirements/docs.txt
 	@touch $@
 
 .build/jars-%: pom.xml sandbox/jars.sha256 .build/python

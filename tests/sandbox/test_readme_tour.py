@@ -23,6 +23,7 @@ OWN = re.compile(r"^(make sandbox-(up|down)|eval .*python -m sandbox env.*|expor
 # What differs from run to run: moments, names, counts of units that depend on the pages' sizes.
 VARYING = re.compile(r"\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d|\d{8}T\d{6}Z-[0-9a-f]{8}")  # run folders and run ids
 TIMEOUT_S = 240
+QUICK_START = (PROJECT / "docs" / "ja" / "quick-start.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,13 @@ def test_the_tour_runs_to_its_end(tour: subprocess.CompletedProcess[str]) -> Non
     found = [(document["kind"], document["exit_code"]) for document in documents(tour)]
     assert found == [("export", 0), ("import", 0), ("verify", 0), ("import", 2)]
     assert documents(tour)[2]["table_items"] == 1000
+
+
+def test_the_japanese_quick_start_shows_the_same_commands() -> None:
+    assert re.findall(r"^```sh\n(.*?)^```$", QUICK_START, re.DOTALL | re.MULTILINE) == BLOCKS
+    shown = re.findall(r"^```text\n(.*?)^```$", QUICK_START, re.DOTALL | re.MULTILINE)
+    assert len(shown) >= 3
+    assert [text for text in shown if text not in TOUR] == []
 
 
 def test_what_it_shows_of_stderr_is_what_is_said(tour: subprocess.CompletedProcess[str]) -> None:

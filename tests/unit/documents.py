@@ -1,4 +1,4 @@
-"""Reads README and docs for their tests: blocks, commands, tables, options."""
+"""Reads README and docs for their tests: blocks, commands, sections, tables, options."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ DOCS = [
     *sorted((PROJECT / "docs").rglob("*.md")),
     *(PROJECT / folder / "README.md" for folder in ("cluster_configs", "policies", "schedules")),
 ]
-DECISIONS = sorted((PROJECT / "docs" / "decisions").glob("*.md"))
+SETTINGS_SHOWN = PROJECT / "docs" / "nightly-export.md"  # with the pipeline.toml that the documents run under
+DECISIONS = sorted((PROJECT / "docs" / "decisions").glob("0*.md"))
 MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^\.PHONY: (\S+)", MAKEFILE, re.MULTILINE))
 READ_BY_MAKE = set(re.findall(r"^VARIABLES := (.*)$", MAKEFILE, re.MULTILINE)[0].split())
@@ -106,13 +107,13 @@ def parsed(words: tuple[str, ...], *, file: SettingsFile | None = None) -> cli.C
     return line
 
 
-def with_readme_settings(words: tuple[str, ...]) -> cli.CommandLine:
-    """The words with the options of README's pipeline.toml, as a user of it would run them."""
-    return parsed(words, file=SettingsFile("README", readme_settings(), cli.keys_by_verb()))
+def with_settings_shown(words: tuple[str, ...]) -> cli.CommandLine:
+    """The words with the options of the pipeline.toml that is shown, as a user of it would run them."""
+    return parsed(words, file=SettingsFile(name_of(SETTINGS_SHOWN), settings_shown(), cli.keys_by_verb()))
 
 
-def readme_settings() -> dict[str, object]:
-    (block,) = (block for block in blocks(README) if block.language == "toml")
+def settings_shown() -> dict[str, object]:
+    (block,) = (block for block in blocks(SETTINGS_SHOWN) if block.language == "toml")
     return tomllib.loads(block.text)
 
 

@@ -33,8 +33,16 @@ from tests.unit.documents import (
     text_of,
 )
 
-OPTIONS_PAGE = PROJECT / "docs" / "options.md"
-OPERATIONS = PROJECT / "docs" / "operations.md"
+DOCS_FOLDER = PROJECT / "docs"
+OPTIONS_PAGE = DOCS_FOLDER / "options.md"
+OPTIONS_IN_WORDS = DOCS_FOLDER / "options-by-job.md"
+OPERATIONS = DOCS_FOLDER / "operations.md"
+EXIT_CODES_PAGE = DOCS_FOLDER / "exit-codes.md"
+TROUBLESHOOTING = DOCS_FOLDER / "troubleshooting.md"
+
+
+def test_readme_is_short() -> None:
+    assert 100 < len(text_of(README).splitlines()) <= 200
 
 
 def test_every_option_is_in_the_reference_page() -> None:
@@ -53,16 +61,17 @@ def test_every_option_in_the_documents_exists() -> None:
 
 
 def test_the_options_of_jobs_are_told_for_the_right_jobs() -> None:
-    text = section(README, "Options")
-    rows = table_rows(text.partition("### Of the jobs")[2].partition("### ")[0])
+    rows = table_rows(section(OPTIONS_IN_WORDS, "Of the jobs"))
+    assert len(rows) > 35
     told = {option: set(row[1].split(", ")) for row in rows for option in options_in(row[0])}
     of_jobs = {option: verbs & set(JOBS) for option, verbs in all_options().items() if verbs & set(JOBS)}
     assert told == {option: of_jobs.get(option) for option in told}
-    assert set(of_jobs) - set(told) <= options_in(text.partition("### Of a run on this machine")[2])
+    of_runs = "".join(section(OPTIONS_IN_WORDS, f"Of a run on {place}") for place in ("this machine", "a cluster"))
+    assert set(of_jobs) - set(told) <= options_in(of_runs)
 
 
 def test_the_options_of_other_verbs_are_told_for_verbs_that_have_them() -> None:
-    rows = table_rows(section(README, "Options").partition("### Of the other verbs")[2])
+    rows = table_rows(section(OPTIONS_IN_WORDS, "Of the other verbs"))
     told = [(option, verbs) for names, verbs, _ in rows for option in options_in(names) if verbs]
     assert len(told) > 20
     real = all_options()
@@ -70,9 +79,11 @@ def test_the_options_of_other_verbs_are_told_for_verbs_that_have_them() -> None:
     assert {(option, verb) for option, verb in verbs_of if verb not in real[option]} == set()
 
 
-def test_every_verb_is_in_readme() -> None:
-    text = section(README, "Verbs")
-    assert {verb for verb in VERBS if f"`{verb}" not in text} == set()
+def test_every_verb_is_told() -> None:
+    rows = table_rows(text_of(DOCS_FOLDER / "verbs.md"))
+    assert len(rows) > 12
+    told = " ".join(row[0] for row in rows)
+    assert {verb for verb in VERBS if f"`{verb}" not in told} == set()
 
 
 def test_the_defaults_told_are_the_real_ones() -> None:
@@ -80,7 +91,7 @@ def test_the_defaults_told_are_the_real_ones() -> None:
     defaults = {row.name: row.default for row in ROWS if row.default and {*JOBS, "bundle"} & set(row.verbs)}
     told = {
         option: found[1]
-        for row in table_rows(section(README, "Options"))
+        for row in table_rows(text_of(OPTIONS_IN_WORDS))
         if (found := re.search(r"\(([^()]+)\)$", row[-1]))
         for option in options_in(row[0])
         if option in defaults and " " not in found[1]
@@ -89,21 +100,35 @@ def test_the_defaults_told_are_the_real_ones() -> None:
     assert told == {option: defaults[option] for option in told}
 
 
-def test_exit_codes_in_readme_are_those_of_the_code() -> None:
-    rows = table_rows(section(README, "Exit codes"))
-    told = {int(code): meaning for code, meaning in rows if code.isdigit()}
-    assert told == {int(code): row.meaning for code, row in EXIT_CODES.items()}
+def test_exit_codes_told_are_those_of_the_code() -> None:
+    rows = table_rows(text_of(EXIT_CODES_PAGE))[1:]
+    told = {code: meaning for code, meaning, _ in rows}
+    assert told == {f"[{int(code)}](#exit-{int(code)})": row.meaning for code, row in EXIT_CODES.items()}
 
 
-def test_every_exit_code_has_a_row_on_what_to_do() -> None:
-    rows = table_rows(text_of(OPERATIONS))
-    assert {row[0] for row in rows} >= {str(int(code)) for code in EXIT_CODES}
+def test_every_exit_code_has_an_address_and_what_to_do() -> None:
+    text = text_of(EXIT_CODES_PAGE)
+    for code, row in EXIT_CODES.items():
+        begin = f"**{row.meaning[0].upper()}{row.meaning[1:]}.** "
+        assert section(EXIT_CODES_PAGE, f"Exit {int(code)}").strip().startswith(begin)
+    assert text.count("What to do: ") == len(EXIT_CODES) - 1  # nothing is to be done after 0
 
 
-def test_the_troubleshooting_table_is_the_one_the_tool_matches_against() -> None:
-    rows = table_rows(text_of(OPERATIONS).partition("## Troubleshooting")[2])
-    told = {row[0]: tuple(cell.replace("\\|", "|") for cell in row[1:]) for row in rows if row[0].startswith("`")}
-    real = {f"`{r.name}`" + (", *page*" if r.from_page else ""): (r.cause, r.remedy) for r in troubleshooting_rows()}
+def test_the_japanese_page_has_every_exit_code() -> None:
+    rows = table_rows(section(DOCS_FOLDER / "ja" / "README.md", "終了コード"))[1:]
+    assert {int(row[0]) for row in rows} == {int(code) for code in EXIT_CODES}
+
+
+def test_the_troubleshooting_page_is_the_table_the_tool_matches_against() -> None:
+    """A heading for each row, so that each has an address; the order is that of the table."""
+    parts = re.findall(r"^### (\S+)\n(.*?)(?=^### |\Z)", text_of(TROUBLESHOOTING), re.DOTALL | re.MULTILINE)
+    told = [(name, " ".join(text.split())) for name, text in parts]
+    page = "*On AWS's own list for Data Pipeline.* "
+    real = [
+        (row.name, " ".join(f"{page * row.from_page}Cause: {row.cause}. Remedy: {row.remedy}.".split()))
+        for row in troubleshooting_rows()
+    ]
+    assert len(real) > 20
     assert told == real
 
 

@@ -21,7 +21,7 @@ from tests.unit.documents import (
     commands_of,
     name_of,
     text_of,
-    with_readme_settings,
+    with_settings_shown,
 )
 from tests.unit.make_command import words_made
 
@@ -36,7 +36,7 @@ def test_the_documents_show_commands_of_every_kind() -> None:
 @pytest.mark.parametrize("command", commands_of("dynamodb-pipeline"), ids=str)
 def test_every_command_line_parses(command: Command) -> None:
     with pytest.raises(UsageError) if command.refused else nullcontext():
-        with_readme_settings(command.words[1:])
+        with_settings_shown(command.words[1:])
 
 
 @pytest.mark.parametrize("command", commands_of("spark-submit"), ids=str)
@@ -57,7 +57,7 @@ def test_every_make_command_names_a_target_and_variables_it_reads(command: Comma
 
 @pytest.mark.parametrize("command", [c for c in commands_of("make") if c.words[1] in JOBS], ids=str)
 def test_every_make_job_comes_to_a_command_line_that_parses(command: Command) -> None:
-    with_readme_settings(tuple(words_made(*command.words[1:])))
+    with_settings_shown(tuple(words_made(*command.words[1:])))
 
 
 def test_every_sandbox_command_parses() -> None:
@@ -93,6 +93,6 @@ def test_variables_of_make_named_in_cron_lines_are_read() -> None:
 
 
 def test_the_settings_file_shown_is_accepted_and_read_by_the_jobs() -> None:
-    options = with_readme_settings(("plan", "export")).options
+    options = with_settings_shown(("plan", "export")).options
     assert options[TABLES] == ("Forum", "Thread", "Reply")
     assert options[LOGS] is not None

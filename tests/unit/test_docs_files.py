@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,24 @@ def test_tests_named_exist() -> None:
     assert len(named) > 20
     sources = {file: (PROJECT / file).read_text(encoding="utf-8") for file, _ in named}
     assert {(file, name) for file, name in named if f"\ndef {name}(" not in sources[file]} == set()
+
+
+def test_every_page_is_in_the_sites_navigation() -> None:
+    """`make docs` is strict about it; here it is known without the generator."""
+    text = (PROJECT / "mkdocs.yml").read_text(encoding="utf-8")
+    listed = re.findall(r"^ +- (?:\w+: )?([\w/-]+\.md)$", text.partition("\nnav:\n")[2], re.MULTILINE)
+    pages = {path.relative_to(PROJECT / "docs").as_posix() for path in DOCS if path.is_relative_to(PROJECT / "docs")}
+    outside = set(runpy.run_path(str(PROJECT / ".ci" / "site_files.py"))["OUTSIDE"].values())
+    unlisted = {name for name in pages | outside if name.startswith(("decisions/0", "benchmarks/"))}
+    assert len(listed) == len(set(listed)) > 25
+    assert set(listed) == (pages | outside) - unlisted
+
+
+def test_the_sites_packages_are_pinned_and_named_for_it_alone() -> None:
+    """They are no part of the development environment: `make setup` stays quick."""
+    site, dev = ((PROJECT / "requirements" / f"{name}.in").read_text() for name in ("docs", "dev"))
+    assert "mkdocs-material" in site
+    assert "mkdocs" not in dev
 
 
 def test_decisions_are_numbered_and_short() -> None:

@@ -17,7 +17,7 @@ from tests.unit.make_command import make, words_made
 
 PROJECT = Path(__file__).parents[2]
 POM = "{http://maven.apache.org/POM/4.0.0}"
-REQUIREMENTS = ["node", "dev"]
+REQUIREMENTS = ["node", "dev", "docs"]
 TARGETS = {
     *("help", "setup", "demo", "clean", "sandbox-up", "sandbox-down"),
     *("export", "import", "verify", "bundle"),

@@ -1,0 +1,60 @@
+"""
+What mkdocs is told about this repository: pages that lie outside docs/, and links that lead there.
+
+README.md is the front page; the other documents of people that stand beside what they describe are pages as well. A
+link to any other file of the repository is no address of the site: its text stays, with the file's path behind it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+PROJECT = Path(__file__).parents[1]
+OUTSIDE = runpy.run_path(str(Path(__file__).with_name("site_files.py")))["OUTSIDE"]
+SOURCES = {page: source for source, page in OUTSIDE.items()}
+LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")
+FENCED = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    for source, page in OUTSIDE.items():
+        files.append(File.generated(config, page, content=(PROJECT / source).read_text(encoding="utf-8")))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    here = page.file.src_uri
+    source = SOURCES.get(here, f"docs/{here}")
+    parts = FENCED.split(markdown)
+    return "".join(part if number % 2 else _relinked(part, source, here) for number, part in enumerate(parts))
+
+
+def _relinked(text: str, source: str, here: str) -> str:
+    text = re.sub(r"!\[([^\]]*)\]\(docs/", r"![\1](", text) if source == "README.md" else text
+    return LINK.sub(lambda link: _link(link[1], link[2], source, here), text)
+
+
+def _link(text: str, target: str, source: str, here: str) -> str:
+    file, hash_sign, anchor = target.partition("#")
+    if not file or "://" in target:
+        return f"[{text}]({target})"
+    wanted = posixpath.normpath(posixpath.join(posixpath.dirname(source), file))
+    page = OUTSIDE.get(wanted) or _page_of_docs(wanted)
+    if page is None:
+        return text if wanted in text else f"{text} (`{wanted}`)"
+    return f"[{text}]({posixpath.relpath(page, posixpath.dirname(here) or '.')}{hash_sign}{anchor})"
+
+
+def _page_of_docs(wanted: str) -> str | None:
+    if wanted == "docs":
+        return "index.md"
+    inside = wanted.removeprefix("docs/")
+    return inside if inside != wanted and (PROJECT / wanted).is_file() else None
