@@ -107,6 +107,10 @@ roles: .build/package ## Render policies/roles.json anew, after a policy or the 
 	@cd policies && ../$(PIPELINE) policy roles-template --bucket amzn-s3-demo-bucket --prefix exports --region us-east-1 --account 123456789012 > ../.build/roles.json
 	@$(RUN) -m json.tool --indent 2 .build/roles.json policies/roles.json
 
+.PHONY: schedules
+schedules: .build/package ## Render the examples in schedules anew, after a schedule's template or request changed
+	@$(RUN) -m tests.unit.emr.documents.example_schedules
+
 .PHONY: graph
 graph: .build/package ## Draw the packages anew in docs/architecture.md
 	@$(RUN) -m tests.unit.import_graph

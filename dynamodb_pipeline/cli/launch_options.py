@@ -9,7 +9,7 @@ from typing import Any
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.emr.commands.documents import PolicyQuery
-from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope
+from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope, partition_of
 from dynamodb_pipeline.emr.documents.schedules import Schedule
 from dynamodb_pipeline.emr.plan.cost import Prices, load_prices
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, RunLimits
@@ -166,12 +166,13 @@ def policy_query(options: Options, *, account: str, region: str) -> PolicyQuery:
     scope = PolicyScope(
         account=options[own.ACCOUNT] or account,
         region=region,
-        partition=_partition(region),
+        partition=partition_of(region),
         tables=options[own.POLICY_TABLES] or EXAMPLE_TABLES,
         data=S3Uri(bucket, options[own.PREFIX].strip("/")),
         logs=logs,
         code=_folder(options[own.POLICY_CODE]) or logs.child("code"),
         kms_key_arns=options[own.KMS_KEY],
+        log_key_arns=options[own.POLICY_LOG_KEY],
         service_role=options[own.POLICY_SERVICE_ROLE],
         export_role=options[own.EXPORT_ROLE],
         import_role=options[own.IMPORT_ROLE],
@@ -186,9 +187,3 @@ def policy_query(options: Options, *, account: str, region: str) -> PolicyQuery:
 def _folder(place: S3Uri | None) -> S3Uri | None:
     """A folder as policies name it, without a slash at either end."""
     return None if place is None else S3Uri(place.bucket, place.key.strip("/"))
-
-
-def _partition(region: str) -> str:
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dynamodb_pipeline.aws.api_errors import denied_error, is_denied
 from dynamodb_pipeline.aws.clients import AwsClients
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.command_line import CommandLine
@@ -22,9 +23,11 @@ from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, policy_que
 from dynamodb_pipeline.dynamodb.table import TableDescription, TableMissingError, describe
 from dynamodb_pipeline.emr import commands
 from dynamodb_pipeline.emr.calls.clock import SignalClock
+from dynamodb_pipeline.emr.documents.policies import ACCOUNTLESS
+from dynamodb_pipeline.emr.documents.policy_scope import CLOUDFORMATION_ACCOUNT
 from dynamodb_pipeline.emr.plan.estimate import TableFacts
 from dynamodb_pipeline.emr.request.bundle import build_bundle
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import DeniedError, UsageError
 from dynamodb_pipeline.importing.job import find_source
 from dynamodb_pipeline.importing.size import ImportSize, import_size
 from dynamodb_pipeline.output import Say
@@ -107,11 +110,26 @@ def run_run_verb(line: CommandLine, *, say: Say) -> Any:
 
 
 def print_policy(line: CommandLine, *, say: Say) -> Any:
-    """Print a policy; the account is asked of STS only when no option names it."""
+    """Print a policy; the account is asked of STS only when no option names it and the document holds one."""
     options = line.options
     with launcher(options[own.POLICY_REGION], bucket_owner=None, say=say) as here:
-        account = options[own.ACCOUNT] or here.clients.client("sts").get_caller_identity()["Account"]
+        asked = options[own.POLICY_KIND] not in ACCOUNTLESS and not options[own.ACCOUNT]
+        account = _account(here.clients) if asked else options[own.ACCOUNT] or CLOUDFORMATION_ACCOUNT
         return commands.run_policy(policy_query(options, account=account, region=here.clients.region), here.console)
+
+
+def _account(clients: AwsClients) -> str:
+    """
+    Raises:
+        DeniedError: no credentials, or expired ones; `--account` needs none.
+    """
+    try:
+        return str(clients.client("sts").get_caller_identity()["Account"])
+    except Exception as err:
+        if not is_denied(err):
+            raise
+        msg = f"{denied_error(err, call='sts:GetCallerIdentity')}; or name the account: {own.ACCOUNT} 123456789012"
+        raise DeniedError(msg) from err
 
 
 def run_migrate(line: CommandLine, *, say: Say) -> Any:

@@ -199,7 +199,10 @@ ACCOUNT: Row[str | None] = launcher_row(
 )  # fmt: skip
 POLICY_REGION: Row[str | None] = RUN_REGION.also(verbs=POLICY, help="region of tables and clusters")
 KMS_KEY: Row[tuple[str, ...]] = launcher_row(
-    "--kms-key", "KMS key of a bucket; repeatable", "ARN", verbs=POLICY, group=None, many=True
+    "--kms-key", "KMS key of a bucket or table; repeatable", "ARN", verbs=POLICY, group=None, many=True
+)
+POLICY_LOG_KEY: Row[tuple[str, ...]] = LOG_KMS_KEY.also(
+    verbs=POLICY, help="KMS key of EMR's logs; repeatable", group=None, many=True
 )
 POLICY_SERVICE_ROLE: Row[str] = SERVICE_ROLE.also(verbs=POLICY, group=None)
 EXPORT_ROLE: Row[str] = launcher_row(

@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from dynamodb_pipeline.aws.api_errors import denied_error, is_denied
 from dynamodb_pipeline.aws.node_boto3 import ensure_boto3
 from dynamodb_pipeline.cli.command_line import CommandLine, read_line
 from dynamodb_pipeline.cli.launcher_options import ENGINE, LOCAL
 from dynamodb_pipeline.cli.local_verbs import LINES, LOCAL_VERBS
-from dynamodb_pipeline.errors import ExitCode, PreconditionError, UsageError
+from dynamodb_pipeline.errors import ExitCode, PipelineError, PreconditionError, UsageError
 from dynamodb_pipeline.job_main import run_and_print, run_settings
 from dynamodb_pipeline.output import Lines
 from dynamodb_pipeline.run.progress import Reporter
@@ -104,7 +105,12 @@ def run_launcher(line: CommandLine) -> ExitCode:
     from dynamodb_pipeline.cli import launcher as launch
 
     def work() -> dict[str, Any]:
-        document: dict[str, Any] = _launcher_command(line, launch)().to_json()
+        try:
+            document: dict[str, Any] = _launcher_command(line, launch)().to_json()
+        except Exception as err:
+            if isinstance(err, PipelineError) or not is_denied(err):
+                raise
+            raise denied_error(err, call=getattr(err, "operation_name", line.verb)) from err
         return document
 
     return run_and_print(line.verb, work, lines=LINES)

@@ -33,6 +33,7 @@ READ_BY_MAKE = set(re.findall(r"^VARIABLES := (.*)$", MAKEFILE, re.MULTILINE)[0]
 FOREIGN_OPTIONS = {
     *("--master", "--deploy-mode", "--conf", "--jars", "--py-files", "--packages", "--archives"),  # spark-submit
     *("--stack-name", "--template-file", "--capabilities", "--bucket", "--cluster-ids", "--policy-document"),  # aws
+    *("--aws-service-name", "--s3-bucket", "--resources", "--tags", "--filters", "--query", "--output"),  # aws
     *("--name", "--yarn", "--all", "--quick"),  # python -m sandbox, python -m benchmarks
     "--help",
 }

@@ -49,7 +49,7 @@ def _policy_document(query: PolicyQuery) -> dict[str, Any]:
     if query.kind not in TRUSTED_SERVICES:
         msg = f"policy {query.kind} belongs to people, not to a role; --trust is for {', '.join(TRUSTED_SERVICES)}"
         raise UsageError(msg)
-    return trust_document(query.kind, account=query.scope.account)
+    return trust_document(query.kind, scope=query.scope)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def run_schedule(query: ScheduleQuery, clients: Clients, console: Console) -> Co
         console.say(f"code stored in {shipped.folder.uri}; keep it as long as the schedule lives")
     code = ScheduledCode(shipped.job_code(settings.connector_jar), shipped.bootstrap())
     request = scheduled_request(settings, name=query.schedule.name, shipped=code)
-    scope = _scope_of(settings, request)
+    scope = scheduled_scope(settings, request)
     template = schedule_template(query.schedule, request=request, scope=scope, name_prefix=settings.name_prefix)
     console.say(
         f"deploy: aws cloudformation deploy --stack-name {query.schedule.name} --template-file FILE "
@@ -86,7 +86,7 @@ def run_schedule(query: ScheduleQuery, clients: Clients, console: Console) -> Co
     return CommandResult(ExitCode.DONE, template, bare=True)
 
 
-def _scope_of(settings: LaunchSettings, request: dict[str, Any]) -> PolicyScope:
+def scheduled_scope(settings: LaunchSettings, request: dict[str, Any]) -> PolicyScope:
     """The scheduler's role may pass exactly the roles of the request."""
     nodes = request["JobFlowRole"]
     return PolicyScope(

@@ -34,7 +34,7 @@ def launcher_policy(scope: PolicyScope) -> Policy:
             st.operate_statement(scope),
             st.look_up_statement(),
             *st.pass_roles_statements(scope),
-            st.read_roles_statement(scope),
+            *st.read_roles_statements(scope),
             st.simulate_statement(scope),
             st.table_statement(scope, ["DescribeTable"]),
             *st.list_statement(scope, places),
@@ -42,6 +42,7 @@ def launcher_policy(scope: PolicyScope) -> Policy:
             st.objects_statement("ReadResults", scope, ["GetObject"], places),
             st.objects_statement("PutCode", scope, ["PutObject"], [scope.code]),
             *st.key_statements(scope, writes=True),
+            *st.log_key_statements(scope, ["Decrypt"]),
         ]
     )
 
@@ -86,6 +87,7 @@ def _common_node_statements(scope: PolicyScope) -> list[st.Statement]:
         st.objects_statement("LogsAndRecords", scope, ["GetObject", "PutObject"], written),
         st.objects_statement("Code", scope, ["GetObject"], [scope.code]),
         *st.key_statements(scope, writes=True),
+        *st.log_key_statements(scope, ["Decrypt", "GenerateDataKey"]),
     ]
 
 
@@ -96,7 +98,12 @@ def service_policy(scope: PolicyScope) -> Policy:
     The managed policy may hand on only a role named EMR_EC2_DefaultRole, so ours are added here.
     """
     nodes = [scope.role_arn(scope.export_role), scope.role_arn(scope.import_role)]
-    return policy_document([st.pass_role_statement("PassNodes", nodes, service="ec2.amazonaws.com")])
+    return policy_document(
+        [
+            st.pass_role_statement("PassNodes", scope, nodes, service="ec2"),
+            *st.log_key_statements(scope, ["DescribeKey"]),
+        ]
+    )
 
 
 def schedule_policy(scope: PolicyScope, *, dead_letter_arn: str | None = None) -> Policy:
@@ -129,6 +136,7 @@ POLICIES: dict[str, Callable[[PolicyScope], Policy]] = {
 
 ROLES_TEMPLATE = "roles-template"
 POLICY_KINDS = (*POLICIES, ROLES_TEMPLATE)
+ACCOUNTLESS = (ROLES_TEMPLATE, "as-published")  # CloudFormation fills the account in; the page names none
 
 NOTES = {
     "service": f"attach this beside AWS's managed policy {MANAGED_SERVICE_POLICY}; that policy also wants the tag "
@@ -138,21 +146,30 @@ NOTES = {
     "nodes-import": "with --skip-existing add PutItem, with --mirror or --only-changes Scan: give the same here",
 }
 
+# Without the partition's ending; Scheduler, a newer service, has the same one everywhere.
 TRUSTED_SERVICES = {
-    "service": "elasticmapreduce.amazonaws.com",
-    "nodes-export": "ec2.amazonaws.com",
-    "nodes-import": "ec2.amazonaws.com",
-    "schedule": "scheduler.amazonaws.com",
+    "service": "elasticmapreduce",
+    "nodes-export": "ec2",
+    "nodes-import": "ec2",
+    "schedule": "scheduler",
 }
 
 
-def trust_document(kind: str, *, account: str) -> Policy:
-    """Who may take the role of `kind`; services that act for many accounts are held to ours."""
+def trust_document(kind: str, *, scope: PolicyScope) -> Policy:
+    """
+    Who may take the role of `kind`; services that act for many accounts are held to ours.
+
+    https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-iam-role.html
+    """
+    suffix = "amazonaws.com" if kind == "schedule" else scope.suffix
     statement: st.Statement = {
         "Effect": "Allow",
-        "Principal": {"Service": TRUSTED_SERVICES[kind]},
+        "Principal": {"Service": f"{TRUSTED_SERVICES[kind]}.{suffix}"},
         "Action": "sts:AssumeRole",
     }
     if kind in ("service", "schedule"):
-        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": account}}
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": scope.account}}
+    if kind == "service":
+        place = f"arn:{scope.partition}:elasticmapreduce:{scope.region}:{scope.account}"
+        statement["Condition"]["ArnLike"] = {"aws:SourceArn": f"{place}:*"}
     return policy_document([statement])

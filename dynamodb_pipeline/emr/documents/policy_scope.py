@@ -18,11 +18,21 @@ CLOUDFORMATION_ACCOUNT = "${AWS::AccountId}"
 CLOUDFORMATION_REGION = "${AWS::Region}"
 CLOUDFORMATION_PARTITION = "${AWS::Partition}"
 
+# Beginnings of region names, by partition; then what AWS's host names and service principals end in.
+# https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
+PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
+SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-eusc": "amazonaws.eu", CLOUDFORMATION_PARTITION: "${AWS::URLSuffix}"}
+
 # Names as their services take them, beside those of settings/values.py; none may hold a wildcard or a variable of IAM.
-REGION = re.compile(r"[a-z]{2}(-[a-z]+){1,2}-[0-9]{1,2}")
+REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}")
 PARTITION = re.compile(r"aws(-[a-z]+)*")
 ROLE = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
 KMS_KEY = re.compile(r"arn:aws(-[a-z]+)*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}")
+
+
+def partition_of(region: str) -> str:
+    """The partition of AWS that a region belongs to."""
+    return next((name for start, name in PARTITIONS.items() if region.startswith(start)), "aws")
 
 
 def iam_literal(text: str) -> str:
@@ -42,7 +52,8 @@ class PolicyScope:
     Attributes:
         data: folder of the exports (written by an export, read by an import).
         logs: folder of logs and run records; `code` of the uploaded code.
-        kms_key_arns: keys of the buckets, when they use their own.
+        kms_key_arns: keys of the buckets and tables, when they use their own.
+        log_key_arns: keys of EMR's logs.
         skip_existing, mirror, only_changes, set_aside: options of an import that need more rights.
     """
 
@@ -54,6 +65,7 @@ class PolicyScope:
     code: S3Uri
     partition: str = "aws"
     kms_key_arns: tuple[str, ...] = ()
+    log_key_arns: tuple[str, ...] = ()
     service_role: str = "dynamodb-pipeline-service"
     export_role: str = "dynamodb-pipeline-export"
     import_role: str = "dynamodb-pipeline-import"
@@ -80,13 +92,24 @@ class PolicyScope:
             ("partition", [self.partition], PARTITION, "such as aws-cn", {CLOUDFORMATION_PARTITION}),
             ("table", self.tables, TABLE_NAME, "3 to 255 of a-z A-Z 0-9 _ - .", set[str]()),
             ("role", roles, ROLE, "1 to 64 of A-Z a-z 0-9 + = , . @ _ -", set[str]()),
-            ("KMS key", self.kms_key_arns, KMS_KEY, "arn:aws:kms:REGION:ACCOUNT:key/ID", set[str]()),
+            (
+                "KMS key",
+                (*self.kms_key_arns, *self.log_key_arns),
+                KMS_KEY,
+                "arn:aws:kms:REGION:ACCOUNT:key/ID",
+                set[str](),
+            ),
             ("bucket", [place.bucket for place in places], BUCKET, "a bucket's name", set[str]()),
         )
         for kind, names, form, meant, besides in named:
             for name in names:
                 if name not in besides and not form.fullmatch(name):
                     yield f"{kind} {name[:100]!r} is none: it is {meant}"
+
+    @property
+    def suffix(self) -> str:
+        """What AWS's host names and service principals end in here."""
+        return SUFFIXES.get(self.partition, "amazonaws.com")
 
     @property
     def table_arns(self) -> list[str]:

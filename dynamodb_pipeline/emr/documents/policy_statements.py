@@ -15,6 +15,7 @@ from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope, iam_litera
 from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG, RESOURCE_TAG
 
 Statement = dict[str, Any]
+CLEANUP_ROLE = "AWSServiceRoleForEMRCleanup"
 
 
 def allow(sid: str, actions: Iterable[str], resources: Any, *, condition: dict[str, Any] | None = None) -> Statement:
@@ -30,14 +31,23 @@ def launch_statements(scope: PolicyScope) -> list[Statement]:
     Start a cluster that carries the tag, and nothing else.
 
     RunJobFlow is judged by the tags in the request; AddTags by the same, because tags at creation need it;
-    the idle guard inside the request needs PutAutoTerminationPolicy, which knows no request tag.
+    the idle guard inside the request needs PutAutoTerminationPolicy, which knows no request tag. In an account that
+    never used EMR the first launch makes EMR's own role for cleaning up, in the name of whoever launches:
+    https://docs.aws.amazon.com/emr/latest/ManagementGuide/using-service-linked-roles-cleanup.html
     """
+    linked = {"StringEquals": {"iam:AWSServiceName": f"elasticmapreduce.{scope.suffix}"}}
     tagged = {"StringEquals": {REQUEST_TAG: "true"}}
     return [
         allow("LaunchTagged", ["elasticmapreduce:RunJobFlow"], "*", condition=tagged),
         allow("TagAtLaunch", ["elasticmapreduce:AddTags"], scope.cluster_arn, condition=tagged),
         allow("IdleGuard", ["elasticmapreduce:PutAutoTerminationPolicy"], scope.cluster_arn),
+        allow("FirstLaunch", ["iam:CreateServiceLinkedRole"], cleanup_role_arn(scope), condition=linked),
     ]
+
+
+def cleanup_role_arn(scope: PolicyScope) -> str:
+    """EMR's service-linked role, one for the whole account."""
+    return scope.role_arn(f"aws-service-role/elasticmapreduce.{scope.suffix}/{CLEANUP_ROLE}")
 
 
 def operate_statement(scope: PolicyScope) -> Statement:
@@ -59,8 +69,10 @@ def look_up_statement() -> Statement:
     actions = [
         "ec2:DescribeInstanceTypeOfferings",
         "ec2:DescribeRouteTables",
+        "ec2:DescribeSecurityGroups",
         "ec2:DescribeSubnets",
         "ec2:DescribeVpcEndpoints",
+        "ec2:DescribeVpcs",
         "elasticmapreduce:DescribeSecurityConfiguration",
         "elasticmapreduce:ListClusters",
         "elasticmapreduce:ListSupportedInstanceTypes",
@@ -69,9 +81,10 @@ def look_up_statement() -> Statement:
     return allow("LookUp", actions, "*")
 
 
-def pass_role_statement(sid: str, role_arns: list[str], *, service: str) -> Statement:
-    """Hand these roles to this service and to no other."""
-    condition = {"StringLike": {"iam:PassedToService": f"{service}*"}}
+def pass_role_statement(sid: str, scope: PolicyScope, role_arns: list[str], *, service: str) -> Statement:
+    """Hand these roles to this service (`ec2`) and to no other; China has its services under both endings."""
+    ending = "amazonaws.com*" if scope.suffix == "amazonaws.com.cn" else f"{scope.suffix}*"
+    condition = {"StringLike": {"iam:PassedToService": f"{service}.{ending}"}}
     return allow(sid, ["iam:PassRole"], role_arns, condition=condition)
 
 
@@ -79,23 +92,29 @@ def pass_roles_statements(scope: PolicyScope) -> list[Statement]:
     """Hand the service role to EMR and the node roles to EC2."""
     nodes = [scope.role_arn(scope.export_role), scope.role_arn(scope.import_role)]
     return [
-        pass_role_statement(
-            "PassService", [scope.role_arn(scope.service_role)], service="elasticmapreduce.amazonaws.com"
-        ),
-        pass_role_statement("PassNodes", nodes, service="ec2.amazonaws.com"),
+        pass_role_statement("PassService", scope, [scope.role_arn(scope.service_role)], service="elasticmapreduce"),
+        pass_role_statement("PassNodes", scope, nodes, service="ec2"),
     ]
 
 
-def read_roles_statement(scope: PolicyScope) -> Statement:
-    """Look at the roles before a launch."""
+def read_roles_statements(scope: PolicyScope) -> list[Statement]:
+    """
+    Look at the roles before a launch; also at the caller's own where it is one of Identity Center's.
+
+    A session names its role without the path that those have, and IAM's simulator wants the whole ARN.
+    """
     names = (scope.service_role, scope.export_role, scope.import_role)
     roles = [scope.role_arn(name) for name in names]
     profiles = [arn.replace(":role/", ":instance-profile/") for arn in roles[1:]]
-    return allow("ReadRoles", ["iam:GetInstanceProfile", "iam:GetRole"], [*roles, *profiles])
+    others = [cleanup_role_arn(scope), scope.role_arn("aws-reserved/sso.amazonaws.com/*")]
+    return [
+        allow("ReadRoles", ["iam:GetRole"], [*roles, *others]),
+        allow("ReadProfiles", ["iam:GetInstanceProfile"], profiles),
+    ]
 
 
 def simulate_statement(scope: PolicyScope) -> Statement:
-    """Ask IAM what the caller, whose name no policy can know, and the nodes may do; read-only."""
+    """Ask IAM what the caller, whose name no policy can know, and the roles may do; read-only."""
     principals = [f"arn:{scope.partition}:iam::{scope.account}:{kind}/*" for kind in ("role", "user")]
     return allow("AskPermissions", ["iam:SimulatePrincipalPolicy"], principals)
 
@@ -131,9 +150,24 @@ def objects_statement(sid: str, scope: PolicyScope, actions: Iterable[str], plac
 
 
 def key_statements(scope: PolicyScope, *, writes: bool) -> list[Statement]:
-    """Use the buckets' KMS keys, through S3 only."""
+    """
+    Use the buckets' and tables' KMS keys, through S3 and DynamoDB only.
+
+    DynamoDB decrypts a table's key in the name of whoever reads or writes the table:
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+    """
     if not scope.kms_key_arns:
         return []
     actions = ["kms:Decrypt", "kms:GenerateDataKey"] if writes else ["kms:Decrypt"]
-    condition = {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com"}}
+    condition = {"StringLike": {"kms:ViaService": [f"{name}.*.{scope.suffix}" for name in ("s3", "dynamodb")]}}
     return [allow("Keys", actions, list(scope.kms_key_arns), condition=condition)]
+
+
+def log_key_statements(scope: PolicyScope, names: Iterable[str]) -> list[Statement]:
+    """
+    These KMS actions on the keys of EMR's logs.
+
+    https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-debugging.html#emr-log-encryption
+    """
+    keys = list(scope.log_key_arns)
+    return [allow("LogKeys", [f"kms:{name}" for name in names], keys)] if keys else []

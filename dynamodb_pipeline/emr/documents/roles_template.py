@@ -78,8 +78,8 @@ def roles_template(scope: PolicyScope) -> dict[str, Any]:
     inside = in_cloudformation(scope)
     resources = {
         "ServiceRole": _service_role(inside),
-        **_node_resources("Export", inside.export_role, "nodes-export", nodes_export_policy(inside)),
-        **_node_resources("Import", inside.import_role, "nodes-import", nodes_import_policy(inside)),
+        **_node_resources("Export", inside, "nodes-export", nodes_export_policy(inside)),
+        **_node_resources("Import", inside, "nodes-import", nodes_import_policy(inside)),
         "SecurityConfiguration": {
             "Type": "AWS::EMR::SecurityConfiguration",
             "Properties": {"Name": "dynamodb-pipeline", "SecurityConfiguration": SECURITY_CONFIGURATION},
@@ -99,20 +99,21 @@ def _service_role(scope: PolicyScope) -> dict[str, Any]:
         "Type": "AWS::IAM::Role",
         "Properties": {
             "RoleName": scope.service_role,
-            "AssumeRolePolicyDocument": trust_document("service", account=scope.account),
+            "AssumeRolePolicyDocument": trust_document("service", scope=scope),
             "ManagedPolicyArns": [f"arn:{scope.partition}:iam::aws:policy/{MANAGED_SERVICE_POLICY}"],
             "Policies": [{"PolicyName": "pass-node-roles", "PolicyDocument": service_policy(scope)}],
         },
     }
 
 
-def _node_resources(prefix: str, role_name: str, kind: str, policy: dict[str, Any]) -> dict[str, Any]:
+def _node_resources(prefix: str, scope: PolicyScope, kind: str, policy: dict[str, Any]) -> dict[str, Any]:
     """A role and the instance profile of the same name, which EMR needs."""
+    role_name = scope.import_role if kind == "nodes-import" else scope.export_role
     role = {
         "Type": "AWS::IAM::Role",
         "Properties": {
             "RoleName": role_name,
-            "AssumeRolePolicyDocument": trust_document(kind, account=CLOUDFORMATION_ACCOUNT),
+            "AssumeRolePolicyDocument": trust_document(kind, scope=scope),
             "Policies": [{"PolicyName": kind, "PolicyDocument": policy}],
         },
     }

@@ -6,8 +6,9 @@ No launcher is there at night: the job itself resolves capacity, folder and chec
 a second delivery carries the same scheduled time, so an export meets the first one's claim on the run folder, an import
 the one on that moment, and refuses.
 
-Three ways to fail, three ways to hear of it: a launch that EMR refuses goes to the dead-letter queue and its alarm;
-a cluster or a step that fails goes through an EMR event to the same topic, as one line that names the next command.
+Every way to fail is heard of once, at one topic: a launch that EMR refuses by alarms on Scheduler's own metrics (the
+schedule has a group of its own, which is all that they tell apart); a cluster that gets no instances, that fails, or
+whose step fails by an EMR event whose names begin with this schedule's, as one line that names the next command.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
 from dynamodb_pipeline.emr.documents.policies import schedule_policy, trust_document
-from dynamodb_pipeline.emr.documents.policy_scope import CLOUDFORMATION_ACCOUNT, PolicyScope
+from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
 from dynamodb_pipeline.emr.documents.roles_template import in_cloudformation, refuse_dynamic_reference, substituted
 from dynamodb_pipeline.emr.request.launch_settings import RUN_TAG, LaunchSettings
 from dynamodb_pipeline.emr.request.run_job_flow_request import BootstrapFile, run_job_flow_request
@@ -30,10 +31,15 @@ from dynamodb_pipeline.settings.rows import Given
 # Filled in by EventBridge Scheduler (its user guide, "Adding context attributes").
 FIRING_TIME = "<aws.scheduler.scheduled-time>"
 RUN_JOB_FLOW_TARGET = "arn:${AWS::Partition}:scheduler:::aws-sdk:emr:runJobFlow"
-# Scheduler's own defaults are 185 tries over a day: a cluster could start a day late.
+# Scheduler's own defaults are 185 retries over a day: a cluster could start a day late. A throttle of RunJobFlow (0.5
+# calls a second, https://docs.aws.amazon.com/general/latest/gr/emr.html) is over within these 15 minutes; a launch that
+# was accepted all the same meets the first one's claim.
 MAX_EVENT_AGE_S = 900
-RETRIES = 0
+RETRIES = 2
 QUEUE_KEEPS_S = 1_209_600
+# https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html: the target answered with an error;
+# no more is tried. Both fall back to 0, so that the next failure is heard of too.
+FAILURE_METRICS = {"LaunchRefused": "TargetErrorCount", "LaunchDropped": "InvocationDroppedCount"}
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,16 @@ def scheduled_request(settings: LaunchSettings, *, name: str, shipped: Scheduled
         UsageError: as for a launch.
     """
     jobs = tuple(_scheduled_job(job, settings.verb) for job in settings.jobs)
-    launch = replace(settings, jobs=jobs, run_id=name)
+    launch = replace(settings, jobs=jobs, run_id=name, name_prefix=schedule_mark(settings.name_prefix, name))
     chosen = launch.cluster
     config = load_cluster_config(chosen.config, region=launch.region, overrides=chosen.overrides)
     request = run_job_flow_request(launch, config=config, code=shipped.code, bootstrap=shipped.bootstrap)
-    return with_moment(request, name=name)
+    return with_moment(request, cluster_name=f"{launch.name_prefix}:{launch.verb}:{FIRING_TIME}", name=name)
+
+
+def schedule_mark(name_prefix: str, name: str) -> str:
+    """What names of a schedule's clusters and steps begin with, up to a colon: no manual run's or other schedule's."""
+    return f"{name_prefix}@{name}"
 
 
 def _scheduled_job(job: TableJob, verb: str) -> TableJob:
@@ -65,10 +76,10 @@ def _scheduled_job(job: TableJob, verb: str) -> TableJob:
     return replace(job, given=job.given.without(RUN_ID, SCHEDULED_TIME) + moment, run_id=job.table_name)
 
 
-def with_moment(request: dict[str, Any], *, name: str) -> dict[str, Any]:
+def with_moment(request: dict[str, Any], *, cluster_name: str, name: str) -> dict[str, Any]:
     """The request with the scheduled time in the cluster's name and tag, where look-ups and people find it."""
     timed = copy.deepcopy(request)
-    timed["Name"] = f"{request['Name']}-{FIRING_TIME}"
+    timed["Name"] = cluster_name
     for tag in timed["Tags"]:
         if tag["Key"] == RUN_TAG:
             tag["Value"] = f"{name}-{FIRING_TIME}"
@@ -104,16 +115,18 @@ def schedule_template(
     """
     for text in (schedule.name, schedule.expression, schedule.email or "", name_prefix, json.dumps(request)):
         refuse_dynamic_reference(text)
-    inside = in_cloudformation(scope)
+    inside, mark = in_cloudformation(scope), f"{schedule_mark(name_prefix, schedule.name)}:"
     resources: dict[str, Any] = {
         "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": f"{schedule.name} failures"}},
         "TopicPolicy": _topic_policy(),
         "DeadLetters": _dead_letters(),
-        "DeadLettersAlarm": _dead_letters_alarm(schedule),
+        **{name: _alarm(schedule, metric) for name, metric in FAILURE_METRICS.items()},
         "Role": _role(inside),
+        "Group": {"Type": "AWS::Scheduler::ScheduleGroup", "Properties": {"Name": schedule.name}},
         "Schedule": _schedule(schedule, request),
-        "StepFailed": _rule(STEP_PATTERN, name_prefix=f"{name_prefix}:", transformer=STEP_TEXT),
-        "ClusterFailed": _rule(CLUSTER_PATTERN, name_prefix=f"{name_prefix}-", transformer=CLUSTER_TEXT),
+        "StepFailed": _rule(STEP_PATTERN, {"name": [{"prefix": mark}]}, STEP_TEXT),
+        "ClusterFailed": _rule(CLUSTER_PATTERN, {"name": [{"prefix": mark}]}, CLUSTER_TEXT),
+        "NoInstances": _rule(PROVISIONING_PATTERN, {"message": [{"wildcard": f"*({mark}*"}]}, PROVISIONING_TEXT),
     }
     if schedule.email:
         resources["Subscription"] = {
@@ -133,6 +146,7 @@ def _schedule(schedule: Schedule, request: dict[str, Any]) -> dict[str, Any]:
         "Type": "AWS::Scheduler::Schedule",
         "Properties": {
             "Name": schedule.name,
+            "GroupName": {"Ref": "Group"},
             "ScheduleExpression": schedule.expression,
             "ScheduleExpressionTimezone": schedule.timezone,
             "FlexibleTimeWindow": {"Mode": "OFF"},
@@ -152,7 +166,7 @@ def _role(scope: PolicyScope) -> dict[str, Any]:
     for statement in policy["Statement"]:
         if statement["Resource"] == "DEAD_LETTERS":
             statement["Resource"] = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
-    trust = substituted(trust_document("schedule", account=CLOUDFORMATION_ACCOUNT))
+    trust = substituted(trust_document("schedule", scope=scope))
     policies = [{"PolicyName": "launch", "PolicyDocument": policy}]
     return {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust, "Policies": policies}}
 
@@ -162,15 +176,15 @@ def _dead_letters() -> dict[str, Any]:
     return {"Type": "AWS::SQS::Queue", "Properties": properties}
 
 
-def _dead_letters_alarm(schedule: Schedule) -> dict[str, Any]:
+def _alarm(schedule: Schedule, metric: str) -> dict[str, Any]:
     return {
         "Type": "AWS::CloudWatch::Alarm",
         "Properties": {
-            "AlarmDescription": f"schedule {schedule.name} could not start its cluster: read the dead-letter queue",
-            "Namespace": "AWS/SQS",
-            "MetricName": "ApproximateNumberOfMessagesVisible",
-            "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["DeadLetters", "QueueName"]}}],
-            "Statistic": "Maximum",
+            "AlarmDescription": f"schedule {schedule.name} could not start its cluster: the dead-letter queue says why",
+            "Namespace": "AWS/Scheduler",
+            "MetricName": metric,
+            "Dimensions": [{"Name": "ScheduleGroup", "Value": {"Ref": "Group"}}],
+            "Statistic": "Sum",
             "Period": 300,
             "EvaluationPeriods": 1,
             "Threshold": 0,
@@ -196,29 +210,35 @@ def _topic_policy() -> dict[str, Any]:
     }
 
 
-# Events carry no tags, so they are matched by the beginning of a name.
+# Events carry no tags, so they are matched by names. EventBridge puts values into a template as they are: a member
+# that holds quotes (`stateChangeReason` is JSON) would break it, so sentences come from `message`.
+# Forms: https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-manage-cloudwatch-events.html
 STEP_PATTERN = {"detail-type": ["EMR Step Status Change"], "detail": {"state": ["FAILED", "CANCELLED"]}}
 CLUSTER_PATTERN = {"detail-type": ["EMR Cluster State Change"], "detail": {"state": ["TERMINATED_WITH_ERRORS"]}}
-STEP_TEXT = {
-    "InputPathsMap": {
-        "cluster": "$.detail.clusterId", "name": "$.detail.name", "state": "$.detail.state", "region": "$.region",
-    },
-    "InputTemplate": '"<name> <state> on cluster <cluster>; why: dynamodb-pipeline status <cluster> --region <region>"',
-}  # fmt: skip
-CLUSTER_TEXT = {
-    "InputPathsMap": {
-        "cluster": "$.detail.clusterId", "name": "$.detail.name", "reason": "$.detail.stateChangeReason",
-    },
-    "InputTemplate": '"cluster <cluster> (<name>) failed: <reason>; see: dynamodb-pipeline status <cluster>"',
-}  # fmt: skip
+# A cluster without instances waits, and fails only when somebody stops it. The message names it: `j-1 (name)`.
+PROVISIONING_PATTERN = {"detail-type": ["EMR Instance Group Provisioning"], "detail": {"severity": ["WARN", "ERROR"]}}
 
 
-def _rule(pattern: dict[str, Any], *, name_prefix: str, transformer: dict[str, Any]) -> dict[str, Any]:
-    detail = {**pattern["detail"], "name": [{"prefix": name_prefix}]}
+def _text(sentence: str, **members: str) -> dict[str, Any]:
+    """An input transformer: one line for people, which ends with the command that looks at the cluster."""
+    paths = {"cluster": "$.detail.clusterId", "region": "$.region", **members}
+    return {"InputPathsMap": paths, "InputTemplate": f'"{sentence} --region <region>"'}
+
+
+STEP_TEXT = _text(
+    "<name> <state> on cluster <cluster>; why: dynamodb-pipeline status <cluster>",
+    name="$.detail.name",
+    state="$.detail.state",
+)
+CLUSTER_TEXT = _text("<message>; see: dynamodb-pipeline status <cluster>", message="$.detail.message")
+PROVISIONING_TEXT = _text("<message>; to end it: dynamodb-pipeline terminate <cluster>", message="$.detail.message")
+
+
+def _rule(pattern: dict[str, Any], names: dict[str, Any], transformer: dict[str, Any]) -> dict[str, Any]:
     return {
         "Type": "AWS::Events::Rule",
         "Properties": {
-            "EventPattern": {**pattern, "source": ["aws.emr"], "detail": detail},
+            "EventPattern": {**pattern, "source": ["aws.emr"], "detail": {**pattern["detail"], **names}},
             "Targets": [{"Id": "topic", "Arn": {"Ref": "Topic"}, "InputTransformer": transformer}],
         },
     }

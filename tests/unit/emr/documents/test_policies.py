@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.cli.main import main
 from dynamodb_pipeline.emr.cluster.packaged_files import project_folder
 from dynamodb_pipeline.emr.documents.policies import POLICIES, TRUSTED_SERVICES, trust_document
-from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope
+from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope, partition_of
 from dynamodb_pipeline.emr.documents.roles_template import roles_template
 from tests.unit.emr.builders import a_request
 from tests.unit.make_command import make
@@ -31,9 +34,12 @@ EMR_KEYS = {
     },
     "iam:PassRole": {"iam:PassedToService"},
     "s3:ListBucket": {"s3:prefix"},
+    "iam:CreateServiceLinkedRole": {"iam:AWSServiceName"},
     "kms:Decrypt": {"kms:ViaService"},
     "kms:GenerateDataKey": {"kms:ViaService"},
 }  # fmt: skip
+PLACES = ["--output", "s3://my-bucket/x", "--logs", "s3://my-bucket/logs"]
+SCHEDULE = ["schedule", "export", "--table", "Forum", *PLACES, "--cron", "rate(1 day)"]
 KEY = "arn:aws:kms:us-west-2:123456789012:key/1"
 
 
@@ -151,8 +157,76 @@ def test_keys_are_left_out_when_there_are_none() -> None:
 
 @pytest.mark.parametrize("kind", TRUSTED_SERVICES)
 def test_trust_names_one_service(kind: str) -> None:
-    (statement,) = trust_document(kind, account="123456789012")["Statement"]
-    assert statement["Principal"] == {"Service": TRUSTED_SERVICES[kind]}
+    (statement,) = trust_document(kind, scope=scope())["Statement"]
+    assert statement["Principal"] == {"Service": f"{TRUSTED_SERVICES[kind]}.amazonaws.com"}
+
+
+def test_emr_takes_the_service_role_for_our_account_and_region_only() -> None:
+    """Management Guide, "Service role for Amazon EMR": both keys against a confused deputy."""
+    (statement,) = trust_document("service", scope=scope())["Statement"]
+    assert statement["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+        "ArnLike": {"aws:SourceArn": "arn:aws:elasticmapreduce:us-west-2:123456789012:*"},
+    }
+
+
+# Partition, and the endings of its host names and principals: botocore's partitions.json; EMR's Management Guide for
+# China names elasticmapreduce.amazonaws.com.cn.
+PARTITIONS = [
+    ("eu-west-1", "aws", "amazonaws.com"),
+    ("cn-north-1", "aws-cn", "amazonaws.com.cn"),
+    ("us-gov-west-1", "aws-us-gov", "amazonaws.com"),
+    ("eusc-de-east-1", "aws-eusc", "amazonaws.eu"),
+]
+
+
+@pytest.mark.parametrize(("region", "partition", "suffix"), PARTITIONS)
+def test_every_partition_has_its_own_names(region: str, partition: str, suffix: str) -> None:
+    own = scope(region=region, partition=partition_of(region), kms_key_arns=(KEY.replace(":aws:", f":{partition}:"),))
+    (trusted,) = trust_document("service", scope=own)["Statement"]
+    assert trusted["Principal"] == {"Service": f"elasticmapreduce.{suffix}"}
+    rendered = [
+        statement for kind in POLICIES if kind != "as-published" for statement in POLICIES[kind](own)["Statement"]
+    ]
+    arns = [
+        arn for one in rendered for arn in ([one["Resource"]] if isinstance(one["Resource"], str) else one["Resource"])
+    ]
+    assert {arn.split(":")[1] for arn in arns if arn != "*"} == {partition}
+    via = [one["Condition"]["StringLike"]["kms:ViaService"] for one in rendered if one["Sid"] == "Keys"]
+    assert via
+    assert all(names == [f"s3.*.{suffix}", f"dynamodb.*.{suffix}"] for names in via)
+
+
+def test_endings_are_those_of_botocores_partitions() -> None:
+    session = botocore.session.get_session()
+    known = {one["partition"]: one["dnsSuffix"] for one in session.get_data("endpoints")["partitions"]}
+    for region, partition, suffix in PARTITIONS:
+        assert known[partition] == suffix
+        assert session.get_partition_for_region(region) == partition
+
+
+def test_an_account_new_to_emr_gets_the_cleanup_role_with_the_first_launch() -> None:
+    """awslabs/aws-emr-launch#21: a launch ends with errors where the role is not there and may not be made."""
+    for kind in ("launcher", "schedule"):
+        (first,) = [one for one in statements(kind) if one["Action"] == ["iam:CreateServiceLinkedRole"]]
+        place = "aws-service-role/elasticmapreduce.amazonaws.com/AWSServiceRoleForEMRCleanup"
+        assert first["Resource"] == f"arn:aws:iam::123456789012:role/{place}"
+        assert first["Condition"] == {"StringEquals": {"iam:AWSServiceName": "elasticmapreduce.amazonaws.com"}}
+
+
+def test_key_of_the_logs_is_described_by_emr_and_used_by_the_nodes() -> None:
+    """Management Guide, "Encrypt log files": DescribeKey for the service role, GenerateDataKey for the profile."""
+    key = KEY.replace("key/1", "key/logs")
+    rights = {
+        kind: rights_on(key, statements(kind, log_key_arns=(key,))) for kind in ("service", "nodes-export", "launcher")
+    }
+    assert rights["service"] == {"kms:DescribeKey"}
+    assert "kms:GenerateDataKey" in rights["nodes-export"]
+    assert rights["launcher"] == {"kms:Decrypt"}
+
+
+def rights_on(resource: str, found: list[dict[str, Any]]) -> set[str]:
+    return {action for one in found if resource in one["Resource"] for action in one["Action"]}
 
 
 def test_shipped_roles_template_is_what_make_roles_renders(
@@ -181,3 +255,32 @@ def test_roles_template_leaves_account_and_region_to_cloudformation() -> None:
     text = json.dumps(roles_template(scope(kms_key_arns=())))
     assert "123456789012" not in text
     assert "us-west-2" not in text
+
+
+@pytest.fixture
+def without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine on which nobody has logged in to AWS; nothing is sent."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("without_credentials")
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["policy", "roles-template", "--bucket", "my-bucket"], 0),
+        (["policy", "launcher", "--bucket", "my-bucket", "--account", "123456789012"], 0),
+        (["policy", "launcher", "--bucket", "my-bucket"], 7),
+        (SCHEDULE, 7),
+    ],
+    ids=["roles template", "account named", "account asked for", "schedule"],
+)
+def test_without_credentials(words: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """What needs no account is printed; what needs one says so, and is no bug."""
+    assert main([*words, "--region", "eu-west-1"]) == code
+    said = capsys.readouterr()
+    assert ("no usable AWS credentials" in said.err) == (code == 7)
+    assert "Traceback" not in said.err

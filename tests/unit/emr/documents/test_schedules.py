@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -19,7 +20,8 @@ from dynamodb_pipeline.emr.documents.schedules import (
     scheduled_request,
 )
 from dynamodb_pipeline.emr.request.bundle import BOOTSTRAP_NAME
-from tests.unit.emr.builders import BOOTSTRAP, CODE, a_job, settings
+from tests.unit.emr.builders import BOOTSTRAP, CODE, a_job, a_request, settings
+from tests.unit.emr.documents import example_schedules
 
 SHIPPED = ScheduledCode(CODE, BOOTSTRAP)
 SCOPE = PolicyScope(
@@ -52,7 +54,7 @@ def test_input_fits_emrs_model_with_the_time_filled_in() -> None:
 
 def test_each_firing_has_its_own_cluster_name_tag_and_folder() -> None:
     made = request()
-    assert made["Name"] == f"dynamodb-pipeline-export-nightly-{FIRING_TIME}"
+    assert made["Name"] == f"dynamodb-pipeline@nightly:export:{FIRING_TIME}"
     tags = {tag["Key"]: tag["Value"] for tag in made["Tags"]}
     assert tags["dynamodb-pipeline:run-id"] == f"nightly-{FIRING_TIME}"
     assert tags["dynamodbdatapipeline"] == "true"
@@ -72,30 +74,108 @@ def test_import_claims_its_moment_and_a_verification_needs_none(verb: str, claim
     assert (FIRING_TIME in made["Steps"][0]["HadoopJarStep"]["Args"]) is claimed
 
 
-def test_a_late_or_repeated_launch_is_not_tried() -> None:
+def test_a_throttle_loses_no_night_and_no_launch_comes_late() -> None:
     """Scheduler's defaults are 185 retries over a day."""
     policy = template()["Resources"]["Schedule"]["Properties"]["Target"]["RetryPolicy"]
-    assert policy == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 900}
+    assert policy == {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 900}
 
 
 def test_every_way_to_fail_reaches_the_topic() -> None:
     resources = template(email="ops@example.com")["Resources"]
     topic = {"Ref": "Topic"}
-    assert resources["DeadLettersAlarm"]["Properties"]["AlarmActions"] == [topic]
-    for rule in ("StepFailed", "ClusterFailed"):
+    for alarm in ("LaunchRefused", "LaunchDropped"):
+        assert resources[alarm]["Properties"]["AlarmActions"] == [topic]
+    for rule in ("StepFailed", "ClusterFailed", "NoInstances"):
         assert resources[rule]["Properties"]["Targets"][0]["Arn"] == topic
     assert resources["Subscription"]["Properties"]["Endpoint"] == "ops@example.com"
     assert "Subscription" not in template()["Resources"]
 
 
-@pytest.mark.parametrize(("rule", "name"), [("StepFailed", "steps"), ("ClusterFailed", "cluster")])
-def test_rules_match_the_names_we_give(rule: str, name: str) -> None:
+def test_alarms_look_at_this_schedules_own_group_and_fall_back() -> None:
+    """Scheduler's metrics have the group as their only dimension, and 0 is not sent: without data all is well."""
+    resources = template()["Resources"]
+    assert resources["Schedule"]["Properties"]["GroupName"] == {"Ref": "Group"}
+    assert resources["Group"]["Properties"] == {"Name": "nightly"}
+    metrics = set()
+    for name in ("LaunchRefused", "LaunchDropped"):
+        alarm = resources[name]["Properties"]
+        metrics.add((alarm["Namespace"], alarm["MetricName"]))
+        assert alarm["Dimensions"] == [{"Name": "ScheduleGroup", "Value": {"Ref": "Group"}}]
+        assert (alarm["Statistic"], alarm["TreatMissingData"]) == ("Sum", "notBreaching")
+    assert metrics == {("AWS/Scheduler", "TargetErrorCount"), ("AWS/Scheduler", "InvocationDroppedCount")}
+
+
+def events(name: str, step: str) -> dict[str, dict[str, Any]]:
+    """EMR's three events by the rule that is to hear of them (Management Guide, "Monitoring EMR events")."""
+    cluster = {"severity": "CRITICAL", "state": "TERMINATED_WITH_ERRORS", "name": name, "clusterId": "j-1"}
+    cluster["stateChangeReason"] = json.dumps({"code": "VALIDATION_ERROR", "message": "no"})
+    cluster["message"] = f"Amazon EMR Cluster j-1 ({name}) has terminated with errors"
+    failed = {"severity": "ERROR", "state": "FAILED", "name": step, "clusterId": "j-1", "message": "Step failed"}
+    instances = {"severity": "WARN", "instanceGroupId": "ig-1", "clusterId": "j-1"}
+    instances["message"] = f"We are not able to create your Amazon EMR cluster j-1 ({name}) for instance group ig-1"
+    common = {"source": "aws.emr", "region": "eu-west-1", "account": "1", "id": "1", "time": "2026-11-23T03:00:00Z"}
+    kinds = {
+        "ClusterFailed": ("EMR Cluster State Change", cluster),
+        "StepFailed": ("EMR Step Status Change", failed),
+        "NoInstances": ("EMR Instance Group Provisioning", instances),
+    }
+    return {rule: {**common, "detail-type": kind, "detail": detail} for rule, (kind, detail) in kinds.items()}
+
+
+def heard(name: str, step: str) -> set[str]:
+    """The rules of schedule `nightly` that hear of a cluster and a step of these names, each only of its own event."""
+    rules = {rule: template()["Resources"][rule]["Properties"]["EventPattern"] for rule in events("", "")}
+    return {rule for rule, event in events(name, step).items() if matches(rules[rule], event)}
+
+
+def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
+    """EventBridge's rules for the filters that stand here (its user guide, "Comparison operators")."""
+    return all(
+        matches(wanted, event[key]) if isinstance(wanted, dict) else any(takes(one, event[key]) for one in wanted)
+        for key, wanted in pattern.items()
+    )
+
+
+def takes(one: Any, value: str) -> bool:
+    if isinstance(one, str):
+        return value == one
+    ((operator, text),) = one.items()
+    parts = {"prefix": [text, ""], "wildcard": text.split("*")}[operator]
+    return re.fullmatch(".*".join(re.escape(part) for part in parts), value, re.DOTALL) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "rules"),
+    [
+        ("nightly", "dynamodb-pipeline", {"StepFailed", "ClusterFailed", "NoInstances"}),
+        ("nightly-2", "dynamodb-pipeline", set()),
+        ("hourly", "dynamodb-pipeline", set()),
+        ("nightly", "other", set()),
+    ],
+)
+def test_each_failure_is_heard_of_by_its_own_schedule_alone(name: str, prefix: str, rules: set[str]) -> None:
     """Events carry no tags: the names are all there is to match."""
-    pattern = template()["Resources"][rule]["Properties"]["EventPattern"]
-    (prefix,) = [match["prefix"] for match in pattern["detail"]["name"]]
-    made = request()
-    names = [step["Name"] for step in made["Steps"]] if name == "steps" else [made["Name"]]
-    assert all(one.startswith(prefix) for one in names)
+    made = scheduled_request(settings(name_prefix=prefix), name=name, shipped=SHIPPED)
+    assert heard(made["Name"].replace(FIRING_TIME, "2026-11-23T03:00:00Z"), made["Steps"][0]["Name"]) == rules
+
+
+def test_no_failure_of_a_manual_run_is_mailed() -> None:
+    made = a_request(settings(jobs=(a_job(run_id="nightly"),), run_id="nightly"))
+    assert heard(made["Name"], made["Steps"][0]["Name"]) == set()
+
+
+@pytest.mark.parametrize("rule", ["StepFailed", "ClusterFailed", "NoInstances"])
+def test_message_is_a_whole_sentence_with_the_region(rule: str) -> None:
+    """EventBridge fills values in as they are, so a template stays JSON only without members that hold quotes."""
+    event = events("dynamodb-pipeline@nightly:export:t", "dynamodb-pipeline@nightly:export:Forum:Forum")[rule]
+    text = template()["Resources"][rule]["Properties"]["Targets"][0]["InputTransformer"]
+    line = text["InputTemplate"]
+    for key, path in text["InputPathsMap"].items():
+        value: Any = event
+        for member in path.split(".")[1:]:
+            value = value[member]
+        line = line.replace(f"<{key}>", value)
+    assert json.loads(line).endswith(" j-1 --region eu-west-1")
 
 
 def rights_of(rendered: dict[str, Any]) -> set[str]:
@@ -109,10 +189,17 @@ def test_schedulers_role_may_launch_only_tagged_clusters_and_pass_the_roles() ->
         "elasticmapreduce:RunJobFlow",
         "elasticmapreduce:AddTags",
         "elasticmapreduce:PutAutoTerminationPolicy",
+        "iam:CreateServiceLinkedRole",
         "iam:PassRole",
         "sqs:SendMessage",
     }
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "scheduler.amazonaws.com"}
+
+
+@pytest.mark.parametrize("name", ["export", "import"])
+def test_shipped_template_is_what_make_schedules_renders(name: str) -> None:
+    shipped = (project_folder("schedules") / f"{name}.json").read_text()
+    assert shipped == example_schedules.rendered(name), f"schedules/{name}.json is not current: make schedules"
 
 
 @pytest.mark.parametrize("name", ["export", "import"])
@@ -121,6 +208,4 @@ def test_shipped_template_is_an_example_that_fits_the_model(name: str) -> None:
     text = shipped["Resources"]["Schedule"]["Properties"]["Target"]["Input"]
     sent = json.loads(text.replace(FIRING_TIME, "2026-11-23T03:00:00Z"))
     assert request_problems(sent, service="emr", operation="RunJobFlow") == []
-    assert set(shipped["Resources"]) == set(template()["Resources"])
-    assert rights_of(shipped) == rights_of(template()), "schedules/ is older than the policy of a schedule"
     assert sent["BootstrapActions"][0]["ScriptBootstrapAction"]["Path"].endswith(f"/{BOOTSTRAP_NAME}")
