@@ -135,6 +135,10 @@ class PreconditionError(PipelineError):
     exit_code = ExitCode.PRECONDITION
 
 
+class UnreachableError(PreconditionError):
+    """A service did not answer at the first word with it; once a run has done something, this stops it part-way."""
+
+
 class IntegrityError(PipelineError):
     """Data is not what it claims to be: hash, size, count, item, manifest, or a verification mismatch."""
 

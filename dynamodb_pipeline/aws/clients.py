@@ -88,7 +88,9 @@ class Clients(Protocol):
 
 
 class RunClients(Clients, Protocol):
-    """Clients from which a worker elsewhere can build its own."""
+    """Clients from which a worker elsewhere can build its own, and a wire of ours its signatures."""
+
+    session: Any
 
     def settings(self) -> AwsSettings:
         """The picklable form."""

@@ -77,7 +77,6 @@ class BadReply(Transient):
     """The reply is damaged or lacks a required field: it must never be taken for an answer."""
 
     kind = ErrorKind.BAD_REPLY
-    exit_code = ExitCode.INTEGRITY
 
 
 class ExpiredCredentials(WireError):

@@ -1,5 +1,5 @@
 """
-When a failed request is sent again, and when to give up.
+When a failed request is sent again, and when to give up; and every call of AWS that a job makes, with its bounds.
 
 `RetryState` decides from numbers alone: kind of error, attempts so far, time. Delays are "full jitter": a random part
 of a limit that doubles up to a cap, so that workers which failed together do not return together. Every bound holds at
@@ -13,7 +13,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable, NamedTuple, TypeVar
 
 from dynamodb_pipeline.aws.request_errors import ErrorKind, WireError
@@ -49,6 +49,50 @@ class RetryPolicy:
     no_progress_s: float = 900.0
     total_s: float = 6 * 3600.0
     attempts_max: Mapping[ErrorKind, int] = field(default_factory=lambda: ATTEMPTS_MAX)
+
+
+class CallRow(NamedTuple):
+    """
+    One operation of AWS as jobs call it.
+
+    Attributes:
+        policy: how long it is repeated. What is repeated at all is the error's `kind`, and when the bound is reached
+            the run ends with the error's exit code: 5, resumable, for whatever may go well the next time.
+        reply: members without which a reply is damaged (`ErrorKind.BAD_REPLY`) and never taken for an answer.
+    """
+
+    policy: RetryPolicy
+    reply: tuple[str, ...] = ()
+
+
+# The control plane and objects: one call is one piece of work, so its time and its time without progress are the same.
+CALL_POLICY = RetryPolicy(
+    base_s=0.1,
+    cap_s=20.0,
+    no_progress_s=600.0,
+    total_s=600.0,
+    attempts_max={ErrorKind.THROTTLE: 200, ErrorKind.TRANSIENT: 100, ErrorKind.BAD_REPLY: 8},
+)
+# The first word with a service: a wrong region or a closed network would not be better after ten minutes.
+FIRST_CONTACT_POLICY = replace(CALL_POLICY, cap_s=5.0, no_progress_s=30.0, total_s=30.0)
+# What is asked again a minute later anyway.
+LOOK_POLICY = replace(CALL_POLICY, cap_s=1.0, no_progress_s=5.0, total_s=5.0)
+DATA_POLICY = RetryPolicy()
+
+# By the name that is sent: DynamoDB's operations go over our own wire, S3's are botocore's methods.
+CALLS: Mapping[str, CallRow] = {
+    "Scan": CallRow(DATA_POLICY, ("Items", "Count", "ScannedCount", "ConsumedCapacity")),
+    "BatchWriteItem": CallRow(DATA_POLICY, ("UnprocessedItems", "ConsumedCapacity")),
+    "PutItem": CallRow(DATA_POLICY, ("ConsumedCapacity",)),
+    "DeleteItem": CallRow(DATA_POLICY, ("ConsumedCapacity",)),
+    "DescribeTable": CallRow(CALL_POLICY, ("Table",)),
+    "head_bucket": CallRow(CALL_POLICY),
+    "head_object": CallRow(CALL_POLICY, ("ContentLength", "ETag")),
+    "get_object": CallRow(CALL_POLICY, ("ContentLength", "Body")),
+    "put_object": CallRow(CALL_POLICY, ("ETag",)),
+    "list_objects_v2": CallRow(CALL_POLICY, ("IsTruncated",)),
+    "delete_object": CallRow(CALL_POLICY),
+}
 
 
 class GiveUp(NamedTuple):

@@ -20,7 +20,7 @@ from dynamodb_pipeline.aws.clients import AwsClients
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.command_line import CommandLine
 from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, policy_query, prices_of, schedule_of
-from dynamodb_pipeline.dynamodb.table import TableDescription, TableMissingError, describe
+from dynamodb_pipeline.dynamodb.table import TableDescription, TableMissingError, Tables
 from dynamodb_pipeline.emr import commands
 from dynamodb_pipeline.emr.calls.clock import SignalClock
 from dynamodb_pipeline.emr.documents.policies import ACCOUNTLESS
@@ -162,7 +162,7 @@ def described(settings: Any, clients: AwsClients, *, skip_missing: bool = False)
 
 def _described(clients: AwsClients, name: str, *, skip_missing: bool) -> TableDescription | None:
     try:
-        return describe(clients.client("dynamodb"), name)
+        return Tables.of(clients).describe(name)
     except TableMissingError:
         if skip_missing:
             return None

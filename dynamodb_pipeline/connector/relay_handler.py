@@ -7,12 +7,12 @@ teaches the size of the next for all of them.
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from dynamodb_pipeline.aws.request_errors import Throttled, Transient
@@ -28,7 +28,7 @@ from dynamodb_pipeline.connector.relay_messages import (
     table_request,
 )
 from dynamodb_pipeline.dynamodb.http1 import Message
-from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, scan_with_units
+from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, describe_table, scan_with_units
 from dynamodb_pipeline.dynamodb.signing import KeyPair, SignatureError, check_signature
 from dynamodb_pipeline.dynamodb.wire import API, DynamoDbWire
 from dynamodb_pipeline.errors import PipelineError
@@ -175,10 +175,9 @@ class RelayHandler:
 
     def _described(self) -> bytes:
         """Each task of the connector asks; DynamoDB is asked once a minute, and for the run's own table."""
-        body = json.dumps({"TableName": self._plan.table}).encode()
         with self._one_description:
             now = self._pacing.clock()
             if self._description is None or self._description[0] <= now:
-                reply = call_with_retry(lambda: self._wire.call("DescribeTable", body), pacing=self._pacing)
-                self._description = (now + DESCRIPTION_KEPT_S, reply.body)
+                ask = partial(describe_table, self._wire, self._plan.table)
+                self._description = (now + DESCRIPTION_KEPT_S, call_with_retry(ask, pacing=self._pacing)[1])
             return self._description[1]

@@ -11,7 +11,8 @@ from __future__ import annotations
 import threading
 from typing import Any, Callable
 
-from dynamodb_pipeline.aws.keys import CheckedCredentials, CheckedKeys, checked_session, not_had
+from dynamodb_pipeline.aws.keys import CheckedCredentials, CheckedKeys, checked_session, not_had, without_secrets
+from dynamodb_pipeline.aws.request_errors import Transient
 from dynamodb_pipeline.errors import DeniedError
 
 
@@ -35,9 +36,16 @@ class Credentials:
 
         Raises:
             DeniedError: they have expired and cannot be renewed, or a part of them is malformed.
+            Transient: the network failed while they were renewed; nothing was sent.
         """
+        from botocore.exceptions import ConnectionError as NoConnectionError
+        from botocore.exceptions import HTTPClientError
+
         try:
             return self._loaded.get_frozen_credentials()
+        except (HTTPClientError, NoConnectionError) as err:
+            msg = f"the AWS credentials could not be renewed: {without_secrets(str(err))}"
+            raise Transient(msg, code=type(err).__name__) from None
         except Exception as err:
             raise not_had(err) from None
 

@@ -14,6 +14,7 @@ from typing import Any, Callable, NamedTuple
 
 from dynamodb_pipeline.aws.request_errors import ConditionFailed
 from dynamodb_pipeline.dynamodb.scan_reply import ScanPage, bad_field, scan_page_of, units_field
+from dynamodb_pipeline.dynamodb.table_description import TableDescription
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
 from dynamodb_pipeline.rate.budget import Units
 
@@ -27,6 +28,7 @@ __all__ = [
     "WriteReply",
     "batch_write",
     "delete_item",
+    "describe_table",
     "key_absent",
     "put_item",
     "scan_page",
@@ -86,6 +88,24 @@ def scan_with_units(wire: DynamoDbWire, request: ScanRequest) -> tuple[ScanPage,
     """Read a page; returns it with the units that it consumed. Raises as `scan_page`."""
     page = scan_page(wire, request)
     return page, page.consumed
+
+
+def describe_table(wire: DynamoDbWire, name: str) -> tuple[TableDescription, bytes]:
+    """
+    Ask DynamoDB about the table of that name or ARN; returns what its reply says, and the reply.
+
+    Raises:
+        WireError: see `DynamoDbWire.call`; BadReply also when the reply describes no table, or another one.
+    """
+    reply = wire.call("DescribeTable", _json({"TableName": name}))
+    table = reply.json().get("Table")
+    try:
+        description = TableDescription.from_description(table)  # type: ignore[arg-type]  # that is what is tried
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as err:
+        raise bad_field(operation="DescribeTable", name="Table", problem="is missing or describes no table") from err
+    if description.name != name.rpartition("/")[2]:
+        raise bad_field(operation="DescribeTable", name="Table", problem="is another one than was asked for")
+    return description, reply.body
 
 
 class BatchReply(NamedTuple):

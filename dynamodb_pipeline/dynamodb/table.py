@@ -5,44 +5,158 @@ Asks DynamoDB about a table and turns what can go wrong into our errors: the thi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import time
+from functools import partial
+from typing import Callable
 
-from dynamodb_pipeline.aws.keys import not_had, without_secrets
-from dynamodb_pipeline.aws.request_errors import ClockSkewed, Denied, ExpiredCredentials, Gone, Throttled, WireError
-from dynamodb_pipeline.dynamodb.error_replies import row_of
+from dynamodb_pipeline.aws.clients import RunClients
+from dynamodb_pipeline.aws.request_errors import (
+    BadReply,
+    ClockSkewed,
+    Denied,
+    ExpiredCredentials,
+    Gone,
+    Throttled,
+    Transient,
+    WireError,
+)
+from dynamodb_pipeline.aws.retry import CALLS, FIRST_CONTACT_POLICY, GaveUp, Pacing, RetryPolicy, call_with_retry
+from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, describe_table, scan_page
 from dynamodb_pipeline.dynamodb.table_description import TableDescription, gone, refuse_changed, refuse_unusable
-from dynamodb_pipeline.errors import DeniedError, PipelineError, PreconditionError, StoppedError, UsageError
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from dynamodb_pipeline.dynamodb.wire import DynamoDbWire, wire_of
+from dynamodb_pipeline.errors import (
+    DeniedError,
+    PipelineError,
+    PreconditionError,
+    StoppedError,
+    UnreachableError,
+    UsageError,
+)
 
 __all__ = [
     "TableBusyError",
     "TableDescription",
     "TableMissingError",
     "TableUnreachableError",
-    "describe",
-    "describe_again",
-    "holds_an_item",
+    "Tables",
     "refuse_changed",
     "refuse_unusable",
     "table_name_of",
 ]
 
-_RESOURCE = re.compile(r"on resource: (arn:\S+)")  # in an AccessDeniedException's message
+_RESOURCE = re.compile(r"on resource: (arn:[^\s\"]+)")  # in an AccessDeniedException's message
 
 
 class TableMissingError(PreconditionError):
     """There is no such table in the region."""
 
 
-class TableUnreachableError(PreconditionError):
+class TableUnreachableError(UnreachableError):
     """DynamoDB did not answer."""
 
 
 class TableBusyError(StoppedError):
-    """DescribeTable itself is throttled (it has its own quota)."""
+    """DynamoDB answers and cannot tell now: throttled (DescribeTable has its own quota), failing, damaged replies."""
+
+
+class Tables:
+    """
+    What a run asks DynamoDB about its tables; each question is repeated by the one policy (`aws.retry.CALLS`).
+
+    Args:
+        wire: the protocol; no connection stays open between two questions.
+        sleep: waits before a question is repeated; may raise to end the wait (`RunLifetime.sleep`).
+    """
+
+    def __init__(self, wire: DynamoDbWire, *, sleep: Callable[[float], object] = time.sleep) -> None:
+        self._wire = wire
+        self._sleep = sleep
+
+    @classmethod
+    def of(cls, clients: RunClients, *, sleep: Callable[[float], object] = time.sleep) -> Tables:
+        """Over a wire of these clients; raises DeniedError without credentials."""
+        return cls(wire_of(clients), sleep=sleep)
+
+    def describe(self, name: str, *, policy: RetryPolicy = FIRST_CONTACT_POLICY) -> TableDescription:
+        """
+        Ask about a table.
+
+        Raises:
+            UsageError: the ARN of an index or stream was given, or no name.
+            PreconditionError: no such table in the region, or DynamoDB cannot be reached.
+            DeniedError: no usable credentials, or dynamodb:DescribeTable is not allowed.
+            TableBusyError: DynamoDB answers, but throttles, fails, or its replies are damaged, again and again.
+        """
+        ask = partial(describe_table, self._wire, table_name_of(name))
+        try:
+            return call_with_retry(ask, pacing=Pacing(policy, sleep=self._sleep))[0]
+        except GaveUp as err:
+            raise self._unanswered(err, name) from err
+        except WireError as err:
+            raise self._refusal(err, name) from err
+        finally:
+            self._wire.close()
+
+    def describe_again(self, pinned: TableDescription) -> TableDescription:
+        """
+        Ask about the table that the run began with.
+
+        Raises:
+            IntegrityError: it is gone, going, or another one by the same name.
+            DeniedError: as `describe`.
+            StoppedError: DynamoDB does not answer that; the run can be resumed.
+        """
+        try:
+            now = self.describe(pinned.name, policy=CALLS["DescribeTable"].policy)
+        except TableMissingError as err:
+            raise gone(pinned.name) from err
+        except PreconditionError as err:  # 3 would say that nothing was started
+            msg = f"{err}; resume the run"
+            raise StoppedError(msg) from err
+        refuse_changed(pinned, now)
+        return now
+
+    def holds_an_item(self, name: str) -> bool:
+        """
+        True when a Scan for one item finds one.
+
+        Raises:
+            PipelineError: DynamoDB does not answer that; the error's own exit code says what follows.
+        """
+        key = None
+        while True:
+            page = self._first_page(ScanRequest(name, start_key=key, limit=1, consistent=True))
+            key = page.last_evaluated_key
+            if page.count or key is None:
+                return bool(page.count)
+
+    def _first_page(self, request: ScanRequest) -> ScanPage:
+        pacing = Pacing(CALLS["Scan"].policy, sleep=self._sleep)
+        try:
+            return call_with_retry(partial(scan_page, self._wire, request), pacing=pacing)
+        finally:
+            self._wire.close()
+
+    def _unanswered(self, error: GaveUp, name: str) -> PipelineError:
+        """Our error for a question that was repeated in vain."""
+        last = error.last
+        if type(last) is Transient and last.status == 0:
+            return TableUnreachableError(f"DynamoDB did not answer; check --region, network and proxy: {last}")
+        if isinstance(last, Throttled):
+            return self._refusal(last, name)
+        damaged = "damaged replies, something between here and DynamoDB changes them" * isinstance(last, BadReply)
+        return TableBusyError(f"table {name!r} could not be described in {self._wire.region}: {damaged or last}")
+
+    def _refusal(self, error: WireError, name: str) -> PipelineError:
+        """Our error for DynamoDB's error reply."""
+        if error.code == "ValidationException":
+            return UsageError(f"{name!r} is no table name: 3 to 255 letters, digits, '_', '-' and '.'")
+        unknown = (PreconditionError, "table {name!r} could not be described in {region}")
+        kind, text = next((row for known, row in _REFUSALS.items() if isinstance(error, known)), unknown)
+        resource = _RESOURCE.search(error.body.decode("utf-8", "replace"))
+        arn = resource[1] if resource else f"arn:aws:dynamodb:{self._wire.region}:*:table/{name}"
+        worded = text.format(name=name, region=self._wire.region, arn=arn)
+        return kind(worded if kind is TableMissingError else f"{worded}: {error}")
 
 
 _REFUSALS: dict[type[WireError], tuple[type[PipelineError], str]] = {
@@ -54,69 +168,16 @@ _REFUSALS: dict[type[WireError], tuple[type[PipelineError], str]] = {
 }
 
 
-def describe(client: DynamoDBClient, name: str) -> TableDescription:
-    """
-    Ask DynamoDB about a table.
-
-    Raises:
-        UsageError: the ARN of an index or stream was given.
-        PreconditionError: no such table in the region, or DynamoDB cannot be reached.
-        DeniedError: no usable credentials, or dynamodb:DescribeTable is not allowed.
-        TableBusyError: DescribeTable is throttled.
-    """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    table_name = table_name_of(name)
-    where = str(client.meta.region_name)
-    try:
-        reply = client.describe_table(TableName=table_name)
-    except ClientError as err:
-        raise _refusal(err.response, table_name, where) from err
-    except BotoCoreError as err:
-        raise _unsent(err, client.meta.endpoint_url) from err
-    return TableDescription.from_description(reply["Table"])
-
-
-def describe_again(client: DynamoDBClient, pinned: TableDescription) -> TableDescription:
-    """
-    Ask DynamoDB about the table that the run began with.
-
-    Raises:
-        IntegrityError: it is gone, going, or another one by the same name.
-        PipelineError: as `describe`.
-    """
-    try:
-        now = describe(client, pinned.name)
-    except TableMissingError as err:
-        raise gone(pinned.name) from err
-    refuse_changed(pinned, now)
-    return now
-
-
-def holds_an_item(client: DynamoDBClient, name: str) -> bool:
-    """
-    True when one Scan for one item finds one.
-
-    Raises:
-        StoppedError: DynamoDB does not answer that.
-    """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        reply = client.scan(TableName=name, Limit=1, ConsistentRead=True)
-    except (BotoCoreError, ClientError) as err:
-        msg = f"could not find out whether table {name!r} is empty: {without_secrets(str(err))}; resume the run"
-        raise StoppedError(msg) from err
-    return bool(reply["Items"])
-
-
 def table_name_of(name: str) -> str:
     """
     The table's name or ARN; the ARN of one of its indexes or streams is refused.
 
     Raises:
-        UsageError: an ARN of something else than a table.
+        UsageError: an ARN of something else than a table, or nothing.
     """
+    if not name:
+        msg = "no table name was given"
+        raise UsageError(msg)
     if not name.startswith("arn:"):
         return name
     parts = name.split(":", 5)
@@ -125,30 +186,3 @@ def table_name_of(name: str) -> str:
         msg = f"{name} is not a table (an index, a stream?); give the table's name"
         raise UsageError(msg)
     return name
-
-
-def _refusal(response: Mapping[str, Any], name: str, region: str) -> PipelineError:
-    """Our error for DynamoDB's error reply."""
-    error = response.get("Error", {})
-    code, message = str(error.get("Code", "")), str(error.get("Message", ""))
-    row = row_of(code, status=response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0), message=message)
-    kind, text = _REFUSALS.get(row.raises, (TableUnreachableError, "table {name!r} could not be described in {region}"))
-    if code == "ValidationException":
-        return UsageError(f"{name!r} is no table name: 3 to 255 letters, digits, '_', '-' and '.'")
-    resource = _RESOURCE.search(message)
-    arn = resource[1] if resource else f"arn:aws:dynamodb:{region}:*:table/{name}"
-    worded = text.format(name=name, region=region, arn=arn)
-    return kind(worded if kind is TableMissingError else f"{worded} ({code}): {row.remedy}")
-
-
-def _unsent(err: Exception, endpoint: str) -> PipelineError:
-    """Our error for a request that got no reply."""
-    from botocore.exceptions import ConnectionError as NoConnectionError
-    from botocore.exceptions import HTTPClientError, ParamValidationError
-
-    if isinstance(err, (HTTPClientError, NoConnectionError)):
-        msg = f"DynamoDB at {endpoint} did not answer; check --region, network and proxy: {without_secrets(str(err))}"
-        return TableUnreachableError(msg)
-    if isinstance(err, ParamValidationError):
-        return UsageError(f"no table name: {err}")
-    return DeniedError(f"no usable AWS credentials for {endpoint}: {not_had(err)}")

@@ -16,14 +16,15 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, Callable
 
+from dynamodb_pipeline.aws.clients import RunClients
 from dynamodb_pipeline.aws.request_errors import BadReply, ClockSkewed, ExpiredCredentials, Transient
 from dynamodb_pipeline.dynamodb.connection import ConnectionPool, Endpoint, Timeouts
-from dynamodb_pipeline.dynamodb.credentials import Credentials
+from dynamodb_pipeline.dynamodb.credentials import Credentials, credentials_of
 from dynamodb_pipeline.dynamodb.error_replies import error_from_reply
 from dynamodb_pipeline.dynamodb.http1 import Message, MessageError, render_message
 from dynamodb_pipeline.dynamodb.signing import KeyPair, Signer
 
-__all__ = ["Credentials", "DynamoDbWire", "Endpoint", "Reply", "Timeouts"]
+__all__ = ["Credentials", "DynamoDbWire", "Endpoint", "Reply", "Timeouts", "wire_of"]
 
 API = "DynamoDB_20120810"
 CONTENT_TYPE = "application/x-amz-json-1.0"
@@ -79,6 +80,11 @@ class DynamoDbWire:
         self._now = now
         self._clock_offset_s = 0.0
 
+    @property
+    def region(self) -> str:
+        """The region that requests are signed for."""
+        return self._endpoint.region
+
     def call(self, operation: str, body: bytes) -> Reply:
         """
         Send one request; return its checked reply.
@@ -132,6 +138,12 @@ class DynamoDbWire:
             return False
         self._clock_offset_s = refused.offset_s
         return True
+
+
+def wire_of(clients: RunClients) -> DynamoDbWire:
+    """A wire to the DynamoDB of these clients, signed by their credentials; nothing is sent yet."""
+    endpoint = Endpoint.from_client(clients.client("dynamodb"))
+    return DynamoDbWire(endpoint, credentials_of(clients.session))
 
 
 def checked_reply(operation: str, message: Message, *, now_s: float) -> Reply:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.documents import Document, member, natural, optional, several, string
-from dynamodb_pipeline.dynamodb.table import TableDescription, describe, refuse_unusable
+from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, refuse_unusable
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.formats.exports.entry_location import check_entry_url
 from dynamodb_pipeline.formats.exports.export_record import FileRecord, file_record
@@ -66,7 +66,7 @@ def resolve_export(ctx: RunContext, settings: ExportSettings, name: str, *, fold
     except ValueError as err:
         msg = f"--output: {err}; choose a folder without such parts"
         raise UsageError(msg) from err
-    table = describe(ctx.clients.client("dynamodb"), name)
+    table = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).describe(name)
     refuse_unusable(table, purpose="export")
     options = (("ServerSideEncryption", "aws:kms"), ("SSEKMSKeyId", settings.sse_kms_key_id or ""))
     worker = ctx.worker(put_options=options if settings.sse_kms_key_id else ())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from dynamodb_pipeline.dynamodb.table import describe_again, holds_an_item
+from dynamodb_pipeline.dynamodb.table import Tables
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport, already_exported_line, ledger_of, rate_line
 from dynamodb_pipeline.exporting.run_folder import claim_folder, finished_record, mark_success, publish
@@ -38,8 +38,9 @@ def export_table(ctx: RunContext, export: TableExport, engine: Engine) -> dict[s
         return _result(export, done, None, seconds=time.monotonic() - started)
     ctx.reporter.note(rate_line(export))
     outcome = _read(ctx, export, engine)
-    describe_again(ctx.clients.client("dynamodb"), table)
-    _check_not_falsely_empty(ctx, export, outcome)
+    tables = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep)
+    tables.describe_again(table)
+    _check_not_falsely_empty(tables, export, outcome)
     record = _record(ctx, export, outcome, started_at=started_at)
     record = publish(ctx.store, folder, record, lifetime=ctx.lifetime)
     return _result(export, record, outcome, seconds=time.monotonic() - started)
@@ -55,11 +56,11 @@ def _read(ctx: RunContext, export: TableExport, engine: Engine) -> ReadOutcome:
     return read_with_connector(ctx, export, engine, ledger=ledger_of(ctx, export))
 
 
-def _check_not_falsely_empty(ctx: RunContext, export: TableExport, outcome: ReadOutcome) -> None:
+def _check_not_falsely_empty(tables: Tables, export: TableExport, outcome: ReadOutcome) -> None:
     """An empty RDD is the classic silent loss of connector and Spark versions that do not fit (Spark >= 3.2)."""
     if any(f.item_count for f in outcome.files):
         return
-    if holds_an_item(ctx.clients.client("dynamodb"), export.table.name):
+    if tables.holds_an_item(export.table.name):
         name = export.table.name
         msg = f"the export of {name!r} has no items but the table has; nothing was published, try --reader direct"
         raise IntegrityError(msg)

@@ -8,7 +8,7 @@ from typing import Any
 
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import Document, member, natural, string
-from dynamodb_pipeline.dynamodb.table import TableDescription, describe, refuse_unusable
+from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, refuse_unusable
 from dynamodb_pipeline.dynamodb.table_description import may_skip_parsing, refuse_other_keys
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats.files.file_forms import WantedTable
@@ -68,7 +68,7 @@ def resolve_import(ctx: RunContext, settings: ImportSettings) -> TableImport:
         PreconditionError: nothing to import, no such table, a status that cannot be written, another key schema.
         IntegrityError: the export contradicts itself.
     """
-    table = describe(ctx.clients.client("dynamodb"), settings.table)
+    table = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).describe(settings.table)
     refuse_unusable(table, purpose="import")
     source = find_source(ctx.store, settings)
     refuse_other_keys(source.key_schema, table.key_schema, table=table.name)

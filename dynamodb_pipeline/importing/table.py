@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import DocumentError, read_object
-from dynamodb_pipeline.dynamodb.table import describe_again
+from dynamodb_pipeline.dynamodb.table import Tables
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
 from dynamodb_pipeline.finished import RunState
 from dynamodb_pipeline.formats.exports.layout import stamp
@@ -164,7 +164,8 @@ class _Steps:
         }
 
     def _refuse_changed(self) -> None:
-        describe_again(self._run.ctx.clients.client("dynamodb"), self._run.job.table)
+        ctx = self._run.ctx
+        Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).describe_again(self._run.job.table)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from dynamodb_pipeline.dynamodb.table import TableDescription, describe
+from dynamodb_pipeline.aws.retry import LOOK_POLICY
+from dynamodb_pipeline.dynamodb.table import TableDescription, Tables
 from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
 from dynamodb_pipeline.passes.capacity_watch import CapacityWatcher
 from dynamodb_pipeline.rate.budget import RateBudget
@@ -143,10 +144,10 @@ class RatedRun:
         table = self._rated.table
         if table is None:
             return nullcontext()
-        client = self._ctx.clients.client("dynamodb")
+        tables = Tables.of(self._ctx.clients, sleep=self._ctx.lifetime.sleep)
         return CapacityWatcher(
             table,
-            read=lambda: describe(client, table.name),
+            read=lambda: tables.describe(table.name, policy=LOOK_POLICY),
             rate_of=self._rated.rate_of,
             on_rate=lambda rate: coordinator.set_rates(dict(rate.units_per_s)),
             on_end=self._ctx.lifetime.stop,

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, Protocol
 
-from dynamodb_pipeline.aws.request_errors import Throttled, Transient
+from dynamodb_pipeline.aws.request_errors import BadReply, Throttled, Transient
 from dynamodb_pipeline.aws.retry import Pacing, pause
 from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, scan_with_units
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
-from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.rate.work_size import PageSizer
 from dynamodb_pipeline.workers.contract import CoordinatorClient, metered
 from dynamodb_pipeline.workers.worker import Tools, Unit
@@ -84,7 +83,7 @@ def page_items(page: ScanPage, *, parse: Callable[[bytes], Any] = json.loads) ->
     The page's items; `parse` is a strict parser where their text is written on.
 
     Raises:
-        IntegrityError: as `check_page_count`.
+        BadReply: as `check_page_count`.
     """
     items: list[dict[str, Any]] = parse(page.body)["Items"]
     check_page_count(page, len(items))
@@ -94,11 +93,11 @@ def page_items(page: ScanPage, *, parse: Callable[[bytes], Any] = json.loads) ->
 def check_page_count(page: ScanPage, count: int) -> None:
     """
     Raises:
-        IntegrityError: the page does not hold as many items as its Count says.
+        BadReply: the page does not hold as many items as its Count says; its units are spent, the run can be resumed.
     """
     if count != page.count:
-        msg = f"a Scan reply holds {count} items and says {page.count}"
-        raise IntegrityError(msg)
+        msg = f"a Scan reply holds {count} items and says {page.count}; resume the run"
+        raise BadReply(msg, code="bad reply")
 
 
 class Sink(Protocol):

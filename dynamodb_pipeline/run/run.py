@@ -13,7 +13,7 @@ from typing import Any, Callable
 from dynamodb_pipeline.aws.clients import AwsClients
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY
-from dynamodb_pipeline.errors import ExitCode, PipelineError
+from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError, UnreachableError
 from dynamodb_pipeline.finished import DONE, FAILED, resumable_after
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.heartbeat import Heartbeat, Here, own_facts, refuse_living
@@ -27,6 +27,11 @@ from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.engine import Engines
 
 Job = Callable[[RunContext, Any, Engines], dict[str, Any]]
+
+
+def stopped_part_way(err: Exception) -> Exception:
+    """What a service that does not answer means to a run that has begun: 3 would say that nothing was written."""
+    return StoppedError(f"{err}; resume the run") if isinstance(err, UnreachableError) else err
 
 
 class Run:
@@ -141,10 +146,11 @@ class Run:
         for attempt in range(1, attempts + 1):
             try:
                 result = self._job(ctx, self._settings, self._engines)
-            except Exception as err:
+            except Exception as raised:
+                err = stopped_part_way(raised) if attempt > 1 or ctx.began else raised
                 code = ExitCode.of_error(err)
                 if not code.row.retried or attempt == attempts or ctx.lifetime.reason is not None:
-                    raise
+                    raise err from raised.__cause__
                 ctx.reporter.note(without_secrets(retry_line(err, attempt=attempt, attempts=attempts)))
                 record.save(attempt=attempt + 1, last_error=without_secrets(str(err)))
             else:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
 from dynamodb_pipeline.addresses import S3Uri, is_s3
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.aws.clients import expected_owner
-from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.aws.retry import FIRST_CONTACT_POLICY, GaveUp, Pacing, call_with_retry
+from dynamodb_pipeline.errors import PreconditionError, UnreachableError
 from dynamodb_pipeline.formats.files.text import Text
 from dynamodb_pipeline.store.local import LocalObjectStore
 from dynamodb_pipeline.store.objects import Body, ObjectInfo, ObjectStore
 from dynamodb_pipeline.store.s3 import S3_PACING, S3ObjectStore
-from dynamodb_pipeline.store.s3_errors import MISSING_CODES, s3_error, unsent
+from dynamodb_pipeline.store.s3_errors import MISSING_CODES, s3_error, s3_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -22,45 +25,63 @@ if TYPE_CHECKING:
 SENT_ONCE = 1  # botocore repeats nothing: `S3ObjectStore` sees every failure and decides itself
 
 
-def bucket_clients(client: Callable[..., Any], *, bucket_owner: str | None = None) -> Callable[[str], Any]:
+def bucket_clients(
+    client: Callable[..., Any], *, bucket_owner: str | None = None, sleep: Callable[[float], object] = time.sleep
+) -> Callable[[str], Any]:
     """
     Return `bucket -> S3 client of the bucket's own region`, asking S3 once a bucket; the client repeats no call.
 
     Args:
         client: `AwsClients.client`.
+        sleep: waits before the first question of all is repeated; may raise to end the wait.
 
     Raises (from the returned function):
-        PreconditionError: no such bucket, or no S3 at that address. DeniedError: it is not ours to read, or belongs to
-            another account. WireError: S3 answers and cannot serve; ask again.
+        PreconditionError: no such bucket, or no S3 at that address, when none has answered before. DeniedError: it is
+            not ours to read, or belongs to another account. WireError: S3 cannot serve; ask again.
     """
     known: dict[str, Any] = {}
 
     def client_for(bucket: str) -> Any:
         if bucket not in known:
-            region = bucket_region(client("s3"), bucket, bucket_owner=bucket_owner)
+            ask = partial(bucket_region, client("s3", attempts=SENT_ONCE), bucket, bucket_owner=bucket_owner)
+            region = ask() if known else _first_answer(ask, bucket, sleep=sleep)
             known[bucket] = client("s3", region=region, attempts=SENT_ONCE)
         return known[bucket]
 
     return client_for
 
 
+def _first_answer(ask: Callable[[], str | None], bucket: str, *, sleep: Callable[[float], object]) -> str | None:
+    """
+    Raises:
+        UnreachableError: S3 does not answer, so that waiting longer would not help.
+        WireError: it answers and cannot serve; ask again.
+    """
+    try:
+        return call_with_retry(ask, pacing=Pacing(FIRST_CONTACT_POLICY, sleep=sleep))
+    except GaveUp as err:
+        if err.last.status:
+            raise err.last from err
+        msg = f"S3 cannot be reached for bucket {bucket!r}; check network, region and proxy: {err.last}"
+        raise UnreachableError(msg) from err
+
+
 def bucket_region(client: S3Client, bucket: str, *, bucket_owner: str | None = None) -> str | None:
     """The bucket's region from HeadBucket's `x-amz-bucket-region` header; None when the server names none."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import ClientError
 
-    owner = expected_owner(bucket_owner)
+    owner, where = expected_owner(bucket_owner), S3Uri(bucket, "")
     try:
-        reply = client.head_bucket(Bucket=bucket, **owner)
+        with s3_errors("head_bucket", where, refusals=False):
+            reply = client.head_bucket(Bucket=bucket, **owner)
     except ClientError as err:
         headers = err.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         if error_code(err) in MISSING_CODES | {"NoSuchBucket"}:
             msg = f"bucket {bucket!r} does not exist; check the spelling or create it first"
             raise PreconditionError(msg) from err
         if error_code(err) not in ("301", "PermanentRedirect") or "x-amz-bucket-region" not in headers:
-            raise s3_error(err, operation="head_bucket", where=S3Uri(bucket, "")) from err
+            raise s3_error(err, operation="head_bucket", where=where) from err
         return str(headers["x-amz-bucket-region"])
-    except BotoCoreError as err:
-        raise unsent(err, f"S3 cannot be reached for bucket {bucket!r}", otherwise=PreconditionError) from err
     region: str | None = reply["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
     return region
 
@@ -103,6 +124,6 @@ def object_store(
         sleep: waits before a request to S3 is repeated; may raise to end the wait (`RunLifetime.sleep`).
     """
     owner = clients.bucket_owner
-    client_for = bucket_clients(clients.client, bucket_owner=owner)
     pacing = replace(S3_PACING, sleep=sleep) if sleep else S3_PACING
+    client_for = bucket_clients(clients.client, bucket_owner=owner, sleep=pacing.sleep)
     return AnyObjectStore(S3ObjectStore(client_for, bucket_owner=owner, put_options=put_options, pacing=pacing))

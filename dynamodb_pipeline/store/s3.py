@@ -9,31 +9,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 from typing import Any, Callable, TypeVar
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.clients import expected_owner
-from dynamodb_pipeline.aws.request_errors import ErrorKind
-from dynamodb_pipeline.aws.retry import Pacing, RetryPolicy, call_with_retry
+from dynamodb_pipeline.aws.retry import CALL_POLICY, CALLS, Pacing, call_with_retry
 from dynamodb_pipeline.formats.files.text import PIECE_BYTES, Text
 from dynamodb_pipeline.store.local_disk import collected
 from dynamodb_pipeline.store.objects import Body, ObjectInfo, ObjectMissingError
-from dynamodb_pipeline.store.s3_errors import AlteredOnTheWay, s3_errors
+from dynamodb_pipeline.store.s3_errors import AlteredOnTheWay, incomplete, s3_errors
 
 T = TypeVar("T")
 
-S3_ATTEMPTS_MAX: Mapping[ErrorKind, int] = MappingProxyType(
-    {
-        ErrorKind.THROTTLE: 200,
-        ErrorKind.TRANSIENT: 100,
-        ErrorKind.BAD_REPLY: 8,
-    }
-)
-# One call is one piece of work, so its time and its time without progress are the same.
-S3_POLICY = RetryPolicy(base_s=0.1, cap_s=20.0, no_progress_s=600.0, total_s=600.0, attempts_max=S3_ATTEMPTS_MAX)
-S3_PACING = Pacing(S3_POLICY)
+S3_PACING = Pacing(CALL_POLICY)
 
 
 class S3ObjectStore:
@@ -94,20 +83,18 @@ class S3ObjectStore:
         where = S3Uri.parse(folder_uri).folder
         token: dict[str, str] = {}
         while True:
-            page = self._page(where, token)
-            for entry in page.get("Contents", ()):
-                uri = S3Uri(where.bucket, entry["Key"])
-                yield ObjectInfo(str(uri), entry["Size"], entry["ETag"].strip('"'))
-            if not page["IsTruncated"]:
+            entries, next_token = self._page(where, token)
+            yield from entries
+            if next_token is None:
                 return
-            token = {"ContinuationToken": page["NextContinuationToken"]}
+            token = {"ContinuationToken": next_token}
 
     def delete(self, uri: str) -> None:
         where = S3Uri.parse(uri)
         self._patiently(lambda: self._send("delete_object", where, Key=where.key))
 
-    def _page(self, where: S3Uri, token: dict[str, str]) -> Any:
-        return self._patiently(lambda: self._send("list_objects_v2", where, Prefix=where.key, **token))
+    def _page(self, where: S3Uri, token: dict[str, str]) -> tuple[Sequence[ObjectInfo], str | None]:
+        return self._patiently(lambda: _listed(where, self._send("list_objects_v2", where, Prefix=where.key, **token)))
 
     def _pieces(self, uri: str, etag: str | None) -> Iterator[bytes]:
         where = S3Uri.parse(uri)
@@ -126,10 +113,27 @@ class S3ObjectStore:
     def _send(self, operation: str, where: S3Uri, **arguments: Any) -> Any:
         with s3_errors(operation, where):
             method = getattr(self._client_for(where.bucket), operation)
-            return method(Bucket=where.bucket, **arguments, **self._owner)
+            reply = method(Bucket=where.bucket, **arguments, **self._owner)
+        missing = [name for name in CALLS[operation].reply if name not in reply]
+        if missing:
+            raise incomplete(where, operation=operation, lacks=", ".join(missing))
+        return reply
 
     def _patiently(self, attempt: Callable[[], T]) -> T:
         return call_with_retry(attempt, pacing=self._pacing)
+
+
+def _listed(where: S3Uri, page: Any) -> tuple[Sequence[ObjectInfo], str | None]:
+    """One page of a listing, and what asks for the next; raises AlteredOnTheWay when either is damaged."""
+    bucket = where.bucket
+    try:
+        entries = [
+            ObjectInfo(str(S3Uri(bucket, entry["Key"])), entry["Size"], entry["ETag"].strip('"'))
+            for entry in page.get("Contents", ())
+        ]
+        return entries, page["NextContinuationToken"] if page["IsTruncated"] else None
+    except (AttributeError, KeyError, TypeError) as err:
+        raise incomplete(where, operation="list_objects_v2", lacks=f"members ({err})") from err
 
 
 def _whole(body: Body) -> bytes:

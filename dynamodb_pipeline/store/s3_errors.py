@@ -7,6 +7,7 @@ request was carried out; sending a whole-object request again is harmless, since
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from shlex import quote
@@ -40,10 +41,18 @@ class AlteredOnTheWay(Transient):
     kind = ErrorKind.BAD_REPLY
 
 
+def incomplete(where: S3Uri, *, operation: str, lacks: str) -> AlteredOnTheWay:
+    """The error for a reply that says that all is well and lacks what such a reply must hold."""
+    return AlteredOnTheWay(f"S3 {operation} {where}: the reply lacks {lacks}", code="bad reply")
+
+
 @contextmanager
-def s3_errors(operation: str, where: S3Uri) -> Iterator[None]:
+def s3_errors(operation: str, where: S3Uri, *, refusals: bool = True) -> Iterator[None]:
     """
     Replace whatever botocore raises in this block.
+
+    Args:
+        refusals: S3's error replies as well.
 
     Raises:
         WireError: the call may be sent again (`Throttled`, `Transient`, `AlteredOnTheWay`).
@@ -56,15 +65,27 @@ def s3_errors(operation: str, where: S3Uri) -> Iterator[None]:
     try:
         yield
     except ClientError as err:
+        if not refusals:
+            raise
         raise s3_error(err, operation=operation, where=where) from err
     except BotoCoreError as err:
         raise unsent(err, f"S3 {operation} {where}", otherwise=_otherwise(err)) from err
     except (HTTPError, ConnectionError, ResponseParserError) as err:  # botocore: an error reply that broke off
         msg = f"S3 {operation} {where}: {without_secrets(str(err))}"
         raise Transient(msg) from err
+    except (AttributeError, KeyError, TypeError, ValueError) as err:
+        if not _raised_by_parser(err):
+            raise
+        raise incomplete(where, operation=operation, lacks=f"sense: {type(err).__name__}") from err
     except RuntimeError as err:  # botocore: "refreshed credentials are still expired"
         msg = f"S3 {operation} {where}: {without_secrets(str(err))}; renew the credentials, then resume the run"
         raise DeniedError(msg) from err
+
+
+def _raised_by_parser(err: BaseException) -> bool:
+    """True when botocore could make nothing of a reply, such as a date that is none: no bug of ours."""
+    frames = traceback.walk_tb(err.__traceback__)
+    return any(frame.f_globals.get("__name__") == "botocore.parsers" for frame, _ in frames)
 
 
 def _otherwise(err: Exception) -> type[PipelineError]:

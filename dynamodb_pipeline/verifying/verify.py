@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from dynamodb_pipeline.dynamodb.table import TableDescription, describe, describe_again, refuse_unusable
+from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, refuse_unusable
 from dynamodb_pipeline.dynamodb.table_description import refuse_other_keys
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.files.file_forms import WantedTable
@@ -56,7 +56,7 @@ def resolve_verification(ctx: RunContext, settings: VerifySettings) -> Verificat
     """Find the export and the table; raises as `verify.verify`."""
     table = None
     if settings.table is not None:
-        table = describe(ctx.clients.client("dynamodb"), settings.table)
+        table = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).describe(settings.table)
         refuse_unusable(table, purpose="verify")
     folder = settings.export
     if not settings.without_manifest:
@@ -219,7 +219,7 @@ def _against_table(
         differing, more = reading.compare(rows, limit=job.settings.limit)
         consumed = consumed.plus(more)
         differences = difference_facts(differing, table.key_schema, complete=again.complete)
-    describe_again(ctx.clients.client("dynamodb"), table)
+    Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).describe_again(table)
     return {
         "table": table.name,
         "table_items": digest.item_count,

@@ -14,9 +14,7 @@ from typing import Any, Callable
 
 from dynamodb_pipeline.aws.clients import AwsClients, AwsSettings
 from dynamodb_pipeline.aws.node_boto3 import ensure_boto3
-from dynamodb_pipeline.dynamodb.connection import Endpoint
-from dynamodb_pipeline.dynamodb.credentials import credentials_of
-from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
+from dynamodb_pipeline.dynamodb.wire import DynamoDbWire, wire_of
 from dynamodb_pipeline.store.anywhere import object_store
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.contract import CoordinatorClient
@@ -55,8 +53,7 @@ class WorkerContext:
         return object_store(clients, put_options=dict(self.put_options), sleep=self.sleep)
 
     def wire(self, clients: AwsClients) -> DynamoDbWire:
-        endpoint = Endpoint.from_client(clients.client("dynamodb"))
-        return DynamoDbWire(endpoint, credentials_of(clients.session))
+        return wire_of(clients)
 
 
 Unit = dict[str, Any]

@@ -212,6 +212,21 @@ def flipped(body: bytes, rng: random.Random) -> bytes:
     return body[:at] + bytes([body[at] ^ bit]) + body[at + 1 :]
 
 
+def emptied(exchange: Exchange) -> Delivery:
+    """A reply that passes the CRC and JSON and says nothing."""
+    exchange.carried_out()
+    return whole(replies.json_reply({}))
+
+
+def bare(exchange: Exchange) -> Delivery:
+    """DescribeTable's reply without one of the members that every table has."""
+    member = exchange.rng.choice(("TableName", "TableStatus", "KeySchema", "AttributeDefinitions"))
+    return _changed(
+        exchange,
+        lambda payload: {"Table": {name: value for name, value in payload["Table"].items() if name != member}},
+    )
+
+
 def _changed(exchange: Exchange, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Delivery:
     reply = exchange.carried_out()
     if reply.status != 200:
@@ -263,5 +278,15 @@ STRIKES: dict[str, Strike] = {
     "table_gone": refusal("ResourceNotFoundException", "Requested resource not found"),
     "table_deleting": described(lambda _: {"TableStatus": "DELETING"}),
     "table_recreated": described(lambda _: {"TableId": "00000000-0000-4000-8000-000000000000"}),
+    "describe_empty": emptied,
+    "describe_bare": bare,
+    "describe_other": described(lambda table: {"TableName": table["TableName"] + "-other"}),
+    "describe_cut": truncated,
+    "describe_cut_on_wire": truncated_on_wire,
+    "describe_flip": bit_flip,
+    "describe_not_json": not_json,
+    "describe_reset": reset_within,
+    "describe_silence": silence,
+    "describe_internal": internal_before,
     "collection_full": refusal("ItemCollectionSizeLimitExceededException", "Collection size exceeded."),
 }

@@ -27,7 +27,9 @@ ANY_DYNAMODB = DATA | DESCRIBE
 GET = frozenset({"GET object"})
 PUT = frozenset({"PUT object"})
 LIST = frozenset({"LIST objects"})
-ANY_S3 = GET | PUT | LIST | frozenset({"HEAD object", "DELETE object"})
+HEAD = frozenset({"HEAD object"})
+BUCKET = frozenset({"HEAD bucket"})
+ANY_S3 = GET | PUT | LIST | HEAD | frozenset({"DELETE object"})
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class FaultKind:
     One way to fail.
 
     A `lasting` kind never ends by retrying: a run that meets it may only fail cleanly. All others a run must survive.
+    A kind `of_control` strikes what a run asks about tables, buckets and folders, and plans draw it separately.
     """
 
     name: str
@@ -43,6 +46,7 @@ class FaultKind:
     operations: frozenset[str]
     meaning: str
     lasting: bool = False
+    of_control: bool = False
 
 
 def _dynamodb(name: str, operations: frozenset[str], meaning: str, *, lasting: bool = False) -> FaultKind:
@@ -51,6 +55,10 @@ def _dynamodb(name: str, operations: frozenset[str], meaning: str, *, lasting: b
 
 def _s3(name: str, operations: frozenset[str], meaning: str, *, lasting: bool = False) -> FaultKind:
     return FaultKind(name, Service.S3, operations, meaning, lasting)
+
+
+def _control(name: str, service: Service, operations: frozenset[str], meaning: str) -> FaultKind:
+    return FaultKind(name, service, operations, meaning, of_control=True)
 
 
 _ALL = (
@@ -111,6 +119,28 @@ _ALL = (
     _s3("object_gone", GET, "404 NoSuchKey for one object from here on", lasting=True),
     _s3("object_archived", GET, "403 InvalidObjectState for one object from here on", lasting=True),
     _s3("s3_access_denied", PUT, "403 AccessDenied from here on", lasting=True),
+    _control("describe_empty", Service.DYNAMODB, DESCRIBE, "200 with {}, CRC-32 right"),
+    _control("describe_bare", Service.DYNAMODB, DESCRIBE, "200, a random part of Table missing, CRC-32 right"),
+    _control("describe_other", Service.DYNAMODB, DESCRIBE, "200, another table's description, CRC-32 right"),
+    _control("describe_cut", Service.DYNAMODB, DESCRIBE, "200, body cut, Content-Length fits the cut"),
+    _control("describe_cut_on_wire", Service.DYNAMODB, DESCRIBE, "200, body cut, Content-Length of the whole"),
+    _control("describe_flip", Service.DYNAMODB, DESCRIBE, "200, one bit changed, CRC-32 of the right body"),
+    _control("describe_not_json", Service.DYNAMODB, DESCRIBE, "200 with an HTML body"),
+    _control("describe_reset", Service.DYNAMODB, DESCRIBE, "connection reset in the middle of the reply"),
+    _control("describe_silence", Service.DYNAMODB, DESCRIBE, "no reply for a while, then the connection closes"),
+    _control("describe_internal", Service.DYNAMODB, DESCRIBE, "500 InternalServerError"),
+    _control("bucket_reset", Service.S3, BUCKET, "connection reset, no byte"),
+    _control("bucket_reset_within", Service.S3, BUCKET, "connection reset in the middle of the reply's head"),
+    _control("bucket_silence", Service.S3, BUCKET, "no reply for a while, then the connection closes"),
+    _control("bucket_internal", Service.S3, BUCKET, "500 without a body"),
+    _control("bucket_slow_down", Service.S3, BUCKET, "503 without a body"),
+    _control("list_empty", Service.S3, LIST, "200 without a body"),
+    _control("list_bare", Service.S3, LIST, "200, a result without members"),
+    _control("list_cut", Service.S3, LIST, "200, body cut, Content-Length fits the cut"),
+    _control("list_reset", Service.S3, LIST, "connection reset in the middle of the reply"),
+    _control("list_html", Service.S3, LIST, "200 with an HTML body"),
+    _control("head_bare", Service.S3, HEAD, "200 without ETag"),
+    _control("put_bare", Service.S3, PUT, "200 without ETag; stored"),
 )
 
 KINDS: dict[str, FaultKind] = {kind.name: kind for kind in _ALL}

@@ -91,20 +91,35 @@ class FaultPlan:
         return FaultPlan(values["seed"], Service(values["service"]), rules)
 
     @staticmethod
-    def from_seed(seed: int, service: Service) -> FaultPlan:
-        """One to five kinds, rare or frequent; about every eighth plan has a lasting one as well."""
+    def from_seed(seed: int, service: Service, *, control: bool = True) -> FaultPlan:
+        """
+        One to five kinds, rare or frequent; about every eighth plan has a lasting one as well.
+
+        Args:
+            control: half the plans have one or two kinds `of_control` besides.
+        """
         rng = random.Random(f"{seed}:{service.value}")
-        kinds = [kind for kind in KINDS.values() if kind.service is service]
+        kinds = [kind for kind in KINDS.values() if kind.service is service and not kind.of_control]
         passing = [kind for kind in kinds if not kind.lasting]
         rules = [_passing_rule(kind, rng) for kind in rng.sample(passing, rng.randint(1, _MOST_RULES))]
         if rng.random() < _LASTING_SHARE:
             rules.insert(0, _lasting_rule(rng.choice([kind for kind in kinds if kind.lasting]), rng))
-        return FaultPlan(seed, service, tuple(rules))
+        return FaultPlan(seed, service, (*rules, *(_control_rules(seed, service) if control else ())))
 
 
 def dice(seed: int, kind: str, seen: Seen) -> random.Random:
     """The random numbers that belong to one rule and one request."""
     return random.Random(f"{seed}:{kind}:{seen.operation}:{seen.fingerprint}:{seen.occurrence}")
+
+
+def _control_rules(seed: int, service: Service) -> list[FaultRule]:
+    """From random numbers of their own, so that the plan's other rules are what they were without them."""
+    rng = random.Random(f"{seed}:{service.value}:control")
+    if rng.random() < 0.5:
+        return []
+    kinds = [kind for kind in KINDS.values() if kind.service is service and kind.of_control]
+    chosen = rng.sample(kinds, rng.randint(1, 2))
+    return [FaultRule(kind.name, rng.choice(_CHANCES[2:]), rng.choice(_REPEATS)) for kind in chosen]
 
 
 def _passing_rule(kind: FaultKind, rng: random.Random) -> FaultRule:

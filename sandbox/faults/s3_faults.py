@@ -120,6 +120,28 @@ def short_listing(exchange: Exchange) -> Delivery:
     return whole(exchange.service.serve(exchange.call.with_query(**{"max-keys": "1"})))
 
 
+def silence(exchange: Exchange) -> Delivery:
+    """Neither done nor answered; the connection closes in order after the wait."""
+    return nothing(wait_s=exchange.rule.wait_s, reset=False)
+
+
+def reset_in_head(exchange: Exchange) -> Delivery:
+    """Some of the reply's head, then RST."""
+    data = exchange.carried_out().to_bytes()
+    return Delivery(data[: exchange.rng.randrange(1, len(data) - 4)], close=True, reset=True)
+
+
+def answer(body: bytes) -> Strike:
+    """Carried out, answered 200 with another body."""
+    return lambda exchange: _with_body(exchange, lambda _: body)
+
+
+def without_etag(exchange: Exchange) -> Delivery:
+    """Carried out; the reply lacks what every such reply holds."""
+    reply = exchange.carried_out()
+    return whole(replace(reply, headers=without(reply.headers, "etag")))
+
+
 def _with_body(exchange: Exchange, change: Callable[[bytes], bytes]) -> Delivery:
     """The reply with another body and without the checksums S3 may tell: an old object has none."""
     reply = exchange.carried_out()
@@ -149,4 +171,16 @@ STRIKES: dict[str, Strike] = {
     "object_gone": refusal(404, "NoSuchKey", "The specified key does not exist."),
     "object_archived": refusal(403, "InvalidObjectState", "The operation is not valid for the storage class."),
     "s3_access_denied": refusal(403, "AccessDenied", "Access Denied"),
+    "bucket_reset": reset_before,
+    "bucket_reset_within": reset_in_head,
+    "bucket_silence": silence,
+    "bucket_internal": lambda _: whole(replace(error(500, "InternalError", ""), body=b"")),
+    "bucket_slow_down": lambda _: whole(replace(error(503, "SlowDown", ""), body=b"")),
+    "list_empty": answer(b""),
+    "list_bare": answer(b"<ListBucketResult></ListBucketResult>"),
+    "list_cut": short_body,
+    "list_reset": reset_within,
+    "list_html": answer(b"<html><body>Sign in to the network</body></html>"),
+    "head_bare": without_etag,
+    "put_bare": without_etag,
 }

@@ -143,6 +143,18 @@ def test_storm_finds_a_known_bug(storm_sandbox: Sandbox, monkeypatch: pytest.Mon
     assert broken, f"{bug}: not found in {TRIES} runs"
 
 
+def test_faults_of_the_control_plane_cost_no_attempt(storm_sandbox: Sandbox) -> None:
+    described = [FaultRule(kind, 0.5, 2) for kind in ("describe_empty", "describe_bare", "describe_cut")]
+    asked = [FaultRule(kind, 0.5, 3) for kind in ("bucket_reset", "bucket_internal", "list_bare", "head_bare")]
+    story = run_scenario(scenario(90_200, *described, s3=tuple(asked), **SMALL), storm_sandbox)
+    assert story.attempts == ["export exit 0", "import exit 0"]
+
+
+def test_damage_that_ends_an_attempt_is_repaired_by_the_next(storm_sandbox: Sandbox) -> None:
+    story = run_scenario(scenario(90_201, FaultRule("fields_missing", repeats=8), **SMALL), storm_sandbox)
+    assert story.attempts == ["export exit 0", "import exit 0"]  # each by an attempt more
+
+
 def test_storm_finds_a_talkative_log(storm_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """An item's content in the log is a broken promise too."""
     said = direct.page_lines

@@ -115,11 +115,11 @@ def test_error_that_repeating_cannot_help_is_raised_as_it_is(final: WireError):
     assert len(world.slept) == 1
 
 
-def test_damage_that_does_not_end_ends_the_run_as_an_integrity_failure():
+def test_damage_that_does_not_end_stops_the_run_and_it_can_be_resumed():
     world = World(chance=0.0)
     with pytest.raises(GaveUp, match="8 attempts") as caught:
         call_with_retry(failing(*[BadReply("crc")] * 100), pacing=world.pacing)
-    assert caught.value.exit_code is ExitCode.INTEGRITY
+    assert caught.value.exit_code is ExitCode.STOPPED
 
 
 def test_whatever_else_goes_wrong_is_no_reason_to_repeat():

@@ -38,6 +38,7 @@ from dynamodb_pipeline.dynamodb.signing import check_signature
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire, Endpoint
 from dynamodb_pipeline.workers.contract import CoordinatorClient, CoordinatorLost, RunStopped
 from tests.unit.dynamodb.scripted_server import Answer, ScriptedServer, error, reply, reset
+from tests.unit.dynamodb.table_replies import provisioned_table
 from tests.unit.dynamodb.wire_fixtures import KEYS, NOW_S, REGION, Keys, consumed, credentials, wire_to
 from tests.unit.workers.fake_grants import FakeGrants
 
@@ -218,12 +219,19 @@ def test_bug_is_answered_too():
 
 
 def test_description_of_the_table_is_asked_once_for_many_tasks():
-    described = {"Table": {"TableName": "orders", "TableStatus": "ACTIVE"}}
+    described = {"Table": provisioned_table()}
     with relay_before(reply(described)) as running:
         answers = [running.call("DescribeTable", {"TableName": "orders"}) for _ in range(3)]
         assert answers == [described] * 3
         assert len(running.dynamodb.requests) == 1
         assert running.grants == []
+
+
+@pytest.mark.parametrize("damaged", [{}, {"Table": {}}, {"Table": provisioned_table(TableName="others")}])
+def test_description_that_is_damaged_is_asked_for_again(damaged: dict[str, Any]):
+    described = {"Table": provisioned_table()}
+    with relay_before(reply(damaged), reply(described)) as running:
+        assert running.call("DescribeTable", {"TableName": "orders"}) == described
 
 
 def test_clients_wait_beside_one_another():
@@ -337,13 +345,13 @@ def test_closed_relay_ends_its_connections_and_takes_no_more():
 
 def test_description_is_asked_for_by_the_name_that_was_checked():
     """Of a name that stands twice one reader takes the first and another the last."""
-    described = {"Table": {"TableName": "orders"}}
+    described = {"Table": provisioned_table()}
     twice = b'{"TableName":"others","TableName":"orders","More":[1]}'
     with relay_before(reply(described)) as running:
         client = running.client()
         client.call("DescribeTable", twice)
         client.close()
-        assert running.dynamodb.requests[0].body == b'{"TableName": "orders"}'
+        assert running.dynamodb.requests[0].body == b'{"TableName":"orders"}'
 
 
 def test_request_of_a_friend_that_is_nested_without_end_is_refused():

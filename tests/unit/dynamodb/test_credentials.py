@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import boto3
 import botocore.session
 import pytest
-from botocore.exceptions import CredentialRetrievalError
+from botocore.exceptions import ConnectTimeoutError, CredentialRetrievalError
 
+from dynamodb_pipeline.aws.request_errors import Transient
 from dynamodb_pipeline.dynamodb.credentials import Credentials, credentials_of
 from dynamodb_pipeline.errors import DeniedError, ExitCode
 from tests.unit.dynamodb.wire_fixtures import REGION, Held, Keys
@@ -13,6 +16,14 @@ from tests.unit.dynamodb.wire_fixtures import REGION, Held, Keys
 def test_no_credentials_at_all_is_said_at_once():
     with pytest.raises(DeniedError, match="no AWS credentials"):
         Credentials(lambda: None)
+
+
+def test_a_network_that_fails_while_keys_are_renewed_is_no_missing_right():
+    def frozen() -> None:
+        raise ConnectTimeoutError(endpoint_url="http://169.254.169.254/")
+
+    with pytest.raises(Transient, match="could not be renewed"):
+        Credentials(lambda: SimpleNamespace(get_frozen_credentials=frozen))()
 
 
 def test_session_credentials_given_in_code_are_never_replaced(monkeypatch: pytest.MonkeyPatch):

@@ -2,55 +2,52 @@
 
 from __future__ import annotations
 
+import json
+from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import CredentialRetrievalError, EndpointConnectionError, NoCredentialsError
-from botocore.stub import Stubber
 
+from dynamodb_pipeline.dynamodb.credentials import Credentials
 from dynamodb_pipeline.dynamodb.table import (
-    TableBusyError,
     TableDescription,
     TableMissingError,
+    Tables,
     TableUnreachableError,
-    describe,
     refuse_changed,
     refuse_unusable,
 )
-from dynamodb_pipeline.errors import DeniedError, ExitCode, IntegrityError, PipelineError, PreconditionError, UsageError
+from dynamodb_pipeline.errors import (
+    DeniedError,
+    ExitCode,
+    IntegrityError,
+    PipelineError,
+    PreconditionError,
+    StoppedError,
+    UsageError,
+)
 from dynamodb_pipeline.rate.capacity import Throughput
+from tests.unit.dynamodb.scripted_server import Answer, cut, error, reply, reply_bytes, reset
 from tests.unit.dynamodb.table_replies import index, on_demand_table, provisioned_table
+from tests.unit.dynamodb.wire_fixtures import consumed, wire_to
+
+FOUND = reply({"Table": provisioned_table()})
 
 
 def table(**changes: Any) -> TableDescription:
     return TableDescription.from_description(provisioned_table(**changes))
 
 
-def dynamodb() -> Any:
-    return boto3.client(
-        "dynamodb",
-        region_name="eu-west-1",
-        aws_access_key_id="AKIDEXAMPLE",
-        aws_secret_access_key="secret",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
+def described(*script: Answer, name: str = "orders") -> TableDescription:
+    """What `Tables` makes of a server's answers, without waiting between them."""
+    with wire_to(*script) as (wire, _):
+        return Tables(wire, sleep=lambda _: None).describe(name)
 
 
-def described(**reply: Any) -> TableDescription:
-    client = dynamodb()
-    with Stubber(client) as stub:
-        stub.add_response("describe_table", {"Table": provisioned_table(**reply)}, {"TableName": "orders"})
-        return describe(client, "orders")
-
-
-def failing(code: str, message: str = "", *, status: int = 400, name: str = "orders") -> PipelineError:
-    client = dynamodb()
-    with Stubber(client) as stub:
-        stub.add_client_error("describe_table", code, message, http_status_code=status)
-        with pytest.raises(PipelineError) as caught:
-            describe(client, name)
+def failing(*script: Answer, name: str = "orders") -> PipelineError:
+    with pytest.raises(PipelineError) as caught:
+        described(*script, name=name)
     return caught.value
 
 
@@ -171,44 +168,122 @@ def test_other_changes_are_no_matter() -> None:
     ],
 )
 def test_the_arn_of_something_else_is_refused_before_any_call(arn: str) -> None:
-    client = dynamodb()
-    with Stubber(client), pytest.raises(UsageError, match="is not a table"):
-        describe(client, arn)
+    with wire_to(FOUND) as (wire, server), pytest.raises(UsageError, match="is not a table"):
+        Tables(wire).describe(arn)
+    assert server.requests == []
 
 
 # the call
 
 
-def test_describe_asks_once() -> None:
-    assert described().name == "orders"
+def test_describe_asks_once_and_leaves_no_connection() -> None:
+    with wire_to(FOUND, FOUND) as (wire, server):
+        tables = Tables(wire)
+        assert tables.describe("orders").name == tables.describe("orders").name == "orders"
+        assert [json.loads(request.body) for request in server.requests] == [{"TableName": "orders"}] * 2
+        assert server.connection_count == 2
 
 
 def test_the_arn_of_a_table_is_passed_on() -> None:
-    client, arn = dynamodb(), provisioned_table()["TableArn"]
-    with Stubber(client) as stub:
-        stub.add_response("describe_table", {"Table": provisioned_table()}, {"TableName": arn})
-        assert describe(client, arn).name == "orders"
+    arn = provisioned_table()["TableArn"]
+    with wire_to(FOUND) as (wire, server):
+        assert Tables(wire).describe(arn).name == "orders"
+        assert json.loads(server.requests[0].body) == {"TableName": arn}
+
+
+def without(*names: str) -> dict[str, Any]:
+    return {"Table": provisioned_table(**dict.fromkeys(names))}
+
+
+DAMAGED = {
+    "empty": reply({}),
+    "no table": reply({"Table": None}),
+    "a list": reply({"Table": [1]}),
+    "no status": reply(without("TableStatus")),
+    "no keys": reply(without("KeySchema")),
+    "no key at all": reply({"Table": provisioned_table(KeySchema=[])}),
+    "no types": reply(without("AttributeDefinitions")),
+    "an index without keys": reply({"Table": provisioned_table(GlobalSecondaryIndexes=[{"IndexName": "i"}])}),
+    "counts that are none": reply({"Table": provisioned_table(ItemCount="many")}),
+    "another table": reply({"Table": provisioned_table(TableName="others")}),
+    "html": reply(b"<html></html>"),
+    "cut": reply(reply_bytes({"Table": provisioned_table()})[-40:], crc=False),
+    "flipped": reply({"Table": provisioned_table()}, crc=1),
+}
+PASSING = {
+    "5xx": error("InternalServerError", status=500),
+    "gateway": reply(b"<html></html>", status=503, crc=False),
+    "throttled": error("ThrottlingException"),
+    "its own quota": error("LimitExceededException"),
+    "reset": reset(),
+    "reset within": reset(reply_bytes({"Table": provisioned_table()}), at=60),
+    "cut on the wire": cut(reply_bytes({"Table": provisioned_table()}), at=200),
+}
+
+
+@pytest.mark.parametrize("answer", {**DAMAGED, **PASSING}.values(), ids={**DAMAGED, **PASSING})
+def test_what_passes_is_asked_again_and_never_taken_for_an_answer(answer: Answer) -> None:
+    assert described(answer, answer, FOUND).name == "orders"
+
+
+@pytest.mark.parametrize("answer", DAMAGED.values(), ids=DAMAGED)
+def test_damage_without_end_can_be_resumed(answer: Answer) -> None:
+    failure = failing(*[answer] * 8)
+    assert failure.exit_code is ExitCode.STOPPED
+    assert "damaged replies" in str(failure)
+
+
+@pytest.mark.parametrize("name", ["5xx", "gateway", "throttled", "its own quota"])
+def test_an_answer_that_is_none_can_be_resumed(name: str) -> None:
+    assert failing(*[PASSING[name]] * 300).exit_code is ExitCode.STOPPED
+
+
+def test_at_the_first_word_silence_means_that_nothing_was_started() -> None:
+    failure = failing(*[PASSING["reset"]] * 300)
+    assert isinstance(failure, TableUnreachableError)
+    assert failure.exit_code is ExitCode.PRECONDITION
+    assert "check --region, network and proxy" in str(failure)
+
+
+def test_in_mid_run_silence_stops_the_run() -> None:
+    with wire_to(FOUND, *[reset()] * 300) as (wire, _):
+        tables = Tables(wire, sleep=lambda _: None)
+        pinned = tables.describe("orders")
+        with pytest.raises(StoppedError, match="resume the run") as caught:
+            tables.describe_again(pinned)
+    assert caught.value.exit_code is ExitCode.STOPPED
+
+
+def test_a_table_that_is_gone_in_mid_run_is_no_wrong_name() -> None:
+    with wire_to(FOUND, error("ResourceNotFoundException")) as (wire, _):
+        tables = Tables(wire)
+        with pytest.raises(IntegrityError, match="deleted during the run"):
+            tables.describe_again(tables.describe("orders"))
 
 
 def test_a_missing_table_names_region_and_remedy() -> None:
-    error = failing("ResourceNotFoundException", "Requested resource not found: Table: orders not found")
-    assert isinstance(error, TableMissingError)
-    assert error.exit_code is ExitCode.PRECONDITION
-    assert str(error) == "table 'orders' not found in eu-west-1; check --region or the spelling"
+    failure = failing(error("ResourceNotFoundException", "Requested resource not found: Table: orders not found"))
+    assert isinstance(failure, TableMissingError)
+    assert failure.exit_code is ExitCode.PRECONDITION
+    assert str(failure) == "table 'orders' not found in eu-west-1; check --region or the spelling"
 
 
 def test_a_missing_permission_names_action_and_resource() -> None:
-    error = failing(
-        "AccessDeniedException",
-        "User: arn:aws:sts::123456789012:assumed-role/job/i-1 is not authorized to perform: dynamodb:DescribeTable on "
-        "resource: arn:aws:dynamodb:eu-west-1:123456789012:table/orders because no identity-based policy allows it",
+    failure = failing(
+        error(
+            "AccessDeniedException",
+            "User: arn:aws:sts::123456789012:assumed-role/job/i-1 is not authorized to perform: dynamodb:DescribeTable "
+            "on resource: arn:aws:dynamodb:eu-west-1:123456789012:table/orders because no identity-based policy allows",
+        )
     )
-    assert isinstance(error, DeniedError)
-    assert "dynamodb:DescribeTable on arn:aws:dynamodb:eu-west-1:123456789012:table/orders is not allowed" in str(error)
+    assert isinstance(failure, DeniedError)
+    assert "dynamodb:DescribeTable on arn:aws:dynamodb:eu-west-1:123456789012:table/orders is not allowed" in str(
+        failure
+    )
 
 
 def test_a_missing_permission_without_details_still_names_the_table() -> None:
-    assert "arn:aws:dynamodb:eu-west-1:*:table/orders" in str(failing("AccessDeniedException"))
+    assert "arn:aws:dynamodb:eu-west-1:*:table/orders" in str(failing(error("AccessDeniedException")))
 
 
 @pytest.mark.parametrize(
@@ -217,53 +292,67 @@ def test_a_missing_permission_without_details_still_names_the_table() -> None:
         ("ExpiredTokenException", DeniedError),
         ("UnrecognizedClientException", DeniedError),
         ("InvalidSignatureException", DeniedError),
-        ("ThrottlingException", TableBusyError),
-        ("LimitExceededException", TableBusyError),
         ("ValidationException", UsageError),
-        ("InternalServerError", TableUnreachableError),
-        ("SomethingNew", TableUnreachableError),
+        ("SomethingNew", PreconditionError),
     ],
 )
-def test_each_failure_is_of_its_kind_and_named(code: str, kind: type[PipelineError]) -> None:
-    error = failing(code, "Signature not yet current" if code == "InvalidSignatureException" else "")
-    assert type(error) is kind
-    assert code in str(error) or "no table name" in str(error)
-    assert error.__cause__ is not None
+def test_each_refusal_is_of_its_kind_and_named(code: str, kind: type[PipelineError]) -> None:
+    message = "Signature not yet current" if code == "InvalidSignatureException" else ""
+    failure = failing(*[error(code, message)] * 3)
+    assert type(failure) is kind
+    assert code in str(failure) or "no table name" in str(failure)
+    assert failure.__cause__ is not None
 
 
 @pytest.mark.parametrize(
-    ("raised", "kind", "told"),
+    ("raised", "kind"),
     [
-        (EndpointConnectionError(endpoint_url="https://x"), TableUnreachableError, "check --region, network and proxy"),
-        (NoCredentialsError(), DeniedError, "no usable AWS credentials"),
-        (CredentialRetrievalError(provider="sso", error_msg="expired"), DeniedError, "expired"),
+        (EndpointConnectionError(endpoint_url="https://sts"), TableUnreachableError),
+        (NoCredentialsError(), DeniedError),
+        (CredentialRetrievalError(provider="sso", error_msg="expired"), DeniedError),
     ],
     ids=["endpoint", "none", "sso"],
 )
-def test_a_call_that_was_never_answered(raised: Exception, kind: type[PipelineError], told: str) -> None:
-    client = dynamodb()
+def test_keys_that_cannot_be_renewed(raised: Exception, kind: type[PipelineError]) -> None:
+    """Of a network that fails while they are renewed the next attempt may know nothing."""
 
-    def fail(**_: Any) -> None:
+    def frozen() -> Any:
         raise raised
 
-    client.meta.events.register("before-send", fail)
-    with pytest.raises(kind, match=told):
-        describe(client, "orders")
-
-
-def test_an_endpoint_where_nobody_listens_is_told_at_once() -> None:
-    client = boto3.client(
-        "dynamodb",
-        region_name="eu-west-1",
-        aws_access_key_id="AKIDEXAMPLE",
-        aws_secret_access_key="secret",
-        endpoint_url="http://127.0.0.1:9",
-        config=Config(retries={"total_max_attempts": 1}, connect_timeout=2),
-    )
-    with pytest.raises(TableUnreachableError, match=r"http://127\.0\.0\.1:9 did not answer"):
-        describe(client, "orders")
+    keys = Credentials(lambda: SimpleNamespace(get_frozen_credentials=frozen))
+    with wire_to(FOUND, keys=keys) as (wire, _), pytest.raises(kind):
+        Tables(wire, sleep=lambda _: None).describe("orders")
 
 
 def test_no_name_is_no_table() -> None:
-    with pytest.raises(UsageError, match="no table name"):
-        describe(dynamodb(), "")
+    assert isinstance(failing(FOUND, name=""), UsageError)
+
+
+# is it empty?
+
+
+def page(count: int, *, key: bool) -> Answer:
+    fields = {"Count": count, "ScannedCount": count, "Items": [{"Id": {"S": "a"}}] * count}
+    more = {"LastEvaluatedKey": {"Id": {"S": "a"}}} if key else {}
+    return reply({**fields, **more, "ConsumedCapacity": consumed(0.5)})
+
+
+@pytest.mark.parametrize(
+    ("script", "holds"),
+    [
+        ([page(1, key=True)], True),
+        ([page(0, key=False)], False),
+        ([page(0, key=True), page(1, key=True)], True),
+        ([reply({}), PASSING["reset"], PASSING["throttled"], page(1, key=True)], True),
+    ],
+    ids=["an item", "none", "an empty page first", "through faults"],
+)
+def test_one_item_is_looked_for(script: list[Answer], holds: bool) -> None:
+    with wire_to(*script) as (wire, _):
+        assert Tables(wire, sleep=lambda _: None).holds_an_item("orders") is holds
+
+
+def test_a_look_for_items_that_stays_unanswered_stops_the_run() -> None:
+    with wire_to(*[reset()] * 300) as (wire, _), pytest.raises(PipelineError) as caught:
+        Tables(wire, sleep=lambda _: None).holds_an_item("orders")
+    assert caught.value.exit_code is ExitCode.STOPPED

@@ -199,6 +199,7 @@ def test_every_kind_works_on_each_of_its_operations(kind):
         "HEAD object": Request("HEAD", "/bucket/data", (signed(),)),
         "DELETE object": Request("DELETE", "/bucket/data", (signed(),)),
         "LIST objects": Request("GET", "/bucket?list-type=2", (signed(),)),
+        "HEAD bucket": Request("HEAD", "/bucket", (signed(),)),
     }
     for operation in KINDS[kind].operations:
         rig = Rig(FaultRule(kind, wait_s=0.0))

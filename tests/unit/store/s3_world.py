@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from dynamodb_pipeline.aws.retry import Pacing
-from dynamodb_pipeline.store.s3 import S3_POLICY, S3ObjectStore
+from dynamodb_pipeline.aws.retry import CALL_POLICY, Pacing
+from dynamodb_pipeline.store.s3 import S3ObjectStore
 
 
 class S3World:
@@ -18,7 +18,7 @@ class S3World:
     def __init__(self, *, chance: float = 1.0) -> None:
         self.now_s = 1000.0
         self.slept: list[float] = []
-        self.pacing = Pacing(S3_POLICY, clock=lambda: self.now_s, sleep=self.sleep, random=lambda: chance)
+        self.pacing = Pacing(CALL_POLICY, clock=lambda: self.now_s, sleep=self.sleep, random=lambda: chance)
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -48,7 +48,7 @@ class ScriptedS3:
         self.stored = stored
         self.calls: list[str] = []
 
-    def put_object(self, *, Body: Any, IfNoneMatch: str | None = None, **_: object) -> None:
+    def put_object(self, *, Body: Any, IfNoneMatch: str | None = None, **_: object) -> dict[str, Any]:
         data = Body if isinstance(Body, bytes) else Body.read()
 
         def done() -> None:
@@ -57,6 +57,7 @@ class ScriptedS3:
             self.stored = data
 
         self._call("put", done)
+        return {"ETag": '"etag"'}
 
     def get_object(self, **_: object) -> dict[str, Any]:
         found: list[bytes] = []
@@ -71,8 +72,9 @@ class ScriptedS3:
         self._call("list", lambda: None)
         return {"Contents": [{"Key": "key", "Size": 1, "ETag": '"etag"'}], "IsTruncated": False}
 
-    def delete_object(self, **_: object) -> None:
+    def delete_object(self, **_: object) -> dict[str, Any]:
         self._call("delete", lambda: setattr(self, "stored", None))
+        return {}
 
     def _call(self, name: str, done: Callable[[], None]) -> None:
         self.calls.append(name)

@@ -11,8 +11,8 @@ from botocore.exceptions import CredentialRetrievalError, EndpointConnectionErro
 from dynamodb_pipeline.aws.clients import AwsClients
 from dynamodb_pipeline.aws.retry import GaveUp
 from dynamodb_pipeline.dynamodb.credentials import Credentials
-from dynamodb_pipeline.errors import DeniedError, PipelineError, PreconditionError, UsageError
-from dynamodb_pipeline.store.anywhere import bucket_region
+from dynamodb_pipeline.errors import DeniedError, PipelineError, UnreachableError, UsageError
+from dynamodb_pipeline.store.anywhere import bucket_clients
 from dynamodb_pipeline.store.s3 import S3ObjectStore
 from tests.unit.store.s3_world import S3World
 
@@ -42,10 +42,17 @@ def test_s3_call_that_is_not_sent(failure: Exception, kind: type[PipelineError])
         S3ObjectStore(lambda _: client(failure), pacing=S3World().pacing).get("s3://bucket/key")
 
 
-@pytest.mark.parametrize(("failure", "kind"), [(NoCredentialsError(), DeniedError), (UNREACHABLE, PreconditionError)])
-def test_first_look_at_a_bucket(failure: Exception, kind: type[PipelineError]):
+@pytest.mark.parametrize(
+    ("failure", "kind", "waits"),
+    [(NoCredentialsError(), DeniedError, False), (UNREACHABLE, UnreachableError, True)],
+    ids=["none", "network"],
+)
+def test_first_look_at_a_bucket(failure: Exception, kind: type[PipelineError], waits: bool):
+    slept: list[float] = []
+    client_for = bucket_clients(lambda *_, **__: client(failure), sleep=slept.append)
     with pytest.raises(kind):
-        bucket_region(client(failure), "bucket")
+        client_for("bucket")
+    assert bool(slept) is waits
 
 
 def test_renewed_keys_that_are_expired_are_refused_by_name():

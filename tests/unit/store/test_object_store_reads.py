@@ -10,9 +10,9 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from dynamodb_pipeline.aws.request_errors import ErrorKind
-from dynamodb_pipeline.aws.retry import GaveUp
+from dynamodb_pipeline.aws.retry import CALL_POLICY, GaveUp
 from dynamodb_pipeline.errors import ExitCode
-from dynamodb_pipeline.store.s3 import S3_ATTEMPTS_MAX, S3ObjectStore
+from dynamodb_pipeline.store.s3 import S3ObjectStore
 from tests.unit.store.s3_world import S3World
 
 WHOLE = b"content"
@@ -60,7 +60,7 @@ def test_broken_body_is_read_again(first, how):
 
 
 def test_body_that_stays_short_stops_the_run():
-    client = Client(*[b"cont"] * S3_ATTEMPTS_MAX[ErrorKind.BAD_REPLY])
+    client = Client(*[b"cont"] * CALL_POLICY.attempts_max[ErrorKind.BAD_REPLY])
     with pytest.raises(GaveUp, match=r"8 attempts.*s3://bucket/key: got 4 of 7 bytes") as caught:
         store_of(client).get("s3://bucket/key")
     assert client.outcomes == []
@@ -78,7 +78,7 @@ def test_error_reply_that_breaks_off_is_asked_for_again(error):
 
 
 def test_error_replies_that_always_break_off_stop_the_run():
-    client = Client(*[ProtocolError("broken")] * S3_ATTEMPTS_MAX[ErrorKind.TRANSIENT])
+    client = Client(*[ProtocolError("broken")] * CALL_POLICY.attempts_max[ErrorKind.TRANSIENT])
     with pytest.raises(GaveUp, match="S3 get_object s3://bucket/key: broken") as caught:
         store_of(client).get("s3://bucket/key")
     assert caught.value.exit_code is ExitCode.STOPPED

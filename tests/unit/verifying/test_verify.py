@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dynamodb_pipeline.aws.request_errors import BadReply
 from dynamodb_pipeline.dynamodb.scan_reply import ScanPage
-from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.items.digest import SHORT_DIGEST_BYTES, BucketDigest, bucket_of
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.passes.scan import page_items
@@ -138,7 +138,7 @@ def test_a_tables_pages_are_digested_like_files() -> None:
 
 
 def test_a_page_that_holds_fewer_items_than_it_says_is_refused() -> None:
-    with pytest.raises(IntegrityError, match="holds 1 items and says 2"):
+    with pytest.raises(BadReply, match="holds 1 items and says 2"):
         page_items(page([put_body("a")], count=2))
 
 
