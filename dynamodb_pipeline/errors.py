@@ -90,8 +90,16 @@ EXIT_CODES = {
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """The exit code of the whole run; no result at all is a failure of the cluster."""
-    return max(codes, key=lambda code: code.row.severity, default=ExitCode.CLUSTER)
+    """
+    The exit code of the whole run; no result at all is a failure of the cluster.
+
+    Where one part was refused and another did something the whole is not PRECONDITION, which says that nothing was
+    written: it stopped part-way, and its id goes on with the refused part.
+    """
+    parts = [*codes]
+    highest = max(parts, key=lambda code: code.row.severity, default=ExitCode.CLUSTER)
+    something_done = any(code.row.finished or code.row.partly_done for code in parts)
+    return ExitCode.STOPPED if highest is ExitCode.PRECONDITION and something_done else highest
 
 
 Failure = TypeVar("Failure", bound="PipelineError")

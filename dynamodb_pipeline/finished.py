@@ -46,6 +46,7 @@ class RunState(Document):
     Attributes:
         started: when the present attempt began; `first_started` the first one. UTC, as `heartbeat`.
         host, pid: who writes the record.
+        folder_moment: what an export's folder is named by.
     """
 
     run_id: str | None = member(_run_id, default=None)
@@ -58,6 +59,7 @@ class RunState(Document):
     heartbeat: datetime | None = member(moment, default=None)
     host: str | None = member(string, default=None)
     pid: int | None = member(_pid, default=None)
+    folder_moment: datetime | None = member(moment, default=None)
 
     @property
     def began(self) -> datetime | None:

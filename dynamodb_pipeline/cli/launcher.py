@@ -27,16 +27,18 @@ from dynamodb_pipeline.emr.documents.policies import ACCOUNTLESS
 from dynamodb_pipeline.emr.documents.policy_scope import CLOUDFORMATION_ACCOUNT
 from dynamodb_pipeline.emr.plan.estimate import TableFacts
 from dynamodb_pipeline.emr.request.bundle import build_bundle
+from dynamodb_pipeline.emr.request.table_jobs import table_run_id
 from dynamodb_pipeline.errors import DeniedError, UsageError
+from dynamodb_pipeline.finished import RunState
 from dynamodb_pipeline.importing.job import find_source
 from dynamodb_pipeline.importing.size import ImportSize, import_size
 from dynamodb_pipeline.output import Say
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate, write_rate
 from dynamodb_pipeline.reading.input_files import ImportSource
-from dynamodb_pipeline.run.record import latest_unfinished
+from dynamodb_pipeline.run.record import latest_unfinished, read_state, refuse_other_command
 from dynamodb_pipeline.settings.job import JobSettings
 from dynamodb_pipeline.settings.job_options import RESUME, RUN_ID, TABLE
-from dynamodb_pipeline.settings.run_ids import moment_of, new_run_id
+from dynamodb_pipeline.settings.run_ids import moment_of, new_run_id, run_folder
 from dynamodb_pipeline.store.anywhere import object_store
 
 
@@ -170,13 +172,31 @@ def _described(clients: AwsClients, name: str, *, skip_missing: bool) -> TableDe
 
 
 def run_start(kind: str, settings: Any, clients: AwsClients, tables: Sequence[TableDescription]) -> RunStart:
-    """Run id and the one moment that names all folders of the run; a resumed run keeps that of its id."""
+    """
+    Run id and the one moment that names all folders of the run; a resumed run keeps that of its id, or of its record.
+
+    Raises:
+        PreconditionError: the run id is that of another command.
+    """
     scheduled = getattr(settings, "scheduled_time", None)
     known = settings.common.run_id or _resumed(kind, settings, clients, tables)
     run_id = known or new_run_id(scheduled or datetime.now(timezone.utc))
-    moment = scheduled or moment_of(run_id)
+    before = _folder_moment(kind, run_id, settings, clients) if known and settings.common.logs else None
+    moment = scheduled or moment_of(run_id, began=before)
     sizes = {table.name: table.size_bytes for table in tables}
     return RunStart(run_id, clients.region, f"{moment:%Y-%m-%dT%H:%M:%SZ}", sizes)
+
+
+def _folder_moment(kind: str, run_id: str, settings: Any, clients: AwsClients) -> datetime | None:
+    """What the records of the run's earlier attempts say that its folders are named by."""
+    store, names, moments = object_store(clients), settings.table_names, []
+    for name in names or ("export",):
+        job_id = table_run_id(run_id, name, several=kind == "export" and len(names) > 1)
+        earlier = read_state(store, run_folder(str(settings.common.logs), job_id))
+        if earlier is not None:
+            refuse_other_command(earlier, RunState(run_id, kind, (name,) if names else ()))
+            moments.append(earlier.folder_moment)
+    return next(filter(None, moments), None)
 
 
 def _resumed(kind: str, settings: Any, clients: AwsClients, tables: Sequence[TableDescription]) -> str | None:

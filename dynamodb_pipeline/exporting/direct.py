@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Callable
 
 from dynamodb_pipeline.dynamodb.requests import ScanPage
-from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.exporting.data_files import DataFileWriter
 from dynamodb_pipeline.exporting.job import ReadOutcome, SegmentEntry, TableExport, export_header
 from dynamodb_pipeline.formats.blocks.retag import scan_page_lines
@@ -129,13 +129,13 @@ def remaining_units(segments: int, entries: Iterable[SegmentEntry]) -> list[Work
     What is still to be scanned after the ledger's entries: per segment from the furthest position on.
 
     Raises:
-        PreconditionError: an entry of a segment that this scan does not have.
+        IntegrityError: an entry of a segment that this scan does not have.
     """
     furthest: dict[int, SegmentEntry] = {}
     for entry in entries:
         if entry.segment >= segments:
             msg = f"the ledger names segment {entry.segment} of {segments}; start a new run"
-            raise PreconditionError(msg)
+            raise IntegrityError(msg)
         before = furthest.get(entry.segment)
         if before is None or entry.pages > before.pages:
             furthest[entry.segment] = entry

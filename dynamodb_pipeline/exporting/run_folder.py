@@ -95,8 +95,7 @@ def publish(store: ObjectStore, folder: S3Uri, record: ExportRecord, *, lifetime
     by then, so the manifest is made from it.
 
     Raises:
-        PreconditionError: another run finished an export there meanwhile ("lost race").
-        IntegrityError: a data file is no longer there.
+        IntegrityError: another run finished an export there meanwhile ("lost race"); a data file is no longer there.
         PipelineError: the run must stop; nothing was published.
     """
     lifetime.check()
@@ -139,8 +138,8 @@ def _keep_record(store: ObjectStore, folder: S3Uri, record: ExportRecord) -> Exp
     return kept
 
 
-def _lost_race(folder: S3Uri, name: str) -> PreconditionError:
-    return PreconditionError(
+def _lost_race(folder: S3Uri, name: str) -> IntegrityError:
+    return IntegrityError(
         f"lost race: another run has written {folder.child(name)}; this run's files are orphans, choose a new --output"
     )
 
@@ -150,7 +149,7 @@ def finished_record(store: ObjectStore, folder: S3Uri) -> ExportRecord | None:
     The record of a finished export in `folder`, None while there is none (manifest or record absent).
 
     Raises:
-        PreconditionError: the manifest is not the one of the record: another writer's.
+        IntegrityError: the manifest is not the one of the record: another writer's.
     """
     manifest_uri, record_uri = str(folder.child(MANIFEST)), str(folder.child(EXPORT_RECORD))
     try:

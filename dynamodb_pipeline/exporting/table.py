@@ -29,6 +29,7 @@ def export_table(ctx: RunContext, export: TableExport, engine: Engine) -> dict[s
     """
     started, started_at = time.monotonic(), ctx.now()
     table, folder = export.table, export.folder
+    ledger_of(ctx, export).refuse_other({"table_id": table.table_id, "folder": str(folder)})  # before it is claimed
     claim = Claim(ctx.run_id, table.name, table.table_id, started_at)
     resumed = claim_folder(ctx.store, folder, claim)
     done = finished_record(ctx.store, folder) if resumed else None

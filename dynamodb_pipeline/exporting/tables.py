@@ -10,7 +10,6 @@ from dynamodb_pipeline.exporting.table import export_table
 from dynamodb_pipeline.formats.exports.layout import output_folder
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.settings.job import ExportSettings
-from dynamodb_pipeline.settings.run_ids import moment_of
 
 if TYPE_CHECKING:
     from dynamodb_pipeline.workers.engine import Engines
@@ -32,7 +31,6 @@ def export_tables(ctx: RunContext, settings: ExportSettings, engines: Engines) -
         PipelineError: a check of any table failed before anything was read; or a single table failed.
         SomeTablesFailedError: of several tables some failed; its facts hold the result of each.
     """
-    moment = settings.scheduled_time or moment_of(ctx.run_id, began=ctx.began)
     several = len(settings.tables) > 1
     exports = [
         resolve_export(
@@ -44,7 +42,7 @@ def export_tables(ctx: RunContext, settings: ExportSettings, engines: Engines) -
                 table=name,
                 region=ctx.clients.region,
                 several=several,
-                moment=moment,
+                moment=ctx.moment,
                 exact=settings.exact_output,
             ),
         )

@@ -174,7 +174,7 @@ def delete_planned(run: ImportRun, *, deletions: DeletionPlan, unwanted: Spill, 
     size = average_item_bytes(table_bytes=table.size_bytes, item_count=table.item_count)
     start = partial(start_delete, plan=run.plan, item_units=write_units(int(size)))
     for units in rounds(unwanted):
-        run.ctx.lifetime.check()
+        run.ctx.begin_writing()
         rated = Rated(table, job.rate_of, goal)
         deleting = RatedRun(run.ctx, run.engine, rated, units=units, on_finished=on_finished)
         used = deleting.run(

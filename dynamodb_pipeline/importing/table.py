@@ -124,7 +124,7 @@ class _Steps:
                 run.ctx.reporter.note(line)
             if settings.dry_run:
                 return _result(run.job, looked, NOTHING_WRITTEN)
-            run.ctx.lifetime.check()
+            run.ctx.begin_writing()
             written = write_files(run, facts=looked.facts, ledger=self._ledger, done=done)
             self._refuse_changed()
             result = _result(run.job, looked, written)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Callable
 
@@ -14,6 +14,25 @@ from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.worker import WorkerContext
 
 
+@dataclass
+class Effects:
+    """
+    Whether this process has written anything but the state of runs. Exit code 3 says that it has not.
+
+    Attributes:
+        state: where runs keep their state, `<logs>/runs/`; None without a logs folder.
+        before: True when other processes have worked on the run.
+    """
+
+    state: str | None = None
+    any: bool = False
+    before: bool = False
+
+    def on_write(self, uri: str) -> None:
+        """An object was, or may have been, written or deleted."""
+        self.any = self.any or self.state is None or not uri.startswith(self.state)
+
+
 @dataclass(frozen=True)
 class RunContext:
     """
@@ -23,7 +42,8 @@ class RunContext:
         folder: `<logs>/runs/<run-id>`, None when there is no logs folder and so no resume.
         tool_version: recorded in every export.
         now: the present moment as ISO 8601 UTC.
-        began: when the first attempt of a resumed run began, UTC; None for a new run.
+        moment: what the folders of an export are named by: the same for every attempt of a run.
+        effects: kept by the store, and by `begin_writing` for what workers write.
     """
 
     clients: RunClients
@@ -34,7 +54,18 @@ class RunContext:
     folder: str | None
     tool_version: str
     now: Callable[[], str]
-    began: datetime | None = None
+    moment: datetime
+    effects: Effects = field(default_factory=Effects)
+
+    def begin_writing(self) -> None:
+        """
+        To be called before workers write to a table.
+
+        Raises:
+            PipelineError: the run must stop; nothing of this was written.
+        """
+        self.lifetime.check()
+        self.effects.any = True
 
     def worker(self, *, put_options: tuple[tuple[str, str], ...] = ()) -> WorkerContext:
         """What this run's workers build their clients from."""

@@ -84,18 +84,19 @@ def refuse_living(read: Callable[[], RunState | None], here: Here) -> RunState |
     record, waited_s = read(), 0.0
     while record is not None and is_alive(record, here):
         if record.host != here.host or waited_s >= PATIENCE_S:
-            raise PreconditionError(_living(record, here))
+            raise living(record, here)
         here.sleep(LOOK_S)
         waited_s += LOOK_S
         record = read()
     return record
 
 
-def _living(record: RunState, here: Here) -> str:
+def living(record: RunState, here: Here) -> PreconditionError:
+    """The refusal of a run that is at work; names host and process, and from when on it counts as dead."""
     beat = record.heartbeat or here.now()
     who = f"process {record.pid or '?'} on {record.host or 'an unknown host'}"
     age_s = max(0.0, (here.now() - beat).total_seconds())
-    return (
+    return PreconditionError(
         f"run {record.run_id} is at work: {who}, last sign of life {age_s:.0f} s ago. Let it end, or stop it"
         f" (`cancel` its step, or SIGTERM); if that process is gone, try again after {beat + DEAD_AFTER:%H:%M:%S} UTC"
     )

@@ -52,6 +52,17 @@ class Ledger:
             self._compare(self._load(HEADER), header)
         return self._entries()  # of a new run too: whether this PUT or an earlier one made the header cannot be told
 
+    def refuse_other(self, pinned: dict[str, Any]) -> None:
+        """
+        Compare these of the header's members where an earlier attempt has pinned them; writes nothing.
+
+        Raises:
+            PreconditionError: as `open`.
+        """
+        before = self.header()
+        if before is not None:
+            self._compare({name: before.get(name) for name in pinned}, pinned)
+
     def header(self) -> dict[str, Any] | None:
         """The pinned header of an earlier attempt, None when there is none."""
         if self._folder is None:

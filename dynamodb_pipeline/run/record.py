@@ -10,24 +10,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Callable
 
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import TIME_FORMAT, DocumentError, read_object, to_bytes
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.finished import RUN_RECORD, RUNNING, RunState
-from dynamodb_pipeline.run.heartbeat import Here, refuse_living
+from dynamodb_pipeline.run.heartbeat import Here, living, refuse_living
 from dynamodb_pipeline.settings.job_options import RESUME, RUN_ID
 from dynamodb_pipeline.settings.rows import Given, command_line
 from dynamodb_pipeline.settings.run_ids import run_folder
-from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
+from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore, put_once
 
 LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
+STARTS = "starts"  # in a run's folder: one object for each process that took the run
+
+
+def time_text(moment: datetime) -> str:
+    """A moment as our documents write it, ISO 8601 UTC to the second."""
+    return f"{moment.astimezone(timezone.utc):{TIME_FORMAT}}"
 
 
 def now_text() -> str:
-    """The present moment, ISO 8601 UTC to the second."""
-    return f"{datetime.now(timezone.utc):{TIME_FORMAT}}"
+    """The present moment."""
+    return time_text(datetime.now(timezone.utc))
 
 
 class RunRecord:
@@ -37,18 +43,20 @@ class RunRecord:
     Args:
         store: where the record goes.
         folder: `run_folder(...)` or None.
-        facts: kind, run id, tables, tool version and the arguments, free of secrets.
+        facts: kind, run id, tables, tool version, when it started, and who writes this.
+        now: the present moment as ISO 8601 UTC.
     """
 
-    def __init__(self, store: ObjectStore, folder: str | None, facts: dict[str, Any]):
-        self._store, self._folder, self._lock = store, folder, threading.Lock()
-        started = now_text()
-        self.facts: dict[str, Any] = {"first_started": started, **facts, "started": started, "state": RUNNING}
+    def __init__(
+        self, store: ObjectStore, folder: str | None, facts: dict[str, Any], *, now: Callable[[], str] = now_text
+    ):
+        self._store, self._folder, self._lock, self._now = store, folder, threading.Lock(), now
+        self.facts: dict[str, Any] = {**facts, "state": RUNNING}
 
     def save(self, **changes: Any) -> None:
         """Merge `changes` and store the record (one PUT, replaces the older one), which is a sign of life as well."""
         with self._lock:  # held until S3 has it: no older record may come after a newer one
-            self.facts.update(changes, heartbeat=now_text())
+            self.facts.update(changes, heartbeat=self._now())
             if self._folder is not None:
                 self._store.put(join(self._folder, RUN_RECORD), self.to_bytes())
 
@@ -58,8 +66,72 @@ class RunRecord:
 
 def read_state(store: ObjectStore, folder: str) -> RunState | None:
     """What `run.json` in a run's folder says, None when there is none or it is no document of ours."""
+    return _readable(store, join(folder, RUN_RECORD))
+
+
+def take_run(store: ObjectStore, folder: str, own: RunState, *, here: Here) -> RunState | None:
+    """
+    Take a run whose id was given, for this process.
+
+    Two processes that start with one id at the same moment both find no run, or a dead one. So each start is an object
+    of the next number, put if absent: one has it, the other is told of it.
+
+    Args:
+        own: what this process would write into `run.json`.
+
+    Returns:
+        What the record says of the attempts before, None when there were none.
+
+    Raises:
+        PreconditionError: the run is at work, or another command's; nothing was written.
+    """
+    refuse_living(lambda: _last_sign(store, folder), here)
+    earlier = read_state(store, folder)
+    if earlier is not None:
+        refuse_other_command(earlier, own)
+    last = _last_start(store, folder)
+    place = f"{STARTS}/{_number(last) + 1:06d}.json"
+    sign = {"heartbeat": time_text(here.now()), "state": RUNNING, "host": here.host, "pid": here.pid}
+    if not put_once(store, join(folder, place), to_bytes({"run_id": own.run_id, "kind": own.kind, **sign})):
+        raise living(_readable(store, join(folder, place)) or own, here)
+    return earlier
+
+
+def refuse_other_command(earlier: RunState, own: RunState) -> None:
+    """
+    Raises:
+        PreconditionError: the run id is that of another kind of run, or of one of other tables.
+    """
+    if earlier.kind in (None, own.kind) and earlier.table_names in (None, own.table_names):
+        return
+    tables = ", ".join(earlier.table_names or ()) or "no table"
+    msg = f"run {own.run_id} is a run of another command ({earlier.kind} of {tables}); choose another --run-id"
+    raise PreconditionError(msg)
+
+
+def _last_sign(store: ObjectStore, folder: str) -> RunState | None:
+    """The newer of the last start and the record: whoever took the run may not have written its record yet."""
+    record, last = read_state(store, folder), _last_start(store, folder)
+    start = None if last is None else _readable(store, last)
+    if record is None or start is None or start.heartbeat is None:
+        return record or start
+    same_process = (start.host, start.pid) == (record.host, record.pid)
+    return record if same_process or (record.heartbeat or LONG_AGO) > start.heartbeat else start
+
+
+def _last_start(store: ObjectStore, folder: str) -> str | None:
+    return max((info.uri for info in store.list(join(folder, STARTS)) if _number(info.uri)), default=None, key=_number)
+
+
+def _number(uri: str | None) -> int:
+    """The number of a start, 0 for what is none."""
+    stem, _, kind = (uri or "").rpartition("/")[2].partition(".")
+    return int(stem) if kind == "json" and stem.isascii() and stem.isdigit() and len(stem) == 6 else 0
+
+
+def _readable(store: ObjectStore, uri: str) -> RunState | None:
     try:
-        return RunState.readable(read_object(store.get(join(folder, RUN_RECORD))))
+        return RunState.readable(read_object(store.get(uri)))
     except (ObjectMissingError, DocumentError):
         return None
 

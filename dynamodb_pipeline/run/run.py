@@ -7,21 +7,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Callable
 
 from dynamodb_pipeline.aws.clients import AwsClients
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY
 from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError, UnreachableError
-from dynamodb_pipeline.finished import DONE, FAILED, resumable_after
-from dynamodb_pipeline.run.context import RunContext
-from dynamodb_pipeline.run.heartbeat import Heartbeat, Here, own_facts, refuse_living
+from dynamodb_pipeline.finished import DONE, FAILED, RunState, resumable_after
+from dynamodb_pipeline.run.context import Effects, RunContext
+from dynamodb_pipeline.run.heartbeat import Heartbeat, Here
 from dynamodb_pipeline.run.lifetime import RunLifetime, stop_on_signals
 from dynamodb_pipeline.run.progress import Reporter, resume_line, resumed_line, retry_line, start_line, unsaved_line
-from dynamodb_pipeline.run.record import RunRecord, latest_unfinished, now_text, read_state, resume_command
+from dynamodb_pipeline.run.record import RunRecord, latest_unfinished, resume_command, take_run, time_text
 from dynamodb_pipeline.settings.job import ExportSettings, JobSettings
-from dynamodb_pipeline.settings.run_ids import new_run_id, run_folder
+from dynamodb_pipeline.settings.run_ids import moment_of, new_run_id, run_folder
 from dynamodb_pipeline.store.anywhere import object_store
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.engine import Engines
@@ -44,6 +44,7 @@ class Run:
         reporter: says what happens while it happens.
         local, engine: see `job_main.run_settings`.
         job: the work of that kind; called once for each attempt.
+        here: this process and its clock, which is looked at once for all that the start of the run decides.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class Run:
         engine: str,
         tool_version: str,
         job: Job,
+        here: Here | None = None,
     ):
         self._kind, self._settings, self._common = kind, settings, settings.common
         self._reporter = reporter
         self._engines = Engines(self._common, kind=kind, local=local, engine=engine)
         self._tool_version = tool_version
         self._job = job
+        self._here = here or Here()
 
     def execute(self) -> dict[str, Any]:
         """
@@ -72,37 +75,53 @@ class Run:
         """
         clients = AwsClients(self._common.region, bucket_owner=self._common.bucket_owner)
         lifetime = RunLifetime(deadline_s=self._common.timeout_s, watch_parent=SPARK_GATEWAY in os.environ)
-        ctx = self._context(clients, lifetime)
-        record = RunRecord(ctx.store, ctx.folder, self._facts(ctx))
+        ctx, began = self._context(clients, lifetime)
+        record = RunRecord(ctx.store, ctx.folder, {**self._facts(ctx), **began}, now=self._now)
         self._announce(ctx)
         with stop_on_signals(lifetime), self._closing():
             try:
                 record.save()
                 with self._heartbeat(ctx, record):
                     result: dict[str, Any] = lifetime.run(lambda: self._attempts(ctx, record))
-                record.save(state=DONE, ended=now_text(), **result)
+                record.save(state=DONE, ended=self._now(), **result)
             except BaseException as err:
+                tell_what_was_written(err, ctx.effects)
                 self._record_failure(record, err)
                 raise
         return result
 
-    def _context(self, clients: AwsClients, lifetime: RunLifetime) -> RunContext:
-        store = object_store(clients, put_options=self._put_options(), sleep=lifetime.sleep)
+    def _context(self, clients: AwsClients, lifetime: RunLifetime) -> tuple[RunContext, dict[str, Any]]:
+        """What the run is handed, and what its record says of its beginning: of one look at the clock, both."""
+        logs, effects, now = self._common.logs, Effects(), self._here.now()
+        if logs is not None:
+            effects = Effects(run_folder(str(logs), ""))
+        store = object_store(clients, put_options=self._put_options(), sleep=lifetime.sleep, on_write=effects.on_write)
         known = self._common.run_id or self._resumed(store)
-        run_id = known or new_run_id(datetime.now(timezone.utc))
-        folder = run_folder(str(self._common.logs), run_id) if self._common.logs else None
-        began = self._began(store, folder) if folder and known else None
-        return RunContext(clients, store, lifetime, self._reporter, run_id, folder, self._tool_version, now_text, began)
+        run_id = known or new_run_id(now)
+        folder = run_folder(str(logs), run_id) if logs else None
+        own = RunState(run_id, self._kind, tuple(self._tables))
+        earlier = take_run(store, folder, own, here=self._here) if folder and known else None
+        effects.before = earlier is not None
+        first = (earlier.began if earlier else None) or now
+        moment = self._moment(run_id, earlier, first)
+        ctx = RunContext(
+            *(clients, store, lifetime, self._reporter, run_id, folder, self._tool_version, self._now, moment, effects)
+        )
+        named = {"folder_moment": time_text(moment)} if self._kind == "export" else {}
+        return ctx, {"first_started": time_text(first), "started": time_text(now), **named}
+
+    def _now(self) -> str:
+        return time_text(self._here.now())
+
+    def _moment(self, run_id: str, earlier: RunState | None, first: datetime) -> datetime:
+        """That of the schedule, of the run id, of the attempts before, or when the first of them began."""
+        scheduled = self._settings.scheduled_time if isinstance(self._settings, ExportSettings) else None
+        return scheduled or moment_of(run_id, began=(earlier.folder_moment if earlier else None) or first)
 
     def _announce(self, ctx: RunContext) -> None:
         # An import says for itself that it keeps no state, a verification has none to keep.
         keeps_state = ctx.folder is not None or self._kind != "export"
         ctx.reporter.note(start_line(ctx.run_id, timeout_s=self._common.timeout_s, keeps_state=keeps_state))
-
-    def _began(self, store: ObjectStore, folder: str) -> datetime | None:
-        """When the run that is gone on with began, None when there was none; a living one is refused."""
-        earlier = refuse_living(lambda: read_state(store, folder), Here())
-        return earlier.began if earlier else None
 
     def _heartbeat(self, ctx: RunContext, record: RunRecord) -> AbstractContextManager[object]:
         return Heartbeat(record.save, note=ctx.reporter.note) if ctx.folder else nullcontext()
@@ -123,15 +142,15 @@ class Run:
         return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
 
     def _facts(self, ctx: RunContext) -> dict[str, Any]:
-        facts = {
+        return {
             "kind": self._kind,
             "run_id": ctx.run_id,
             "tool_version": self._tool_version,
             "region": ctx.clients.region,
             "table_names": self._tables,
+            "host": self._here.host,
+            "pid": self._here.pid,
         }
-        first = {"first_started": f"{ctx.began:%Y-%m-%dT%H:%M:%SZ}"} if ctx.began else {}
-        return {**facts, **first, **own_facts()}
 
     @contextmanager
     def _closing(self) -> Iterator[None]:
@@ -147,7 +166,7 @@ class Run:
             try:
                 result = self._job(ctx, self._settings, self._engines)
             except Exception as raised:
-                err = stopped_part_way(raised) if attempt > 1 or ctx.began else raised
+                err = stopped_part_way(raised) if attempt > 1 or ctx.effects.before else raised
                 code = ExitCode.of_error(err)
                 if not code.row.retried or attempt == attempts or ctx.lifetime.reason is not None:
                     raise err from raised.__cause__
@@ -164,7 +183,7 @@ class Run:
             "state": FAILED,
             "exit_code": int(code),
             "error": without_secrets(str(err)),
-            "ended": now_text(),
+            "ended": self._now(),
             **way_on,
         }
         if isinstance(err, PipelineError):
@@ -182,3 +201,9 @@ class Run:
         if self._common.logs is None or self._kind == "verify" or not resumable_after(code):
             return {}
         return {"resume": resume_command(self._common.program, self._common.given, run_id=record.facts["run_id"])}
+
+
+def tell_what_was_written(err: BaseException, effects: Effects) -> None:
+    """Exit code 3 says that nothing was written or started: after the first write it becomes 5, whoever raised it."""
+    if effects.any and isinstance(err, PipelineError) and ExitCode.of_error(err) is ExitCode.PRECONDITION:
+        err.exit_code = ExitCode.STOPPED

@@ -15,7 +15,7 @@ from dynamodb_pipeline.aws.retry import FIRST_CONTACT_POLICY, GaveUp, Pacing, ca
 from dynamodb_pipeline.errors import PreconditionError, UnreachableError
 from dynamodb_pipeline.formats.files.text import Text
 from dynamodb_pipeline.store.local import LocalObjectStore
-from dynamodb_pipeline.store.objects import Body, ObjectInfo, ObjectStore
+from dynamodb_pipeline.store.objects import AlreadyExistsError, Body, ObjectInfo, ObjectStore
 from dynamodb_pipeline.store.s3 import S3_PACING, S3ObjectStore
 from dynamodb_pipeline.store.s3_errors import MISSING_CODES, s3_error, s3_errors
 
@@ -87,10 +87,17 @@ def bucket_region(client: S3Client, bucket: str, *, bucket_owner: str | None = N
 
 
 class AnyObjectStore:
-    """Chooses by the address: `s3://` goes to S3, everything else is a path on this machine."""
+    """
+    Chooses by the address: `s3://` goes to S3, everything else is a path on this machine.
 
-    def __init__(self, s3: ObjectStore, local: ObjectStore | None = None):
-        self._s3, self._local = s3, local or LocalObjectStore()
+    Args:
+        on_write: hears the address of what was, or may have been, written or deleted.
+    """
+
+    def __init__(
+        self, s3: ObjectStore, local: ObjectStore | None = None, *, on_write: Callable[[str], object] = lambda _: None
+    ):
+        self._s3, self._local, self._on_write = s3, local or LocalObjectStore(), on_write
 
     def _of(self, uri: str) -> ObjectStore:
         return self._s3 if is_s3(uri) else self._local
@@ -105,25 +112,39 @@ class AnyObjectStore:
         return self._of(uri).head(uri)
 
     def put(self, uri: str, body: Body, *, if_absent: bool = False, sha256_hex: str | None = None) -> None:
-        self._of(uri).put(uri, body, if_absent=if_absent, sha256_hex=sha256_hex)
+        try:
+            self._of(uri).put(uri, body, if_absent=if_absent, sha256_hex=sha256_hex)
+        except (AlreadyExistsError, PreconditionError):
+            raise  # nothing was written; after any other error it may have been
+        except BaseException:
+            self._on_write(uri)
+            raise
+        self._on_write(uri)
 
     def list(self, folder_uri: str) -> Iterator[ObjectInfo]:
         return self._of(folder_uri).list(folder_uri)
 
     def delete(self, uri: str) -> None:
+        self._on_write(uri)
         self._of(uri).delete(uri)
 
 
 def object_store(
-    clients: Any, *, put_options: dict[str, str] | None = None, sleep: Callable[[float], object] | None = None
+    clients: Any,
+    *,
+    put_options: dict[str, str] | None = None,
+    sleep: Callable[[float], object] | None = None,
+    on_write: Callable[[str], object] = lambda _: None,
 ) -> ObjectStore:
     """
     Objects in S3 by `clients` (`aws.clients.AwsClients`), or in local folders, by their address.
 
     Args:
         sleep: waits before a request to S3 is repeated; may raise to end the wait (`RunLifetime.sleep`).
+        on_write: see `AnyObjectStore`.
     """
     owner = clients.bucket_owner
     pacing = replace(S3_PACING, sleep=sleep) if sleep else S3_PACING
     client_for = bucket_clients(clients.client, bucket_owner=owner, sleep=pacing.sleep)
-    return AnyObjectStore(S3ObjectStore(client_for, bucket_owner=owner, put_options=put_options, pacing=pacing))
+    s3 = S3ObjectStore(client_for, bucket_owner=owner, put_options=put_options, pacing=pacing)
+    return AnyObjectStore(s3, on_write=on_write)

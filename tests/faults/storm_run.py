@@ -125,8 +125,13 @@ def run_scenario(scenario: Scenario, sandbox: Sandbox) -> Story:
 def export(storm: Storm, table: str, *, folder: str, model: Content) -> str:
     """Export until it is done; returns the folder of the finished export."""
     scenario = storm.scenario
+    stored: dict[str, list[str]] = {}
 
     def check(outcome: Outcome, place: str) -> None:
+        there = storm.world.keys(f"{folder}/{place}")
+        if outcome.exit_code in REFUSED and there != stored.get(place, []):
+            raise Broken(f"export exit {outcome.exit_code} promises no write, and now there is {there}")
+        stored[place] = there
         found = storm.world.export(f"{folder}/{place}")
         if outcome.exit_code == 0 and found is None:
             raise Broken(f"export says done and there is no manifest: {outcome.text[-500:]}")
@@ -158,6 +163,7 @@ def export(storm: Storm, table: str, *, folder: str, model: Content) -> str:
 def load(storm: Storm, table: str, source: str, *, model: Content, before: Content) -> None:
     """Import until it is done."""
     scenario, wanted = storm.scenario, after_import(storm.scenario.mode, model=model, before=before)
+    stored = [before]
 
     def check(outcome: Outcome, _place: str) -> None:
         found = storm.world.table(table)
@@ -167,8 +173,9 @@ def load(storm: Storm, table: str, source: str, *, model: Content, before: Conte
         lost = (before.keys() & wanted.keys()) - found.keys()
         if strange or lost:
             raise Broken(f"the table has {len(strange)} items from nowhere and lost {len(lost)}")
-        if outcome.exit_code in REFUSED and len(storm.story.attempts) == first and found != before:
+        if outcome.exit_code in REFUSED and found != stored[-1]:
             raise Broken(f"import exit {outcome.exit_code} promises no write, the table changed")
+        stored.append(found)
 
     def argv(place: str) -> list[str]:
         other = ("--from-table", f"source-{scenario.seed}") if scenario.mode is Mode.MIRROR else ()
@@ -185,7 +192,6 @@ def load(storm: Storm, table: str, source: str, *, model: Content, before: Conte
             *common(storm, f"{source.replace('/', '-')}-{place}", source.split("/")[0]),
         ]
 
-    first = len(storm.story.attempts) + 1
     _until_done(storm, argv, check=check, folder=source, blow=scenario.import_blow)
 
 

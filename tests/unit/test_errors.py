@@ -33,7 +33,15 @@ def test_what_is_repeated_can_be_gone_on_with() -> None:
 @given(st.lists(st.sampled_from(sorted(ExitCode)), min_size=1))
 def test_a_run_is_done_only_when_all_of_it_is(codes: list[ExitCode]) -> None:
     assert (worst(codes) is ExitCode.DONE) == (set(codes) == {ExitCode.DONE})
-    assert worst(codes) in codes
+    assert worst(codes) in {*codes, ExitCode.STOPPED}
+
+
+def test_a_run_that_did_something_does_not_say_that_nothing_was_written() -> None:
+    refused = ExitCode.PRECONDITION
+    assert worst([refused, refused]) is worst([refused, ExitCode.USAGE]) is refused
+    for code in (ExitCode.DONE, ExitCode.SET_ASIDE, ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+        assert worst([refused, code, refused]) is ExitCode.STOPPED
+    assert worst([refused, ExitCode.DONE, ExitCode.INTEGRITY]) is ExitCode.INTEGRITY
 
 
 def test_no_result_at_all_is_a_failure_of_the_cluster() -> None:

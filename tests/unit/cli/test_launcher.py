@@ -18,7 +18,8 @@ TUESDAY = datetime(2026, 11, 24, 3, tzinfo=timezone.utc)
 
 
 def started(*, run_id: str | None = None, scheduled_time: datetime | None = None) -> Any:
-    settings = SimpleNamespace(common=SimpleNamespace(run_id=run_id, resume=False), scheduled_time=scheduled_time)
+    common = SimpleNamespace(run_id=run_id, resume=False, logs=None)
+    settings = SimpleNamespace(common=common, scheduled_time=scheduled_time)
     return run_start("export", settings, SimpleNamespace(region="eu-west-1"), [])  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.errors import IntegrityError, PreconditionError
+from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.exporting.run_folder import finished_record, mark_success, publish
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord, FileRecord
 from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
@@ -65,7 +65,7 @@ def test_a_finished_export_is_known_by_its_record_and_its_own_manifest():
 def test_a_manifest_of_somebody_else_beside_our_record_is_no_finished_export():
     """Stored between the two, and met by the next attempt."""
     store = MemoryStore({f"{FOLDER}manifest": b'{"other":1}', f"{FOLDER}_export.json": record().to_bytes()})
-    with pytest.raises(PreconditionError, match=r"another run has written .*manifest"):
+    with pytest.raises(IntegrityError, match=r"another run has written .*manifest"):
         finished_record(store, FOLDER)
 
 

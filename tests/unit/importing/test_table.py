@@ -24,7 +24,7 @@ def settings(*words: str, table: str = "Forum") -> ImportSettings:
 
 def run(store: MemoryStore, run_id: str) -> RunContext:
     nobody: Any = None
-    return RunContext(nobody, store, nobody, nobody, run_id, None, "1", lambda: "")
+    return RunContext(nobody, store, nobody, nobody, run_id, None, "1", lambda: "", nobody)
 
 
 def test_second_delivery_is_refused_and_names_the_first():
