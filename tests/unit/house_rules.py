@@ -72,7 +72,6 @@ SHORT_MODULES: dict[str, str] = {
     "emr.cluster.packaged_files": "the only place that finds what comes with the package",
     "formats.items.base64_text": "strict base64 for tags, grammar and digests",
     "formats.items.item_error": "the exception that every rule raises",
-    "run.context": "what every part of a run is handed",
     "settings.spark_conf": "the settings that launcher and jobs share",
 }
 
