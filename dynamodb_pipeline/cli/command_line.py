@@ -31,6 +31,7 @@ VERBS = {
     "policy": "print IAM policies and a template with the roles",
     "migrate-config": "translate an exported AWS Data Pipeline definition into our command",
     "list": "show every backup below a folder: table, time, kind, items, bytes, when it was verified",
+    "convert": "write any backup anew, as DynamoDB's own export or as one of ours; needs no table and no cluster",
     "inspect": "look at any folder or file of items, without a table or cluster",
     "report": "write one HTML page about a run",
     "clean": "delete what dead runs left in export folders",

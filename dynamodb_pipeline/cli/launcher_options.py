@@ -16,11 +16,15 @@ from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES
 from dynamodb_pipeline.emr.documents.schedule_times import parse_cron, parse_email, parse_schedule_name, parse_timezone
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings
 from dynamodb_pipeline.errors import UsageError, shown
+from dynamodb_pipeline.formats.items.key_schema import ROLES as KEY_ROLES
+from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
 from dynamodb_pipeline.settings.job_options import (
     ALLOW_BUCKET,
     BUCKET_OWNER,
+    FROM_TABLE,
     JOB_ROWS,
     JOBS,
+    LATEST,
     LOGS,
     MIRROR,
     ONLY_CHANGES,
@@ -28,6 +32,7 @@ from dynamodb_pipeline.settings.job_options import (
     SET_ASIDE,
     SKIP_EXISTING,
     TABLE,
+    WITHOUT_MANIFEST,
     YES,
 )
 from dynamodb_pipeline.settings.rows import Row, Where
@@ -44,12 +49,13 @@ from dynamodb_pipeline.settings.values import (
 )
 
 SETTINGS_FILE = "pipeline.toml"
+FORMS = ("native", "export")  # of a converted backup
 BUNDLE_PATH = "dist/dynamodb_pipeline.zip"
 JOB_VERBS = ("plan", "preflight", "schedule")  # of each job
 RUN_VERBS = ("wait", "status", "logs", "cancel", "terminate")
 LAUNCHED = (*JOBS, *JOB_VERBS)
 POLICY, INSPECT, REPORT, CLEAN, BUNDLE = (("policy",), ("inspect",), ("report",), ("clean",), ("bundle",))
-LIST = ("list",)
+LIST, CONVERT = ("list",), ("convert",)
 DOLLARS = re.compile(r"\$?[0-9]{1,12}(?:\.[0-9]{1,12})?")
 MAX_DOLLARS = 10**9
 MANY = 1_000_000_000
@@ -64,6 +70,23 @@ def parse_dollars(text: str, *, option: str) -> float:
         msg = f"{option} {shown(text)} is not an amount of US dollars, e.g. 5.00, up to {MAX_DOLLARS:,}"
         raise UsageError(msg)
     return float(text.lstrip("$"))
+
+
+def parse_key(text: str, *, option: str) -> KeySchema:
+    """
+    Raises:
+        UsageError: not the names and types of one or two key attributes.
+    """
+    parts = [part.rpartition(":") for part in text.split(",")]
+    try:
+        attributes = [KeyAttribute(name, role, kind) for (name, _, kind), role in zip(parts, KEY_ROLES)]
+        keys = KeySchema(tuple(attributes))
+    except ValueError:
+        keys = None
+    if keys is None or len(parts) > len(KEY_ROLES):
+        msg = f"{option} {shown(text)} is not NAME:TYPE or NAME:TYPE,NAME:TYPE with the types S, N or B"
+        raise UsageError(msg)
+    return keys
 
 
 def launcher_row(
@@ -229,7 +252,7 @@ DEFINITION: Row[str] = launcher_row(
     verbs=("migrate-config",), group=None, required=True, value=FILE,
 )  # fmt: skip
 
-# list, inspect, report, clean, bundle: no cluster, no job
+# list, inspect, convert, report, clean, bundle: no cluster, no job
 LISTED: Row[str] = Row(
     "FOLDER", "folder with backups at any depth: s3://bucket/... or a local path", LIST, "FOLDER", PLACE, Where.LOCAL,
     required=True,
@@ -244,7 +267,30 @@ FILES: Row[int | None] = Row(
     "--files", "look into at most N files (default: all)", INSPECT, "N", whole(1, MANY), Where.LOCAL
 )  # fmt: skip
 JSON: Row[bool] = Row("--json", "only the JSON result, no table on stderr", (*LIST, *INSPECT), where=Where.LOCAL)
-INSPECT_BUCKETS: Row[tuple[str, ...]] = ALLOW_BUCKET.also(verbs=INSPECT, where=Where.LOCAL)
+INSPECT_BUCKETS: Row[tuple[str, ...]] = ALLOW_BUCKET.also(verbs=(*INSPECT, *CONVERT), where=Where.LOCAL)
+CONVERT_INPUT: Row[str] = Row(
+    "INPUT", "any backup that an import reads, or a parent of exactly one", CONVERT, "INPUT", PLACE, Where.LOCAL,
+    required=True,
+)  # fmt: skip
+CONVERT_OUTPUT: Row[str] = Row(
+    "OUTPUT", "folder; one named by this tool is made in it", CONVERT, "OUTPUT", PLACE, Where.LOCAL, required=True
+)  # fmt: skip
+AS: Row[str] = Row(
+    "--as", "native: as DynamoDB's own export, of which its import makes a new table (default); export: as ours",
+    CONVERT, choices=FORMS, default=FORMS[0], where=Where.LOCAL,
+)  # fmt: skip
+KEY: Row[KeySchema | None] = Row(
+    "--key", "keys of a backup that does not carry them", CONVERT, "NAME:TYPE[,NAME:TYPE]",
+    ValueKind(parse_key, "types S, N, B"), Where.LOCAL,
+)  # fmt: skip
+CONVERT_TABLE: Row[str | None] = FROM_TABLE.also(
+    verbs=CONVERT, help="the exported table: takes its export, and of files that name several its items",
+    where=Where.LOCAL,
+)  # fmt: skip
+CONVERT_LATEST: Row[bool] = LATEST.also(
+    verbs=CONVERT, help="of the finished exports below INPUT take the newest", where=Where.LOCAL
+)  # fmt: skip
+CONVERT_WITHOUT_MANIFEST: Row[bool] = WITHOUT_MANIFEST.also(verbs=CONVERT, where=Where.LOCAL)
 REPORT_RUN: Row[str] = Row(
     "RUN", "run id (with --logs), or the path of a local run.json", REPORT, "RUN", FILE, Where.LOCAL, required=True
 )
@@ -267,9 +313,11 @@ CLEAN_YES: Row[bool] = YES.also(
     verbs=CLEAN, help="delete; without it everything is only listed", where=Where.LOCAL
 )  # fmt: skip
 FIRST_REGION: Row[str | None] = REPORT_REGION.also(
-    verbs=(*LIST, *INSPECT, *CLEAN), help="of the first request; buckets' own regions are found"
+    verbs=(*LIST, *INSPECT, *CONVERT, *CLEAN), help="of the first request; buckets' own regions are found"
 )
-FOUND_OWNER: Row[str | None] = BUCKET_OWNER.also(verbs=(*LIST, *INSPECT, *CLEAN), group=None, where=Where.LOCAL)
+FOUND_OWNER: Row[str | None] = BUCKET_OWNER.also(
+    verbs=(*LIST, *INSPECT, *CONVERT, *CLEAN), group=None, where=Where.LOCAL
+)
 BUNDLE_TO: Row[str] = TO.also(verbs=BUNDLE, help=f"where to write it (default {BUNDLE_PATH})", default=BUNDLE_PATH)
 
 LAUNCHER_ROWS: tuple[Row[Any], ...] = tuple(

@@ -1,4 +1,4 @@
-"""Verbs that run on this machine alone and need no job: list, inspect, report, clean, bundle."""
+"""Verbs that run on this machine alone and need no job: list, inspect, convert, report, clean, bundle."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dynamodb_pipeline import __version__
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.command_line import CommandLine
 from dynamodb_pipeline.errors import ExitCode
@@ -53,6 +54,29 @@ def run_list(line: CommandLine) -> ExitCode:
         return facts
 
     return run_and_print("list", work, lines=LINES)
+
+
+def run_convert(line: CommandLine) -> ExitCode:
+    """Write a backup anew in another form."""
+    given = line.options
+
+    def work() -> dict[str, Any]:
+        from dynamodb_pipeline.folders.convert import ConvertQuery, convert
+
+        query = ConvertQuery(
+            input=given[own.CONVERT_INPUT],
+            output=given[own.CONVERT_OUTPUT],
+            tool_version=__version__,
+            form=given[own.AS],
+            keys=given[own.KEY],
+            from_table=given[own.CONVERT_TABLE],
+            latest=given[own.CONVERT_LATEST],
+            without_manifest=given[own.CONVERT_WITHOUT_MANIFEST],
+            allow_buckets=given[own.INSPECT_BUCKETS],
+        )
+        return convert(_store_for(given, query.input, query.output), query, say=LINES.say)
+
+    return run_and_print("convert", work, lines=LINES)
 
 
 def _store_for(given: Options, *places: str | None) -> Any:
@@ -131,6 +155,7 @@ def run_bundle(line: CommandLine) -> ExitCode:
 
 LOCAL_VERBS: dict[str, Callable[[CommandLine], ExitCode]] = {
     "list": run_list,
+    "convert": run_convert,
     "inspect": run_inspect,
     "report": run_report,
     "clean": run_clean,

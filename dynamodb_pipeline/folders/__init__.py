@@ -1,8 +1,8 @@
 """
-Looks at folders of files without running a job: inspect whatever lies there, find and delete what dead runs left.
+Works on folders of files without a job: lists and inspects what lies there, converts it, deletes what dead runs left.
 
 Runs on the laptop; the nodes' zip does not hold it.
 
 May import: documents, addresses, errors, settings, store, formats, run, reading, finished.
-Must not know: tables, workers and EMR: no request to DynamoDB is needed to look at a folder.
+Must not know: tables, workers and EMR: no request to DynamoDB is needed for files.
 """

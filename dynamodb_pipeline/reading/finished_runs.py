@@ -138,6 +138,12 @@ def _listed_folders(objects: Iterable[ObjectInfo]) -> dict[str, _Folder]:
     return folders
 
 
+def backup_in(store: ObjectStore, folder: str) -> Backup | None:
+    """The backup that lies in this very folder, None where there is none."""
+    inside = _listed_folders(store.list(folder)).get(folder.rstrip("/") + "/")
+    return read_backup(store, folder, inside) if inside and inside.marks else None
+
+
 def read_backup(store: ObjectStore, folder: str, inside: _Folder) -> Backup:
     """What the backup in `folder` says of itself, from the same objects that an import would read."""
     plain = Backup(folder, moment=_stamped(folder), bytes=inside.bytes, sample=inside.smallest)

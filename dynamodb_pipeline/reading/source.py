@@ -88,7 +88,7 @@ def _from_manifest(store: ObjectStore, folder: str, data: bytes, *, allow_bucket
 def recorded_table(record: ExportRecord) -> native.ExportedTable:
     """The table that an export of ours is of."""
     named = native.ExportedTable.of_arn(record.table_arn)
-    return native.ExportedTable(record.table_name, record.region, named.account if named else None)
+    return native.ExportedTable(record.table_name, record.region, named.account if named else None, record.table_id)
 
 
 def _refuse_repeated(where: str, names: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ from dynamodb_pipeline.errors import ExitCode
 from sandbox.metering_proxy import MeteringProxy
 from sandbox.stack import Sandbox
 from tests.public_samples import SAMPLES, sample_params
-from tests.sandbox.backups import connector_lines, get_objects, put_backup
+from tests.sandbox.backups import connector_lines, get_objects, put_backup, put_objects
 from tests.sandbox.in_process import LOCAL, Pipeline
 from tests.sandbox.tables import make_bucket, make_table, numbered
 
@@ -54,6 +54,20 @@ def test_every_backup_of_a_bucket_is_listed_with_its_verification(sandbox: Sandb
     assert [(row["kind"], row["items"], row["dialect"]) for row in rows] == [("full", 20, "connector-json")]
     assert rows[0]["verified"] is not None
     assert "connector-json, verified 20" in done.text
+
+
+@pytest.mark.parametrize("form", ["native", "export"])
+def test_a_converted_backup_is_verified_and_imported(sandbox: Sandbox, bucket: str, form: str) -> None:
+    """Without a manifest to something whole: the items of a folder of loose files are those of the table again."""
+    pipeline, table, target = Pipeline(sandbox), make_table(sandbox), make_table(sandbox)
+    table.put(numbered(20))
+    loose = put_objects(sandbox, f"s3://{bucket}/loose-{form}", {"a": connector_lines(numbered(20))})
+    words = ("--as", form, "--without-manifest", "--key", "id:S")
+    done = pipeline.run("convert", loose, f"s3://{bucket}/converted-{form}", *words)
+    assert (done.code, done.result["items"]) == (ExitCode.DONE, 20), done.text
+    assert pipeline.run("verify", done.result["folder"], "--table", table.name, *LOCAL).code == ExitCode.DONE
+    assert pipeline.import_into(target, done.result["folder"]).result["items_written"] == 20
+    assert target.by_key() == table.by_key()
 
 
 def test_a_local_copy_is_described_the_same(sandbox: Sandbox, exported: str, tmp_path: Path) -> None:

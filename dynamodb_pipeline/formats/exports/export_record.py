@@ -31,7 +31,7 @@ _LEAST_LINE_BYTES = len('{"k":{"s":"x"}}\n')  # a key attribute's name and value
 NAME = "_export.json"
 FORMAT_VERSION = 1
 NOT_A_POINT_IN_TIME = "not a point in time: items changed during the scan may be in their old or new state"
-READERS = ("connector", "direct")
+READERS = ("connector", "direct", "convert")
 CONSISTENCIES = ("eventual", "strong")
 COMPRESSIONS = ("none", "gzip")
 
@@ -103,7 +103,7 @@ class ExportRecord:
         run_id: of the run that wrote the export.
         table_name, table_arn, table_id, region: the table; `table_id` tells it from later ones of that name.
         key_schema: its primary key, which the target of an import must have.
-        reader: "connector" or "direct".
+        reader: "connector" or "direct"; "convert" for a copy of a backup that others had written.
         scan_started, scan_ended: ISO 8601 in UTC.
         consistency: of the reads, "eventual" or "strong"; neither makes the export a point in time.
         compression: "none" or "gzip".

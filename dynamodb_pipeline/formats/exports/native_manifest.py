@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Ou
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64decode
 from collections.abc import Iterable
@@ -32,6 +33,9 @@ _NAMES_A_PART = re.compile(r"filter|projection|condition|expression|subset|parti
 _EXPORT_FOLDER = re.compile(r"(?:.*/)?AWSDynamoDB/[^/]+/(?=.)")
 
 
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}  # by the start of a region's name; all others are aws
+
+
 class ExportKind(Enum):
     """How much of a table an export holds, as a list of backups says it."""
 
@@ -43,17 +47,25 @@ class ExportKind(Enum):
 
 @dataclass(frozen=True)
 class ExportedTable:
-    """A table by its ARN; region and account are None where the ARN leaves them out."""
+    """A table by its ARN; region, account and TableId are None where they are not said."""
 
     name: str
     region: str | None = None
     account: str | None = None
+    table_id: str | None = None
 
     @classmethod
-    def of_arn(cls, arn: str) -> ExportedTable | None:
+    def of_arn(cls, arn: str, *, table_id: str | None = None) -> ExportedTable | None:
         """None for what is no table's ARN."""
         match = _TABLE_ARN.fullmatch(arn)
-        return cls(match[3], match[1] or None, match[2] or None) if match else None
+        return cls(match[3], match[1] or None, match[2] or None, table_id) if match else None
+
+    @property
+    def arn(self) -> str:
+        """Its ARN, empty where region and account are not known."""
+        region = self.region or ""
+        partition = next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
+        return f"arn:{partition}:dynamodb:{region}:{self.account or ''}:table/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -131,7 +143,7 @@ def identity(data: bytes, *, where: str) -> NativeIdentity:
     """
     members = manifest_object(data, where=where)
     arn = _text_or_none(members, "tableArn", where)
-    table = None if arn is None else ExportedTable.of_arn(arn)
+    table = None if arn is None else ExportedTable.of_arn(arn, table_id=_text_or_none(members, "tableId", where))
     if arn is not None and table is None:
         raise IntegrityError(_wrong(where, "tableArn", "the ARN of a table"))
     kind, part = _kind_and_part(members)
@@ -217,6 +229,42 @@ def current_uri(data_file_key: str, *, folder: str) -> str:
     below = _EXPORT_FOLDER.sub("", data_file_key)
     inner = below if below != data_file_key else f"{DATA_FOLDER}/{data_file_key.rpartition('/')[2]}"
     return f"{folder.rstrip('/')}/{inner}"
+
+
+def render_summary(identity: NativeIdentity, *, files_key: str, bucket: str | None, written: str) -> bytes:
+    """
+    `manifest-summary.json` of a full export whose items another writer than DynamoDB put there.
+
+    Args:
+        files_key: S3 key of `manifest-files.json`.
+        written: when, ISO 8601.
+    """
+    table = identity.exported
+    members = {
+        "version": "2020-06-30",
+        "exportArn": None,  # it was no export of DynamoDB's
+        "startTime": written,
+        "endTime": written,
+        "tableArn": table.arn if table else None,
+        "tableId": table.table_id if table else None,
+        "exportTime": identity.export_time,
+        "s3Bucket": bucket,
+        "s3Prefix": None,
+        "manifestFilesS3Key": files_key,
+        "itemCount": identity.item_count,
+        "outputFormat": identity.output_format,
+        "exportType": "FULL_EXPORT",
+    }
+    return json.dumps(members).encode()
+
+
+def render_files(files: Iterable[NativeFile]) -> bytes:
+    """`manifest-files.json`: one object a line."""
+    lines = (
+        {"itemCount": f.item_count, "md5Checksum": f.md5, "etag": f.etag, "dataFileS3Key": f.data_file_key}
+        for f in files
+    )
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
 def _refuse_other_exports(members: dict[str, Any], where: str) -> None:

@@ -47,7 +47,8 @@ HOSTILE = (
 )
 NEEDED = {
     "EXPORT": "s3://data/x", "--table": "Forum", "--output": "s3://data/x", "--input": "s3://data/x", "RUN": "abc",
-    "KIND": "launcher", "PIPELINE.json": "p.json", "PATH": "s3://data/x", "FOLDER": "s3://data/x",
+    "KIND": "launcher", "PIPELINE.json": "p.json", "PATH": "s3://data/x", "INPUT": "s3://data/x", "OUTPUT": "s3://data/y",
+    "FOLDER": "s3://data/x",
     "--logs": "s3://logs/app",
 }  # fmt: skip
 FORMS = [(verb, kind) for verb in VERBS for kind in kinds_of(verb)]

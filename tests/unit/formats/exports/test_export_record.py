@@ -111,7 +111,7 @@ def test_no_flipped_bit_gives_another_record():
         ({"format_version": True}, "format_version: expected 1, found true"),
         ({"run_id": ""}, "run_id: expected a text of 1 to 4096 characters"),
         ({"table_name": 5}, "table_name: expected a text"),
-        ({"reader": "spark"}, 'reader: expected "connector" or "direct", found "spark"'),
+        ({"reader": "spark"}, 'reader: expected "connector" or "direct" or "convert", found "spark"'),
         ({"reader": None}, "reader: expected"),
         ({"consistency": "point in time"}, "consistency: expected"),
         ({"compression": "zstd"}, "compression: expected"),
