@@ -74,6 +74,16 @@ lint: .build/package ## Style, types, and nothing that Python 3.9 (the nodes') h
 	$(BIN)/mypy
 	$(BIN)/vermin --quiet --no-tips --violations -t=3.9- dynamodb_pipeline jobs
 
+.PHONY: format
+format: .build/package ## Write style as `make lint` wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: coverage
+coverage: .build/package ## Which lines the unit tests run, into .build/coverage
+	$(BIN)/coverage run -m pytest tests/unit -q
+	$(BIN)/coverage html && $(BIN)/coverage report --skip-covered --sort=cover
+
 .PHONY: faults
 faults: setup ## Every fault run, the long ones too
 	$(RUN) -m pytest tests/faults
@@ -124,6 +134,10 @@ docs: .build/docs/packages ## Build the site of docs/ with search into .build/si
 	@NO_MKDOCS_2_WARNING=1 .build/docs/bin/mkdocs build --quiet
 	@echo "the site: .build/site/index.html"
 
+.PHONY: release
+release: .build/package ## Build wheel, bundle zip and checksums into dist/, from what is committed and in the changelog
+	@$(RUN) .ci/release.py
+
 .PHONY: requirements
 requirements: .build/tools ## Pin anew what requirements/*.in allow
 	@$(PYTHON) -m venv .build/uv && .build/uv/bin/pip --quiet install uv==$(UV_VERSION)
@@ -135,6 +149,10 @@ requirements: .build/tools ## Pin anew what requirements/*.in allow
 	  --python-version 3.11 requirements/fuzz.in -o requirements/fuzz.txt
 	.build/uv/bin/uv pip compile -q --no-header --no-emit-index-url --generate-hashes --upgrade --universal \
 	  --python-version 3.11 requirements/docs.in -o requirements/docs.txt
+
+.PHONY: bundle-pins
+bundle-pins: .build/package ## Record what the bundle carries anew, after requirements/node.txt changed
+	@$(RUN) .ci/bundle_pins.py > .build/node.sha256 && cp .build/node.sha256 requirements/node.sha256
 
 .PHONY: jars-connector-4
 jars-connector-4: .build/jars-connector-4 ## The 4.x connector, for compatibility trials

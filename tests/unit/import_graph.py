@@ -188,7 +188,9 @@ class Charter:
 
 @cache
 def library() -> Library:
-    return Library.of(Module.read(path) for path in sorted((PROJECT / PACKAGE).rglob("*.py")))
+    """Every module but the package's own `__main__`, which starts `cli.main` and is no part of it."""
+    paths = sorted((PROJECT / PACKAGE).rglob("*.py"))
+    return Library.of(Module.read(path) for path in paths if path != PROJECT / PACKAGE / "__main__.py")
 
 
 @cache

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+import tomllib
+import yaml
 
+from dynamodb_pipeline import __version__
 from sandbox.jars import JarFolders
 from tests.unit.make_command import make, words_made
 
@@ -174,6 +179,50 @@ def test_args_that_end_inside_a_quotation_are_a_usage_error() -> None:
     assert (
         "ERROR 2 (usage or configuration): ARGS cannot be split into words: No closing quotation" in caught.value.stderr
     )
+
+
+RELEASED = "# Changelog\n\n## 1.2.3 (2026-01-31)\n\n- New.\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "changelog", "uncommitted", "said"),
+    [
+        ("1.2.3", RELEASED, "", []),
+        ("1.2.4", RELEASED, "", ["'1.2.3 (2026-01-31)'"]),
+        ("1.2.3", RELEASED.replace("2026-01-31", "unreleased"), "", ["'1.2.3 (unreleased)'"]),
+        ("1.2.3", "", "", ["'nothing'"]),
+        ("1.2.3", RELEASED, " M README.md\n?? left\n", ["README.md", "left"]),
+    ],
+    ids=["fine", "other version", "unreleased", "empty", "not committed"],
+)
+def test_a_release_needs_its_line_in_the_changelog_and_commits(
+    version: str, changelog: str, uncommitted: str, said: list[str]
+) -> None:
+    problems = runpy.run_path(str(PROJECT / ".ci" / "release.py"))["problems"](version, changelog, uncommitted)
+    assert len(problems) == len(said)
+    assert all(word in problem for word, problem in zip(said, problems))
+
+
+def test_the_version_stands_in_one_place() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    assert "version" not in project["project"]
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "dynamodb_pipeline.__version__"}
+    assert metadata.version("dynamodb-pipeline") == __version__
+
+
+def test_the_package_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "dynamodb_pipeline", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, check=True)
+    assert done.stdout.strip().endswith(__version__)
+
+
+def test_every_hook_before_a_commit_runs_a_tool_of_make_setup() -> None:
+    (repo,) = yaml.safe_load((PROJECT / ".pre-commit-config.yaml").read_text())["repos"]
+    programs = {Path(shlex.split(hook["entry"])[0]) for hook in repo["hooks"]}
+    assert repo["repo"] == "local"
+    assert {hook["language"] for hook in repo["hooks"]} == {"system"}
+    assert programs == {Path(f".venv/bin/{name}") for name in ("ruff", "mypy", "python")}
+    assert {path.name for path in programs} <= {path.name for path in Path(sys.executable).parent.iterdir()}
 
 
 def test_the_ci_runs_make_test_without_input() -> None:

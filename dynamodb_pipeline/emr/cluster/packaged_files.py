@@ -2,7 +2,8 @@
 Finds what comes with the package: job scripts, cluster configs, the bootstrap action, and the JSON tables (`emr/data`),
 facts of AWS with source and date. Also reads the JSON files of a user.
 
-In a checkout the folders are top-level ones; a wheel carries them as `dynamodb_pipeline/bundle/<folder>`.
+In a checkout, also one that is installed as editable, the folders are top-level ones; a wheel carries them, and the
+finished bundle zip, as `dynamodb_pipeline/bundle/<name>` (setup.py puts them there).
 """
 
 from __future__ import annotations
@@ -16,22 +17,27 @@ from typing import Any
 from dynamodb_pipeline.errors import UsageError
 
 PACKAGE = Path(__file__).resolve().parents[2]
-ROOTS = (PACKAGE.parent, PACKAGE / "bundle")
+CARRIED = PACKAGE / "bundle"  # in a wheel only: a checkout, installed as editable or not, has no such folder
+ROOT = CARRIED if CARRIED.is_dir() else PACKAGE.parent
 
 
-def project_folder(name: str, *, roots: tuple[Path, ...] = ROOTS) -> Path:
+def project_folder(name: str, *, root: Path = ROOT) -> Path:
     """
-    Return the folder `name` (`jobs`, `cluster_configs`, `bootstrap`) of this installation.
+    Return the folder or file `name` (`jobs`, `cluster_configs`, `requirements/node.sha256`) of this installation.
 
     Raises:
-        UsageError: it is in none of `roots`; the installation is incomplete.
+        UsageError: it is not there; the installation is incomplete.
     """
-    for root in roots:
-        if (root / name).is_dir():
-            return root / name
-    searched = ", ".join(str(root / name) for root in roots)
-    msg = f"folder {name!r} not found (looked for {searched}); run from a checkout or reinstall the package"
-    raise UsageError(msg)
+    if not (root / name).exists():
+        msg = f"{name!r} of the installation not found (looked for {root / name}); run from a checkout or reinstall"
+        raise UsageError(msg)
+    return root / name
+
+
+def finished_bundle(*, root: Path = ROOT) -> Path | None:
+    """The bundle zip that a wheel carries; None in a checkout, where it is built of what `make setup` installed."""
+    path = root / "dynamodb_pipeline.zip"
+    return path if path.is_file() else None
 
 
 @cache

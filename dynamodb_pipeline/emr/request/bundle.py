@@ -2,8 +2,9 @@
 The code of a run: the bundle, one reproducible zip with the library and, for nodes that lack it, a copy of boto3; and
 its way to S3.
 
-The copy is taken from the packages installed beside us (pinned and hash-checked by requirements/), pure Python only,
-with botocore's service models cut down to what the jobs call. Same inputs give the same bytes, so the zip can be
+A wheel carries the finished zip. In a checkout it is built: the copy is taken from the packages installed beside us,
+pure Python only, with botocore's service models cut down to what the jobs call, and taken only when its SHA-256 is the
+one in requirements/node.sha256, whatever pip happened to install. Same inputs give the same bytes, so the zip can be
 stored under its own SHA-256, so that two versions never mix and nothing is uploaded twice.
 
 Layout: `<code folder>/<first 16 hex of the files' SHA-256>/{dynamodb_pipeline.zip,export_table.py,...}`. What
@@ -15,6 +16,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.metadata
+import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ from typing import TYPE_CHECKING
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.clients import ExpectedOwner, expected_owner
 from dynamodb_pipeline.aws.node_boto3 import DIGEST_ENTRY, VENDOR_PREFIX
-from dynamodb_pipeline.emr.cluster.packaged_files import project_folder
+from dynamodb_pipeline.emr.cluster.packaged_files import ROOT, finished_bundle, project_folder
 from dynamodb_pipeline.emr.request.run_job_flow_request import BootstrapFile
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, JobCode
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
@@ -57,6 +59,7 @@ NODE_PARTS = (
     "rate",
     "reading",
     "run",
+    "selection",
     "settings",
     "store",
     "verifying",
@@ -64,6 +67,7 @@ NODE_PARTS = (
 )
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's first moment: no build time inside
 ZIP_NAME = "dynamodb_pipeline.zip"
+PINNED = "requirements/node.sha256"  # of the copied packages; recorded by `make bundle-pins`
 BOOTSTRAP_NAME = "check_code.sh"
 
 
@@ -75,23 +79,38 @@ class Bundle:
     sha256: str
 
 
-def build_bundle(target: Path) -> Bundle:
+def build_bundle(target: Path, *, root: Path = ROOT) -> Bundle:
     """
-    Write the bundle zip to `target`.
+    Write the bundle zip to `target`: the finished one of a wheel, else built of the pinned packages.
+
+    Args:
+        root: where the installation's folders are.
 
     Raises:
-        PreconditionError: a package to copy is not installed.
+        PreconditionError: a package to copy is not installed, or is not the pinned one.
     """
-    library = list(_library_files(Path(__file__).parents[2]))
-    vendor = sorted(_vendor_files())
     target.parent.mkdir(parents=True, exist_ok=True)
+    finished = finished_bundle(root=root)
+    if finished is None:
+        _write_zip(target, vendor_sha256=project_folder(PINNED, root=root).read_text(encoding="ascii").strip())
+    else:
+        shutil.copyfile(finished, target)
+    return Bundle(target, hashlib.sha256(target.read_bytes()).hexdigest())
+
+
+def _write_zip(target: Path, *, vendor_sha256: str) -> None:
+    vendor = sorted(vendor_files())
+    if digest_of(vendor) != vendor_sha256:
+        versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in VENDORED)
+        remedy = "run `make setup`, or install the wheel, which carries the finished bundle"
+        msg = f"what is installed here is not what the bundle must carry ({versions}; {PINNED}); {remedy}"
+        raise PreconditionError(msg)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, path in sorted(library):
+        for name, path in sorted(_library_files(Path(__file__).parents[2])):
             _add(archive, name, path.read_bytes())
         for name, path in vendor:
             _add(archive, VENDOR_PREFIX + name, path.read_bytes())
-        _add(archive, DIGEST_ENTRY, _digest_of(vendor).encode("ascii"))
-    return Bundle(target, hashlib.sha256(target.read_bytes()).hexdigest())
+        _add(archive, DIGEST_ENTRY, vendor_sha256.encode("ascii"))
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
@@ -101,7 +120,8 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     archive.writestr(entry, data)
 
 
-def _digest_of(files: Iterable[tuple[str, Path]]) -> str:
+def digest_of(files: Iterable[tuple[str, Path]]) -> str:
+    """One SHA-256 (hex) over names and bytes, in the order given."""
     digest = hashlib.sha256()
     for name, path in files:
         digest.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
@@ -115,7 +135,13 @@ def _library_files(package: Path) -> Iterator[tuple[str, Path]]:
             yield f"{package.name}/{path.relative_to(package).as_posix()}", path
 
 
-def _vendor_files() -> Iterator[tuple[str, Path]]:
+def vendor_files() -> Iterator[tuple[str, Path]]:
+    """
+    Name in the copy, and path, of each installed file that the bundle takes.
+
+    Raises:
+        PreconditionError: a package is not installed.
+    """
     for distribution in VENDORED:
         try:
             files = importlib.metadata.files(distribution) or []

@@ -16,6 +16,7 @@ from typing import Any, Callable
 
 import boto3
 import pytest
+import tomllib
 from moto import mock_aws
 
 from dynamodb_pipeline.addresses import S3Uri
@@ -31,7 +32,7 @@ from dynamodb_pipeline.emr.request.bundle import (
     shipped_code,
     upload_code,
 )
-from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from tests.unit.import_graph import Library, jobs, library
 
 PROJECT = Path(__file__).parents[4]
@@ -213,6 +214,30 @@ def test_the_copy_is_the_pinned_one(built: Bundle, tmp_path: Path) -> None:
     )
     said = json.loads(on_a_node(built.path, [], folder=tmp_path).stdout)
     assert said["version"] == pinned["boto3"]
+
+
+def test_other_packages_than_the_pinned_ones_are_never_bundled(tmp_path: Path) -> None:
+    """A newer boto3 would not run on the nodes' Python."""
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "node.sha256").write_text("0" * 64)
+    with pytest.raises(PreconditionError, match=r"boto3 1\.42\.97.*node\.sha256.*make setup") as caught:
+        build_bundle(tmp_path / "out.zip", root=tmp_path)
+    assert caught.value.exit_code == 3
+    assert not (tmp_path / "out.zip").exists()
+
+
+def test_the_finished_bundle_of_a_wheel_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "dynamodb_pipeline.zip").write_bytes(b"finished")
+    assert build_bundle(tmp_path / "to" / "out.zip", root=tmp_path).path.read_bytes() == b"finished"
+
+
+def test_a_wheel_is_built_with_the_pinned_packages() -> None:
+    """pip builds in an environment of its own: what pyproject.toml demands of it is requirements/node.txt."""
+    required = tomllib.loads((PROJECT / "pyproject.toml").read_text())["build-system"]["requires"]
+    lines = (PROJECT / "requirements" / "node.txt").read_text().splitlines()
+    assert {name for name in required if "==" in name} == {
+        line.split(" ")[0] for line in lines if re.match(r"\S+==", line)
+    }
 
 
 def test_a_zip_without_the_copy_says_how_to_build_one(built: Bundle, tmp_path: Path) -> None:
