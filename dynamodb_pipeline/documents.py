@@ -12,7 +12,10 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 BYTES_MAX = 16 * 1024 * 1024  # run.json with 200 tables and a series of figures each stays far below
 INTEGER_DIGITS_MAX = 19  # of 2**63
@@ -20,6 +23,7 @@ TEXT_CHARS_MAX = 1024 * 1024  # a scan's start key is the longest text in a ledg
 NAMES_MAX = 10_000
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
+Facts = dict[str, object]  # members of a document that are about to be written
 Check = Callable[[object], Any]
 Self = TypeVar("Self", bound="Document")
 
@@ -95,8 +99,24 @@ def natural(value: object) -> int:
 
 def string(value: object) -> str:
     """A text of at most 2**20 characters without halves of surrogate pairs."""
-    if not isinstance(value, str) or len(value) > TEXT_CHARS_MAX or any("\ud800" <= char <= "\udfff" for char in value):
+    if not isinstance(value, str) or len(value) > TEXT_CHARS_MAX or not _is_unicode(value):
         msg = f"a text of at most {TEXT_CHARS_MAX:,} characters"
+        raise DocumentError(msg)
+    return value
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def base64_text(value: object) -> str:
+    """Text of ASCII characters; its length is bounded by what carries it."""
+    if not isinstance(value, str) or not value.isascii():
+        msg = "a text in base64"
         raise DocumentError(msg)
     return value
 
@@ -176,9 +196,23 @@ class Document:
                 continue  # every field of such a document has a default
         return cls(**read)
 
-    def to_json(self) -> dict[str, Any]:
-        """Its members, ready for JSON."""
-        return dataclasses.asdict(self)
+    def to_json(self) -> Facts:
+        """Its members, ready for JSON; those that hold their default are left out."""
+        default = {field.name: field.default for field in dataclasses.fields(self)}
+        return {name: value for name, value in facts_of(self).items() if value != default[name]}
+
+
+def facts_of(record: DataclassInstance) -> Facts:
+    """The fields of any dataclass as members, ready for JSON."""
+    return {field.name: _plain(getattr(record, field.name)) for field in dataclasses.fields(record)}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
 
 
 def _checked(cls: type[Document], field: dataclasses.Field[Any], value: object) -> Any:

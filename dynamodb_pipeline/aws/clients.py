@@ -19,6 +19,7 @@ from dynamodb_pipeline.aws.keys import checked_session, without_secrets
 from dynamodb_pipeline.errors import DeniedError, UsageError
 
 if TYPE_CHECKING:
+    from boto3 import Session
     from botocore.client import BaseClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ec2 import EC2Client
@@ -90,7 +91,7 @@ class Clients(Protocol):
 class RunClients(Clients, Protocol):
     """Clients from which a worker elsewhere can build its own, and a wire of ours its signatures."""
 
-    session: Any
+    session: Session
 
     def settings(self) -> AwsSettings:
         """The picklable form."""

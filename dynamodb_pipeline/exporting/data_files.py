@@ -12,7 +12,7 @@ import tempfile
 import uuid
 import zlib
 from contextlib import suppress
-from typing import Any, Callable
+from typing import Callable
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.errors import UsageError
@@ -103,7 +103,7 @@ class DataFileWriter:
 class _OpenFile:
     def __init__(self, compression: str):
         self._codec, self._sha256 = Compressor(compression), hashlib.sha256()
-        self._spool: Any = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed in store()
+        self._spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed in store()
         self.item_count = self.plain_bytes = self.bytes = 0
 
     def add(self, lines: bytes, item_count: int) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Callable
+from typing import Callable
 
+from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.exporting.data_files import DataFileWriter
-from dynamodb_pipeline.exporting.job import ReadOutcome, SegmentEntry, TableExport, export_header
+from dynamodb_pipeline.exporting.job import ReadDetails, ReadOutcome, SegmentEntry, TableExport, export_header
 from dynamodb_pipeline.formats.blocks.retag import scan_page_lines
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
 from dynamodb_pipeline.formats.items.json_text import parse_json
@@ -56,7 +57,7 @@ class FileSink:
             self._writer.add(page_lines(page, null_tag=self._null_tag), page.count)
         return not self._files
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Facts:
         self._writer.flush()
         files, self._files[:] = [asdict(f) for f in self._files], []
         return {"files": files}
@@ -86,13 +87,13 @@ def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger:
     workers = worker_count(allowed, slots=engine.slots)
     segments = _segments(export, ledger, workers)
     settings = export.settings
-    asked = {"consistent_read": settings.consistent_read}
+    asked: Facts = {"consistent_read": settings.consistent_read}
     header = export_header(export, kind="export-direct", segments=segments, more=asked)
     entries = entries_of(SegmentEntry, ledger.open(header))
     work = remaining_units(segments, entries.values())
     records = list(entries.values())
 
-    def on_finished(work_id: str, record: dict[str, Any]) -> None:
+    def on_finished(work_id: str, record: Facts) -> None:
         ledger.add(work_id, record)
         records.append(SegmentEntry.from_json(record))
 
@@ -110,7 +111,7 @@ def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger:
     consumed = run.run(
         lambda connect: UnitWorker(export.worker, connect, start), count=workers, group=f"export-{table.name}"
     )
-    details = {"segments": segments, "tasks": workers, "throttles": consumed.throttles, "resumed": bool(entries)}
+    details = ReadDetails(segments, workers, bool(entries), consumed.throttles)
     read = tuple(file for entry in records for file in entry.files)
     return ReadOutcome(read, consumed.units.get("table", 0.0), False, None, details)
 
@@ -144,5 +145,5 @@ def remaining_units(segments: int, entries: Iterable[SegmentEntry]) -> list[Work
         entry = furthest.get(segment, SegmentEntry(segment, 0, None, (), 0))
         unit = segment_unit(segment=segment, pages=entry.pages, next_key=entry.next_key)
         if unit is not None:
-            units.append(WorkUnit(unit["work_id"], unit["body"]))
+            units.append(unit)
     return units

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.documents import Document, member, natural, optional, several, string
+from dynamodb_pipeline.documents import Document, Facts, facts_of, member, natural, optional, several, string
 from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, refuse_unusable
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.formats.exports.entry_location import check_entry_url
@@ -39,6 +37,16 @@ class TableExport:
 
 
 @dataclass(frozen=True)
+class ReadDetails:
+    """How a table was read, for the result; `throttles` is None where nobody counts them."""
+
+    segments: int
+    tasks: int
+    resumed: bool
+    throttles: int | None = None
+
+
+@dataclass(frozen=True)
 class ReadOutcome:
     """
     What a reader brought: files, units, and who says so.
@@ -50,7 +58,38 @@ class ReadOutcome:
     units_consumed: float | None
     estimated: bool
     connector_version: str | None
-    details: dict[str, Any]
+    details: ReadDetails
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """
+    One table's export, as it is printed and kept in run.json; the names are those of the documents.
+
+    `read_units_consumed` and `details` are None where an earlier attempt of the run had finished the export.
+    """
+
+    table: str
+    export_uri: str
+    manifest: str
+    items: int
+    files: int
+    bytes: int
+    plain_bytes: int
+    read_units_consumed: float | None
+    read_units_estimated: bool
+    read_units_per_s_allowed: float
+    rate: str
+    reader: str
+    seconds: float
+    details: ReadDetails | None
+
+    def to_json(self) -> Facts:
+        """Its members, those of the details among them."""
+        facts, details = facts_of(self), self.details
+        del facts["details"]
+        more: Facts = {"already_done": True} if details is None else facts_of(details)
+        return {**facts, **{name: value for name, value in more.items() if value is not None}}
 
 
 def resolve_export(ctx: RunContext, settings: ExportSettings, name: str, *, folder: S3Uri) -> TableExport:
@@ -73,7 +112,7 @@ def resolve_export(ctx: RunContext, settings: ExportSettings, name: str, *, fold
     return TableExport(table, folder, settings.rate, settings, worker)
 
 
-def export_header(export: TableExport, *, kind: str, segments: int, more: Mapping[str, Any]) -> dict[str, Any]:
+def export_header(export: TableExport, *, kind: str, segments: int, more: Facts) -> Facts:
     """The ledger's header: what a resume depends on, whoever reads the table, and `more` that this reader adds."""
     return {
         "kind": kind,

@@ -8,11 +8,17 @@ here, so the lists published are of files that are whole.
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from dynamodb_pipeline.dynamodb.table import Tables
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.exporting.job import ReadOutcome, TableExport, already_exported_line, ledger_of, rate_line
+from dynamodb_pipeline.exporting.job import (
+    ExportResult,
+    ReadOutcome,
+    TableExport,
+    already_exported_line,
+    ledger_of,
+    rate_line,
+)
 from dynamodb_pipeline.exporting.run_folder import claim_folder, finished_record, mark_success, publish
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.exports.layout import Claim
@@ -20,7 +26,7 @@ from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.workers.engine import Engine, SparkEngine
 
 
-def export_table(ctx: RunContext, export: TableExport, engine: Engine) -> dict[str, Any]:
+def export_table(ctx: RunContext, export: TableExport, engine: Engine) -> ExportResult:
     """
     Export one table and return its part of the result.
 
@@ -89,23 +95,20 @@ def _record(ctx: RunContext, export: TableExport, outcome: ReadOutcome, *, start
     )
 
 
-def _result(
-    export: TableExport, record: ExportRecord, outcome: ReadOutcome | None, *, seconds: float
-) -> dict[str, Any]:
-    units = outcome.units_consumed if outcome else None
-    return {
-        "table": export.table.name,
-        "export_uri": str(export.folder),
-        "manifest": str(export.folder.child("manifest")),
-        "items": record.item_count,
-        "files": len(record.files),
-        "bytes": record.bytes,
-        "plain_bytes": record.plain_bytes,
-        "read_units_consumed": units,
-        "read_units_estimated": bool(outcome and outcome.estimated),
-        "read_units_per_s_allowed": export.rate.units_per_s["table"],
-        "rate": export.rate.derivation,
-        "reader": record.reader,
-        "seconds": round(seconds, 3),
-        **(outcome.details if outcome else {"already_done": True}),
-    }
+def _result(export: TableExport, record: ExportRecord, outcome: ReadOutcome | None, *, seconds: float) -> ExportResult:
+    return ExportResult(
+        table=export.table.name,
+        export_uri=str(export.folder),
+        manifest=str(export.folder.child("manifest")),
+        items=record.item_count,
+        files=len(record.files),
+        bytes=record.bytes,
+        plain_bytes=record.plain_bytes,
+        read_units_consumed=outcome.units_consumed if outcome else None,
+        read_units_estimated=bool(outcome and outcome.estimated),
+        read_units_per_s_allowed=export.rate.units_per_s["table"],
+        rate=export.rate.derivation,
+        reader=record.reader,
+        seconds=round(seconds, 3),
+        details=outcome.details if outcome else None,
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.errors import ExitCode, PipelineError
 from dynamodb_pipeline.exporting.job import TableExport, failed_line, resolve_export
 from dynamodb_pipeline.exporting.table import export_table
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 class SomeTablesFailedError(PipelineError):
     """At least one table's export failed; the others are finished and valid."""
 
-    def __init__(self, message: str, exit_code: ExitCode, facts: dict[str, Any]):
+    def __init__(self, message: str, exit_code: ExitCode, facts: Facts):
         super().__init__(message)
         self.exit_code, self.facts = exit_code, facts
 
 
-def export_tables(ctx: RunContext, settings: ExportSettings, engines: Engines) -> dict[str, Any]:
+def export_tables(ctx: RunContext, settings: ExportSettings, engines: Engines) -> Facts:
     """
     Export every table of the settings, the biggest first.
 
@@ -51,23 +52,23 @@ def export_tables(ctx: RunContext, settings: ExportSettings, engines: Engines) -
     exports.sort(key=lambda e: e.table.size_bytes, reverse=True)
     if not several:
         result = export_table(ctx, exports[0], engines.get())
-        return {"tables": [result], "export_uri": result["export_uri"]}
+        return {"tables": [result.to_json()], "export_uri": result.export_uri}
     return _all(ctx, exports, engines)
 
 
-def _all(ctx: RunContext, exports: list[TableExport], engines: Engines) -> dict[str, Any]:
-    results: list[dict[str, Any]] = []
+def _all(ctx: RunContext, exports: list[TableExport], engines: Engines) -> Facts:
+    results: list[Facts] = []
     first: Exception | None = None
     for export in exports:
         try:
-            results.append(export_table(ctx, export, engines.get()))
+            results.append(export_table(ctx, export, engines.get()).to_json())
         except Exception as err:  # a bug in one table's export must not cost the others theirs
             ctx.lifetime.check()
             first = first or err
             results.append({"table": export.table.name, "exit_code": int(_code(err)), "error": str(err)})
             ctx.reporter.note(failed_line(export, err))
     if first is not None:
-        failed = [r["table"] for r in results if "error" in r]
+        failed = [str(r["table"]) for r in results if "error" in r]
         msg = f"{len(failed)} of {len(results)} tables failed ({', '.join(failed)}); first: {first}"
         raise SomeTablesFailedError(msg, _code(first), {"tables": results}) from first
     return {"tables": results}

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Callable
 
 from dynamodb_pipeline.connector.metering import metering, start_relays
 from dynamodb_pipeline.connector.read import (
@@ -22,9 +22,10 @@ from dynamodb_pipeline.connector.read import (
     segments_for,
     splits_for,
 )
+from dynamodb_pipeline.documents import Facts, facts_of
 from dynamodb_pipeline.exporting.data_files import DataFileWriter
-from dynamodb_pipeline.exporting.job import PartitionEntry, ReadOutcome, TableExport, export_header
-from dynamodb_pipeline.formats.exports.export_record import FileRecord
+from dynamodb_pipeline.exporting.job import PartitionEntry, ReadDetails, ReadOutcome, TableExport, export_header
+from dynamodb_pipeline.formats.exports.export_record import FileRecord, file_record
 from dynamodb_pipeline.formats.items.tags import CONNECTOR_NULL, TEMPLATE_NULL
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
 from dynamodb_pipeline.rate.work_size import EVENTUAL_BYTES_PER_UNIT, average_item_bytes
@@ -36,6 +37,12 @@ from dynamodb_pipeline.workers.engine import Connect, SparkEngine
 from dynamodb_pipeline.workers.failures import carry_exit_code, raise_task_failure
 from dynamodb_pipeline.workers.worker import WorkerContext, tools
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    from pyspark import RDD
+
+OnPartition = Callable[[int, list[FileRecord]], None]
 _NULL, _TEMPLATE_NULL = (b'{"%b":true}' % tag.encode() for tag in (CONNECTOR_NULL, TEMPLATE_NULL))
 GUESSED_ITEM_BYTES = 512.0  # where DescribeTable knows nothing yet; only sizes the connector's first pages
 
@@ -55,11 +62,11 @@ class PartitionWriter:
     null_tag: str
     connect: Connect
 
-    def __call__(self, groups: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    def __call__(self, groups: Iterable[bytes]) -> Iterator[Facts]:
         with carry_exit_code():
             return self._written(groups)
 
-    def _written(self, groups: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    def _written(self, groups: Iterable[bytes]) -> Iterator[Facts]:
         records: list[FileRecord] = []
         with tools(self.worker, self.connect, *_task()) as opened:
             writer = DataFileWriter(opened.store(), self.folder, compression=self.compression, on_file=records.append)
@@ -68,7 +75,7 @@ class PartitionWriter:
             except BaseException:
                 writer.abandon()
                 raise
-        return iter([asdict(record) for record in records])
+        return iter([facts_of(record) for record in records])
 
     def _write(self, writer: DataFileWriter, groups: Iterable[bytes], driver: CoordinatorClient) -> None:
         retag = self.null_tag != CONNECTOR_NULL
@@ -87,12 +94,12 @@ def _task() -> tuple[int, int]:
 
 
 def run_partitions(
-    rdd: Any,
+    rdd: RDD[bytes],
     write: PartitionWriter,
     partitions: Iterable[int],
     *,
     job_group: str,
-    on_partition: Callable[[int, list[FileRecord]], None],
+    on_partition: OnPartition,
 ) -> None:
     """
     Write the given partitions of `rdd` at once and report each as it succeeds.
@@ -107,29 +114,30 @@ def run_partitions(
     """
     from concurrent.futures import FIRST_EXCEPTION, wait
 
-    sc = rdd.context
-    pool, futures = _start(sc, rdd, write, list(partitions), job_group=job_group, on_partition=on_partition)
+    pool, futures = _start(rdd, write, list(partitions), job_group=job_group, on_partition=on_partition)
     with pool:
         done, _ = wait(futures, return_when=FIRST_EXCEPTION)
         failed = [f for f in done if f.exception() is not None]
         if failed:
-            sc.cancelJobGroup(job_group)
+            rdd.context.cancelJobGroup(job_group)
     for future in failed:
         future.result()
 
 
 def _start(
-    sc: Any, rdd: Any, write: PartitionWriter, partitions: list[int], *, job_group: str, on_partition: Any
-) -> tuple[Any, list[Any]]:
+    rdd: RDD[bytes], write: PartitionWriter, partitions: list[int], *, job_group: str, on_partition: OnPartition
+) -> tuple[ThreadPoolExecutor, list[Future[None]]]:
     from concurrent.futures import ThreadPoolExecutor
 
     from pyspark import inheritable_thread_target
+
+    sc = rdd.context
 
     def run(partition: int) -> None:
         sc.setJobGroup(job_group, f"export partition {partition}", interruptOnCancel=True)
         with raise_task_failure():
             records = sc.runJob(rdd, write, [partition])
-        on_partition(partition, [FileRecord(**record) for record in records])
+        on_partition(partition, [file_record(record) for record in records])
 
     pool = ThreadPoolExecutor(max_workers=max(1, len(partitions)), thread_name_prefix="partition")
     return pool, [pool.submit(inheritable_thread_target(run), p) for p in partitions]
@@ -145,7 +153,7 @@ def read_with_connector(ctx: RunContext, export: TableExport, engine: SparkEngin
     metered = export.settings.rate_control == "relay"
     splits = splits_for(slots=engine.slots, rate_rcu=export.rate.units_per_s["table"], metered_by_relay=metered)
     read = as_dealt(connector_read(export, splits), export, ledger)
-    dealt = {"splits": read.splits}  # the same segments to the same partitions
+    dealt: Facts = {"splits": read.splits}  # the same segments to the same partitions
     header = export_header(export, kind="export-connector", segments=read.segments, more=dealt)
     entries = entries_of(PartitionEntry, ledger.open(header))
     records = [file for entry in entries.values() for file in entry.files]
@@ -158,7 +166,7 @@ def read_with_connector(ctx: RunContext, export: TableExport, engine: SparkEngin
 
     units = _run(ctx, export, engine, read, done=frozenset(entries), on_partition=on_partition)
     estimate = sum(f.plain_bytes for f in records) / EVENTUAL_BYTES_PER_UNIT
-    details = {"segments": read.segments, "tasks": read.splits, "resumed": bool(entries)}
+    details = ReadDetails(read.segments, read.splits, bool(entries))
     version = connector_version(engine.sc) or "unknown"
     return ReadOutcome(tuple(records), estimate if units is None else units, units is None, version, details)
 
@@ -170,7 +178,7 @@ def _run(
     read: ConnectorRead,
     *,
     done: frozenset[str],
-    on_partition: Callable[[int, list[FileRecord]], None],
+    on_partition: OnPartition,
 ) -> float | None:
     """Read what is not done; returns the units the relay counted, None when nobody counted."""
     goal = Goal(f"export {read.table}", export.rate.units_per_s["table"], "read units", export.table.item_count or None)
@@ -195,7 +203,7 @@ def _run(
     return counted if settings.rate_control == "relay" else None
 
 
-def _nothing(_work_id: str, _record: dict[str, Any]) -> None:
+def _nothing(_work_id: str, _record: Facts) -> None:
     """The connector's tasks take no work from the coordinator."""
 
 

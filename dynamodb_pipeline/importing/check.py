@@ -9,10 +9,13 @@ cannot collapse into a hash-only table, and no table is ever left half-written b
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Callable
+from itertools import islice
+from typing import Callable
 
+from dynamodb_pipeline.documents import Document, Facts, member, natural, optional, string, strings
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.files.file_forms import Layout
 from dynamodb_pipeline.formats.files.text import sha256_hex
@@ -30,7 +33,7 @@ from dynamodb_pipeline.importing.set_aside import REMEDY
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
 from dynamodb_pipeline.reading.file_puts import BadLine, FilePuts, ParsedItem, Put
 from dynamodb_pipeline.reading.file_reader import FileReader
-from dynamodb_pipeline.reading.input_files import InputFile
+from dynamodb_pipeline.reading.input_files import FileWork
 from dynamodb_pipeline.reading.key_spill import BLOCK_BYTES, Collision, KeySpill, place_bytes
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.selection.wanted_keys import missing_keys
@@ -39,6 +42,29 @@ from dynamodb_pipeline.workers.worker import Tools, Unit, UnitWorker
 
 TEXTS_OF_A_FILE = 20  # names of tables and the like that a document says of itself
 MAX_COLLISIONS = 100_000  # more are no accident; keeps the memory of the driver and of every worker bounded
+
+
+@dataclass(frozen=True)
+class CheckedFile(Document):
+    """
+    What a file holds, as its check reports it.
+
+    Attributes:
+        left_out, asked_bytes: as of `Checked`.
+        checked_sha256: of a text whose items need not be judged again.
+        document: the file's number, where it is no file of lines.
+        tables, passed_over: tables that the file names: those whose items are taken, and others.
+    """
+
+    items: int = member(natural)
+    bad: int = member(natural)
+    left_out: int = member(natural, default=0)
+    asked_bytes: int = member(natural, default=0)
+    checked_sha256: str | None = member(optional(string), default=None)
+    document: int | None = member(optional(natural), default=None)
+    tables: tuple[str, ...] = member(strings, default=())
+    passed_over: tuple[str, ...] = member(strings, default=())
+    notes: tuple[str, ...] = member(strings, default=())
 
 
 def start_check(tools: Tools, *, plan: ImportPlan, collect_keys: bool) -> Callable[[Unit], None]:
@@ -59,7 +85,7 @@ def must_collect_keys(job: TableImport, plan: ImportPlan) -> bool:
 
 
 def check_file(
-    unit: Mapping[str, Any], *, reader: FileReader, grants: CoordinatorClient, plan: ImportPlan, collect_keys: bool
+    unit: Unit, *, reader: FileReader, grants: CoordinatorClient, plan: ImportPlan, collect_keys: bool
 ) -> None:
     """
     Check one file and report what it holds.
@@ -67,22 +93,34 @@ def check_file(
     Raises:
         IntegrityError: the file is damaged, or holds a bad item and the plan has no place to set it aside.
     """
-    file = InputFile(**unit["file"])
+    work = FileWork.from_json(unit)
+    file, number = work.file, work.number
     data = reader.open(file)
     if reader.fast and file.sha256 is not None:
-        grants.finished(unit["work_id"], {"items": file.item_count, "bad": 0})
+        grants.finished(work.work_id, CheckedFile(file.item_count or 0, 0).to_json())
         return
-    judge = _Judge(plan, lambda block: grants.keep(unit["work_id"], block), int(unit["number"]), collect_keys)
+    judge = _Judge(plan, lambda block: grants.keep(work.work_id, block), number, collect_keys)
     puts = reader.puts(data)
     judge.read(puts)
     if judge.first_bad is not None and plan.set_aside is None:
         raise IntegrityError(_refusal(judge))
     grants.progress(items=judge.items)
-    checked = {"checked_sha256": sha256_hex(data.plain)} if puts.regular else {}
-    number = {"document": int(unit["number"])} if data.form.layout is not Layout.LINES else {}
-    said = {"tables": puts.tables, "passed_over": puts.passed_over, "notes": [f"{file.uri}: {n}" for n in puts.notes]}
-    said = {name: list(texts)[:TEXTS_OF_A_FILE] for name, texts in said.items() if texts}
-    grants.finished(unit["work_id"], {**judge.counts(), **checked, **said, **number})
+    checked = CheckedFile(
+        judge.items,
+        judge.bad,
+        left_out=judge.left_out,
+        asked_bytes=judge.asked_bytes,
+        checked_sha256=sha256_hex(data.plain) if puts.regular else None,
+        document=number if data.form.layout is not Layout.LINES else None,
+        tables=_some(puts.tables),
+        passed_over=_some(puts.passed_over),
+        notes=_some(f"{file.uri}: {note}" for note in puts.notes),
+    )
+    grants.finished(work.work_id, checked.to_json())
+
+
+def _some(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(islice(texts, TEXTS_OF_A_FILE))
 
 
 def _refusal(judge: _Judge) -> str:
@@ -113,10 +151,6 @@ class _Judge:
                     self._send()
         self._send()
 
-    def counts(self) -> dict[str, int]:
-        chosen = {"left_out": self.left_out, "asked_bytes": self.asked_bytes}
-        return {"items": self.items, "bad": self.bad, **(chosen if any(chosen.values()) else {})}
-
     def _chosen(self, judged: Iterable[ParsedItem | BadLine]) -> Iterator[ParsedItem | BadLine]:
         """Bad lines, and the items whose keys are asked for."""
         wanted = self._plan.keys_wanted
@@ -139,6 +173,34 @@ class _Judge:
             self._keys.clear()
 
 
+@dataclass
+class _Sums:
+    """What all files hold together; texts once each, and about as many as of one file."""
+
+    items: int = 0
+    bad: int = 0
+    left_out: int = 0
+    asked_bytes: int = 0
+    checked: dict[str, str] = field(default_factory=dict)
+    documents: set[int] = field(default_factory=set)
+    tables: dict[str, None] = field(default_factory=dict)
+    passed_over: dict[str, None] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def add(self, work_id: str, file: CheckedFile) -> None:
+        self.items += file.items
+        self.bad += file.bad
+        self.left_out += file.left_out
+        self.asked_bytes += file.asked_bytes
+        if file.checked_sha256 is not None:
+            self.checked[work_id] = file.checked_sha256
+        if file.document is not None:
+            self.documents.add(file.document)
+        said = ((self.tables, file.tables), (self.passed_over, file.passed_over), (self.notes, file.notes))
+        for texts, more in said:
+            texts.update(dict.fromkeys(more if len(texts) < TEXTS_OF_A_FILE else ()))
+
+
 def check(run: ImportRun, *, keys: KeySpill) -> Checked:
     """
     Read every file once before the first write; the hashes of all keys go to `keys` where somebody needs them.
@@ -147,20 +209,10 @@ def check(run: ImportRun, *, keys: KeySpill) -> Checked:
         IntegrityError: a damaged file, a bad item without --set-aside, too many of them, or a key that stands twice.
         PreconditionError: the files name several tables, or none that is wanted.
     """
-    job, counts = run.job, {"items": 0, "bad": 0, "left_out": 0, "asked_bytes": 0}
-    checked: dict[str, str] = {}
-    documents: set[int] = set()
-    said: dict[str, dict[str, None]] = {"tables": {}, "passed_over": {}, "notes": {}}
+    job, sums = run.job, _Sums()
 
-    def on_finished(work_id: str, record: dict[str, Any]) -> None:
-        for name in counts:
-            counts[name] += record.get(name, 0)
-        if "checked_sha256" in record:
-            checked[work_id] = record["checked_sha256"]
-        if "document" in record:
-            documents.add(record["document"])
-        for name, texts in said.items():
-            texts.update(dict.fromkeys(record.get(name, ()) if len(texts) < TEXTS_OF_A_FILE else ()))
+    def on_finished(work_id: str, record: Facts) -> None:
+        sums.add(work_id, CheckedFile.from_json(record))
 
     collect = must_collect_keys(job, run.plan)
     units = job.source.units()
@@ -172,14 +224,13 @@ def check(run: ImportRun, *, keys: KeySpill) -> Checked:
         count = min(run.engine.slots, len(units))
         start = partial(start_check, plan=run.plan, collect_keys=collect)
         reading.run(lambda connect: UnitWorker(job.worker, connect, start), count=count, group="check")
-    refuse_several_tables(job, said["tables"], passed_over=said["passed_over"])
-    for note in said["notes"]:
+    refuse_several_tables(job, sums.tables, passed_over=sums.passed_over)
+    for note in sums.notes:
         run.ctx.reporter.note(f"note: {note}")
-    refuse_too_many_bad(job, counts["bad"], total=counts["items"], so="nothing was written")
-    collisions = _collisions(run.ctx, job, keys, documents=documents)
+    refuse_too_many_bad(job, sums.bad, total=sums.items, so="nothing was written")
+    collisions = _collisions(run.ctx, job, keys, documents=sums.documents)
     absent = missing_keys(run.plan.keys_wanted, keys)
-    left_out, asked_bytes = counts["left_out"], counts["asked_bytes"]
-    return Checked(counts["items"], counts["bad"], collisions, checked, left_out, asked_bytes, absent)
+    return Checked(sums.items, sums.bad, collisions, sums.checked, sums.left_out, sums.asked_bytes, absent)
 
 
 def _collisions(

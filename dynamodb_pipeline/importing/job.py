@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
 
 from dynamodb_pipeline.addresses import join
-from dynamodb_pipeline.documents import Document, member, natural, string
+from dynamodb_pipeline.documents import Document, Facts, facts_of, member, natural, string
 from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, refuse_unusable
 from dynamodb_pipeline.dynamodb.table_description import may_skip_parsing, refuse_other_keys
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
@@ -144,7 +143,7 @@ def import_plan(ctx: RunContext, job: TableImport) -> ImportPlan:
     )
 
 
-def import_header(job: TableImport, plan: ImportPlan) -> dict[str, Any]:
+def import_header(job: TableImport, plan: ImportPlan) -> Facts:
     """What a resume depends on: the table itself, the very objects, the mode; newer modes where asked for."""
     settings, keys = job.settings, plan.keys_wanted
     asked = {"only_changes": True} if settings.only_changes else {}
@@ -235,7 +234,7 @@ class Checked:
     def units(self, source: ImportSource) -> list[WorkUnit]:
         """The files to write. Where keys collide every item's key is needed, so every file is parsed again."""
         units = source.units(checked={} if self.collisions else self.checked)
-        texts = [self.unchanged.text_of(unit.body["number"]) for unit in units]
+        texts = map(self.unchanged.text_of, range(len(units)))
         return [u if t is None else WorkUnit(u.work_id, {**u.body, "unchanged": t}) for u, t in zip(units, texts)]
 
 
@@ -292,6 +291,52 @@ class MirroredTable(Document):
     """How many items the table held when the mirror was planned first; limits in percent are of it."""
 
     table_items: int = member(natural)
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """
+    An import, as it is printed and kept in run.json; the names are those of the documents.
+
+    Of a mirror alone: `table_items_before`, `deletions_planned`, and of one that deleted `items_deleted` and
+    `delete_units_consumed`. Where the table was read: `read_units_consumed`, `read_rate`. With --only-changes
+    `items_unchanged`; where some keys were asked for `items_left_out`, `bytes_asked_for`, `keys_absent`.
+    """
+
+    table: str
+    input: str
+    source: str
+    source_table: str | None
+    items: int
+    items_bad: int
+    items_written: int
+    items_skipped: int
+    items_set_aside: int
+    duplicates_dropped: int
+    files: int
+    bytes: int
+    write_units_consumed: float
+    index_units_consumed: dict[str, float]
+    write_units_per_s_allowed: float
+    rate: str
+    throttles: int
+    dry_run: bool
+    exit_code: int
+    table_items_before: int | None = None
+    deletions_planned: int | None = None
+    items_deleted: int | None = None
+    delete_units_consumed: float | None = None
+    read_units_consumed: float | None = None
+    read_rate: str | None = None
+    items_unchanged: int | None = None
+    items_left_out: int | None = None
+    bytes_asked_for: int | None = None
+    keys_absent: int | None = None
+
+    def to_json(self) -> Facts:
+        """Its members; what the import had no part in is left out."""
+        default = {each.name: each.default for each in fields(self)}
+        return {name: value for name, value in facts_of(self).items() if value is not default[name]}
 
 
 def import_lines(job: TableImport, *, keeps_state: bool) -> Iterator[str]:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any, Callable
+from typing import Callable
 
+from dynamodb_pipeline.documents import Facts, base64_text, member
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.formats.items.item_rules import write_units
 from dynamodb_pipeline.formats.items.key_schema import KeySchema, key_item
@@ -38,7 +39,7 @@ from dynamodb_pipeline.selection.table_rows import TableRows
 from dynamodb_pipeline.settings.values import ItemLimit
 from dynamodb_pipeline.store.local_disk import PARTS, Spill
 from dynamodb_pipeline.workers.contract import CoordinatorClient
-from dynamodb_pipeline.workers.work_queue import WorkUnit
+from dynamodb_pipeline.workers.work_queue import Work, WorkUnit
 from dynamodb_pipeline.workers.worker import Tools, Unit, UnitWorker
 
 PLAN_ENTRY = "plan"
@@ -65,12 +66,12 @@ class DeletionPlan:
         """Deletions of the whole run, all its attempts together."""
         return self.deleted_before + self.planned
 
-    def facts(self) -> dict[str, Any]:
-        """For the result."""
-        return {
-            "table_items_before": self.table_items,
-            "deletions_planned": self.total,
-        }
+
+@dataclass(frozen=True)
+class DeleteWork(Work):
+    """Keys to delete, as rows in base64."""
+
+    keys: str = member(base64_text)
 
 
 def plan_deletions(
@@ -139,15 +140,15 @@ def start_delete(tools: Tools, *, plan: ImportPlan, item_units: int) -> Callable
 
 
 def delete_unit(
-    unit: Mapping[str, Any], *, writer: TableWriter, grants: CoordinatorClient, keys: KeySchema, item_units: int
+    unit: Unit, *, writer: TableWriter, grants: CoordinatorClient, keys: KeySchema, item_units: int
 ) -> None:
     """Delete one unit's keys and report how many."""
-    count = 0
-    for batch in batches(_deletions(unit["keys"], keys, item_units), max_units=grants.units_cap()):
+    count, work = 0, DeleteWork.from_json(unit)
+    for batch in batches(_deletions(work.keys, keys, item_units), max_units=grants.units_cap()):
         writer.delete({deletion.body: deletion.units for deletion in batch})
         grants.progress(items=len(batch))
         count += len(batch)
-    grants.finished(unit["work_id"], {"deleted": count})
+    grants.finished(work.work_id, DeletedKeys(count).to_json())
 
 
 def _deletions(rows: str, keys: KeySchema, item_units: int) -> Iterator[Put]:
@@ -165,7 +166,7 @@ def delete_planned(run: ImportRun, *, deletions: DeletionPlan, unwanted: Spill, 
     """
     deleted, consumed = [0], NOTHING_CONSUMED
 
-    def on_finished(work_id: str, record: dict[str, Any]) -> None:
+    def on_finished(work_id: str, record: Facts) -> None:
         ledger.add(work_id, record)
         deleted[0] += DeletedKeys.from_json(record).deleted
 
@@ -201,4 +202,4 @@ def _chunks(keys: Iterator[bytes]) -> Iterator[list[bytes]]:
 def _unit(keys: Iterable[bytes]) -> WorkUnit:
     rows = b"".join(map(key_row, keys))
     work_id = f"delete-{hashlib.sha256(rows).hexdigest()[:32]}"  # by content: a plan made anew has other chunks
-    return WorkUnit(work_id, {"keys": base64.b64encode(rows).decode("ascii")})
+    return DeleteWork(work_id, base64.b64encode(rows).decode("ascii")).unit()

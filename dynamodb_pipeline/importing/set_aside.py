@@ -9,16 +9,18 @@ and why. The number is that of the file in the input: files of different folders
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.addresses import join
+from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.store.objects import ObjectStore
 
 if TYPE_CHECKING:
     from dynamodb_pipeline.reading.file_puts import BadLine
+    from dynamodb_pipeline.reading.input_files import FileWork
 
 REMEDY = "--set-aside s3://... keeps bad items and goes on"
 
@@ -47,16 +49,15 @@ def check_aside(plan: SetAside | None, bad: Sequence[BadLine]) -> None:
         raise IntegrityError(msg)
 
 
-def keep_aside(store: ObjectStore, plan: SetAside | None, unit: Mapping[str, Any], bad: Sequence[BadLine]) -> None:
+def keep_aside(store: ObjectStore, plan: SetAside | None, unit: FileWork, bad: Sequence[BadLine]) -> None:
     """Store a file's bad lines and their reasons; the same bytes under the same names on a rerun."""
     assert plan is not None
-    uri = unit["file"]["uri"]
-    name = f"{unit['number']:07d}-{uri.rpartition('/')[2]}"
+    name = f"{unit.number:07d}-{unit.file.name}"
     store.put(join(plan.folder, f"{name}.items"), b"".join(line.text + b"\n" for line in bad))
-    reasons = {"file": uri, "items": [_reason(line) for line in bad]}
+    reasons = {"file": unit.file.uri, "items": [_reason(line) for line in bad]}
     store.put(join(plan.folder, f"_{name}.reasons.json"), (json.dumps(reasons, indent=1) + "\n").encode())
 
 
-def _reason(line: BadLine) -> dict[str, Any]:
+def _reason(line: BadLine) -> Facts:
     error = line.error
     return {"line": error.line, "offset_bytes": error.offset_bytes, "path": error.path, "reason": error.reason}

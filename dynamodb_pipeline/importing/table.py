@@ -15,11 +15,11 @@ import hashlib
 import json
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.addresses import join
-from dynamodb_pipeline.documents import DocumentError, read_object
+from dynamodb_pipeline.documents import DocumentError, Facts, read_object
 from dynamodb_pipeline.dynamodb.table import Tables
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
 from dynamodb_pipeline.finished import RunState
@@ -28,6 +28,7 @@ from dynamodb_pipeline.importing.check import check
 from dynamodb_pipeline.importing.job import (
     Checked,
     ImportedFile,
+    ImportResult,
     ImportRun,
     TableImport,
     chosen_lines,
@@ -91,7 +92,7 @@ def _owner(data: bytes) -> str | None:
         return None
 
 
-def import_table(ctx: RunContext, settings: ImportSettings, engines: Engines) -> dict[str, Any]:
+def import_table(ctx: RunContext, settings: ImportSettings, engines: Engines) -> Facts:
     """
     Import and return the result.
 
@@ -104,7 +105,7 @@ def import_table(ctx: RunContext, settings: ImportSettings, engines: Engines) ->
     for line in import_lines(job, keeps_state=ctx.folder is not None):
         ctx.reporter.note(line)
     result = _Steps(ImportRun(ctx, job, import_plan(ctx, job), engines.get())).take()
-    return {**result, "seconds": round(time.monotonic() - started, 3)}
+    return {**result.to_json(), "seconds": round(time.monotonic() - started, 3)}
 
 
 class _Steps:
@@ -114,7 +115,7 @@ class _Steps:
         self._run = run
         self._ledger, self._mirror_ledger = self._ledger_of("import"), self._ledger_of("mirror")
 
-    def take(self) -> dict[str, Any]:
+    def take(self) -> ImportResult:
         run, settings = self._run, self._run.job.settings
         done = entries_of(ImportedFile, self._ledger.open(import_header(run.job, run.plan)))
         with ExitStack() as stack:
@@ -127,8 +128,7 @@ class _Steps:
             run.ctx.begin_writing()
             written = write_files(run, facts=looked.facts, ledger=self._ledger, done=done)
             self._refuse_changed()
-            result = _result(run.job, looked, written)
-            return {**result, **(self._deleted(looked.deletions, unwanted) if looked.deletions else {})}
+            return self._deleted(_result(run.job, looked, written), looked.deletions, unwanted)
 
     def _look(self, stack: ExitStack, unwanted: Spill) -> Looked:
         """Read the files, and the table where it is compared or mirrored; nothing is written."""
@@ -153,15 +153,18 @@ class _Steps:
         ctx = self._run.ctx
         return Ledger(ctx.store, ctx.subfolder(f"ledger/{step}/{self._run.job.table.name}"))
 
-    def _deleted(self, deletions: DeletionPlan, unwanted: Spill) -> dict[str, Any]:
+    def _deleted(self, result: ImportResult, deletions: DeletionPlan | None, unwanted: Spill) -> ImportResult:
+        if deletions is None:
+            return result
         deleted, consumed = delete_planned(
             self._run, deletions=deletions, unwanted=unwanted, ledger=self._mirror_ledger
         )
         self._refuse_changed()
-        return {
-            "items_deleted": deletions.deleted_before + deleted,
-            "delete_units_consumed": consumed.units.get("table", 0.0),
-        }
+        return replace(
+            result,
+            items_deleted=deletions.deleted_before + deleted,
+            delete_units_consumed=consumed.units.get("table", 0.0),
+        )
 
     def _refuse_changed(self) -> None:
         ctx = self._run.ctx
@@ -177,44 +180,35 @@ class Looked:
     deletions: DeletionPlan | None = None
 
 
-def _result(job: TableImport, looked: Looked, written: Written) -> dict[str, Any]:
-    facts, totals, consumed = looked.facts, written.totals, written.consumed
-    aside = totals["set_aside"]
-    return {
-        "table": job.table.name,
-        "input": job.source.folder,
-        "source": job.source.kind,
-        "source_table": job.source.source_table,
-        "items": facts.items,
-        "items_bad": facts.bad,
-        "items_written": totals["written"],
-        "items_skipped": totals["skipped"],
-        "items_set_aside": aside,
-        "duplicates_dropped": facts.dropped,
-        "files": len(job.source.files),
-        "bytes": job.source.bytes,
-        "write_units_consumed": consumed.units.get("table", 0.0),
-        "index_units_consumed": {name: units for name, units in consumed.units.items() if name != "table"},
-        "write_units_per_s_allowed": job.rate.units_per_s["table"],
-        "rate": job.rate.derivation,
-        "throttles": consumed.throttles,
-        "dry_run": job.settings.dry_run,
-        "exit_code": int(ExitCode.SET_ASIDE if aside else ExitCode.DONE),
-        **(looked.deletions.facts() if looked.deletions else {}),
-        **_chosen(job, looked),
-    }
-
-
-def _chosen(job: TableImport, looked: Looked) -> dict[str, Any]:
-    """What is said only of an import that does not write every item, or that reads the table."""
-    facts, settings, members = looked.facts, job.settings, dict[str, Any]()
-    if looked.table is not None:
-        members["read_units_consumed"] = looked.table.consumed.units.get("table", 0.0)
-        members["read_rate"] = looked.table.rate
-    if settings.only_changes:
-        members["items_unchanged"] = len(facts.unchanged)
-    if settings.restricted:
-        members["items_left_out"] = facts.left_out
-        members["bytes_asked_for"] = facts.asked_bytes
-        members["keys_absent"] = len(facts.keys_absent)
-    return members
+def _result(job: TableImport, looked: Looked, written: Written) -> ImportResult:
+    facts, settings, totals, consumed = looked.facts, job.settings, written.totals, written.consumed
+    table, deletions = looked.table, looked.deletions
+    return ImportResult(
+        table=job.table.name,
+        input=job.source.folder,
+        source=job.source.kind,
+        source_table=job.source.source_table,
+        items=facts.items,
+        items_bad=facts.bad,
+        items_written=totals["written"],
+        items_skipped=totals["skipped"],
+        items_set_aside=totals["set_aside"],
+        duplicates_dropped=facts.dropped,
+        files=len(job.source.files),
+        bytes=job.source.bytes,
+        write_units_consumed=consumed.units.get("table", 0.0),
+        index_units_consumed={name: units for name, units in consumed.units.items() if name != "table"},
+        write_units_per_s_allowed=job.rate.units_per_s["table"],
+        rate=job.rate.derivation,
+        throttles=consumed.throttles,
+        dry_run=settings.dry_run,
+        exit_code=int(ExitCode.SET_ASIDE if totals["set_aside"] else ExitCode.DONE),
+        table_items_before=deletions.table_items if deletions else None,
+        deletions_planned=deletions.total if deletions else None,
+        read_units_consumed=table.consumed.units.get("table", 0.0) if table else None,
+        read_rate=table.rate if table else None,
+        items_unchanged=len(facts.unchanged) if settings.only_changes else None,
+        items_left_out=facts.left_out if settings.restricted else None,
+        bytes_asked_for=facts.asked_bytes if settings.restricted else None,
+        keys_absent=len(facts.keys_absent) if settings.restricted else None,
+    )

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from dynamodb_pipeline.aws.request_errors import Rejected
+from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.importing.job import (
     Checked,
@@ -31,7 +31,7 @@ from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED, Consumed, Rated
 from dynamodb_pipeline.rate.work_size import write_worker_count
 from dynamodb_pipeline.reading.file_puts import BadLine, DataFile, Put
 from dynamodb_pipeline.reading.file_reader import FileReader
-from dynamodb_pipeline.reading.input_files import InputFile
+from dynamodb_pipeline.reading.input_files import FileWork
 from dynamodb_pipeline.reading.key_spill import Collision, key_hash
 from dynamodb_pipeline.run.ledger import Ledger
 from dynamodb_pipeline.run.progress import Goal
@@ -67,7 +67,7 @@ class ImportWorker:
 class _OpenFile:
     """A file in hand: the requests still to be made of it, and what was done so far."""
 
-    def __init__(self, unit: dict[str, Any], data: DataFile, plan: ImportPlan):
+    def __init__(self, unit: FileWork, data: DataFile, plan: ImportPlan):
         self.unit, self.data, self._plan = unit, data, plan
         self.requests: Iterator[list[Put]] = iter(())
         self.bad: list[BadLine] = []
@@ -75,23 +75,23 @@ class _OpenFile:
 
     def wanted(self, judged: Iterable[Put | BadLine]) -> Iterator[Put]:
         """What this unit of work is to write of all that stands in the file."""
-        if "lines" in self.unit:
-            lines = frozenset(self.unit["lines"])
+        if self.unit.lines:
+            lines = frozenset(self.unit.lines)
             return (put for put in judged if isinstance(put, Put) and put.line in lines)
         puts = self._all_but_colliding(judged if self._plan.keys_wanted is None else self._asked(judged))
-        return self._changed(puts) if "unchanged" in self.unit else puts
+        return puts if self.unit.unchanged is None else self._changed(puts, LineSet.from_text(self.unit.unchanged))
 
-    def record(self) -> dict[str, Any]:
-        return {
-            "file": self.data.file.name,
-            "dialect": self.data.form.dialect.value,
-            "items": self.items,
-            "written": self.written,
-            "skipped": self.skipped,
-            "set_aside": len(self.bad),
-            **({"unchanged": self.unchanged} if self.unchanged else {}),
-            **({"left_out": self.left_out} if self.left_out else {}),
-        }
+    def record(self) -> ImportedFile:
+        return ImportedFile(
+            self.data.file.name,
+            self.data.form.dialect.value,
+            items=self.items,
+            written=self.written,
+            skipped=self.skipped,
+            set_aside=len(self.bad),
+            unchanged=self.unchanged,
+            left_out=self.left_out,
+        )
 
     def _asked(self, judged: Iterable[Put | BadLine]) -> Iterator[Put | BadLine]:
         wanted = self._plan.keys_wanted
@@ -102,8 +102,7 @@ class _OpenFile:
                 self.items += 1
                 self.left_out += 1
 
-    def _changed(self, puts: Iterable[Put]) -> Iterator[Put]:
-        unchanged = LineSet.from_text(self.unit["unchanged"])
+    def _changed(self, puts: Iterable[Put], unchanged: LineSet) -> Iterator[Put]:
         for put in puts:
             if put.line in unchanged:
                 self.unchanged += 1
@@ -140,7 +139,7 @@ class FileWriter:
         """
         while self._fill():
             current = self._in_hand.popleft()
-            with report_failure(self._grants, current.unit):
+            with report_failure(self._grants, current.unit.work_id):
                 request = next(current.requests, None)
                 if request is None:
                     self._report(current)
@@ -154,16 +153,17 @@ class FileWriter:
             if unit is None:
                 self._exhausted = True
             else:
-                with report_failure(self._grants, unit):
-                    self._in_hand.append(self._open(unit))
+                work = FileWork.from_json(unit)
+                with report_failure(self._grants, work.work_id):
+                    self._in_hand.append(self._open(work))
         return bool(self._in_hand)
 
     def _has_room(self) -> bool:
         held = sum(len(f.data.plain) for f in self._in_hand)
         return len(self._in_hand) < self._plan.files_in_hand and held < IN_HAND_BYTES
 
-    def _open(self, unit: dict[str, Any]) -> _OpenFile:
-        opened = _OpenFile(unit, self._reader.open(InputFile(**unit["file"])), self._plan)
+    def _open(self, unit: FileWork) -> _OpenFile:
+        opened = _OpenFile(unit, self._reader.open(unit.file), self._plan)
         puts = opened.wanted(self._reader.puts(opened.data))
         opened.requests = batches(puts, max_units=self._grants.units_cap())
         return opened
@@ -203,7 +203,7 @@ class FileWriter:
     def _report(self, current: _OpenFile) -> None:
         if current.bad:
             keep_aside(self._store, self._plan.set_aside, current.unit, current.bad)
-        self._grants.finished(current.unit["work_id"], current.record())
+        self._grants.finished(current.unit.work_id, current.record().to_json())
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ def write_files(run: ImportRun, *, facts: Checked, ledger: Ledger, done: Mapping
     """
     job, totals = run.job, dict.fromkeys(COUNTS, 0)
 
-    def on_finished(work_id: str, record: dict[str, Any]) -> None:
+    def on_finished(work_id: str, record: Facts) -> None:
         ledger.add(work_id, record)
         _add(totals, ImportedFile.from_json(record))
         refuse_too_many_bad(job, totals["set_aside"], total=facts.items, so="stopped part-way")
@@ -262,7 +262,7 @@ def winners(job: TableImport, collisions: Iterable[Collision]) -> list[WorkUnit]
         lines[file].append(line)
     files = job.source.files
     return [
-        WorkUnit(f"last-{number:07d}", {"file": files[number].to_json(), "number": number, "lines": sorted(kept)})
+        FileWork(f"last-{number:07d}", files[number], number, tuple(sorted(kept))).unit()
         for number, kept in sorted(lines.items())
     ]
 

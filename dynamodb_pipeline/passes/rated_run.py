@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Callable
 
 from dynamodb_pipeline.aws.retry import LOOK_POLICY
 from dynamodb_pipeline.dynamodb.table import TableDescription, Tables
@@ -21,7 +21,7 @@ from dynamodb_pipeline.rate.capacity import AllowedRate
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.progress import Counts, Goal
 from dynamodb_pipeline.workers import failures
-from dynamodb_pipeline.workers.coordinator import Coordinator
+from dynamodb_pipeline.workers.coordinator import Coordinator, OnFinished
 from dynamodb_pipeline.workers.engine import Connect, Engine, Worker
 from dynamodb_pipeline.workers.work_queue import WorkQueue, WorkUnit
 
@@ -86,7 +86,7 @@ class RatedRun:
         rated: Rated,
         *,
         units: list[WorkUnit],
-        on_finished: Callable[[str, dict[str, Any]], None],
+        on_finished: OnFinished,
         on_kept: Callable[[str, str], None] | None = None,
     ):
         self._ctx, self._engine, self._rated = ctx, engine, rated

@@ -12,14 +12,17 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable, Protocol
+from typing import Callable, Protocol
 
 from dynamodb_pipeline.aws.request_errors import BadReply, Throttled, Transient
 from dynamodb_pipeline.aws.retry import Pacing, pause
+from dynamodb_pipeline.documents import Document, Facts, member, natural, optional, string
 from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, scan_with_units
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
+from dynamodb_pipeline.formats.items.key_schema import Item
 from dynamodb_pipeline.rate.work_size import PageSizer
 from dynamodb_pipeline.workers.contract import CoordinatorClient, metered
+from dynamodb_pipeline.workers.work_queue import Work, WorkUnit
 from dynamodb_pipeline.workers.worker import Tools, Unit
 
 
@@ -33,6 +36,31 @@ class ScanPlan:
     item_bytes: float = 0.0
     max_page_units: float = float("inf")
     attributes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SegmentWork(Work):
+    """A segment from `start_key` on, None at its beginning; `pages` of it were read before."""
+
+    segment: int = member(natural)
+    start_key: str | None = member(optional(string))
+    pages: int = member(natural)
+
+
+@dataclass(frozen=True)
+class Scanned(Document):
+    """
+    What was read of a segment, as it is reported; each use of the scan adds what it made of the items.
+
+    Attributes:
+        pages: read from the segment's beginning on.
+        next_key: where the next unit starts, None at the segment's end.
+    """
+
+    segment: int = member(natural)
+    pages: int = member(natural)
+    next_key: str | None = member(optional(string))
+    items: int = member(natural)
 
 
 class PageReader:
@@ -78,14 +106,14 @@ class PageReader:
         return page
 
 
-def page_items(page: ScanPage, *, parse: Callable[[bytes], Any] = json.loads) -> list[dict[str, Any]]:
+def page_items(page: ScanPage, *, parse: Callable[[bytes], Mapping[str, list[Item]]] = json.loads) -> list[Item]:
     """
     The page's items; `parse` is a strict parser where their text is written on.
 
     Raises:
         BadReply: as `check_page_count`.
     """
-    items: list[dict[str, Any]] = parse(page.body)["Items"]
+    items: list[Item] = parse(page.body)["Items"]
     check_page_count(page, len(items))
     return items
 
@@ -106,7 +134,7 @@ class Sink(Protocol):
     def add(self, page: ScanPage) -> bool:
         """Take a page; False when the unit should end here."""
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Facts:
         """Store what was taken and return what to report of it."""
 
     def abandon(self) -> None:
@@ -119,13 +147,13 @@ def start_scan(tools: Tools, *, plan: ScanPlan, sink: Callable[[Tools], Sink]) -
     return partial(scan_unit, reader=reader, sink=sink(tools), grants=tools.grants)
 
 
-def scan_unit(unit: Mapping[str, Any], *, reader: PageReader, sink: Sink, grants: CoordinatorClient) -> None:
+def scan_unit(unit: Unit, *, reader: PageReader, sink: Sink, grants: CoordinatorClient) -> None:
     """Read one unit of work and report it; nothing is reported of a unit that fails."""
-    key = unit["start_key"]
+    start = SegmentWork.from_json(unit)
     pages = items = 0
     last: bytes | None = None
     try:
-        for page in reader.pages(unit["segment"], key.encode() if key else None):
+        for page in reader.pages(start.segment, start.start_key.encode() if start.start_key else None):
             pages, last = pages + 1, page.last_evaluated_key
             going_on = sink.add(page)
             items += page.count
@@ -136,18 +164,13 @@ def scan_unit(unit: Mapping[str, Any], *, reader: PageReader, sink: Sink, grants
     except BaseException:
         sink.abandon()
         raise
-    position = _position(unit, pages, last)
-    grants.finished(unit["work_id"], {**record, **position, "items": items}, rest=segment_unit(**position))
+    done = Scanned(start.segment, start.pages + pages, None if last is None else last.decode(), items)
+    rest = segment_unit(segment=done.segment, pages=done.pages, next_key=done.next_key)
+    grants.finished(start.work_id, {**record, **done.to_json()}, rest=rest)
 
 
-def segment_unit(*, segment: int, pages: int, next_key: str | None) -> dict[str, Any] | None:
+def segment_unit(*, segment: int, pages: int, next_key: str | None) -> WorkUnit | None:
     """The unit of work that reads a segment from a position on; None at its end (`next_key` None, pages read)."""
     if next_key is None and pages:
         return None
-    body = {"segment": segment, "start_key": next_key, "pages": pages}
-    return {"work_id": f"segment-{segment:07d}-{pages:09d}", "body": body}
-
-
-def _position(unit: Mapping[str, Any], pages: int, last: bytes | None) -> dict[str, Any]:
-    next_key = None if last is None else last.decode()
-    return {"segment": unit["segment"], "pages": unit["pages"] + pages, "next_key": next_key}
+    return SegmentWork(f"segment-{segment:07d}-{pages:09d}", segment, next_key, pages).unit()

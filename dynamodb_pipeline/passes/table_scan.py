@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable
+from typing import Callable
 
+from dynamodb_pipeline.documents import Facts, base64_text, member
 from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.dynamodb.table import TableDescription
+from dynamodb_pipeline.formats.items.key_schema import Item
 from dynamodb_pipeline.passes.rated_run import Consumed, Rated, RatedRun
-from dynamodb_pipeline.passes.scan import ScanPlan, Sink, page_items, segment_unit, start_scan
+from dynamodb_pipeline.passes.scan import Scanned, ScanPlan, Sink, page_items, segment_unit, start_scan
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate
 from dynamodb_pipeline.rate.work_size import average_item_bytes, segment_count, worker_count
 from dynamodb_pipeline.run.context import RunContext
@@ -21,13 +22,20 @@ from dynamodb_pipeline.workers.work_queue import WorkUnit
 from dynamodb_pipeline.workers.worker import Tools, UnitWorker, WorkerContext
 
 SinkFactory = Callable[[Tools], Sink]
-Row = Callable[[Mapping[str, Any]], bytes]
+Row = Callable[[Item], bytes]
 
 # Rows of one unit of work travel in its report as base64, below the coordinator's longest message of 4 MiB: a unit
 # ends at this many bytes, and one more page adds less than 2 MiB to them (PAGE_UNITS).
 UNIT_BYTES = 512 * 1024
 # Read units of a page: 256 KiB of items, the smallest of which (5 bytes) has a row of 26 bytes.
 PAGE_UNITS = 32.0
+
+
+@dataclass(frozen=True)
+class ScannedRows(Scanned):
+    """A part of a segment, and the rows of its items in base64."""
+
+    rows: str = member(base64_text)
 
 
 class RowSink:
@@ -42,7 +50,7 @@ class RowSink:
             self._rows += self._row(item)
         return len(self._rows) < UNIT_BYTES
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Facts:
         rows = base64.b64encode(self._rows).decode("ascii")
         self._rows.clear()
         return {"rows": rows}
@@ -84,7 +92,7 @@ class TableScan:
         return self.rate_of(self.table)
 
     def run(
-        self, ctx: RunContext, engine: Engine, *, sink: SinkFactory, on_record: Callable[[dict[str, Any]], None]
+        self, ctx: RunContext, engine: Engine, *, sink: SinkFactory, on_record: Callable[[Facts], None]
     ) -> Consumed:
         """
         Scan once; `on_record` gets what the sinks recorded, on the driver, one at a time, every page exactly once.
@@ -109,4 +117,4 @@ class TableScan:
 
 def _units(segments: int) -> list[WorkUnit]:
     units = (segment_unit(segment=segment, pages=0, next_key=None) for segment in range(segments))
-    return [WorkUnit(unit["work_id"], unit["body"]) for unit in units if unit is not None]
+    return [unit for unit in units if unit is not None]

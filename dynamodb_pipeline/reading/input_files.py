@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
 
+from dynamodb_pipeline.documents import Document, base64_text, member, natural, optional, several, string
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.exports.native_manifest import ExportedTable
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
-from dynamodb_pipeline.workers.work_queue import WorkUnit
+from dynamodb_pipeline.workers.work_queue import Work, WorkUnit
 
 
 @dataclass(frozen=True)
-class InputFile:
+class InputFile(Document):
     """
     One data file to read.
 
@@ -23,21 +23,35 @@ class InputFile:
     was judged and none needed a look of its own: that text is written without being judged again.
     """
 
-    uri: str
-    bytes: int
-    etag: str
-    sha256: str | None = None
-    md5: str | None = None
-    item_count: int | None = None
-    plain_bytes: int | None = None
-    checked_sha256: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+    uri: str = member(string)
+    bytes: int = member(natural)
+    etag: str = member(string)
+    sha256: str | None = member(optional(string), default=None)
+    md5: str | None = member(optional(string), default=None)
+    item_count: int | None = member(optional(natural), default=None)
+    plain_bytes: int | None = member(optional(natural), default=None)
+    checked_sha256: str | None = member(optional(string), default=None)
 
     @property
     def name(self) -> str:
         return self.uri.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class FileWork(Work):
+    """
+    A file to read.
+
+    Attributes:
+        number: in the manifest's order.
+        lines: those to be written, all where none is named.
+        unchanged: lines that need not be written (selection/changes.py).
+    """
+
+    file: InputFile = member(InputFile.from_json)
+    number: int = member(natural)
+    lines: tuple[int, ...] = member(several(natural), default=())
+    unchanged: str | None = member(optional(base64_text), default=None)
 
 
 @dataclass(frozen=True)
@@ -96,7 +110,7 @@ class ImportSource:
         for number, file in enumerate(self.files):
             work_id = f"file-{number:07d}"
             known = replace(file, checked_sha256=checked.get(work_id))
-            units.append(WorkUnit(work_id, {"file": known.to_json(), "number": number}))
+            units.append(FileWork(work_id, known, number).unit())
         return units
 
     @property

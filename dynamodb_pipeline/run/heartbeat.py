@@ -15,9 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, Callable
+from typing import Callable
 
 from dynamodb_pipeline.background import Background
+from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.errors import PipelineError, PreconditionError
 from dynamodb_pipeline.finished import RUNNING, RunState
 
@@ -29,7 +30,7 @@ LOOK_S = 0.5
 CLOSE_S = 5.0  # a beat that waits for S3 must not hold up the end of the run
 
 
-def own_facts() -> dict[str, Any]:
+def own_facts() -> Facts:
     """Who writes a record: host and process id."""
     return {"host": socket.gethostname(), "pid": os.getpid()}
 

@@ -11,10 +11,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from dynamodb_pipeline.addresses import join
-from dynamodb_pipeline.documents import Document, DocumentError, natural, read_object
+from dynamodb_pipeline.documents import Document, DocumentError, Facts, natural, read_object
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore, put_once
 
@@ -39,7 +39,7 @@ class Ledger:
     def resumable(self) -> bool:
         return self._folder is not None
 
-    def open(self, header: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    def open(self, header: Facts) -> dict[str, Facts]:
         """
         Pin `header` and return the entries of earlier attempts by id; empty for a new run.
 
@@ -52,7 +52,7 @@ class Ledger:
             self._compare(self._load(HEADER), header)
         return self._entries()  # of a new run too: whether this PUT or an earlier one made the header cannot be told
 
-    def refuse_other(self, pinned: dict[str, Any]) -> None:
+    def refuse_other(self, pinned: Facts) -> None:
         """
         Compare these of the header's members where an earlier attempt has pinned them; writes nothing.
 
@@ -63,7 +63,7 @@ class Ledger:
         if before is not None:
             self._compare({name: before.get(name) for name in pinned}, pinned)
 
-    def header(self) -> dict[str, Any] | None:
+    def header(self) -> Facts | None:
         """The pinned header of an earlier attempt, None when there is none."""
         if self._folder is None:
             return None
@@ -88,7 +88,7 @@ class Ledger:
             msg = f"{self._folder}/{HEADER} pins no number of {name}; start a new run (new --run-id)"
             raise IntegrityError(msg) from err
 
-    def add(self, entry_id: str, record: dict[str, Any]) -> None:
+    def add(self, entry_id: str, record: Facts) -> None:
         """
         Note `entry_id` as finished; the same note again changes nothing.
 
@@ -103,7 +103,7 @@ class Ledger:
             msg = f"{self._folder}: another process works on the same run (entry {entry_id}); let one of them end first"
             raise StoppedError(msg)
 
-    def _entries(self) -> dict[str, dict[str, Any]]:
+    def _entries(self) -> dict[str, Facts]:
         """Every entry by its id; a run of thousands of files would spend minutes on one read after the other."""
         assert self._folder is not None
         names = [o.uri.rpartition("/")[2] for o in self._store.list(self._folder)]
@@ -111,7 +111,7 @@ class Ledger:
         with ThreadPoolExecutor(max_workers=READS_AT_ONCE, thread_name_prefix="ledger") as pool:
             return {name[: -len(".json")]: record for name, record in zip(entries, pool.map(self._load, entries))}
 
-    def _load(self, name: str) -> dict[str, Any]:
+    def _load(self, name: str) -> Facts:
         assert self._folder is not None
         uri = join(self._folder, name)
         for _ in range(READ_ATTEMPTS):
@@ -121,7 +121,7 @@ class Ledger:
         msg = f"{uri} is not what this run wrote there; nothing can be resumed from it, start a new run (new --run-id)"
         raise IntegrityError(msg)
 
-    def _compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+    def _compare(self, before: Facts, now: Facts) -> None:
         names = sorted(set(before) | set(now))
         changed = [f"{n}: was {before.get(n)!r}, is {now.get(n)!r}" for n in names if before.get(n) != now.get(n)]
         if changed:
@@ -132,7 +132,7 @@ class Ledger:
 Entry = TypeVar("Entry", bound=Document)
 
 
-def entries_of(kind: type[Entry], entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Entry]:
+def entries_of(kind: type[Entry], entries: Mapping[str, Facts]) -> dict[str, Entry]:
     """
     The entries as what they are, by id.
 
@@ -149,13 +149,13 @@ def entries_of(kind: type[Entry], entries: Mapping[str, Mapping[str, Any]]) -> d
     return typed
 
 
-def _sealed(name: str, record: dict[str, Any]) -> bytes:
+def _sealed(name: str, record: Facts) -> bytes:
     """The record with its own name and hash: what a resume starts from must be neither damaged nor another's."""
     text = json.dumps(record, sort_keys=True)
     return (json.dumps({"name": name, "record": record, "sha256": _digest(name, text)}, sort_keys=True) + "\n").encode()
 
 
-def _opened(name: str, data: bytes) -> dict[str, Any] | None:
+def _opened(name: str, data: bytes) -> Facts | None:
     """The record that was sealed under `name`, None when `data` is anything else."""
     try:
         members = read_object(data)

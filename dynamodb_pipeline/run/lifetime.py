@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Callable
+from typing import Callable, Generic, TypeVar
 
 from dynamodb_pipeline.background import handling_signals
 from dynamodb_pipeline.durations import exact_duration_text
@@ -24,6 +24,8 @@ WATCH_INTERVAL_S = 0.1
 TELL_INTERVAL_S = 1.0  # of telling listeners again: Spark only cancels the jobs that run at that moment
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 class InterruptedRunError(StoppedError):
@@ -99,22 +101,22 @@ class RunLifetime:
         self.wait(seconds)
         self.check()
 
-    def run(self, work: Callable[[], Any]) -> Any:
+    def run(self, work: Callable[[], Result]) -> Result:
         """
         Run `work` in a thread and return its result; when the run must stop, tell the listeners and wait for its end.
 
         Raises:
             PipelineError: the stop reason, whatever the interrupted work raised. Else whatever `work` raised.
         """
-        outcome: dict[str, Any] = {}
-        thread = threading.Thread(target=_record, args=(work, outcome), name="run", daemon=True)
+        outcome: _Outcome[Result] = _Outcome()
+        thread = threading.Thread(target=outcome.record, args=(work,), name="run", daemon=True)
         thread.start()
         self._await(thread)
-        if self._reason is not None and "result" not in outcome:
-            raise self._reason from outcome.get("error")
-        if "error" in outcome:
-            raise outcome["error"]
-        return outcome["result"]
+        if self._reason is not None and not outcome.results:
+            raise self._reason from outcome.error
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.results[0]
 
     def _await(self, thread: threading.Thread) -> None:
         next_s = self._clock()
@@ -133,11 +135,18 @@ class RunLifetime:
                 logger.warning("could not pass on that the run must stop: %s", err)
 
 
-def _record(work: Callable[[], Any], outcome: dict[str, Any]) -> None:
-    try:
-        outcome["result"] = work()
-    except BaseException as err:
-        outcome["error"] = err
+class _Outcome(Generic[Result]):
+    """What the work came to: one result, or an error."""
+
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+        self.error: BaseException | None = None
+
+    def record(self, work: Callable[[], Result]) -> None:
+        try:
+            self.results.append(work())
+        except BaseException as err:
+            self.error = err
 
 
 def stop_on_signals(lifetime: RunLifetime) -> AbstractContextManager[None]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
-from typing import Any, Callable
+from typing import Callable
 
 from dynamodb_pipeline.addresses import join
-from dynamodb_pipeline.documents import TIME_FORMAT, DocumentError, read_object, to_bytes
+from dynamodb_pipeline.documents import TIME_FORMAT, DocumentError, Facts, read_object, to_bytes
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.finished import RUN_RECORD, RUNNING, RunState
 from dynamodb_pipeline.run.heartbeat import Here, living, refuse_living
@@ -47,13 +47,11 @@ class RunRecord:
         now: the present moment as ISO 8601 UTC.
     """
 
-    def __init__(
-        self, store: ObjectStore, folder: str | None, facts: dict[str, Any], *, now: Callable[[], str] = now_text
-    ):
+    def __init__(self, store: ObjectStore, folder: str | None, facts: Facts, *, now: Callable[[], str] = now_text):
         self._store, self._folder, self._lock, self._now = store, folder, threading.Lock(), now
-        self.facts: dict[str, Any] = {**facts, "state": RUNNING}
+        self.facts: Facts = {**facts, "state": RUNNING}
 
-    def save(self, **changes: Any) -> None:
+    def save(self, **changes: object) -> None:
         """Merge `changes` and store the record (one PUT, replaces the older one), which is a sign of life as well."""
         with self._lock:  # held until S3 has it: no older record may come after a newer one
             self.facts.update(changes, heartbeat=self._now())

@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from typing import Any, Callable
+from typing import Callable, Generic, TypeVar
 
 from dynamodb_pipeline.aws.clients import AwsClients
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY
+from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError, UnreachableError
 from dynamodb_pipeline.finished import DONE, FAILED, RunState, resumable_after
 from dynamodb_pipeline.run.context import Effects, RunContext
@@ -26,7 +27,8 @@ from dynamodb_pipeline.store.anywhere import object_store
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.engine import Engines
 
-Job = Callable[[RunContext, Any, Engines], dict[str, Any]]
+Settings = TypeVar("Settings", bound=JobSettings)
+Job = Callable[[RunContext, Settings, Engines], Facts]
 
 
 def stopped_part_way(err: Exception) -> Exception:
@@ -34,7 +36,7 @@ def stopped_part_way(err: Exception) -> Exception:
     return StoppedError(f"{err}; resume the run") if isinstance(err, UnreachableError) else err
 
 
-class Run:
+class Run(Generic[Settings]):
     """
     Executes one job.
 
@@ -50,13 +52,13 @@ class Run:
     def __init__(
         self,
         kind: str,
-        settings: JobSettings,
+        settings: Settings,
         *,
         reporter: Reporter,
         local: bool,
         engine: str,
         tool_version: str,
-        job: Job,
+        job: Job[Settings],
         here: Here | None = None,
     ):
         self._kind, self._settings, self._common = kind, settings, settings.common
@@ -66,7 +68,7 @@ class Run:
         self._job = job
         self._here = here or Here()
 
-    def execute(self) -> dict[str, Any]:
+    def execute(self) -> Facts:
         """
         Run the job and return its result.
 
@@ -82,7 +84,7 @@ class Run:
             try:
                 record.save()
                 with self._heartbeat(ctx, record):
-                    result: dict[str, Any] = lifetime.run(lambda: self._attempts(ctx, record))
+                    result = lifetime.run(lambda: self._attempts(ctx, record))
                 record.save(state=DONE, ended=self._now(), **result)
             except BaseException as err:
                 tell_what_was_written(err, ctx.effects)
@@ -90,7 +92,7 @@ class Run:
                 raise
         return result
 
-    def _context(self, clients: AwsClients, lifetime: RunLifetime) -> tuple[RunContext, dict[str, Any]]:
+    def _context(self, clients: AwsClients, lifetime: RunLifetime) -> tuple[RunContext, Facts]:
         """What the run is handed, and what its record says of its beginning: of one look at the clock, both."""
         logs, effects, now = self._common.logs, Effects(), self._here.now()
         if logs is not None:
@@ -141,7 +143,7 @@ class Run:
         key = self._settings.sse_kms_key_id if isinstance(self._settings, ExportSettings) else None
         return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
 
-    def _facts(self, ctx: RunContext) -> dict[str, Any]:
+    def _facts(self, ctx: RunContext) -> Facts:
         return {
             "kind": self._kind,
             "run_id": ctx.run_id,
@@ -159,7 +161,7 @@ class Run:
         finally:
             self._engines.close()
 
-    def _attempts(self, ctx: RunContext, record: RunRecord) -> dict[str, Any]:
+    def _attempts(self, ctx: RunContext, record: RunRecord) -> Facts:
         """The job, repeated after exit 1 or 5 while attempts are left and the state of the first is kept."""
         attempts = self._common.attempts if ctx.folder is not None else 1
         for attempt in range(1, attempts + 1):
@@ -200,7 +202,7 @@ class Run:
         """The command that resumes the run, where that is possible."""
         if self._common.logs is None or self._kind == "verify" or not resumable_after(code):
             return {}
-        return {"resume": resume_command(self._common.program, self._common.given, run_id=record.facts["run_id"])}
+        return {"resume": resume_command(self._common.program, self._common.given, run_id=str(record.facts["run_id"]))}
 
 
 def tell_what_was_written(err: BaseException, effects: Effects) -> None:

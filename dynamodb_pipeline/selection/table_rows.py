@@ -8,15 +8,15 @@ then it is 25 %.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
+from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.formats.items.digest import SHORT_DIGEST_BYTES, short_digest
-from dynamodb_pipeline.formats.items.key_schema import KeySchema
+from dynamodb_pipeline.formats.items.key_schema import Item, KeySchema
 from dynamodb_pipeline.passes.rated_run import Consumed
-from dynamodb_pipeline.passes.table_scan import TableScan, row_sink
+from dynamodb_pipeline.passes.table_scan import ScannedRows, TableScan, row_sink
 from dynamodb_pipeline.reading.key_spill import key_hash, key_row, key_rows
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.store.local_disk import Spill
@@ -39,7 +39,7 @@ class RowKind:
         """What a scan has to ask for; empty for whole items."""
         return () if self.digests else self.keys.names
 
-    def row(self, item: Mapping[str, Any]) -> bytes:
+    def row(self, item: Item) -> bytes:
         return key_row(self.keys.key_of(item), short_digest(item) if self.digests else b"")
 
 
@@ -75,8 +75,8 @@ def read_rows(ctx: RunContext, engine: Engine, scan: TableScan, *, kind: RowKind
     ctx.reporter.note(f"{scan.label}: {scan.rate.derivation}")
     count = [0]
 
-    def keep(record: dict[str, Any]) -> None:
-        for key, tail in key_rows(base64.b64decode(record["rows"]), tail_bytes=kind.tail_bytes):
+    def keep(record: Facts) -> None:
+        for key, tail in key_rows(base64.b64decode(ScannedRows.from_json(record).rows), tail_bytes=kind.tail_bytes):
             spill.add(key_hash(key)[0], key_row(key, tail))
             count[0] += 1
 

@@ -8,19 +8,20 @@ Both sides are read once more; of items in those buckets the key and half of the
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Callable
+from typing import Callable
 
+from dynamodb_pipeline.documents import Document, Facts, base64_text, member
 from dynamodb_pipeline.formats.files.file_forms import WantedTable
 from dynamodb_pipeline.formats.items.digest import SHORT_DIGEST_BYTES, bucket_of, short_digest
-from dynamodb_pipeline.formats.items.key_schema import KeySchema
+from dynamodb_pipeline.formats.items.key_schema import Item, KeySchema
 from dynamodb_pipeline.passes.rated_run import Consumed, Rated, RatedRun
-from dynamodb_pipeline.passes.table_scan import UNIT_BYTES, TableScan, row_sink
+from dynamodb_pipeline.passes.table_scan import UNIT_BYTES, ScannedRows, TableScan, row_sink
 from dynamodb_pipeline.reading.file_puts import BadLine, ParsedItem
 from dynamodb_pipeline.reading.file_reader import FileReader
-from dynamodb_pipeline.reading.input_files import InputFile
+from dynamodb_pipeline.reading.input_files import FileWork
 from dynamodb_pipeline.reading.key_spill import key_hash, key_row, key_rows
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.store.local_disk import PARTS, Spill
@@ -39,15 +40,22 @@ class RowFilter:
     keys: KeySchema
     buckets: frozenset[int]
 
-    def row(self, item: Mapping[str, Any], key: bytes) -> bytes:
+    def row(self, item: Item, key: bytes) -> bytes:
         """The item's row, empty for an item of another bucket."""
         if bucket_of(key) not in self.buckets:
             return b""
         return key_row(key, short_digest(item))
 
-    def of_item(self, item: Mapping[str, Any]) -> bytes:
+    def of_item(self, item: Item) -> bytes:
         """The row of an item of the table, as of `row`."""
         return self.row(item, self.keys.key_of(item))
+
+
+@dataclass(frozen=True)
+class LastRows(Document):
+    """The last rows of a file in base64; others were sent before."""
+
+    rows: str = member(base64_text)
 
 
 def start_rows(tools: Tools, *, rows: RowFilter, wanted: WantedTable | None = None) -> Callable[[Unit], None]:
@@ -56,16 +64,17 @@ def start_rows(tools: Tools, *, rows: RowFilter, wanted: WantedTable | None = No
     return partial(send_rows, reader=reader, grants=tools.grants, rows=rows)
 
 
-def send_rows(unit: Mapping[str, Any], *, reader: FileReader, grants: CoordinatorClient, rows: RowFilter) -> None:
+def send_rows(unit: Unit, *, reader: FileReader, grants: CoordinatorClient, rows: RowFilter) -> None:
     """Read one file again and send the rows of its items."""
-    judged = reader.items(reader.open(InputFile(**unit["file"])))
+    work = FileWork.from_json(unit)
+    judged = reader.items(reader.open(work.file))
     waiting = bytearray()
     for row in _rows_of(judged, rows):
         waiting += row
         if len(waiting) >= UNIT_BYTES:
-            grants.keep(unit["work_id"], base64.b64encode(waiting).decode("ascii"))
+            grants.keep(work.work_id, base64.b64encode(waiting).decode("ascii"))
             waiting.clear()
-    grants.finished(unit["work_id"], {"rows": base64.b64encode(waiting).decode("ascii")})
+    grants.finished(work.work_id, LastRows(base64.b64encode(waiting).decode("ascii")).to_json())
 
 
 def _rows_of(items: Iterable[ParsedItem | BadLine], rows: RowFilter) -> Iterator[bytes]:
@@ -137,8 +146,12 @@ class SecondReading:
         with Spill() as export, Spill() as table:
             self._read_export(rows, keep_rows(export))
             keep = keep_rows(table)
+
+            def scanned(record: Facts) -> None:
+                keep(ScannedRows.from_json(record).rows)
+
             sink = partial(row_sink, row=rows.of_item)
-            consumed = self.scan.run(self.ctx, self.engine, sink=sink, on_record=lambda record: keep(record["rows"]))
+            consumed = self.scan.run(self.ctx, self.engine, sink=sink, on_record=scanned)
             return compare(export, table, limit=limit), consumed
 
     def _read_export(self, rows: RowFilter, keep: Callable[[str], None]) -> None:
@@ -147,7 +160,7 @@ class SecondReading:
             self.engine,
             Rated.files_only("look again at the export"),
             units=self.units,
-            on_finished=lambda _, record: keep(record["rows"]),
+            on_finished=lambda _, record: keep(LastRows.from_json(record).rows),
             on_kept=lambda _, block: keep(block),
         )
         if self.units:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Callable
+from typing import Callable
 
+from dynamodb_pipeline.documents import Document, Facts, member, natural, optional, string, strings
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.files.file_forms import WantedTable
 from dynamodb_pipeline.formats.items.digest import BucketDigest
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.reading.file_puts import BadLine, ParsedItem
 from dynamodb_pipeline.reading.file_reader import FileReader
-from dynamodb_pipeline.reading.input_files import InputFile
+from dynamodb_pipeline.reading.input_files import FileWork
 from dynamodb_pipeline.reading.key_spill import BLOCK_BYTES, place_bytes
 from dynamodb_pipeline.workers.contract import CoordinatorClient
 from dynamodb_pipeline.workers.worker import Tools, Unit
@@ -35,17 +36,39 @@ def start_verify_files(
     return partial(verify_file, reader=FileReader(tools.store(), keys, wanted=wanted), grants=tools.grants)
 
 
-def verify_file(unit: Mapping[str, Any], *, reader: FileReader, grants: CoordinatorClient) -> None:
+def verify_file(unit: Unit, *, reader: FileReader, grants: CoordinatorClient) -> None:
     """Read one file and report what it holds and what is wrong with it."""
-    tally = _Tally(lambda block: grants.keep(unit["work_id"], block), int(unit["number"]))
+    work = FileWork.from_json(unit)
+    tally = _Tally(lambda block: grants.keep(work.work_id, block), work.number)
     try:
-        data = reader.open(InputFile(**unit["file"]))
-        tally.about = {"plain_bytes": len(data.plain), "dialect": data.form.dialect.value, "noun": data.form.noun}
+        data = reader.open(work.file)
+        tally.plain_bytes, tally.dialect, tally.noun = len(data.plain), data.form.dialect.value, data.form.noun
         tally.read(reader.items(data))
     except IntegrityError as err:
         tally.problem(str(err))
     grants.progress(items=tally.items)
-    grants.finished(unit["work_id"], tally.record())
+    grants.finished(work.work_id, tally.record().to_json())
+
+
+@dataclass(frozen=True)
+class VerifiedFile(Document):
+    """
+    What a file holds and what is wrong with it, as it is reported.
+
+    Attributes:
+        dialect: None for a file that could not be opened.
+        noun: what its places are counted in, `line` or `item`.
+        problems: the first of them.
+    """
+
+    number: int = member(natural)
+    items: int = member(natural)
+    plain_bytes: int = member(natural)
+    dialect: str | None = member(optional(string))
+    noun: str = member(string)
+    problems: tuple[str, ...] = member(strings)
+    problem_count: int = member(natural)
+    digest: BucketDigest = member(BucketDigest.from_json)
 
 
 class _Tally:
@@ -57,8 +80,8 @@ class _Tally:
         self._digest = BucketDigest()
         self._problems: list[str] = []
         self._problem_count = 0
-        self.about: dict[str, Any] = {"plain_bytes": 0, "dialect": None, "noun": "line"}
-        self.items = 0
+        self.plain_bytes, self.items, self.noun = 0, 0, "line"
+        self.dialect: str | None = None
 
     def read(self, items: Iterable[ParsedItem | BadLine]) -> None:
         for judged in items:
@@ -77,15 +100,17 @@ class _Tally:
         if len(self._problems) < PROBLEMS_OF_A_FILE:
             self._problems.append(text)
 
-    def record(self) -> dict[str, Any]:
-        return {
-            **self.about,
-            "number": self._number,
-            "items": self.items,
-            "problems": self._problems,
-            "problem_count": self._problem_count,
-            "digest": self._digest.to_json(),
-        }
+    def record(self) -> VerifiedFile:
+        return VerifiedFile(
+            self._number,
+            self.items,
+            self.plain_bytes,
+            self.dialect,
+            self.noun,
+            tuple(self._problems),
+            self._problem_count,
+            self._digest,
+        )
 
     def _send(self) -> None:
         if self._places:
@@ -103,21 +128,22 @@ class FileFindings:
     documents: set[int] = field(default_factory=set)
     digest: BucketDigest = field(default_factory=BucketDigest)
     problem_count: int = 0
-    _problems: dict[int, list[str]] = field(default_factory=dict)
+    _problems: dict[int, tuple[str, ...]] = field(default_factory=dict)
     _of_no_file: list[str] = field(default_factory=list)
 
-    def add(self, record: Mapping[str, Any]) -> None:
+    def add(self, record: Facts) -> None:
         """Take one file's record."""
-        self.items += record["items"]
-        self.plain_bytes += record["plain_bytes"]
-        if record["dialect"]:
-            self.dialects[record["dialect"]] += 1
-        if record["noun"] == "item":
-            self.documents.add(record["number"])
-        self.digest.merge(BucketDigest.from_json(record["digest"]))
-        self.problem_count += record["problem_count"]
-        if record["problems"] and len(self._problems) < PROBLEMS_KEPT:
-            self._problems[record["number"]] = record["problems"]
+        file = VerifiedFile.from_json(record)
+        self.items += file.items
+        self.plain_bytes += file.plain_bytes
+        if file.dialect:
+            self.dialects[file.dialect] += 1
+        if file.noun == "item":
+            self.documents.add(file.number)
+        self.digest.merge(file.digest)
+        self.problem_count += file.problem_count
+        if file.problems and len(self._problems) < PROBLEMS_KEPT:
+            self._problems[file.number] = file.problems
 
     def add_problem(self, text: str) -> None:
         """Take a problem that is not of one file alone; it is named after those of files."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
+from dynamodb_pipeline.documents import Facts, member
 from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.formats.items.digest import BucketDigest
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.passes.rated_run import Consumed
-from dynamodb_pipeline.passes.scan import page_items
+from dynamodb_pipeline.passes.scan import Scanned, page_items
 from dynamodb_pipeline.passes.table_scan import TableScan
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.workers.engine import Engine
@@ -23,6 +23,13 @@ from dynamodb_pipeline.workers.worker import Tools
 
 PAGES_OF_A_UNIT = 64  # a lost worker repeats no more than this
 ITEMS_LOOKED_AT_AGAIN = 2_000_000  # of both sides together; bounds the driver's disk and the messages to it
+
+
+@dataclass(frozen=True)
+class ScannedDigest(Scanned):
+    """A part of a segment, and the digest of its items."""
+
+    digest: BucketDigest = member(BucketDigest.from_json)
 
 
 class DigestSink:
@@ -38,8 +45,8 @@ class DigestSink:
         self._pages += 1
         return self._pages < PAGES_OF_A_UNIT
 
-    def record(self) -> dict[str, Any]:
-        record = {"digest": self._digest.to_json()}
+    def record(self) -> Facts:
+        record: Facts = {"digest": self._digest.to_json()}
         self.abandon()
         return record
 
@@ -56,8 +63,8 @@ def table_digest(ctx: RunContext, scan: TableScan, engine: Engine) -> tuple[Buck
     """Scan the table once; raises as rated_run.py."""
     digest = BucketDigest()
 
-    def on_record(record: dict[str, Any]) -> None:
-        digest.merge(BucketDigest.from_json(record["digest"]))
+    def on_record(record: Facts) -> None:
+        digest.merge(ScannedDigest.from_json(record).digest)
 
     consumed = scan.run(ctx, engine, sink=partial(digest_sink, keys=scan.table.key_schema), on_record=on_record)
     return digest, consumed

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
+from dynamodb_pipeline.documents import Facts, facts_of
 from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, refuse_unusable
 from dynamodb_pipeline.dynamodb.table_description import refuse_other_keys
 from dynamodb_pipeline.errors import IntegrityError
@@ -33,7 +33,72 @@ from dynamodb_pipeline.verifying.table import second_look, table_digest
 from dynamodb_pipeline.workers.engine import Engine, Engines
 from dynamodb_pipeline.workers.worker import UnitWorker, WorkerContext
 
-NO_DIFFERENCES = {**dict.fromkeys(DIFFERENCE_KINDS, 0), "counts_complete": True, "differences": []}
+
+@dataclass(frozen=True)
+class DifferenceFacts:
+    """
+    How many keys differ, and the first of them.
+
+    Attributes:
+        counts_complete: no differing bucket was left out.
+        differences: each with `kind`, `key` and `item_key`.
+    """
+
+    missing: int = 0
+    extra: int = 0
+    different: int = 0
+    counts_complete: bool = True
+    differences: tuple[Facts, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExportFacts:
+    """What the pass over the files says; the names are those of the documents."""
+
+    export: str
+    source: str
+    source_table: str | None
+    files: int
+    bytes: int
+    plain_bytes: int
+    items: int
+    dialects: dict[str, int]
+    key_schema: list[dict[str, str]] | None
+    digest: str | None
+    orphans: tuple[str, ...]
+    orphan_count: int
+    not_proven: tuple[str, ...]
+    problems: tuple[str, ...]
+    problem_count: int
+
+
+@dataclass(frozen=True)
+class ComparedTable:
+    """What the comparison with a table says."""
+
+    table: str
+    table_items: int
+    table_digest: str
+    differing_buckets: int
+    rate: str
+    read_units_consumed: float
+    differences: DifferenceFacts
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """A verification, as it is printed and kept in run.json; `table` is None where none was given, or none was read."""
+
+    files: ExportFacts
+    table: ComparedTable | None = None
+    seconds: float = 0.0
+
+    def to_json(self) -> Facts:
+        """The members of all its parts beside each other."""
+        facts = facts_of(self.files)
+        if self.table is not None:
+            facts |= {**facts_of(self.table), **facts_of(self.table.differences)}
+        return {**facts, "seconds": self.seconds}
 
 
 @dataclass(frozen=True)
@@ -78,31 +143,31 @@ def reading_line(source: ImportSource) -> str:
     return f"verify {source.folder} ({source.kind}): {len(source.files)} files; {source.origin}"
 
 
-def verified_line(result: Mapping[str, Any]) -> str:
+def verified_line(files: ExportFacts) -> str:
     """That nothing is wrong."""
-    return f"verified: {result['items']:,} items in {result['files']} files"
+    return f"verified: {files.items:,} items in {files.files} files"
 
 
-def export_facts(job: Verification, findings: FileFindings) -> dict[str, Any]:
+def export_facts(job: Verification, findings: FileFindings) -> ExportFacts:
     """What the pass over the files says, for the result."""
     source, limit = job.source, job.settings.limit
-    return {
-        "export": source.folder,
-        "source": source.kind,
-        "source_table": source.source_table,
-        "files": len(source.files),
-        "bytes": source.bytes,
-        "plain_bytes": findings.plain_bytes,
-        "items": findings.items,
-        "dialects": dict(findings.dialects),
-        "key_schema": job.keys.to_json() if job.keys else None,
-        "digest": findings.digest.total() if job.keys else None,
-        "orphans": list(source.orphans[:limit]),
-        "orphan_count": len(source.orphans),
-        "not_proven": list(_not_proven(job)),
-        "problems": findings.problems(limit),
-        "problem_count": findings.problem_count,
-    }
+    return ExportFacts(
+        export=source.folder,
+        source=source.kind,
+        source_table=source.source_table,
+        files=len(source.files),
+        bytes=source.bytes,
+        plain_bytes=findings.plain_bytes,
+        items=findings.items,
+        dialects=dict(findings.dialects),
+        key_schema=job.keys.to_json() if job.keys else None,
+        digest=findings.digest.total() if job.keys else None,
+        orphans=source.orphans[:limit],
+        orphan_count=len(source.orphans),
+        not_proven=tuple(_not_proven(job)),
+        problems=tuple(findings.problems(limit)),
+        problem_count=findings.problem_count,
+    )
 
 
 def _not_proven(job: Verification) -> Iterator[str]:
@@ -117,13 +182,13 @@ def _not_proven(job: Verification) -> Iterator[str]:
         yield "no key schema is known: keys, and that each stands once, were not checked; --table tells the schema"
 
 
-def difference_facts(differences: Differences, keys: KeySchema, *, complete: bool) -> dict[str, Any]:
+def difference_facts(differences: Differences, keys: KeySchema, *, complete: bool) -> DifferenceFacts:
     """How many keys differ, and the first of them; `complete` when no differing bucket was left out."""
-    examples = [
+    examples: Iterator[Facts] = (
         {"kind": kind, "key": shown_key(keys, key), "item_key": key_item(keys, key)}
         for kind, key in differences.examples
-    ]
-    return {**differences.counts, "counts_complete": complete, "differences": examples}
+    )
+    return DifferenceFacts(**differences.counts, counts_complete=complete, differences=tuple(examples))
 
 
 def problem_text(job: Verification, findings: FileFindings) -> str:
@@ -132,16 +197,17 @@ def problem_text(job: Verification, findings: FileFindings) -> str:
     return f"{job.source.folder}: {findings.problem_count} problems; first: {first}"
 
 
-def difference_text(result: dict[str, Any]) -> str:
+def difference_text(differing: DifferenceFacts, *, table: str, export: str) -> str:
     """Why table and export are not the same."""
-    about = f"table {result['table']!r} and {result['export']} are not the same"
-    counts = [f"{result[kind]} {kind}" for kind in DIFFERENCE_KINDS if result[kind]]
+    about = f"table {table!r} and {export} are not the same"
+    by_kind = {kind: getattr(differing, kind) for kind in DIFFERENCE_KINDS}
+    counts = [f"{count} {kind}" for kind, count in by_kind.items() if count]
     if not counts:
         return (
             f"{about}: digests differed, a second look found no difference; the table is being written to, verify again"
         )
-    least = "" if result["counts_complete"] else "at least "
-    first = result["differences"][:1]
+    least = "" if differing.counts_complete else "at least "
+    first = differing.differences[:1]
     example = f"; first: {first[0]['kind']} {json.dumps(first[0]['key'])}" if first else ""
     return f"{about}: {least}{', '.join(counts)}{example}"
 
@@ -149,12 +215,12 @@ def difference_text(result: dict[str, Any]) -> str:
 class VerificationError(IntegrityError):
     """The export, or its comparison with a table, is not right; `facts` is the whole result."""
 
-    def __init__(self, message: str, facts: dict[str, Any]):
+    def __init__(self, message: str, result: VerifyResult):
         super().__init__(message)
-        self.facts = facts
+        self.facts = result.to_json()
 
 
-def verify(ctx: RunContext, settings: VerifySettings, engines: Engines) -> dict[str, Any]:
+def verify(ctx: RunContext, settings: VerifySettings, engines: Engines) -> Facts:
     """
     Verify and return the result.
 
@@ -169,16 +235,16 @@ def verify(ctx: RunContext, settings: VerifySettings, engines: Engines) -> dict[
     ctx.reporter.note(reading_line(source))
     engine = engines.get()
     findings = read_files(ctx, job, engine)
-    result = export_facts(job, findings)
+    result = VerifyResult(export_facts(job, findings))
     if findings.problem_count:
         raise VerificationError(problem_text(job, findings), _timed(result, started))
     if job.table is not None:
-        result = {**result, **_against_table(ctx, job, job.table, engine, findings)}
-    result = _timed(result, started)
-    if result.get("differing_buckets"):
-        raise VerificationError(difference_text(result), result)
-    ctx.reporter.note(verified_line(result))
-    return result
+        result = replace(result, table=_against_table(ctx, job, job.table, engine, findings))
+    result, table = _timed(result, started), result.table
+    if table is not None and table.differing_buckets:
+        raise VerificationError(difference_text(table.differences, table=table.table, export=source.folder), result)
+    ctx.reporter.note(verified_line(result.files))
+    return result.to_json()
 
 
 def read_files(ctx: RunContext, job: Verification, engine: Engine) -> FileFindings:
@@ -205,13 +271,13 @@ def read_files(ctx: RunContext, job: Verification, engine: Engine) -> FileFindin
 
 def _against_table(
     ctx: RunContext, job: Verification, table: TableDescription, engine: Engine, findings: FileFindings
-) -> dict[str, Any]:
+) -> ComparedTable:
     scan = TableScan(
         table, job.settings.rate, job.worker, f"verify {table.name}", consistent=job.settings.consistent_read
     )
     ctx.reporter.note(f"{table.name}: {scan.rate.derivation}")
     digest, consumed = table_digest(ctx, scan, engine)
-    again, differences = second_look(findings.digest, digest), NO_DIFFERENCES
+    again, differences = second_look(findings.digest, digest), DifferenceFacts()
     if again.buckets:
         scan = replace(scan, label=f"look again at {table.name}", max_page_units=PAGE_UNITS)
         rows = RowFilter(table.key_schema, again.buckets)
@@ -220,16 +286,16 @@ def _against_table(
         consumed = consumed.plus(more)
         differences = difference_facts(differing, table.key_schema, complete=again.complete)
     Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).describe_again(table)
-    return {
-        "table": table.name,
-        "table_items": digest.item_count,
-        "table_digest": digest.total(),
-        "differing_buckets": len(findings.digest.differing_buckets(digest)),
-        "rate": scan.rate.derivation,
-        "read_units_consumed": consumed.units.get("table", 0.0),
-        **differences,
-    }
+    return ComparedTable(
+        table=table.name,
+        table_items=digest.item_count,
+        table_digest=digest.total(),
+        differing_buckets=len(findings.digest.differing_buckets(digest)),
+        rate=scan.rate.derivation,
+        read_units_consumed=consumed.units.get("table", 0.0),
+        differences=differences,
+    )
 
 
-def _timed(result: dict[str, Any], started: float) -> dict[str, Any]:
-    return {**result, "seconds": round(time.monotonic() - started, 3)}
+def _timed(result: VerifyResult, started: float) -> VerifyResult:
+    return replace(result, seconds=round(time.monotonic() - started, 3))

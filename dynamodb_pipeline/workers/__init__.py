@@ -3,7 +3,7 @@ Permission and work over one connection: the coordinator in the driver, its clie
 
 A worker is the same callable in a Spark task and in a thread; it asks before each request and reports what is done.
 
-May import: errors, aws, rate, settings, store, dynamodb.
+May import: documents, errors, aws, rate, settings, store, dynamodb.
 Must not know: what a unit of work is: segments, files and keys belong to the jobs. Only the engine and the session
 know Spark.
 """

@@ -13,8 +13,8 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
 
+from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.rate.budget import Units
 from dynamodb_pipeline.workers import protocol as messages
 from dynamodb_pipeline.workers.contract import (
@@ -25,7 +25,8 @@ from dynamodb_pipeline.workers.contract import (
     Superseded,
     WorkerId,
 )
-from dynamodb_pipeline.workers.protocol import Message, ProtocolError, keep_alive
+from dynamodb_pipeline.workers.protocol import Kind, Message, ProtocolError, keep_alive, message_field
+from dynamodb_pipeline.workers.work_queue import WorkUnit
 
 CONNECT_TIMEOUT_S = 10.0
 PROGRESS_EVERY_S = 0.5
@@ -41,10 +42,10 @@ class Conversation:
         self._progress = _Progress()
 
     def reserve(self, estimate: Mapping[str, float]) -> Grant:
-        return Grant(self._call({"op": "reserve", "units": dict(estimate)})["grant"])
+        return Grant(answered(self._call({"op": "reserve", "units": dict(estimate)}), "grant", int))
 
     def settle(self, grant: Grant, consumed: Mapping[str, float], *, throttled: bool = False) -> None:
-        message = {"op": "settle", "grant": grant.grant_id, "units": dict(consumed)}
+        message: Message = {"op": "settle", "grant": grant.grant_id, "units": dict(consumed)}
         self._send({**message, "throttled": True} if throttled else message)
 
     def forfeit(self, grant: Grant) -> None:
@@ -53,14 +54,15 @@ class Conversation:
     def units_cap(self, resource: str = "table") -> float:
         return self._caps.get(resource, float("inf"))
 
-    def take(self) -> dict[str, Any] | None:
-        work: dict[str, Any] | None = self._call({"op": "take"})["work"]
-        return work
+    def take(self) -> Facts | None:
+        answer = self._call({"op": "take"})
+        return None if answer.get("work") is None else answered(answer, "work", dict)
 
-    def finished(self, work_id: str, record: Mapping[str, Any], *, rest: Mapping[str, Any] | None = None) -> None:
+    def finished(self, work_id: str, record: Mapping[str, object], *, rest: WorkUnit | None = None) -> None:
         self._send_progress(*self._progress.rest())
-        message = {"op": "finished", "work": work_id, "record": dict(record)}
-        self._call(message if rest is None else {**message, "rest": dict(rest)})
+        message: Message = {"op": "finished", "work": work_id, "record": dict(record)}
+        more = {} if rest is None else {"rest": {"work_id": rest.work_id, "body": dict(rest.body)}}
+        self._call({**message, **more})
 
     def failed(self, work_id: str, reason: str) -> None:
         self._call({"op": "failed", "work": work_id, "reason": reason})
@@ -93,10 +95,11 @@ class Conversation:
     def _accepted(self, answer: Message) -> Message:
         """The answer, unless it says stop."""
         if "stop" in answer:
-            raise RunStopped(answer["stop"])
+            raise RunStopped(answered(answer, "stop", str))
         if "superseded" in answer:
-            raise Superseded(answer["superseded"])
-        self._caps = answer.get("caps", self._caps)
+            raise Superseded(answered(answer, "superseded", str))
+        if "caps" in answer:
+            self._caps = answered(answer, "caps", dict)
         return answer
 
     def _send(self, message: Message) -> None:
@@ -104,6 +107,20 @@ class Conversation:
 
     def _receive(self) -> Message:
         raise NotImplementedError
+
+
+def answered(answer: Message, name: str, kind: type[Kind]) -> Kind:
+    """
+    A member of the driver's answer.
+
+    Raises:
+        CoordinatorLost: it is missing or of another type, so that what answers is no coordinator of ours.
+    """
+    try:
+        return message_field(answer, name, kind)
+    except ProtocolError as err:
+        msg = f"the driver's coordinator answers with {err}; this worker stops"
+        raise CoordinatorLost(msg) from err
 
 
 class _Progress:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable, Protocol, TypeVar, Union
+from typing import Callable, Protocol, TypeVar, Union
 
 from dynamodb_pipeline.aws.request_errors import Throttled, Transient, WireError
+from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.errors import StoppedError
+from dynamodb_pipeline.workers.work_queue import WorkUnit
 
 WorkerId = Union[int, str]
 Reply = TypeVar("Reply")
@@ -61,15 +63,15 @@ class CoordinatorClient(Protocol):
     def units_cap(self, resource: str = "table") -> float:
         """Most units to build a request for now (a single item may cost more); infinity without a limit."""
 
-    def take(self) -> dict[str, Any] | None:
+    def take(self) -> Facts | None:
         """The next unit of work with its `work_id`, None when all is done or taken."""
 
-    def finished(self, work_id: str, record: Mapping[str, Any], *, rest: Mapping[str, Any] | None = None) -> None:
+    def finished(self, work_id: str, record: Mapping[str, object], *, rest: WorkUnit | None = None) -> None:
         """
         Report a unit as finished; the driver keeps the record.
 
         Args:
-            rest: what is left of it as a new unit, `{"work_id": ..., "body": {...}}`; queued in the same moment.
+            rest: what is left of it as a new unit; queued in the same moment.
         """
 
     def failed(self, work_id: str, reason: str) -> None:

@@ -14,6 +14,7 @@ import threading
 from types import TracebackType
 from typing import Callable
 
+from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.errors import PipelineError, StoppedError
 from dynamodb_pipeline.rate.budget import RateBudget, Units
 from dynamodb_pipeline.workers.client import Conversation
@@ -31,7 +32,7 @@ from dynamodb_pipeline.workers.protocol import Message
 from dynamodb_pipeline.workers.server import CoordinatorServer
 from dynamodb_pipeline.workers.work_queue import WorkQueue, WorkUnit
 
-OnFinished = Callable[[str, dict[str, object]], None]
+OnFinished = Callable[[str, Facts], None]
 OnFailed = Callable[[str, str], None]
 OnKept = Callable[[str, str], None]
 CLOSE_TIMEOUT_S = 10.0

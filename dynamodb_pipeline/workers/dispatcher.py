@@ -10,8 +10,9 @@ from __future__ import annotations
 import itertools
 import threading
 from dataclasses import dataclass, field
-from typing import Any, Callable, Union
+from typing import Callable, Union
 
+from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.rate.budget import BudgetState, RateBudget, Reservation, Units
 from dynamodb_pipeline.workers.protocol import Message, ProtocolError, message_field, units_of
 from dynamodb_pipeline.workers.work_queue import NotHeldError, WorkQueue, WorkState, WorkUnit
@@ -24,7 +25,7 @@ class WorkFinished:
     """A unit of work that a worker has finished, with its record."""
 
     work_id: str
-    record: dict[str, Any]
+    record: Facts
 
 
 @dataclass(frozen=True)
@@ -285,7 +286,7 @@ def _superseded(worker: str, attempt: int, newest: int) -> Message:
     return {"superseded": f"attempt {attempt} of worker {worker} was replaced by attempt {newest}"}
 
 
-def _unit(rest: Any) -> WorkUnit:
+def _unit(rest: object) -> WorkUnit:
     if not isinstance(rest, dict):
         msg = "a rest of work that is no object"
         raise ProtocolError(msg)

@@ -12,13 +12,17 @@ import logging
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Callable, Protocol
+from typing import TYPE_CHECKING, Callable, Protocol
 
 from dynamodb_pipeline.settings.job import CommonSettings
 from dynamodb_pipeline.workers.client import TcpCoordinatorClient
 from dynamodb_pipeline.workers.contract import CoordinatorAddress, CoordinatorClient
 from dynamodb_pipeline.workers.coordinator import Coordinator, LocalCoordinatorClient
 from dynamodb_pipeline.workers.failures import carry_exit_code, raise_task_failure
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
 
 PROCESS_SLOTS = 4
 
@@ -60,7 +64,7 @@ class SparkEngine:
 
     name = "spark"
 
-    def __init__(self, sc: Any, *, slots: int, host: str):
+    def __init__(self, sc: SparkContext, *, slots: int, host: str):
         self.sc, self.slots, self.host = sc, slots, host
 
     def connect_to(self, coordinator: Coordinator) -> Connect:
@@ -129,7 +133,7 @@ class Engines:
 
     def __init__(self, common: CommonSettings, *, kind: str, local: bool, engine: str):
         self._common, self._kind, self._local, self._name = common, kind, local, engine
-        self._spark: Any = None
+        self._spark: SparkSession | None = None
         self._engine: Engine | None = None
 
     def get(self) -> Engine:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from dynamodb_pipeline.dynamodb.error_replies import safe_text
 from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
@@ -41,14 +40,14 @@ def failure_of(text: str) -> WorkerFailure:
 
 
 @contextmanager
-def report_failure(grants: CoordinatorClient, unit: Mapping[str, Any]) -> Iterator[None]:
-    """Tell the driver of a PipelineError while working on `unit`: a retry of the task could not help."""
+def report_failure(grants: CoordinatorClient, work_id: str) -> Iterator[None]:
+    """Tell the driver of a PipelineError while working on a unit: a retry of the task could not help."""
     try:
         yield
     except ENDED_BY_DRIVER:
         raise
     except PipelineError as err:
-        grants.failed(unit["work_id"], failure_text(err))
+        grants.failed(work_id, failure_text(err))
         raise
 
 

@@ -13,7 +13,7 @@ import json
 import secrets
 import socket
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TypeVar
 
 KEEPALIVE = ((socket.TCP_KEEPIDLE, 20), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 
@@ -23,7 +23,8 @@ LINE_BYTES_MAX = 4 * 1024 * 1024  # a finished record can carry 4,096 digest buc
 ATTEMPT_MAX = 2**31 - 1  # Spark's attempt numbers are Java's int
 REQUEST_UNITS_MAX = 1_000_000.0  # far above 25 items of 400 KB with twenty indexes
 
-Message = dict[str, Any]
+Message = dict[str, object]
+Kind = TypeVar("Kind")
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)  # kept: making one costs more than using it
 _DECODER = json.JSONDecoder()
@@ -54,7 +55,7 @@ class LineBuffer:
             raise ProtocolError(msg)
 
 
-def encode_message(message: Mapping[str, Any]) -> bytes:
+def encode_message(message: Mapping[str, object]) -> bytes:
     """One line."""
     return _ENCODER.encode(message).encode() + b"\n"
 
@@ -87,12 +88,12 @@ def driver_proof(key: bytes, *, asked: str, own: str) -> str:
     return _proof(key, "driver", asked, own)
 
 
-def is_proof(given: Any, expected: str) -> bool:
+def is_proof(given: object, expected: str) -> bool:
     """Compare without leaking by time; text that is no ASCII is none, whatever it holds."""
     return isinstance(given, str) and given.isascii() and hmac.compare_digest(given, expected)
 
 
-def units_of(value: Any) -> dict[str, float]:
+def units_of(value: object) -> dict[str, float]:
     """Units as sent by a worker, checked: not negative, not absurd, not NaN."""
     if not isinstance(value, dict):
         msg = "units that are no object"
@@ -105,7 +106,7 @@ def units_of(value: Any) -> dict[str, float]:
     return value
 
 
-def message_field(message: Message, name: str, kind: type) -> Any:
+def message_field(message: Message, name: str, kind: type[Kind]) -> Kind:
     """A field that must be there with the given type."""
     value = message.get(name)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):

@@ -7,10 +7,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.errors import PreconditionError, UsageError
 from dynamodb_pipeline.settings.spark_conf import FIXED_SIZE_CONF, REQUIRED_SPARK_CONF
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
 
 SESSION_CONF = {
     **REQUIRED_SPARK_CONF,
@@ -29,7 +33,9 @@ LOCAL_HEAP_MB, LOCAL_HEAP_MB_PER_TASK = 512, 640
 CLUSTER_JAR = "/usr/share/aws/emr/ddb/lib/emr-ddb-hadoop.jar"
 
 
-def start_session(app_name: str, *, jar: str | None = None, local: bool = False, tasks: int | None = None) -> Any:
+def start_session(
+    app_name: str, *, jar: str | None = None, local: bool = False, tasks: int | None = None
+) -> SparkSession:
     """
     Return a SparkSession with the settings of `SESSION_CONF`, asserted.
 
@@ -61,7 +67,7 @@ def start_session(app_name: str, *, jar: str | None = None, local: bool = False,
     return spark
 
 
-def slots(sc: Any) -> int:
+def slots(sc: SparkContext) -> int:
     """How many tasks run at once: the registered executors' cores (local mode: the master's own count)."""
     if sc.master.startswith("local"):
         return max(1, int(sc.defaultParallelism))
@@ -70,7 +76,7 @@ def slots(sc: Any) -> int:
     return max(1, executors * cores)
 
 
-def driver_host(sc: Any) -> str:
+def driver_host(sc: SparkContext) -> str:
     """The address at which executors reach the driver; loopback in local mode."""
     return "127.0.0.1" if sc.master.startswith("local") else str(sc.getConf().get("spark.driver.host"))
 
@@ -91,7 +97,7 @@ def find_jar(given: str | None) -> str:
     return str(jar)
 
 
-def assert_spark_conf(sc: Any) -> None:
+def assert_spark_conf(sc: SparkContext) -> None:
     """
     Raises:
         UsageError: a setting of `REQUIRED_SPARK_CONF` has another value; names it and the value it must have.

@@ -11,7 +11,8 @@ from __future__ import annotations
 import random
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from dynamodb_pipeline.documents import Document, member, string
 
 HAND_OUTS_MAX = 5
 
@@ -21,7 +22,20 @@ class WorkUnit:
     """One unit of work: an id, unique in the run, and what a worker must know to do it (plain JSON data)."""
 
     work_id: str
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Work(Document):
+    """What a unit of one kind says, as the worker reads it; a kind adds members of its own."""
+
+    work_id: str = member(string)
+
+    def unit(self) -> WorkUnit:
+        """As it is queued."""
+        body = self.to_json()
+        del body["work_id"]
+        return WorkUnit(self.work_id, body)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Callable
 
-from dynamodb_pipeline.aws.clients import AwsClients, AwsSettings
+from dynamodb_pipeline.aws.clients import AwsClients, AwsSettings, RunClients
 from dynamodb_pipeline.aws.node_boto3 import ensure_boto3
+from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire, wire_of
 from dynamodb_pipeline.store.anywhere import object_store
 from dynamodb_pipeline.store.objects import ObjectStore
@@ -36,27 +37,26 @@ class WorkerContext:
 
     aws: AwsSettings
     put_options: tuple[tuple[str, str], ...] = field(default=())
-    shared: Any = field(default=None, compare=False, repr=False)
+    shared: RunClients | None = field(default=None, compare=False, repr=False)
     sleep: Callable[[float], object] | None = field(default=None, compare=False, repr=False)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Facts:
         return {**self.__dict__, "shared": None, "sleep": None}
 
-    def clients(self) -> AwsClients:
+    def clients(self) -> RunClients:
         if self.shared is None:
             ensure_boto3()
             return AwsClients(settings=self.aws)
-        shared: AwsClients = self.shared
-        return shared
+        return self.shared
 
-    def store(self, clients: AwsClients) -> ObjectStore:
+    def store(self, clients: RunClients) -> ObjectStore:
         return object_store(clients, put_options=dict(self.put_options), sleep=self.sleep)
 
-    def wire(self, clients: AwsClients) -> DynamoDbWire:
+    def wire(self, clients: RunClients) -> DynamoDbWire:
         return wire_of(clients)
 
 
-Unit = dict[str, Any]
+Unit = Facts  # with its `work_id`; what takes it reads it as a document of its own
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Tools:
     """What one worker works with; open as long as it lives."""
 
     grants: CoordinatorClient
-    clients: AwsClients
+    clients: RunClients
     context: WorkerContext
     _open: ExitStack = field(repr=False)
 
@@ -106,5 +106,5 @@ class UnitWorker:
         with tools(self.context, self.connect, worker_id, attempt) as opened:
             work = self.start(opened)
             while (unit := opened.grants.take()) is not None:
-                with report_failure(opened.grants, unit):
+                with report_failure(opened.grants, str(unit["work_id"])):
                     work(unit)

@@ -41,13 +41,18 @@ def not_shipped(module: Module) -> set[str]:
     return module.outermost & NOT_SHIPPED
 
 
+def untyped(module: Module) -> list[str]:
+    """`Any` as a type; items of a table are `Item`, and members that are about to be written `Facts`."""
+    return [node.id for node in module.nodes if isinstance(node, ast.Name) and node.id == "Any"]
+
+
 def is_stub(name: str) -> bool:
-    """The types of AWS clients: known to mypy alone."""
-    return name.startswith("mypy_boto3_")
+    """Types that mypy alone knows: of AWS clients, and its own."""
+    return name.startswith(("mypy_boto3_", "_typeshed"))
 
 
 def stubs_at_runtime(module: Module) -> set[str]:
-    """Stubs of AWS clients that are imported elsewhere than below `if TYPE_CHECKING:` at the top of the module."""
+    """Stubs that are imported elsewhere than below `if TYPE_CHECKING:` at the top of the module."""
     guards = [node for node in module.tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == GUARD]
     guarded = {id(node) for guard in guards for node in guard.body}
     return {name for node in module.nodes if id(node) not in guarded for name in imported_names(node) if is_stub(name)}
@@ -141,8 +146,13 @@ def test_library_never_imports_what_is_not_shipped() -> None:
     assert broken(not_shipped, among=all_modules()) == {}
 
 
-def test_stubs_of_clients_are_for_type_checking_alone() -> None:
+def test_stubs_are_for_type_checking_alone() -> None:
     assert broken(stubs_at_runtime, among=[*all_modules(), *jobs()]) == {}
+
+
+def test_the_engine_passes_on_what_has_a_type() -> None:
+    engine = parts("exporting", "importing", "verifying", "run", "workers", "passes")
+    assert broken(untyped, among=engine, fewest=40) == {}
 
 
 def test_formats_know_the_standard_library_only() -> None:
@@ -199,6 +209,9 @@ def test_node_code_holds_no_launcher() -> None:
         (third_party, "import tomllib"),
         (third_party, "from botocore.auth import SigV4Auth"),
         (not_on_nodes, "import rich"),
+        (untyped, "def f(x: Any): pass"),
+        (untyped, "class C:\n    x: dict[str, Any]"),
+        (untyped, "Job = Callable[[Any], None]"),
         (stubs_at_runtime, "from mypy_boto3_s3 import S3Client"),
         (stubs_at_runtime, "def f():\n    import mypy_boto3_s3.client"),
         (stubs_at_runtime, "if TYPE_CHECKING:\n    pass\nelse:\n    import mypy_boto3_emr"),

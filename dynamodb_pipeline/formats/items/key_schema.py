@@ -75,6 +75,9 @@ class KeyAttribute:
         return raw
 
 
+Item = Mapping[str, Any]  # DynamoDB JSON: attributes by name, each with its tag
+
+
 @dataclass(frozen=True)
 class KeySchema:
     """A table's primary key: the HASH attribute, then the RANGE attribute if there is one."""
@@ -119,7 +122,7 @@ class KeySchema:
         """For messages: `Id (S, HASH), Sort (N, RANGE)`."""
         return ", ".join(f"{a.name} ({a.type}, {a.role})" for a in self.attributes)
 
-    def key_of(self, item: Mapping[str, Any]) -> bytes:
+    def key_of(self, item: Item) -> bytes:
         """
         The item's key as canonical bytes: equal exactly when DynamoDB sees one key (`1` and `1.0` are one).
 
@@ -146,7 +149,7 @@ class IndexKeys:
     index_name: str
     attributes: tuple[KeyAttribute, ...]
 
-    def check(self, item: Mapping[str, Any]) -> None:
+    def check(self, item: Item) -> None:
         """
         Raise ItemError when an indexed attribute is present but could not be a key of this index.
 

@@ -11,11 +11,11 @@ from dynamodb_pipeline.errors import IntegrityError, UsageError
 from dynamodb_pipeline.formats.files.text import LineError
 from dynamodb_pipeline.importing.set_aside import SetAside, check_aside, keep_aside
 from dynamodb_pipeline.reading.file_puts import BadLine
+from dynamodb_pipeline.reading.input_files import FileWork
 from dynamodb_pipeline.settings.parse import import_settings
 from dynamodb_pipeline.settings.parser import job_options
 from dynamodb_pipeline.settings.values import parse_item_limit
 from tests.unit.store.memory_store import MemoryStore
-from tests.unit.workers.fake_work import unit
 
 
 def aside(folder: str, *, source: str) -> S3Uri | None:
@@ -60,7 +60,7 @@ def test_bad_lines_may_be_as_many_as_allowed() -> None:
 def test_lines_are_kept_byte_for_byte_with_their_reasons_beside_them() -> None:
     store, odd = MemoryStore(), b"\xff\x00 odd \x03"
     file = store.file("s3://b/folder/f.gz", b"")
-    keep_aside(store, SetAside("s3://aside/run"), unit(file, 12), [bad(3), bad(9, odd)])
+    keep_aside(store, SetAside("s3://aside/run"), FileWork("file-12", file, 12), [bad(3), bad(9, odd)])
     assert store.objects["s3://aside/run/0000012-f.gz.items"] == b'{"n":{"x":"1"}}\n' + odd + b"\n"
     reasons = json.loads(store.objects["s3://aside/run/_0000012-f.gz.reasons.json"])
     assert reasons["file"] == "s3://b/folder/f.gz"
@@ -71,7 +71,7 @@ def test_a_rerun_keeps_the_same_objects() -> None:
     store = MemoryStore()
     file = store.file("s3://b/f", b"")
     for _ in range(2):
-        keep_aside(store, SetAside("s3://aside"), unit(file), [bad(3)])
+        keep_aside(store, SetAside("s3://aside"), FileWork("file-0", file, 0), [bad(3)])
     assert sorted(store.objects) == ["s3://aside/0000000-f.items", "s3://aside/_0000000-f.reasons.json", "s3://b/f"]
 
 

@@ -29,7 +29,14 @@ from dynamodb_pipeline.store.local_disk import Spill
 from dynamodb_pipeline.verifying.differences import RowFilter, compare, keep_rows, send_rows
 from dynamodb_pipeline.verifying.files import PROBLEMS_OF_A_FILE, FileFindings, verify_file
 from dynamodb_pipeline.verifying.table import PAGES_OF_A_UNIT, DigestSink, second_look
-from dynamodb_pipeline.verifying.verify import NO_DIFFERENCES, difference_facts, difference_text, export_facts
+from dynamodb_pipeline.verifying.verify import (
+    ComparedTable,
+    DifferenceFacts,
+    VerifyResult,
+    difference_facts,
+    difference_text,
+    export_facts,
+)
 from dynamodb_pipeline.workers.protocol import LINE_BYTES_MAX
 from tests.unit.reading.item_lines import KEYS, key_of, line, lines, put_body
 from tests.unit.store.memory_store import MemoryStore
@@ -215,7 +222,7 @@ def test_rows_hold_half_of_the_items_digest() -> None:
 def text_of(export: Sides, table: Sides, *, complete: bool = True) -> str:
     found = compare(*sides(export, table), limit=5)
     facts = difference_facts(found, KEYS, complete=complete)
-    return difference_text({"table": "orders", "export": "s3://b/x", **facts})
+    return difference_text(facts, table="orders", export="s3://b/x")
 
 
 def test_the_message_counts_and_names_one_key() -> None:
@@ -234,5 +241,6 @@ def test_every_member_of_the_result_is_documented() -> None:
     job: Any = SimpleNamespace(
         source=ImportSource("s3://b", "folder", ()), keys=KEYS, settings=SimpleNamespace(limit=5)
     )
-    members = export_facts(job, FileFindings()).keys() | NO_DIFFERENCES.keys()
-    assert members - set(re.findall(r"`([a-z_]+)`", section)) == set()
+    compared = ComparedTable("t", 0, "", 0, "", 0.0, DifferenceFacts())
+    members = VerifyResult(export_facts(job, FileFindings()), compared).to_json()
+    assert members.keys() - set(re.findall(r"`([a-z_]+)`", section)) == set()

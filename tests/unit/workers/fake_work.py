@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,9 +23,9 @@ class FakeWork(FakeGrants):
     def take(self) -> dict[str, Any] | None:
         return self._units.pop(0) if self._units else None
 
-    def finished(self, work_id: str, record: Mapping[str, Any], *, rest: Mapping[str, Any] | None = None) -> None:
+    def finished(self, work_id: str, record: Mapping[str, Any], *, rest: object = None) -> None:
         assert work_id not in self.records
-        self.records[work_id] = dict(record)
+        self.records[work_id] = json.loads(json.dumps(record))  # as it arrives
 
     def failed(self, work_id: str, reason: str) -> None:
         self.failures[work_id] = reason

@@ -179,7 +179,7 @@ def test_work_is_taken_finished_and_told_in_order(connect: Connect) -> None:
 def test_the_rest_of_a_unit_is_queued_as_it_finishes(connect: Connect) -> None:
     with coordinator_of(PLENTY, "segment-1") as coordinator, contextlib.closing(connect(coordinator)) as client:
         assert client.take() is not None
-        client.finished("segment-1", {}, rest={"work_id": "segment-1b", "body": {"from": "key"}})
+        client.finished("segment-1", {}, rest=WorkUnit("segment-1b", {"from": "key"}))
         assert client.take() == {"work_id": "segment-1b", "from": "key"}
 
 
@@ -564,7 +564,7 @@ def test_a_rest_with_an_id_of_the_run_drops_its_worker_and_the_unit_goes_to_anot
         client = tcp(coordinator)
         assert client.take() is not None
         with pytest.raises(CoordinatorLost):
-            client.finished("a", {}, rest={"work_id": "a", "body": {}})
+            client.finished("a", {}, rest=WorkUnit("a"))
         client.close()
         eventually(lambda: coordinator.state().work.waiting_count == 1)
         with contextlib.closing(tcp(coordinator)) as client:
