@@ -63,6 +63,7 @@ class ExitCodeRow(NamedTuple):
         resumable: the same run id goes on where it stopped.
         partly_done: ended before its end, and what was done stands.
         finished: the work was done to its end.
+        status: of the result that ends with it.
     """
 
     meaning: str
@@ -71,13 +72,18 @@ class ExitCodeRow(NamedTuple):
     resumable: bool = False
     partly_done: bool = False
     finished: bool = False
+    status: str = "failed"
 
 
 EXIT_CODES = {
-    ExitCode.DONE: ExitCodeRow("done", 0, finished=True),
-    ExitCode.SET_ASIDE: ExitCodeRow("finished, some items set aside", 1, partly_done=True, finished=True),
-    ExitCode.INTERRUPTED: ExitCodeRow("interrupted (SIGINT)", 2, resumable=True, partly_done=True),
-    ExitCode.TERMINATED: ExitCodeRow("terminated (SIGTERM)", 3, resumable=True, partly_done=True),
+    ExitCode.DONE: ExitCodeRow("done", 0, finished=True, status="done"),
+    ExitCode.SET_ASIDE: ExitCodeRow(
+        "finished, some items set aside", 1, partly_done=True, finished=True, status="done"
+    ),
+    ExitCode.INTERRUPTED: ExitCodeRow(
+        "interrupted (SIGINT)", 2, resumable=True, partly_done=True, status="interrupted"
+    ),
+    ExitCode.TERMINATED: ExitCodeRow("terminated (SIGTERM)", 3, resumable=True, partly_done=True, status="terminated"),
     ExitCode.USAGE: ExitCodeRow("usage or configuration", 4),
     ExitCode.PRECONDITION: ExitCodeRow("precondition refused, nothing written or started", 5),
     ExitCode.STOPPED: ExitCodeRow("stopped part-way, resumable", 6, retried=True, resumable=True, partly_done=True),
@@ -112,10 +118,18 @@ class PipelineError(Exception):
     Attributes:
         lines: the message as people are shown it; several where it tells several things.
         rows: what the message speaks of, a line each, for people.
-        facts: members of the JSON result of what failed.
+        facts: members of the JSON result of what did not end well, its `status` where the exit code's is not right.
     """
 
     exit_code = ExitCode.UNEXPECTED
+
+    @property
+    def heading(self) -> str:
+        """What stands before the message: a failure is an error, the end that somebody asked for is none."""
+        code = ExitCode.of_error(self)
+        if code.row.status == "failed":
+            return f"ERROR {int(code)} ({code.meaning})"
+        return f"{code.meaning}, exit code {int(code)}"
 
     def __init__(self, message: str = "", *, rows: Iterable[str] = ()):
         super().__init__(message)
@@ -145,6 +159,18 @@ class PreconditionError(PipelineError):
 
 class UnreachableError(PreconditionError):
     """A service did not answer at the first word with it; once a run has done something, this stops it part-way."""
+
+
+class DeclinedError(PreconditionError):
+    """Somebody was asked and did not say yes; nothing was written or started."""
+
+    def __init__(self, message: str):
+        super().__init__(message)
+        self.facts = {"status": "declined"}
+
+    @property
+    def heading(self) -> str:
+        return f"not confirmed, exit code {int(self.exit_code)}"
 
 
 class IntegrityError(PipelineError):
@@ -180,3 +206,8 @@ class ClusterError(PipelineError):
 def shown(text: str) -> str:
     """A text of the user's as a message quotes it: printable, and not without end."""
     return repr(text) if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]!r}..."
+
+
+def counted(count: int, noun: str, *, plural: str | None = None) -> str:
+    """`1 file`, `1,200 files`: a count with its noun, right for one and for many."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"

@@ -1,7 +1,8 @@
 """
-What a job does around its work: options in, one JSON result out, an exit code in every case.
+What a job does around its work: options in, one result out, an exit code in every case.
 
-stdout carries exactly one JSON document, stderr progress and errors (output.py). Under spark-submit in client mode
+Of a job script stdout carries exactly one JSON document, stderr progress, errors and the result in words (output.py);
+the command line may ask for the words alone. Under spark-submit in client mode
 Python's own stderr arrives on spark-submit's stdout, so there everything for people goes through the JVM's stderr.
 """
 
@@ -19,7 +20,8 @@ from dynamodb_pipeline import __version__
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY, ensure_boto3
 from dynamodb_pipeline.errors import ExitCode, PipelineError
-from dynamodb_pipeline.output import Lines, Say, print_json, standard_error
+from dynamodb_pipeline.output import Lines, Result, Say, print_result, standard_error
+from dynamodb_pipeline.result_words import result_words
 from dynamodb_pipeline.run.progress import Reporter
 from dynamodb_pipeline.secret_patterns import refuse_access_keys
 from dynamodb_pipeline.settings.job import JobSettings
@@ -45,10 +47,15 @@ def run_command_line(kind: str, argv: Sequence[str], *, lines: Lines, **how: Any
         how: `local` and `engine` of a run on this machine, see `run_settings`.
     """
 
-    def work() -> dict[str, Any]:
-        return run_settings(kind, job_settings(kind, argv), reporter=Reporter(lines.say), **how)
+    def work() -> Result:
+        return result_in_words(run_settings(kind, job_settings(kind, argv), reporter=Reporter(lines.say), **how))
 
     return run_and_print(kind, work, lines=lines)
+
+
+def result_in_words(document: dict[str, Any]) -> Result:
+    """A job's result with its words."""
+    return Result(document, result_words(document))
 
 
 def job_settings(kind: str, argv: Sequence[str]) -> JobSettings:
@@ -63,21 +70,22 @@ def job_settings(kind: str, argv: Sequence[str]) -> JobSettings:
     return SETTINGS_OF[kind](job_options(kind, argv), program=program)
 
 
-def run_and_print(kind: str, work: Callable[[], dict[str, Any]], *, lines: Lines) -> ExitCode:
-    """Run `work`, print its result or its error as JSON on stdout, and return the exit code."""
+def run_and_print(kind: str, work: Callable[[], Result], *, lines: Lines, as_json: bool = True) -> ExitCode:
+    """Run `work`, print its result or its error, and return the exit code; see `print_result`."""
     try:
         result = work()
     except PipelineError as err:
-        result = failure(kind, err)
+        result = Result(failure(kind, err))
         first, *more = map(without_secrets, err.lines)
-        lines.say(f"ERROR {int(err.exit_code)} ({ExitCode.of_error(err).meaning}): {first}")
-        lines.say_all([*more, *result.get("rows", ())])
+        lines.say_all(result_words(result.document))
+        lines.say(f"{err.heading}: {first}")
+        lines.say_all([*more, *result.document.get("rows", ())])
     except Exception as err:
         lines.say_all(without_secrets(traceback.format_exc()).splitlines())
-        result = failure(kind, err)
-        lines.say(f"ERROR 1 ({ExitCode.UNEXPECTED.meaning}): {type(err).__name__}: {result['error']}")
-    print_json(result, say=lines.say)
-    return ExitCode.of(result.get("exit_code", ExitCode.DONE))
+        result = Result(failure(kind, err))
+        lines.say(f"ERROR 1 ({ExitCode.UNEXPECTED.meaning}): {type(err).__name__}: {result.document['error']}")
+    print_result(result, as_json=as_json, lines=lines)
+    return ExitCode.of(result.document.get("exit_code", ExitCode.DONE))
 
 
 def failure(kind: str, err: BaseException) -> dict[str, Any]:
@@ -86,7 +94,7 @@ def failure(kind: str, err: BaseException) -> dict[str, Any]:
     facts = dict(err.facts) if isinstance(err, PipelineError) else {}
     rows = {"rows": [*map(without_secrets, err.rows)]} if isinstance(err, PipelineError) and err.rows else {}
     outcome = {"exit_code": int(code), "error": without_secrets(str(err)) or type(err).__name__, **rows}
-    return {**facts, "kind": kind, "status": "failed", **outcome}
+    return {"status": code.row.status, **facts, "kind": kind, **outcome}
 
 
 def run_settings(
@@ -96,6 +104,7 @@ def run_settings(
     reporter: Reporter,
     local: bool = False,
     engine: str = "spark",
+    job: Callable[..., dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """
     Run one job with checked settings and return its result.
@@ -104,6 +113,7 @@ def run_settings(
         reporter: says what happens while it happens.
         local: on this machine instead of where spark-submit says.
         engine: `spark`, or `process` for threads of this process and no JVM.
+        job: the work, where it is not that of its kind as `job_of` has it.
 
     Raises:
         PipelineError: with the exit code the process must end with; `facts` of the run are attached.
@@ -118,7 +128,7 @@ def run_settings(
         local=local,
         engine=engine,
         tool_version=__version__,
-        job=job_of(kind),
+        job=job or job_of(kind),
     )
     return run.execute()
 

@@ -1,5 +1,5 @@
 """
-All that leaves the process: lines for people on stderr, one result on stdout.
+All that leaves the process: lines for people, and one result on stdout, in words or as JSON.
 
 Names of objects, members of manifests, host names and errors of others come from outside and can hold anything; here,
 and nowhere else, they become text that a terminal or a log shows as it is (`printable`). A line stays a line: what a
@@ -15,6 +15,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Callable, TextIO
 
 # Controls of a terminal (C0, DEL, C1), line and paragraph separators, marks that turn the direction of writing or
@@ -111,9 +112,52 @@ def standard_error() -> Lines:
     return Lines(to_stream(lambda: sys.stderr))
 
 
-def print_json(document: Mapping[str, Any], *, say: Say) -> None:
-    """Print the one result as JSON on stdout; when nobody takes it, say so in a line, if that can still be read."""
+def standard_output() -> Lines:
+    """Lines on this process's stdout."""
+    return Lines(to_stream(lambda: sys.stdout))
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person sees what this stream is given."""
     try:
-        to_stream(lambda: sys.stdout)(json.dumps(document, sort_keys=True) + "\n")
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+@dataclass(frozen=True)
+class Result:
+    """
+    What a command came to, for programs and for people.
+
+    Attributes:
+        document: one JSON object.
+        words: the same in words, a line each; what matters most stands last.
+        bare: the document is something to use as it is, a policy or a template, and has no words.
+    """
+
+    document: Mapping[str, Any] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    bare: bool = False
+
+
+def print_result(result: Result, *, as_json: bool, lines: Lines) -> None:
+    """
+    Print the one result: as JSON on stdout with the words on stderr before it, or the words alone on stdout.
+
+    Where nobody takes it a line says so, if that can still be read.
+    """
+    out = to_stream(lambda: sys.stdout)
+    if as_json:
+        lines.say_all(result.words)
+        text = json.dumps(result.document, sort_keys=True) + "\n"
+    elif result.bare:
+        text = json.dumps(result.document, indent=2, ensure_ascii=True) + "\n"
+    else:
+        text = "".join(f"{printable(word)}\n" for word in result.words)
+    if not text:
+        return
+    try:
+        out(text)
     except (OSError, ValueError) as err:
-        say(f"the result could not be written to stdout ({err}); run.json holds it where --logs was given")
+        lines.say(f"the result could not be written to stdout ({err}); run.json holds it where --logs was given")

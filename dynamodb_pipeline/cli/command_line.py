@@ -13,9 +13,10 @@ from dynamodb_pipeline.cli.settings_file import SettingsFile, read_settings_file
 from dynamodb_pipeline.settings.job_options import JOBS
 from dynamodb_pipeline.settings.parser import Parser, add_rows, given_of, merged, utf8_words
 from dynamodb_pipeline.settings.rows import Options, options_of
+from dynamodb_pipeline.settings.run_commands import PROGRAM
 
-PROGRAM = "dynamodb-pipeline"
 DESCRIPTION = "Export DynamoDB tables to S3 and import them back, at a throughput percentage that holds."
+OF_A = {"export": "an export", "import": "an import", "verify": "a verification"}
 VERBS = {
     "export": "export one or several tables to S3",
     "import": "import an export into an existing table",
@@ -73,7 +74,7 @@ def build_parser(file: SettingsFile | None = None) -> Parser:
             continue
         kinds = inner.add_subparsers(metavar="WHAT", required=True, parser_class=Parser)
         for kind in JOBS:
-            _fill(kinds.add_parser(kind, help=f"{verb} of an {kind}"), verb, kind, file)
+            _fill(kinds.add_parser(kind, help=f"{verb} of {OF_A[kind]}"), verb, kind, file)
     return parser
 
 

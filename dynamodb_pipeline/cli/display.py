@@ -16,8 +16,16 @@ from dynamodb_pipeline.run.progress import Counts, Goal, RecentRate, Snapshot, p
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
 DRAWN_EVERY_S = 0.5
+# By what a line begins with; rich leaves them out under NO_COLOR and where the terminal has none.
+COLOURS = {
+    "ERROR|FAILED|probable cause": "red",
+    "WARNING|UNKNOWN|interrupted|terminated|not confirmed|timeout": "yellow",
+    "OK|exported|imported|verified": "green",
+    "note|remedy|logs": "cyan",
+}
 
 
 class Drawing:
@@ -53,7 +61,7 @@ class TerminalDisplay:
         self.lines = Lines(self._put)
 
     def _put(self, text: str) -> None:
-        self._console.print(text, end="", markup=False, highlight=False, emoji=False, soft_wrap=True)
+        self._console.print(coloured(text), end="", highlight=False, soft_wrap=True)
 
     @contextmanager
     def watch(self, goal: Goal, snapshot: Snapshot) -> Iterator[None]:
@@ -71,6 +79,16 @@ class TerminalDisplay:
         )
         with live:
             yield
+
+
+def coloured(text: str) -> Text:
+    """Lines with the colour of their first word; the text stays as it is."""
+    from rich.text import Text
+
+    drawn = Text(text)
+    for word, style in COLOURS.items():
+        drawn.highlight_regex(rf"(?m)^(?:{word})\b.*?(?=:|\s{{2}}|$)", style=style)
+    return drawn
 
 
 def terminal_display() -> TerminalDisplay:

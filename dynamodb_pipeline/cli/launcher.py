@@ -20,6 +20,7 @@ from dynamodb_pipeline.aws.clients import AwsClients
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.command_line import CommandLine
 from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, policy_query, prices_of, schedule_of
+from dynamodb_pipeline.cli.voice import Voice, import_question
 from dynamodb_pipeline.dynamodb.table import TableDescription, TableMissingError, Tables
 from dynamodb_pipeline.emr import commands
 from dynamodb_pipeline.emr.calls.clock import SignalClock
@@ -32,11 +33,10 @@ from dynamodb_pipeline.errors import DeniedError, UsageError
 from dynamodb_pipeline.finished import RunState
 from dynamodb_pipeline.importing.job import find_source
 from dynamodb_pipeline.importing.size import ImportSize, import_size
-from dynamodb_pipeline.output import Say
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate, write_rate
 from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.run.record import latest_unfinished, read_state, refuse_other_command
-from dynamodb_pipeline.settings.job import JobSettings
+from dynamodb_pipeline.settings.job import ImportSettings, JobSettings
 from dynamodb_pipeline.settings.job_options import RESUME, RUN_ID, TABLE
 from dynamodb_pipeline.settings.run_ids import moment_of, new_run_id, run_folder
 from dynamodb_pipeline.store.anywhere import object_store
@@ -51,14 +51,28 @@ class Launcher:
 
 
 @contextmanager
-def launcher(region: str | None, *, bucket_owner: str | None, say: Say) -> Iterator[Launcher]:
+def launcher(region: str | None, *, bucket_owner: str | None, voice: Voice) -> Iterator[Launcher]:
     """Clients and a console whose waits end at signals."""
     with SignalClock() as clock:
-        console = commands.Console(say=say, clock=clock, attention=clock)
+        console = _console(voice, clock)
         yield Launcher(AwsClients(region, bucket_owner=bucket_owner), console)
 
 
-def run_on_cluster(line: CommandLine, settings: JobSettings, *, say: Say) -> Any:
+def _console(voice: Voice, clock: SignalClock) -> commands.Console:
+    def confirm(question: str) -> None:
+        voice.confirm(question, stopped=lambda: clock.interrupts > 0 or clock.terminated)
+
+    return commands.Console(
+        say=voice.say,
+        clock=clock,
+        attention=clock,
+        put=voice.put.say_all,
+        confirm=confirm,
+        verbose=voice.verbose,
+    )
+
+
+def run_on_cluster(line: CommandLine, settings: JobSettings, *, voice: Voice) -> Any:
     """
     `export`, `import` and `verify` on a cluster, and `plan` and `preflight` of them.
 
@@ -69,13 +83,14 @@ def run_on_cluster(line: CommandLine, settings: JobSettings, *, say: Say) -> Any
     kind, options = line.kind or line.verb, line.options
     command = {"plan": commands.run_plan, "preflight": commands.run_preflight}.get(line.verb, commands.run_launch)
     owner = settings.common.bucket_owner
-    with launcher(settings.common.region, bucket_owner=owner, say=say) as here, built_bundle() as bundle:
+    with launcher(settings.common.region, bucket_owner=owner, voice=voice) as here, built_bundle() as bundle:
         tables = described(settings, here.clients, skip_missing=command is commands.run_preflight)
         start = run_start(kind, settings, here.clients, tables)
         launch = launch_of(kind, options, start=start)
         source = import_source(settings, here.clients) if kind == "import" else None
         facts = tuple(run_facts(kind, settings, tables, source=source, clients=here.clients))
-        inputs = commands.LaunchInputs(facts, bundle, prices_of(options), source)
+        question = _question(settings, facts)
+        inputs = commands.LaunchInputs(facts, bundle, prices_of(options), source, question)
         return command(launch, inputs, here.clients, here.console)
 
 
@@ -84,11 +99,18 @@ def import_source(settings: Any, clients: AwsClients) -> Callable[[], ImportSour
     return cache(lambda: find_source(object_store(clients), settings))
 
 
-def print_schedule(line: CommandLine, settings: JobSettings, *, say: Say) -> Any:
+def _question(settings: JobSettings, facts: Sequence[TableFacts]) -> str | None:
+    """What is asked before an import is launched; of an input that could not be read it says so."""
+    if not isinstance(settings, ImportSettings) or settings.yes or settings.dry_run:
+        return None
+    return import_question(settings, folder=settings.input, origin=facts[0].basis)
+
+
+def print_schedule(line: CommandLine, settings: JobSettings, *, voice: Voice) -> Any:
     """Render a schedule of a job; its run id and moment are those of each firing."""
     kind, options = line.kind or line.verb, line.options
     owner = settings.common.bucket_owner
-    with launcher(settings.common.region, bucket_owner=owner, say=say) as here, built_bundle() as bundle:
+    with launcher(settings.common.region, bucket_owner=owner, voice=voice) as here, built_bundle() as bundle:
         start = RunStart(new_run_id(datetime.now(timezone.utc)), here.clients.region)
         launch = launch_of(kind, options, start=start)
         schedule = schedule_of(options, kind=kind, table=launch.jobs[0].table_name)
@@ -96,7 +118,7 @@ def print_schedule(line: CommandLine, settings: JobSettings, *, say: Say) -> Any
         return commands.run_schedule(query, here.clients, here.console)
 
 
-def run_run_verb(line: CommandLine, *, say: Say) -> Any:
+def run_run_verb(line: CommandLine, *, voice: Voice) -> Any:
     """`wait`, `status`, `logs`, `cancel` and `terminate` of a run, found without local state."""
     verbs = {
         "wait": commands.run_wait,
@@ -107,14 +129,14 @@ def run_run_verb(line: CommandLine, *, say: Say) -> Any:
     }
     options = line.options
     query = commands.RunQuery(options[own.RUN], options[own.RUN_CLUSTER], follow=bool(options.get(own.FOLLOW)))
-    with launcher(options[own.RUN_REGION], bucket_owner=None, say=say) as here:
+    with launcher(options[own.RUN_REGION], bucket_owner=None, voice=voice) as here:
         return verbs[line.verb](query, here.clients, here.console)
 
 
-def print_policy(line: CommandLine, *, say: Say) -> Any:
+def print_policy(line: CommandLine, *, voice: Voice) -> Any:
     """Print a policy; the account is asked of STS only when no option names it and the document holds one."""
     options = line.options
-    with launcher(options[own.POLICY_REGION], bucket_owner=None, say=say) as here:
+    with launcher(options[own.POLICY_REGION], bucket_owner=None, voice=voice) as here:
         asked = options[own.POLICY_KIND] not in ACCOUNTLESS and not options[own.ACCOUNT]
         account = _account(here.clients) if asked else options[own.ACCOUNT] or CLOUDFORMATION_ACCOUNT
         return commands.run_policy(policy_query(options, account=account, region=here.clients.region), here.console)
@@ -134,10 +156,10 @@ def _account(clients: AwsClients) -> str:
         raise DeniedError(msg) from err
 
 
-def run_migrate(line: CommandLine, *, say: Say) -> Any:
+def run_migrate(line: CommandLine, *, voice: Voice) -> Any:
     """Translate a Data Pipeline definition."""
     with SignalClock() as clock:
-        console = commands.Console(say=say, clock=clock, attention=clock)
+        console = _console(voice, clock)
         return commands.run_migrate_config(Path(line.options[own.DEFINITION]), console, cron=own.CRON)
 
 

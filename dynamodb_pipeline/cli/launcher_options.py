@@ -18,6 +18,7 @@ from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings
 from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.formats.items.key_schema import ROLES as KEY_ROLES
 from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
+from dynamodb_pipeline.settings import run_commands
 from dynamodb_pipeline.settings.job_options import (
     ALLOW_BUCKET,
     BUCKET_OWNER,
@@ -52,10 +53,12 @@ SETTINGS_FILE = "pipeline.toml"
 FORMS = ("native", "export")  # of a converted backup
 BUNDLE_PATH = "dist/dynamodb_pipeline.zip"
 JOB_VERBS = ("plan", "preflight", "schedule")  # of each job
-RUN_VERBS = ("wait", "status", "logs", "cancel", "terminate")
+RUN_VERBS = run_commands.ON_CLUSTER
+LOGS_VERB = "logs"
 LAUNCHED = (*JOBS, *JOB_VERBS)
 POLICY, INSPECT, REPORT, CLEAN, BUNDLE = (("policy",), ("inspect",), ("report",), ("clean",), ("bundle",))
 LIST, CONVERT = ("list",), ("convert",)
+EVERY_VERB = (*(*LAUNCHED, *RUN_VERBS, *POLICY, "migrate-config", *LIST, *INSPECT, *CONVERT, *REPORT, *CLEAN, *BUNDLE),)
 DOLLARS = re.compile(r"\$?[0-9]{1,12}(?:\.[0-9]{1,12})?")
 MAX_DOLLARS = 10**9
 MANY = 1_000_000_000
@@ -117,7 +120,9 @@ CONFIG: Row[str] = launcher_row(
 SET: Row[tuple[str, ...]] = launcher_row(
     "--set", "change one place of the config, in EMR's own words; repeatable", "PATH=VALUE", many=True
 )
-CLUSTER_ID: Row[str | None] = launcher_row("--cluster-id", "run on this standing cluster instead of a new one", "ID")
+CLUSTER_ID: Row[str | None] = run_commands.CLUSTER_ID.also(
+    verbs=LAUNCHED, help="run on this standing cluster instead of a new one", group="cluster"
+)
 NAME: Row[str] = launcher_row("--name", "first part of the cluster's name", "PREFIX", "dynamodb-pipeline")
 TAG: Row[tuple[tuple[str, str], ...]] = launcher_row(
     "--tag", "another tag of the cluster; dynamodbdatapipeline=true is always set", "KEY=VALUE", value=PAIR, many=True
@@ -184,16 +189,14 @@ NO_UPLOAD: Row[bool] = launcher_row(
 )  # fmt: skip
 
 # a run that was launched
-RUN: Row[str] = launcher_row(
-    "RUN", "run id, or a cluster id (j-...)", "RUN", verbs=RUN_VERBS, group=None, required=True
-)  # fmt: skip
+RUN: Row[str] = run_commands.RUN.also()
 RUN_REGION: Row[str | None] = REGION.also(
     verbs=RUN_VERBS, help="region of the cluster", group=None, where=Where.LAUNCHER
 )  # fmt: skip
-RUN_CLUSTER: Row[str | None] = CLUSTER_ID.also(
-    verbs=RUN_VERBS, help="the standing cluster the run was given to", group=None
-)  # fmt: skip
-FOLLOW: Row[bool] = launcher_row("--follow", "go on until the run has ended", verbs=("logs",), group=None, short="-f")
+RUN_CLUSTER: Row[str | None] = run_commands.CLUSTER_ID.also()
+FOLLOW: Row[bool] = launcher_row(
+    "--follow", "go on until the run has ended", verbs=(LOGS_VERB,), group=None, short="-f"
+)
 
 # policy
 POLICY_KIND: Row[str] = launcher_row(
@@ -266,7 +269,6 @@ SAMPLE: Row[int] = Row(
 FILES: Row[int | None] = Row(
     "--files", "look into at most N files (default: all)", INSPECT, "N", whole(1, MANY), Where.LOCAL
 )  # fmt: skip
-JSON: Row[bool] = Row("--json", "only the JSON result, no table on stderr", (*LIST, *INSPECT), where=Where.LOCAL)
 INSPECT_BUCKETS: Row[tuple[str, ...]] = ALLOW_BUCKET.also(verbs=(*INSPECT, *CONVERT), where=Where.LOCAL)
 CONVERT_INPUT: Row[str] = Row(
     "INPUT", "any backup that an import reads, or a parent of exactly one", CONVERT, "INPUT", PLACE, Where.LOCAL,
@@ -319,6 +321,19 @@ FOUND_OWNER: Row[str | None] = BUCKET_OWNER.also(
     verbs=(*LIST, *INSPECT, *CONVERT, *CLEAN), group=None, where=Where.LOCAL
 )
 BUNDLE_TO: Row[str] = TO.also(verbs=BUNDLE, help=f"where to write it (default {BUNDLE_PATH})", default=BUNDLE_PATH)
+
+# how every verb speaks
+OUTPUT_FORMAT: Row[str | None] = Row(
+    "--output-format", "of the result on stdout: text or json (default: text on a terminal, else json)", EVERY_VERB,
+    choices=("text", "json"), where=Where.LOCAL, group="display",
+)  # fmt: skip
+QUIET: Row[bool] = Row(
+    "--quiet", "only the result and errors", EVERY_VERB, where=Where.LOCAL, group="display", short="-q"
+)  # fmt: skip
+VERBOSE: Row[bool] = Row(
+    "--verbose", "also checks that found nothing, and what is tried again", EVERY_VERB, where=Where.LOCAL,
+    group="display", short="-v",
+)  # fmt: skip
 
 LAUNCHER_ROWS: tuple[Row[Any], ...] = tuple(
     row for row in dict(globals()).values() if isinstance(row, Row) and row not in JOB_ROWS

@@ -10,58 +10,53 @@ from typing import Any
 from dynamodb_pipeline import __version__
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.command_line import CommandLine
-from dynamodb_pipeline.errors import ExitCode
-from dynamodb_pipeline.job_main import run_and_print
-from dynamodb_pipeline.output import standard_error
+from dynamodb_pipeline.cli.voice import Voice
+from dynamodb_pipeline.errors import ExitCode, counted
+from dynamodb_pipeline.output import Result, Say
 from dynamodb_pipeline.settings.rows import Options
 from dynamodb_pipeline.settings.run_ids import check_run_id
 
 INSPECT_INTERVAL_S = 10.0
-LINES = standard_error()
 
 
-def run_inspect(line: CommandLine) -> ExitCode:
+def run_inspect(line: CommandLine, voice: Voice) -> ExitCode:
     """Look at files and say what they are."""
     given, path = line.options, line.options[own.PATH]
 
-    def work() -> dict[str, Any]:
+    def work() -> Result:
         from dynamodb_pipeline.folders.inspect import InspectOptions, inspect_path
         from dynamodb_pipeline.folders.inspect_report import inspection_facts, report
 
         options = InspectOptions(given[own.SAMPLE], given[own.FILES], given[own.INSPECT_BUCKETS])
-        progress = (lambda _: None) if given[own.JSON] else _inspect_progress(time.monotonic)
+        progress = _inspect_progress(time.monotonic, say=voice.say)
         facts = inspection_facts(inspect_path(_store_for(given, path), path, options, progress=progress))
-        if not given[own.JSON]:
-            LINES.say_all(report(facts))
-        return facts
+        return Result(facts, tuple(report(facts)))
 
-    return run_and_print("inspect", work, lines=LINES)
+    return voice.end("inspect", work)
 
 
-def run_list(line: CommandLine) -> ExitCode:
+def run_list(line: CommandLine, voice: Voice) -> ExitCode:
     """Show the backups below a place."""
     given = line.options
 
-    def work() -> dict[str, Any]:
+    def work() -> Result:
         from dynamodb_pipeline.folders.listing import ListQuery, list_backups, list_facts, list_lines
 
         logs = given[own.LIST_LOGS]
         query = ListQuery(given[own.LISTED], str(logs) if logs else None)
         backups = list_backups(_store_for(given, query.place, query.logs), query)
         facts = list_facts(query, backups)
-        if not given[own.JSON]:
-            LINES.say_all(list_lines(facts, backups))
-        return facts
+        return Result(facts, tuple(list_lines(facts, backups)))
 
-    return run_and_print("list", work, lines=LINES)
+    return voice.end("list", work)
 
 
-def run_convert(line: CommandLine) -> ExitCode:
+def run_convert(line: CommandLine, voice: Voice) -> ExitCode:
     """Write a backup anew in another form."""
     given = line.options
 
-    def work() -> dict[str, Any]:
-        from dynamodb_pipeline.folders.convert import ConvertQuery, convert
+    def work() -> Result:
+        from dynamodb_pipeline.folders.convert import ConvertQuery, convert, converted_words
 
         query = ConvertQuery(
             input=given[own.CONVERT_INPUT],
@@ -74,9 +69,10 @@ def run_convert(line: CommandLine) -> ExitCode:
             without_manifest=given[own.CONVERT_WITHOUT_MANIFEST],
             allow_buckets=given[own.INSPECT_BUCKETS],
         )
-        return convert(_store_for(given, query.input, query.output), query, say=LINES.say)
+        facts = convert(_store_for(given, query.input, query.output), query, say=voice.say)
+        return Result(facts, converted_words(facts))
 
-    return run_and_print("convert", work, lines=LINES)
+    return voice.end("convert", work)
 
 
 def _store_for(given: Options, *places: str | None) -> Any:
@@ -94,7 +90,7 @@ def _s3_store(given: Options) -> Any:
     return object_store(AwsClients(given[own.FIRST_REGION], bucket_owner=given[own.FOUND_OWNER]))
 
 
-def _inspect_progress(clock: Callable[[], float]) -> Callable[[Any], None]:
+def _inspect_progress(clock: Callable[[], float], *, say: Say) -> Callable[[Any], None]:
     """Return what prints a line every ten seconds of a long look."""
     last = [clock()]
 
@@ -102,12 +98,12 @@ def _inspect_progress(clock: Callable[[], float]) -> Callable[[Any], None]:
         if clock() - last[0] >= INSPECT_INTERVAL_S:
             last[0] = clock()
             done, total = len(inspection.files), len(inspection.source.files)
-            LINES.say(f"{done} of {total} files, {inspection.schema.item_count:,} items")
+            say(f"{done:,} of {counted(total, 'file')}, {counted(inspection.schema.item_count, 'item')}")
 
     return progress
 
 
-def run_report(line: CommandLine) -> ExitCode:
+def run_report(line: CommandLine, voice: Voice) -> ExitCode:
     """Write a page about a run."""
     given = line.options
 
@@ -116,44 +112,46 @@ def run_report(line: CommandLine) -> ExitCode:
 
         return AwsClients(given[own.REPORT_REGION]).client("s3")
 
-    def work() -> dict[str, Any]:
+    def work() -> Result:
         from dynamodb_pipeline.report import command
 
         logs = given[own.REPORT_LOGS]
         query = command.ReportQuery(given[own.REPORT_RUN], str(logs) if logs else None, given[own.TO])
         if not query.is_file:
             check_run_id(query.run)
-        return command.write_report(query, s3=s3, say=LINES.say)
+        said: list[str] = []
+        return Result(command.write_report(query, s3=s3, say=said.append), tuple(said))
 
-    return run_and_print("report", work, lines=LINES)
+    return voice.end("report", work)
 
 
-def run_clean(line: CommandLine) -> ExitCode:
+def run_clean(line: CommandLine, voice: Voice) -> ExitCode:
     """List or delete what dead runs left."""
 
-    def work() -> dict[str, Any]:
+    def work() -> Result:
         from dynamodb_pipeline.folders.clean import CleanRequest, clean
 
         given = line.options
         request = CleanRequest(given[own.CLEANED].rstrip("/"), str(given[own.CLEAN_LOGS]), given[own.CLEAN_YES])
-        return clean(_s3_store(given), request, say_all=LINES.say_all)
+        said: list[object] = []
+        return Result(clean(_s3_store(given), request, say_all=said.extend), tuple(map(str, said)))
 
-    return run_and_print("clean", work, lines=LINES)
+    return voice.end("clean", work)
 
 
-def run_bundle(line: CommandLine) -> ExitCode:
+def run_bundle(line: CommandLine, voice: Voice) -> ExitCode:
     """Build the bundle zip."""
     from dynamodb_pipeline.emr.request.bundle import build_bundle
 
-    def work() -> dict[str, Any]:
+    def work() -> Result:
         built = build_bundle(Path(line.options[own.BUNDLE_TO]))
-        LINES.say(f"built {built.path}, SHA-256 {built.sha256}")
-        return {"kind": "bundle", "exit_code": 0, "path": str(built.path), "sha256": built.sha256}
+        document = {"kind": "bundle", "exit_code": 0, "path": str(built.path), "sha256": built.sha256}
+        return Result(document, (f"built {built.path}, SHA-256 {built.sha256}",))
 
-    return run_and_print("bundle", work, lines=LINES)
+    return voice.end("bundle", work)
 
 
-LOCAL_VERBS: dict[str, Callable[[CommandLine], ExitCode]] = {
+LOCAL_VERBS: dict[str, Callable[[CommandLine, Voice], ExitCode]] = {
     "list": run_list,
     "convert": run_convert,
     "inspect": run_inspect,

@@ -1,63 +1,68 @@
 """
 The `dynamodb-pipeline` command: picks the verb, checks its options, runs it here or hands it to the launcher.
 
-stdout carries one JSON result, stderr everything for people; the exit code is the table in errors.py.
+What is said where is voice.py's; the exit code is the table in errors.py.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from dynamodb_pipeline.aws.api_errors import denied_error, is_denied
 from dynamodb_pipeline.aws.node_boto3 import ensure_boto3
 from dynamodb_pipeline.cli.command_line import CommandLine, read_line
 from dynamodb_pipeline.cli.launcher_options import ENGINE, LOCAL
-from dynamodb_pipeline.cli.local_verbs import LINES, LOCAL_VERBS
-from dynamodb_pipeline.errors import ExitCode, PipelineError, PreconditionError, UsageError
-from dynamodb_pipeline.job_main import run_and_print, run_settings
-from dynamodb_pipeline.output import Lines
-from dynamodb_pipeline.run.progress import Reporter
+from dynamodb_pipeline.cli.local_verbs import LOCAL_VERBS
+from dynamodb_pipeline.cli.voice import Voice, first_voice, import_question, somebody_is_there, voice_of
+from dynamodb_pipeline.errors import ExitCode, PipelineError, UsageError
+from dynamodb_pipeline.job_main import result_in_words, run_settings
+from dynamodb_pipeline.output import Result
 from dynamodb_pipeline.secret_patterns import refuse_access_keys
 from dynamodb_pipeline.settings.job import JobSettings
 from dynamodb_pipeline.settings.job_options import JOBS, READER
 from dynamodb_pipeline.settings.parse import SETTINGS_OF
 from dynamodb_pipeline.settings.rows import Problems
+from dynamodb_pipeline.settings.run_commands import PROGRAM
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    voice = first_voice(words)
     try:
         refuse_access_keys(words)
-        code = run_line(read_line(words))
+        line = read_line(words)
+        voice = voice_of(line.verb, line.options)
+        code = run_line(line, voice)
     except UsageError as err:
-        return int(print_refusal(words, err))
+        return int(print_refusal(words, err, voice))
     except KeyboardInterrupt:
-        LINES.say("interrupted")
+        voice.lines.say("interrupted; nothing was written or started")
         return int(ExitCode.INTERRUPTED)
     return int(code)
 
 
-def print_refusal(words: Sequence[str], err: UsageError) -> ExitCode:
-    """Tell a wrong command line as every other failure: a line for people, one JSON result, the exit code."""
+def print_refusal(words: Sequence[str], err: UsageError, voice: Voice) -> ExitCode:
+    """Tell a wrong command line as every other failure: a line for people, one result, the exit code."""
 
-    def work() -> dict[str, Any]:
+    def work() -> Result:
         raise err
 
-    verb = next((word for word in words if not word.startswith("-")), "dynamodb-pipeline")
-    return run_and_print(verb, work, lines=LINES)
+    verb = next((word for word in words if not word.startswith("-")), PROGRAM)
+    return voice.end(verb, work)
 
 
-def run_line(line: CommandLine) -> ExitCode:
+def run_line(line: CommandLine, voice: Voice) -> ExitCode:
     """Do what a command line says."""
     if line.verb in LOCAL_VERBS:
-        return LOCAL_VERBS[line.verb](line)
-    return run_job(line) if line.verb in JOBS else run_launcher(line)
+        return LOCAL_VERBS[line.verb](line, voice)
+    return run_job(line, voice) if line.verb in JOBS else run_launcher(line, voice)
 
 
-def run_job(line: CommandLine) -> ExitCode:
+def run_job(line: CommandLine, voice: Voice) -> ExitCode:
     """Run a job here or on a cluster."""
     kind, options = line.verb, line.options
     settings = settings_of(line)
@@ -71,23 +76,16 @@ def run_job(line: CommandLine) -> ExitCode:
     )
     problems.end()
     if not options[LOCAL]:
-        return run_launcher(line)
-    lines, reporter = _voice()
-    return run_and_print(
-        kind,
-        lambda: run_settings(kind, _agreed(kind, settings), reporter=reporter, local=True, engine=options[ENGINE]),
-        lines=lines,
-    )
+        return run_launcher(line, voice)
 
+    def work() -> Result:
+        job = _agreed_job(kind, settings, voice)
+        reporter = voice.reporter()
+        return result_in_words(
+            run_settings(kind, settings, reporter=reporter, local=True, engine=options[ENGINE], job=job)
+        )
 
-def _voice() -> tuple[Lines, Reporter]:
-    """Lines for people and what tells them of progress, drawn in place where stderr is a terminal."""
-    if not sys.stderr.isatty():
-        return LINES, Reporter(LINES.say)
-    from dynamodb_pipeline.cli.display import terminal_display
-
-    display = terminal_display()
-    return display.lines, Reporter(display.lines.say, display=display)
+    return voice.end(kind, work)
 
 
 def settings_of(line: CommandLine) -> JobSettings:
@@ -100,55 +98,51 @@ def settings_of(line: CommandLine) -> JobSettings:
     return SETTINGS_OF[line.kind or line.verb](line.options, program=line.program)
 
 
-def run_launcher(line: CommandLine) -> ExitCode:
-    """Run a command of the launcher and print its document."""
+def run_launcher(line: CommandLine, voice: Voice) -> ExitCode:
+    """Run a command of the launcher and print its result."""
     from dynamodb_pipeline.cli import launcher as launch
 
-    def work() -> dict[str, Any]:
+    def work() -> Result:
         try:
-            document: dict[str, Any] = _launcher_command(line, launch)().to_json()
+            done = _launcher_command(line, launch, voice)()
         except Exception as err:
             if isinstance(err, PipelineError) or not is_denied(err):
                 raise
             raise denied_error(err, call=getattr(err, "operation_name", line.verb)) from err
-        return document
+        return Result(done.to_json(), done.words, bare=done.bare)
 
-    return run_and_print(line.verb, work, lines=LINES)
+    return voice.end(line.verb, work)
 
 
-def _launcher_command(line: CommandLine, launch: Any) -> Callable[[], Any]:
+def _launcher_command(line: CommandLine, launch: Any, voice: Voice) -> Callable[[], Any]:
     if line.kind is not None:
         settings = settings_of(line)
-        agreed = _agreed(line.kind, settings) if line.verb in JOBS else settings
         run = launch.print_schedule if line.verb == "schedule" else launch.run_on_cluster
-        return lambda: run(line, agreed, say=LINES.say)
+        return lambda: run(line, settings, voice=voice)
     verbs = {"policy": launch.print_policy, "migrate-config": launch.run_migrate}
     run = verbs.get(line.verb, launch.run_run_verb)
-    return lambda: run(line, say=LINES.say)
+    return lambda: run(line, voice=voice)
 
 
-def _agreed(kind: str, settings: Any) -> Any:
-    """Ask for a yes before an import, but only where a person is there to answer."""
-    if kind != "import" or settings.yes or settings.dry_run or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return settings
-    source = _source_of(settings)
-    about = f"Import {source.folder} ({source.origin}) into table {settings.table}"
-    LINES.ask(f"{about}: items with the same key are replaced. Go on? [y/N]")
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        msg = "not confirmed; nothing was written"
-        raise PreconditionError(msg)
-    return settings
+def _agreed_job(kind: str, settings: Any, voice: Voice) -> Callable[..., dict[str, Any]] | None:
+    """
+    An import that somebody said yes to, of the files that the question was about; None where nobody is to be asked.
 
-
-def _source_of(settings: Any) -> Any:
-    """What the import will read, so that the question can say whose items it is about."""
+    Raises:
+        DeclinedError: the answer is not yes.
+    """
+    if kind != "import" or settings.yes or settings.dry_run or not somebody_is_there():
+        return None
     ensure_boto3()
     from dynamodb_pipeline.aws.clients import AwsClients
     from dynamodb_pipeline.importing.job import find_source
+    from dynamodb_pipeline.importing.table import import_table
     from dynamodb_pipeline.store.anywhere import object_store
 
     common = settings.common
-    return find_source(object_store(AwsClients(common.region, bucket_owner=common.bucket_owner)), settings)
+    source = find_source(object_store(AwsClients(common.region, bucket_owner=common.bucket_owner)), settings)
+    voice.confirm(import_question(settings, folder=source.folder, origin=source.origin))
+    return partial(import_table, source=source)
 
 
 if __name__ == "__main__":

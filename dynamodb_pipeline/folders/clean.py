@@ -19,7 +19,7 @@ from typing import Any
 
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import DocumentError, read_object
-from dynamodb_pipeline.errors import IntegrityError, PreconditionError, UsageError
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError, UsageError, counted
 from dynamodb_pipeline.finished import DONE, RUNNING
 from dynamodb_pipeline.formats.exports import manifest as manifests
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
@@ -222,7 +222,7 @@ def _delete_all(store: ObjectStore, uris: Sequence[str]) -> None:
 def _lines(leftovers: Sequence[Leftovers], kept: Sequence[Kept], *, deletes: bool) -> Iterator[str]:
     for one in leftovers:
         yield f"{one.folder}: run {one.run_id}, {_state_text(one)}: {_amount(one, deletes=deletes)}"
-        yield from (f"  {file.uri} {file.bytes:,} bytes" for file in one.files[:SHOWN])
+        yield from (f"  {file.uri} {counted(file.bytes, 'byte')}" for file in one.files[:SHOWN])
         if len(one.files) > SHOWN:
             yield f"  and {len(one.files) - SHOWN:,} more"
     yield from (f"{one.folder}: kept: {one.reason}" for one in kept)

@@ -19,7 +19,7 @@ from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri, is_s3, join
 from dynamodb_pipeline.documents import TIME_FORMAT
-from dynamodb_pipeline.errors import IntegrityError, PreconditionError, UsageError
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError, UsageError, counted
 from dynamodb_pipeline.folders.copied_files import CopiedFiles
 from dynamodb_pipeline.formats.exports import manifest as manifests
 from dynamodb_pipeline.formats.exports import native_manifest as native
@@ -137,13 +137,14 @@ def convert(store: ObjectStore, query: ConvertQuery, *, say: Callable[[str], Non
         IntegrityError: an item that DynamoDB would refuse, a key that stands twice, a damaged backup.
     """
     job = resolve_conversion(store, query)
-    say(f"convert {job.source.folder} ({job.source.kind}): {len(job.source.files)} files; {job.source.origin}")
+    files = counted(len(job.source.files), "file")
+    say(f"convert {job.source.folder} ({job.source.kind}): {files}; {job.source.origin}")
     done = write_copy(store, job, say=say)
     publish = publish_native if query.form == NATIVE else publish_export
     notes = [*job.source.notes, *publish(store, job, done)]
     command = import_table_command(job, done) if query.form == NATIVE and is_s3(done.folder) else None
-    for line in (*(f"note: {note}" for note in notes), *filter(None, (command,))):
-        say(line)
+    for note in notes:
+        say(f"note: {note}")
     return {
         "kind": "convert",
         "status": "done",
@@ -159,6 +160,13 @@ def convert(store: ObjectStore, query: ConvertQuery, *, say: Callable[[str], Non
         "import_table": command,
         "notes": notes,
     }
+
+
+def converted_words(result: dict[str, Any]) -> tuple[str, ...]:
+    """What was written where, and of a copy that DynamoDB imports the command that makes a table of it."""
+    amount = f"{counted(result['items'], 'item')} in {counted(result['files'], 'file')}"
+    command = result["import_table"]
+    return (f"converted {result['source']}: {amount}", f"  to {result['folder']}", *([command] if command else []))
 
 
 def resolve_conversion(store: ObjectStore, query: ConvertQuery) -> Conversion:
@@ -204,7 +212,7 @@ def write_copy(store: ObjectStore, job: Conversion, *, say: Callable[[str], None
     with output, KeySpill() as spill:
         for number, file in enumerate(job.source.files):
             _convert_file(store, job, file, number, output=output, spill=spill)
-            say(f"{number + 1} of {len(job.source.files)} files, {output.items:,} items")
+            say(f"{number + 1} of {counted(len(job.source.files), 'file')}, {counted(output.items, 'item')}")
         output.close_file()
         for collision in spill.collisions():
             places = " and at ".join(job.source.place(f, line) for f, line in collision.first)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.errors import ExitCode, counted
 from dynamodb_pipeline.folders.inspect import Inspection
-from dynamodb_pipeline.folders.inspect_schema import SchemaTally, counted
+from dynamodb_pipeline.folders.inspect_schema import SchemaTally
 from dynamodb_pipeline.formats.items.key_schema import shortened
 from dynamodb_pipeline.reading.finished_runs import backup_rows
 from dynamodb_pipeline.reading.input_files import ImportSource

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from dynamodb_pipeline.errors import counted
 from dynamodb_pipeline.formats.items.base64_text import decoded_length
 from dynamodb_pipeline.formats.items.key_schema import KEY_TYPES, shortened
 from dynamodb_pipeline.formats.items.numbers import canonical_number
@@ -47,11 +48,6 @@ def _measure(tag: str, content: Any) -> str:
     if tag == "B":
         return counted(decoded_length(content), "byte")
     return counted(len(content), "character")
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 byte`, `2 bytes`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def _some(texts: Iterable[str]) -> tuple[str, ...]:
 
 def _refusal(judge: _Judge) -> str:
     assert judge.first_bad is not None
-    more = f" ({judge.bad} bad items in this file)" if judge.bad > 1 else ""
+    more = f" ({judge.bad:,} bad items in this file)" if judge.bad > 1 else ""
     return f"{judge.first_bad.error}{more}; nothing was written. {REMEDY}"
 
 

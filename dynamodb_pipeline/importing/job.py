@@ -9,7 +9,7 @@ from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import Document, Facts, facts_of, member, natural, string
 from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, refuse_unusable
 from dynamodb_pipeline.dynamodb.table_description import may_skip_parsing, refuse_other_keys
-from dynamodb_pipeline.errors import IntegrityError, PreconditionError
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError, counted
 from dynamodb_pipeline.formats.files.file_forms import WantedTable
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema, shown_key
 from dynamodb_pipeline.importing.set_aside import SetAside
@@ -59,9 +59,10 @@ class ImportRun:
     engine: Engine
 
 
-def resolve_import(ctx: RunContext, settings: ImportSettings) -> TableImport:
+def resolve_import(ctx: RunContext, settings: ImportSettings, *, source: ImportSource | None = None) -> TableImport:
     """
-    Find the files and the table and compare their keys; no item is read, nothing is started.
+    Find the files (unless `source` has them already) and the table and compare their keys; no item is read, nothing is
+    started.
 
     Raises:
         PreconditionError: nothing to import, no such table, a status that cannot be written, another key schema.
@@ -69,7 +70,7 @@ def resolve_import(ctx: RunContext, settings: ImportSettings) -> TableImport:
     """
     table = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).describe(settings.table)
     refuse_unusable(table, purpose="import")
-    source = find_source(ctx.store, settings)
+    source = source or find_source(ctx.store, settings)
     refuse_other_keys(source.key_schema, table.key_schema, table=table.name)
     return TableImport(source, table, settings.rate, settings, ctx.worker())
 
@@ -261,7 +262,8 @@ def refuse_too_many_bad(job: TableImport, bad: int, *, total: int, so: str) -> N
     """
     limit = job.settings.max_set_aside
     if bad and limit.exceeded(bad, total=total):
-        msg = f"{bad} of {total} items are bad, --max-set-aside allows {limit}; {so}"
+        are = "is" if bad == 1 else "are"
+        msg = f"{bad:,} of {counted(total, 'item')} {are} bad, --max-set-aside allows {limit}; {so}"
         raise IntegrityError(msg)
 
 
@@ -300,7 +302,8 @@ class ImportResult:
 
     Of a mirror alone: `table_items_before`, `deletions_planned`, and of one that deleted `items_deleted` and
     `delete_units_consumed`. Where the table was read: `read_units_consumed`, `read_rate`. With --only-changes
-    `items_unchanged`; where some keys were asked for `items_left_out`, `bytes_asked_for`, `keys_absent`.
+    `items_unchanged`; where some keys were asked for `items_left_out`, `bytes_asked_for`, `keys_absent`; with
+    --set-aside `set_aside_uri`, this run's folder.
     """
 
     table: str
@@ -322,6 +325,7 @@ class ImportResult:
     throttles: int
     dry_run: bool
     exit_code: int
+    set_aside_uri: str | None = None
     table_items_before: int | None = None
     deletions_planned: int | None = None
     items_deleted: int | None = None
@@ -342,18 +346,18 @@ class ImportResult:
 def import_lines(job: TableImport, *, keeps_state: bool) -> Iterator[str]:
     """What is written where at what rate, and what is worth knowing about it."""
     source = job.source
-    about = f"{source.kind}, {len(source.files)} files, {source.bytes:,} bytes"
+    about = f"{source.kind}, {counted(len(source.files), 'file')}, {counted(source.bytes, 'byte')}"
     yield f"{job.table.name}: {job.rate.derivation}; from {source.folder} ({about}): {source.origin}"
     yield from (f"note: {text}" for text in (*source.notes, *job.table.import_warnings))
     if source.orphans:
-        yield f"note: {len(source.orphans)} files that the manifest does not list are left out"
+        yield f"note: {counted(len(source.orphans), 'file')} that the manifest does not list left out"
     if not keeps_state:
         yield "note: without --logs a stopped import cannot be resumed"
 
 
 def repeated_keys_line(count: int) -> str:
     """That keys stand more than once, and which item wins."""
-    return f"note: {count} keys stand more than once; the last in the manifest's order wins"
+    return f"note: {counted(count, 'key')} more than once in the input; the last in the manifest's order wins"
 
 
 def row_scan(job: TableImport, kind: RowKind) -> TableScan:

@@ -19,7 +19,7 @@ from itertools import islice
 from typing import Callable
 
 from dynamodb_pipeline.documents import Facts, base64_text, member
-from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.errors import PreconditionError, counted
 from dynamodb_pipeline.formats.items.item_rules import write_units
 from dynamodb_pipeline.formats.items.key_schema import KeySchema, key_item
 from dynamodb_pipeline.importing.job import (
@@ -114,8 +114,8 @@ def subtract(table: TableRows, export_keys: KeySpill, unwanted: Spill) -> int:
 def plan_text(plan: DeletionPlan, limit: ItemLimit, *, table: str) -> str:
     """The plan in words, before anything is done."""
     text = (
-        f"mirror: table {table!r} had {plan.table_items} items, {plan.total} of them are not in the export; "
-        f"--max-deletions allows {limit} ({limit.most(plan.table_items)} items)"
+        f"mirror: table {table!r} had {counted(plan.table_items, 'item')}, {plan.total:,} of them are not in the "
+        f"export; --max-deletions allows {limit} ({limit.most(plan.table_items)} items)"
     )
     return f"{text}; {plan.deleted_before} are deleted already" if plan.deleted_before else text
 

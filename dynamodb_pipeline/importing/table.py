@@ -30,7 +30,6 @@ from dynamodb_pipeline.importing.job import (
     ImportedFile,
     ImportResult,
     ImportRun,
-    TableImport,
     chosen_lines,
     import_header,
     import_lines,
@@ -50,6 +49,7 @@ from dynamodb_pipeline.store.local_disk import Spill
 from dynamodb_pipeline.store.objects import put_once
 
 if TYPE_CHECKING:
+    from dynamodb_pipeline.reading.input_files import ImportSource
     from dynamodb_pipeline.workers.engine import Engines
 
 
@@ -92,15 +92,20 @@ def _owner(data: bytes) -> str | None:
         return None
 
 
-def import_table(ctx: RunContext, settings: ImportSettings, engines: Engines) -> Facts:
+def import_table(
+    ctx: RunContext, settings: ImportSettings, engines: Engines, *, source: ImportSource | None = None
+) -> Facts:
     """
     Import and return the result.
+
+    Args:
+        source: what these settings mean, where it was looked up already.
 
     Raises:
         PipelineError: see errors.py; exit codes 2, 3, 4 and 7 of the checks mean that nothing was written.
     """
     started = time.monotonic()
-    job = resolve_import(ctx, settings)
+    job = resolve_import(ctx, settings, source=source)
     claim_moment(ctx, settings)
     for line in import_lines(job, keeps_state=ctx.folder is not None):
         ctx.reporter.note(line)
@@ -124,11 +129,11 @@ class _Steps:
             for line in chosen_lines(looked.facts, run.plan):
                 run.ctx.reporter.note(line)
             if settings.dry_run:
-                return _result(run.job, looked, NOTHING_WRITTEN)
+                return _result(run, looked, NOTHING_WRITTEN)
             run.ctx.begin_writing()
             written = write_files(run, facts=looked.facts, ledger=self._ledger, done=done)
             self._refuse_changed()
-            return self._deleted(_result(run.job, looked, written), looked.deletions, unwanted)
+            return self._deleted(_result(run, looked, written), looked.deletions, unwanted)
 
     def _look(self, stack: ExitStack, unwanted: Spill) -> Looked:
         """Read the files, and the table where it is compared or mirrored; nothing is written."""
@@ -180,7 +185,8 @@ class Looked:
     deletions: DeletionPlan | None = None
 
 
-def _result(job: TableImport, looked: Looked, written: Written) -> ImportResult:
+def _result(run: ImportRun, looked: Looked, written: Written) -> ImportResult:
+    job, aside = run.job, run.plan.set_aside
     facts, settings, totals, consumed = looked.facts, job.settings, written.totals, written.consumed
     table, deletions = looked.table, looked.deletions
     return ImportResult(
@@ -193,6 +199,7 @@ def _result(job: TableImport, looked: Looked, written: Written) -> ImportResult:
         items_written=totals["written"],
         items_skipped=totals["skipped"],
         items_set_aside=totals["set_aside"],
+        set_aside_uri=aside.folder if aside else None,
         duplicates_dropped=facts.dropped,
         files=len(job.source.files),
         bytes=job.source.bytes,

@@ -16,6 +16,7 @@ from dynamodb_pipeline.aws.request_errors import Throttled, Transient
 from dynamodb_pipeline.aws.retry import Pacing, pause
 from dynamodb_pipeline.dynamodb.requests import BatchReply, batch_write, key_absent, put_item
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
+from dynamodb_pipeline.errors import counted
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.reading.file_puts import Put
 from dynamodb_pipeline.workers.contract import CoordinatorClient, metered
@@ -121,7 +122,7 @@ def _is_held_back(reply: object) -> bool:
 
 
 def _unprocessed(count: int) -> Throttled:
-    return Throttled(f"{count} items were returned unprocessed", code="UnprocessedItems")
+    return Throttled(f"{counted(count, 'item')} returned unprocessed", code="UnprocessedItems")
 
 
 def batches(puts: Iterable[Put], *, max_units: float = math.inf) -> Iterator[list[Put]]:

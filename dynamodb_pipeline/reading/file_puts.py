@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import count, repeat
 from typing import Any, Callable, NamedTuple, TypeVar
 
-from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.errors import IntegrityError, counted
 from dynamodb_pipeline.formats.blocks.puts import checked_puts, known_puts
 from dynamodb_pipeline.formats.documents.items import DocumentItems
 from dynamodb_pipeline.formats.files.dialects import ItemLine, read_lines
@@ -194,7 +194,7 @@ def check_count(file: InputFile, count: int) -> None:
         IntegrityError: the file holds another number of items than the export says.
     """
     if file.item_count is not None and count != file.item_count:
-        msg = f"{file.uri} holds {count} items, the export says {file.item_count}"
+        msg = f"{file.uri} holds {counted(count, 'item')}, the export says {file.item_count}"
         raise IntegrityError(msg)
 
 

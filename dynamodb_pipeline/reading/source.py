@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from shlex import quote
 
 from dynamodb_pipeline.addresses import is_s3, join
-from dynamodb_pipeline.errors import IntegrityError, PreconditionError
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError, counted
 from dynamodb_pipeline.formats.exports import manifest as manifests
 from dynamodb_pipeline.formats.exports import native_manifest as native
 from dynamodb_pipeline.formats.exports.entry_location import resolve_entry
@@ -138,7 +138,7 @@ def _find(
             notes[place.note] += 1
     _refuse_missing(manifest_uri, missing)
     _refuse_twice(manifest_uri, objects)
-    return objects, [f"{note} ({count} files)" for note, count in notes.items()]
+    return objects, [f"{note} ({counted(count, 'file')})" for note, count in notes.items()]
 
 
 def _looked_up(uri: str, store: ObjectStore, listing: Mapping[str, ObjectInfo], *, folder: str) -> ObjectInfo | None:
@@ -256,7 +256,7 @@ def files_of_folder(store: ObjectStore, folder: str) -> ImportSource:
     data = objects if single else _one_folder([o for o in objects if _is_data(o, prefix, described)], folder)
     skipped = tuple(o.uri for o in objects if o not in data)
     if not data:
-        msg = f"{folder} holds no data file ({len(objects)} objects, all hidden or empty)"
+        msg = f"{folder} holds no data file ({counted(len(objects), 'object')}, all hidden or empty)"
         raise PreconditionError(msg)
     notes = [f"no manifest: all {len(data)} data files are read; leftovers of failed attempts cannot be told apart"]
     if not single and any("/" in o.uri[len(prefix) :] for o in data):

@@ -16,6 +16,7 @@ from typing import Callable, Protocol
 
 from dynamodb_pipeline.background import Background
 from dynamodb_pipeline.durations import exact_duration_text
+from dynamodb_pipeline.errors import counted
 from dynamodb_pipeline.rate.window import SLOW_RATE, SLOW_WINDOW_S, WINDOW_S
 
 INTERVAL_S = 10.0
@@ -70,7 +71,7 @@ class RecentRate:
 def progress_line(goal: Goal, counts: Counts, *, elapsed_s: float, recent_units_s: float | None) -> str:
     """One line: items, units/s against allowed, percent done and ETA where the total is known."""
     throttled = f", {counts.throttles:,} throttled" if counts.throttles else ""
-    text = f"{goal.label}: {counts.items:,} items{_rate(goal, recent_units_s)}{throttled}"
+    text = f"{goal.label}: {counted(counts.items, 'item')}{_rate(goal, recent_units_s)}{throttled}"
     share = share_done(goal, counts)
     if share is None:
         return text + f", {elapsed_s:,.0f} s"

@@ -16,7 +16,7 @@ from functools import partial
 from dynamodb_pipeline.documents import Facts, facts_of
 from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, refuse_unusable
 from dynamodb_pipeline.dynamodb.table_description import refuse_other_keys
-from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.errors import IntegrityError, counted
 from dynamodb_pipeline.formats.files.file_forms import WantedTable
 from dynamodb_pipeline.formats.items.key_schema import KeySchema, key_item, shown_key
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
@@ -140,12 +140,7 @@ def resolve_verification(ctx: RunContext, settings: VerifySettings) -> Verificat
 
 def reading_line(source: ImportSource) -> str:
     """What is about to be read."""
-    return f"verify {source.folder} ({source.kind}): {len(source.files)} files; {source.origin}"
-
-
-def verified_line(files: ExportFacts) -> str:
-    """That nothing is wrong."""
-    return f"verified: {files.items:,} items in {files.files} files"
+    return f"verify {source.folder} ({source.kind}): {counted(len(source.files), 'file')}; {source.origin}"
 
 
 def export_facts(job: Verification, findings: FileFindings) -> ExportFacts:
@@ -194,7 +189,7 @@ def difference_facts(differences: Differences, keys: KeySchema, *, complete: boo
 def problem_text(job: Verification, findings: FileFindings) -> str:
     """Why the export is not right."""
     first = findings.problems(1)[0]
-    return f"{job.source.folder}: {findings.problem_count} problems; first: {first}"
+    return f"{job.source.folder}: {counted(findings.problem_count, 'problem')}; first: {first}"
 
 
 def difference_text(differing: DifferenceFacts, *, table: str, export: str) -> str:
@@ -243,7 +238,6 @@ def verify(ctx: RunContext, settings: VerifySettings, engines: Engines) -> Facts
     result, table = _timed(result, started), result.table
     if table is not None and table.differing_buckets:
         raise VerificationError(difference_text(table.differences, table=table.table, export=source.folder), result)
-    ctx.reporter.note(verified_line(result.files))
     return result.to_json()
 
 

@@ -74,7 +74,7 @@ def test_a_local_copy_is_described_the_same(sandbox: Sandbox, exported: str, tmp
     for name, data in get_objects(sandbox, exported).items():
         (tmp_path / name).write_bytes(data)
     pipeline = Pipeline(sandbox)
-    far, near = (pipeline.run("inspect", path, "--json") for path in (exported, str(tmp_path)))
+    far, near = (pipeline.run("inspect", path, "--quiet") for path in (exported, str(tmp_path)))
     assert near.text == ""
     differing = {name for name in far.result if far.result[name] != near.result[name]}
     assert differing <= {"path", "folder", "notes"}, differing

@@ -21,7 +21,10 @@ BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TOUR, re.DOTALL | re.MULTILINE)
 # The test brings its own sandbox, and stops it.
 OWN = re.compile(r"^(make sandbox-(up|down)|eval .*python -m sandbox env.*|export PATH=.*)$", re.MULTILINE)
 # What differs from run to run: moments, names, counts of units that depend on the pages' sizes.
-VARYING = re.compile(r"\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d|\d{8}T\d{6}Z-[0-9a-f]{8}")  # run folders and run ids
+# Run folders and run ids, times, units read (which depend on where pages end) and their mean.
+VARYING = re.compile(
+    r"\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d|\d{8}T\d{6}Z-[0-9a-f]{8}|\d+\.\d s$|[\d.]+ read units(?=,|$)|mean of [\d.]+"
+)
 TIMEOUT_S = 240
 QUICK_START = (PROJECT / "docs" / "ja" / "quick-start.md").read_text(encoding="utf-8")
 

@@ -67,6 +67,7 @@ def test_the_options_of_jobs_are_told_for_the_right_jobs() -> None:
     of_jobs = {option: verbs & set(JOBS) for option, verbs in all_options().items() if verbs & set(JOBS)}
     assert told == {option: of_jobs.get(option) for option in told}
     of_runs = "".join(section(OPTIONS_IN_WORDS, f"Of a run on {place}") for place in ("this machine", "a cluster"))
+    of_runs += section(OPTIONS_IN_WORDS, "Of every verb")
     assert set(of_jobs) - set(told) <= options_in(of_runs)
 
 

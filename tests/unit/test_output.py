@@ -66,10 +66,10 @@ def test_a_stream_that_nobody_reads_is_given_up_once() -> None:
 
 PROGRAM = """
 import sys
-from dynamodb_pipeline.output import print_json, standard_error
+from dynamodb_pipeline.output import Result, print_result, standard_error
 lines = standard_error()
 lines.say("before")
-print_json({"kind": "export", "text": "x" * 100_000}, say=lines.say)
+print_result(Result({"kind": "export", "text": "x" * 100_000}), as_json=True, lines=lines)
 sys.exit(5)
 """
 

@@ -3,6 +3,6 @@ Single dealings with EMR, each bounded: launch once, look, find, stop; with a cl
 
 Also what every command is given (clients, console) and gives back.
 
-May import: errors, durations, aws, emr.cluster, background.
+May import: errors, durations, aws, settings, emr.cluster, background.
 Must not know: requests and their settings: a launch is handed the finished request.
 """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.emr.calls.clock import Clock, utc
 from dynamodb_pipeline.emr.calls.patient_calls import patient, patient_pages
+from dynamodb_pipeline.settings.run_commands import run_command
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient
@@ -169,7 +170,7 @@ def cluster_line(cluster: ClusterView, *, region: str) -> str:
         return f"cluster {cluster.id} is gone: {cluster.reason_text()}; nothing is billed any more"
     if cluster.state == "TERMINATING":
         return f"cluster {cluster.id} is terminating; nothing has to be done"
-    stop = f"aws emr terminate-clusters --cluster-ids {cluster.id} --region {region}"
     if cluster.ends_by_itself:
+        stop = run_command("terminate", cluster.id, region=region)
         return f"cluster {cluster.id} is {cluster.state}; it ends after its last step; to end it now: {stop}"
     return f"cluster {cluster.id} is {cluster.state}, a standing cluster; it was left as it is"

@@ -114,8 +114,7 @@ def run_migrate_config(path: Path, console: Console, *, cron: Row[Any]) -> Comma
         UsageError: not such a definition.
     """
     migrated = migration(read_definition(path))
-    console.say(migrated.command())
     scheduled = migrated.schedule_command(cron)
-    console.say_all([scheduled] if scheduled else [])
-    console.say_all([f"note: {note}" for note in migrated.notes])
-    return CommandResult(ExitCode.DONE, {"kind": "migrate-config", **migrated.to_json(cron)})
+    console.say_all(f"note: {note}" for note in migrated.notes)
+    words = (migrated.command(), *([scheduled] if scheduled else []))
+    return CommandResult(ExitCode.DONE, {"kind": "migrate-config", **migrated.to_json(cron)}, words=words)

@@ -31,7 +31,8 @@ from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.request.run_job_flow_request import run_job_flow_request, spark_conf
 from dynamodb_pipeline.emr.request.steps import step_requests
 from dynamodb_pipeline.emr.watch.lifecycle import RunTarget
-from dynamodb_pipeline.errors import ExitCode, PreconditionError
+from dynamodb_pipeline.errors import ExitCode, PreconditionError, counted
+from dynamodb_pipeline.settings.run_commands import run_command
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient
@@ -48,12 +49,14 @@ class LaunchInputs:
         bundle_zip: the built library zip.
         prices: for the plan.
         source: finds what an import will read (`PreflightScope.source`).
+        question: to be answered with yes before anything is started; None where nobody is to be asked.
     """
 
     tables: tuple[TableFacts, ...]
     bundle_zip: Path
     prices: Prices
     source: Callable[[], ExportSource] | None = None
+    question: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,20 +108,18 @@ def _standing_fleet(settings: LaunchSettings, clients: Clients, console: Console
 def run_plan(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients, console: Console) -> CommandResult:
     """Say what a run would do, take and cost, and give the exact request; starts nothing."""
     prepared = prepare(settings, inputs, clients, console)
-    console.say_all(prepared.plan.lines())
     document = {"kind": "plan", "run_id": settings.run_id, **prepared.plan.to_json()}
     if prepared.request is not None:
         document["run_job_flow"] = prepared.request
-    return CommandResult(ExitCode.DONE, document)
+    return CommandResult(ExitCode.DONE, document, words=tuple(prepared.plan.lines()))
 
 
 def run_preflight(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients, console: Console) -> CommandResult:
     """Say every check's verdict; exit code 3 (7 for credentials) when one of them would refuse a run."""
     prepared = prepare(settings, inputs, clients, console)
     results = preflight(PreflightScope(settings, prepared.config, prepared.request, inputs.source), clients)
-    console.say_all(table_lines(results))
     document = {"kind": "preflight", "checks": [result.to_json() for result in results]}
-    return CommandResult(overall(results), document)
+    return CommandResult(overall(results), document, words=tuple(table_lines(results)))
 
 
 def run_launch(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients, console: Console) -> CommandResult:
@@ -131,12 +132,15 @@ def run_launch(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients,
     prepared = prepare(settings, inputs, clients, console)
     results = preflight(PreflightScope(settings, prepared.config, prepared.request, inputs.source), clients)
     refused = failures(results)
-    console.say_all(table_lines(refused or [result for result in results if result.remedy]))
     if refused:
         document = {"kind": settings.verb, "status": "refused", "checks": [result.to_json() for result in refused]}
-        console.say("nothing was started")
-        return CommandResult(overall(refused), document)
+        return CommandResult(overall(refused), document, words=(*table_lines(refused), "nothing was started"))
+    console.say_all(table_lines([result for result in results if result.remedy or console.verbose]))
     console.say_all(prepared.plan.lines())
+    if inputs.question is not None:
+        console.confirm(inputs.question)
+        if console.attention.interrupts or console.attention.terminated:
+            return _interrupted(settings, console)
     s3 = clients.client("s3")
     upload_code(s3, list(prepared.files), folder=settings.code, bucket_owner=settings.bucket_owner)
     if console.attention.interrupts or console.attention.terminated:
@@ -149,9 +153,9 @@ def run_launch(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients,
 
 def _interrupted(settings: LaunchSettings, console: Console) -> CommandResult:
     """Ctrl-C or SIGTERM came before the one call that starts something."""
-    console.say("interrupted; nothing was started")
     code = ExitCode.TERMINATED if console.attention.terminated else ExitCode.INTERRUPTED
-    return CommandResult(code, {"kind": settings.verb, "run_id": settings.run_id, "status": "interrupted"})
+    document = {"kind": settings.verb, "run_id": settings.run_id, "status": code.row.status}
+    return CommandResult(code, document, words=("interrupted; nothing was started",))
 
 
 def start(settings: LaunchSettings, prepared: Prepared, clients: Clients, console: Console) -> RunTarget:
@@ -178,15 +182,14 @@ def _start_steps(settings: LaunchSettings, prepared: Prepared, emr: EMRClient, c
         {**step, "ActionOnFailure": "CONTINUE"} for step in steps
     ]  # the cluster is not ours to end
     ids = add_steps(emr, cluster_id, shared, clock=console.clock)
-    console.say(f"run {settings.run_id}: {len(ids)} step(s) on cluster {cluster_id}")
+    console.say(f"run {settings.run_id}: {counted(len(ids), 'step')} on cluster {cluster_id}")
     return RunTarget(cluster_id, settings.run_id, settings.region, ours=False, step_ids=tuple(ids))
 
 
 def _left_running(settings: LaunchSettings, target: RunTarget, clients: Clients, console: Console) -> CommandResult:
     cluster = read_cluster(clients.client("emr"), target.cluster_id, clock=console.clock)
     line = cluster_line(cluster, region=target.region)
-    console.say(f"attach: dynamodb-pipeline wait {settings.run_id} --region {settings.region}")
-    console.say(line)
+    command = run_command("wait", settings.run_id, region=settings.region, cluster_id=settings.cluster_id)
     document = {
         "kind": settings.verb,
         "run_id": settings.run_id,
@@ -194,4 +197,4 @@ def _left_running(settings: LaunchSettings, target: RunTarget, clients: Clients,
         "cluster_id": target.cluster_id,
         "fate": line,
     }
-    return CommandResult(ExitCode.DONE, document)
+    return CommandResult(ExitCode.DONE, document, words=(f"attach: {command}", line))

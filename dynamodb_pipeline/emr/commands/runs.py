@@ -18,6 +18,7 @@ from dynamodb_pipeline.emr.watch.run_records import JobResult, job_result, read_
 from dynamodb_pipeline.emr.watch.run_report import RunReport, needs_diagnosis, run_exit_code, step_timeout_s
 from dynamodb_pipeline.emr.watch.step_logs import printed_result, step_log_files
 from dynamodb_pipeline.errors import ExitCode, PreconditionError
+from dynamodb_pipeline.settings.run_commands import run_command
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -71,7 +72,6 @@ def wait_and_report(
     if limits is None:
         watch.limits = _limits_of(watch.look())
     report = report_of(watch.wait(), target, clients, console)
-    console.say_all(report.lines())
     return report.command_result(kind)
 
 
@@ -117,15 +117,13 @@ def run_status(query: RunQuery, clients: Clients, console: Console) -> CommandRe
     """One look at a run: its cluster, each step, and the exit code when it is over (0 while it runs)."""
     target = target_of(query, clients, console)
     look = look_at(target, clients, console)
-    console.say(watch_line(look, began_s=look.at_s).text)
     over = verdict(look, limits=RunLimits(provisioning_s=float("inf"), timeout_s=float("inf")), began_s=0.0)
     ending = {WaitVerdict.FINISHED: Ending.FINISHED, WaitVerdict.CLUSTER_LOST: Ending.CLUSTER_LOST}.get(over)
     if ending is None:
         document = {"kind": "status", "run_id": query.run, "status": "running", **_look_json(look)}
-        console.say(cluster_line(look.cluster, region=target.region))
-        return CommandResult(ExitCode.DONE, document)
+        words = (watch_line(look, began_s=look.at_s).text, cluster_line(look.cluster, region=target.region))
+        return CommandResult(ExitCode.DONE, document, words=words)
     report = report_of(Outcome(ending, look.cluster, look.steps), target, clients, console)
-    console.say_all(report.lines())
     return report.command_result("status")
 
 
@@ -161,9 +159,8 @@ def run_terminate(query: RunQuery, clients: Clients, console: Console) -> Comman
     """
     target = target_of(query, clients, console)
     if not target.ours:
-        msg = (
-            f"{target.cluster_id} is a standing cluster and not ours to end; use: dynamodb-pipeline cancel {query.run}"
-        )
+        command = run_command("cancel", query.run, region=target.region, cluster_id=target.cluster_id)
+        msg = f"{target.cluster_id} is a standing cluster and not ours to end; use: {command}"
         raise PreconditionError(msg)
     terminate_cluster(clients.client("emr"), target.cluster_id, clock=console.clock)
     return _stopped(target, clients, console, kind="terminate", steps=())
@@ -174,7 +171,6 @@ def _stopped(
 ) -> CommandResult:
     cluster = read_cluster(clients.client("emr"), target.cluster_id, clock=console.clock)
     line = cluster_line(cluster, region=target.region)
-    console.say(line)
     document = {
         "kind": kind,
         "run_id": target.run,
@@ -183,16 +179,16 @@ def _stopped(
         "steps": [{"step_id": step.id, "step_state": step.state} for step in steps],
         "fate": line,
     }
-    return CommandResult(ExitCode.DONE, document)
+    return CommandResult(ExitCode.DONE, document, words=(line,))
 
 
 def run_logs(query: RunQuery, clients: Clients, console: Console) -> CommandResult:
-    """Say what the run's steps printed; with `follow` go on until they have ended. EMR stores logs every 5 min."""
+    """Put out what the run's steps printed; with `follow` go on until they have ended. EMR stores logs every 5 min."""
     target = target_of(query, clients, console)
     printed_chars: dict[str, int] = {}
     while True:
         look = look_at(target, clients, console)
-        _say_new_text(look, clients, console, printed_chars=printed_chars)
+        _put_new_text(look, clients, console, printed_chars=printed_chars)
         if not query.follow or not look.unfinished or console.attention.interrupts:
             break
         console.clock.sleep(FOLLOW_S)
@@ -201,13 +197,12 @@ def run_logs(query: RunQuery, clients: Clients, console: Console) -> CommandResu
     return CommandResult(ExitCode.DONE, {"kind": "logs", "run_id": query.run, "files": sorted(printed_chars)})
 
 
-def _say_new_text(look: Look, clients: Clients, console: Console, *, printed_chars: dict[str, int]) -> None:
+def _put_new_text(look: Look, clients: Clients, console: Console, *, printed_chars: dict[str, int]) -> None:
     s3, cluster = clients.client("s3"), look.cluster
     for step in look.steps if cluster.log_uri else ():
         for file in step_log_files(s3, cluster.log_uri or "", cluster_id=cluster.id, step_id=step.id):
             start = printed_chars.get(file.location.uri, 0)
             if start == 0 and file.text:
-                console.say(f"==> {step.name} {file.location.uri} <==")
-            if len(file.text) > start:
-                console.say(file.text[start:].rstrip("\n"))
+                console.put([f"==> {step.name} {file.location.uri} <=="])
+            console.put(file.text[start:].splitlines())
             printed_chars[file.location.uri] = len(file.text)

@@ -16,7 +16,7 @@ from dynamodb_pipeline.emr.plan.advice import Fleet, plan_notes, plan_warnings
 from dynamodb_pipeline.emr.plan.cost import Prices, RunCost, prices_used, run_cost
 from dynamodb_pipeline.emr.plan.estimate import GIB, KIB, MIB, Estimate, TableFacts, estimate
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
-from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.errors import PreconditionError, counted
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Plan:
         nodes = ", ".join(f"{group.count} x {group.type_name} {group.role}" for group in self.fleet.groups)
         return [
             *(_table_line(self.verb, facts, estimate) for facts, estimate in self.tables),
-            f"nodes: {nodes}; {self.layout.slots} tasks at once",
+            f"nodes: {nodes}; {counted(self.layout.slots, 'task')} at once",
             f"time: about {duration_text(self.wall_s)}, {duration_text(self.fleet.start_s)} of it start-up",
             *_cost_lines(self),
             *(f"note: {note}" for note in self.notes),
@@ -122,13 +122,13 @@ def refuse_over_budget(plan: Plan, max_cost_usd: float | None) -> None:
 
 
 def _table_line(verb: str, facts: TableFacts, estimate: Estimate) -> str:
-    kind = "write" if verb == "import" else "read"
+    kind = "write unit" if verb == "import" else "read unit"
     if not facts.is_known:
         return f"{facts.table_name}: size, units and time not known ({facts.basis}); rate {facts.rate_text}"
     basis = f" ({facts.basis})" if facts.basis else ""
-    size = f"{size_text(facts.size_bytes)}, {facts.item_count:,} items{basis}"
+    size = f"{size_text(facts.size_bytes)}, {counted(facts.item_count, 'item')}{basis}"
     return (
-        f"{facts.table_name}: {size}; {estimate.units:,} {kind} units; rate {facts.rate_text}; "
+        f"{facts.table_name}: {size}; {counted(estimate.units, kind)}; rate {facts.rate_text}; "
         f"about {duration_text(estimate.data_s)}"
     )
 

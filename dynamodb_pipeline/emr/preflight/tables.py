@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.dynamodb.table_description import USABLE, TableDescription
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, ExportSource, failed, ok, unknown, warning
-from dynamodb_pipeline.errors import PipelineError
+from dynamodb_pipeline.errors import PipelineError, counted
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,7 +25,7 @@ def check_table(dynamodb: DynamoDBClient, table_name: str, *, verb: str, region:
     if table.status not in USABLE:
         remedy = "wait until it is ACTIVE, or use another table"
         return failed(name, f"table {table_name!r} is {table.status}", remedy=remedy)
-    seen = f"{table.status}, {table.item_count:,} items, key {table.key_schema.describe()}"
+    seen = f"{table.status}, {counted(table.item_count, 'item')}, key {table.key_schema.describe()}"
     side_effect = _import_side_effect(table) if verb == "import" else None
     if side_effect:
         return warning(name, f"{seen}; {side_effect}", remedy="expect this, or import into a table without it")
@@ -45,7 +45,9 @@ def _import_side_effect(table: TableDescription) -> str | None:
     if table.replica_regions:
         effects.append("every write is replicated to its other regions")
     if table.global_indexes:
-        effects.append(f"every write costs units on {len(table.global_indexes)} index(es) too")
+        effects.append(
+            f"every write costs units on {counted(len(table.global_indexes), 'index', plural='indexes')} too"
+        )
     return "; ".join(effects) or None
 
 

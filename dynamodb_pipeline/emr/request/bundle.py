@@ -48,6 +48,7 @@ NODE_PARTS = (
     "documents.py",
     "job_main.py",
     "output.py",
+    "result_words.py",
     "secret_patterns.py",
     "aws",
     "connector",

@@ -27,6 +27,7 @@ MAX_STEP_CHARACTERS = 10_240
 MAX_STEPS = 256
 MAX_NAME_CHARACTERS = 256
 JOB_SCRIPTS = {"export": "export_table.py", "import": "import_table.py", "verify": "verify_table.py"}
+VERB_OF_SCRIPT = {script: verb for verb, script in JOB_SCRIPTS.items()}
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,17 @@ def spark_submit_arguments(job: TableJob, *, verb: str, code: JobCode, conf: dic
 
 def given_in_step(arguments: Sequence[str]) -> Given:
     """The job's options in a step's argument list, as far as they are known; none of a step that is not ours."""
-    verbs = {script: verb for verb, script in JOB_SCRIPTS.items()}
     for position, argument in enumerate(arguments):
-        verb = verbs.get(argument.rpartition("/")[2])
+        verb = VERB_OF_SCRIPT.get(argument.rpartition("/")[2])
         if verb is not None:
             return words_read(verb, arguments[position + 1 :])
     return Given()
+
+
+def verb_of_step(arguments: Sequence[str]) -> str:
+    """`export`, `import` or `verify`; empty of a step that is not ours."""
+    names = (argument.rpartition("/")[2] for argument in arguments)
+    return next((VERB_OF_SCRIPT[name] for name in names if name in VERB_OF_SCRIPT), "")
 
 
 def step_request(name: str, *, arguments: list[str], action_on_failure: ActionOnFailureType) -> StepConfigTypeDef:

@@ -92,9 +92,14 @@ class Diagnosis:
 
     def lines(self) -> list[str]:
         """For people: traceback first, the cause and remedy last."""
-        shown = [self.traceback] if self.traceback else list(self.evidence[:1])
+        shown = self.traceback.splitlines() if self.traceback else self._own_words()
         remedy = [f"remedy: {self.remedy}"] if self.remedy else []
         return [*shown, f"probable cause: {self.probable_cause}", *remedy, *(f"logs: {u}" for u in self.log_uris)]
+
+    def _own_words(self) -> list[str]:
+        """The first evidence, where the cause does not say it already."""
+        first = self.evidence[0] if self.evidence else ""
+        return [line for line in first.splitlines() if line.strip() not in self.probable_cause]
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -8,7 +8,7 @@ own loop: two reads per look, pauses that grow to half a minute, and a deadline 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Callable
 
@@ -29,6 +29,8 @@ from dynamodb_pipeline.emr.watch.look import (
     watch_line,
 )
 from dynamodb_pipeline.errors import PipelineError
+from dynamodb_pipeline.settings.rows import Given
+from dynamodb_pipeline.settings.run_commands import run_command
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient
@@ -48,6 +50,7 @@ class RunTarget:
         run: what the user calls it in `wait RUN` and `cancel RUN`.
         ours: the launcher made the cluster and may end it.
         step_ids: our steps of a standing cluster; None means every step of the cluster.
+        launcher: options of the launch itself, where it was made here.
     """
 
     cluster_id: str
@@ -55,6 +58,11 @@ class RunTarget:
     region: str
     ours: bool
     step_ids: tuple[str, ...] | None = None
+    launcher: Given = field(default_factory=Given)
+
+    def command(self, verb: str) -> str:
+        """A command about this run, to be pasted anywhere."""
+        return run_command(verb, self.run, region=self.region, cluster_id=None if self.ours else self.cluster_id)
 
 
 class Ending(Enum):
@@ -164,8 +172,10 @@ class RunWatch:
         return self._outcome(Ending.TIMED_OUT, self.look() if self.target.ours else seen, cluster=cluster)
 
     def _interrupted(self, look: Look) -> Outcome:
-        verb = "terminate" if self.target.ours else "cancel"
-        self.say(detached_line(look.cluster.id, run=self.target.run, stop_verb=verb, second_ctrl_c_s=SECOND_CTRL_C_S))
+        self.say(detached_line(look.cluster.id, second_ctrl_c_s=SECOND_CTRL_C_S))
+        self.say(f"attach: {self.target.command('wait')}")
+        if not self.target.ours:  # of a cluster of ours the last line says how to end it
+            self.say(f"stop: {self.target.command('cancel')}")
         if not self.attention.terminated:
             self.clock.sleep(SECOND_CTRL_C_S)
         if self.attention.interrupts < 2:
@@ -191,4 +201,4 @@ class RunWatch:
 
     def _left(self) -> str:
         target = self.target
-        return left_line(target.cluster_id, last=self._last, run=target.run, standing=not target.ours)
+        return left_line(target.cluster_id, last=self._last, attach=target.command("wait"), standing=not target.ours)

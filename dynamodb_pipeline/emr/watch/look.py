@@ -16,6 +16,7 @@ from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.calls.clock import utc
 from dynamodb_pipeline.emr.calls.clusters import ClusterView, StepView
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
+from dynamodb_pipeline.errors import counted
 
 # The job stops itself at its timeout; the launcher only steps in when that did not happen.
 GRACE_S = 300.0
@@ -100,7 +101,7 @@ def watch_line(look: Look, *, began_s: float) -> WatchLine:
 def _step_keys(look: Look) -> list[str]:
     done = sum(step.final for step in look.steps)
     keys = [f"step {step.name} {step.state}" for step in look.running]
-    return [*keys, f"{done} of {len(look.steps)} steps ended"] if look.steps else keys
+    return [*keys, f"{done} of {counted(len(look.steps), 'step')} ended"] if look.steps else keys
 
 
 def _age_s(look: Look, *, began_s: float) -> float:
@@ -119,17 +120,16 @@ def cancelling_line(step_ids: Iterable[str]) -> str:
     return f"timeout: cancelling {', '.join(step_ids)}"
 
 
-def detached_line(cluster_id: str, *, run: str, stop_verb: str, second_ctrl_c_s: float) -> str:
-    """What still runs after the first Ctrl-C, and the commands to attach to it and to stop it (`stop_verb`)."""
+def detached_line(cluster_id: str, *, second_ctrl_c_s: float) -> str:
+    """What still runs after the first Ctrl-C, and what a second one does."""
     return (
         f"detached: cluster {cluster_id} goes on without this terminal; "
-        f"attach: dynamodb-pipeline wait {run}; stop: dynamodb-pipeline {stop_verb} {run}; "
         f"Ctrl-C again within {second_ctrl_c_s:.0f} s stops it now"
     )
 
 
-def left_line(cluster_id: str, *, last: Look | None, run: str, standing: bool) -> str:
+def left_line(cluster_id: str, *, last: Look | None, attach: str, standing: bool) -> str:
     """That a cluster was left as it is because contact with EMR was lost; `last` is the last look at it."""
     seen = f"last seen {last.cluster.state} at {utc(last.at_s):%H:%M:%S}" if last else "not seen"
     after = "it is a standing cluster" if standing else "it ends after its last step"
-    return f"cluster {cluster_id} ({seen}) was left as it is; {after}; attach: dynamodb-pipeline wait {run}"
+    return f"cluster {cluster_id} ({seen}) was left as it is; {after}; attach: {attach}"

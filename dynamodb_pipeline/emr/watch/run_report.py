@@ -6,6 +6,7 @@ Pure apart from the two readers it is given results of.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +15,16 @@ from dynamodb_pipeline.emr.calls.clock import Attention
 from dynamodb_pipeline.emr.calls.clusters import cluster_line
 from dynamodb_pipeline.emr.calls.console import CommandResult
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
-from dynamodb_pipeline.emr.request.steps import given_in_step
+from dynamodb_pipeline.emr.request.steps import given_in_step, verb_of_step
 from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget
 from dynamodb_pipeline.emr.watch.look import step_line
 from dynamodb_pipeline.emr.watch.run_records import JobResult
-from dynamodb_pipeline.errors import ExitCode, worst
+from dynamodb_pipeline.errors import ExitCode, counted, worst
+from dynamodb_pipeline.result_words import result_words
 from dynamodb_pipeline.settings.job_options import RUN_ID, TABLE, TIMEOUT
+from dynamodb_pipeline.settings.rows import Given
+from dynamodb_pipeline.settings.run_commands import launch_again_command
 
 STATUS = {
     Ending.DETACHED: "running",
@@ -44,8 +48,9 @@ class RunReport:
 
     def lines(self) -> list[str]:
         """For people; the cluster's fate is the last line, whatever happened before."""
+        known = self.diagnosis.evidence if self.diagnosis else ()
         return [
-            *(_result_line(result) for result in self.results),
+            *(line for result in self.results for line in _result_lines(result, explained=result.error in known)),
             *(self.diagnosis.lines() if self.diagnosis else []),
             *_advice(self),
             cluster_line(self.outcome.cluster, region=self.target.region),
@@ -53,11 +58,11 @@ class RunReport:
 
     def command_result(self, kind: str) -> CommandResult:
         """The JSON document of the run."""
-        failed = STATUS[self.outcome.ending] == "done" and not self.exit_code.row.finished
+        status = STATUS[self.outcome.ending]
         document = {
             "kind": kind,
             "run_id": self.target.run,
-            "status": "failed" if failed else STATUS[self.outcome.ending],
+            "status": self.exit_code.row.status if status == "done" else status,
             "ending": self.outcome.ending.value,
             "cluster_id": self.outcome.cluster.id,
             "cluster_state": self.outcome.cluster.state,
@@ -65,7 +70,7 @@ class RunReport:
             "diagnosis": self.diagnosis.to_json() if self.diagnosis else None,
             "fate": cluster_line(self.outcome.cluster, region=self.target.region),
         }
-        return CommandResult(self.exit_code, document)
+        return CommandResult(self.exit_code, document, words=tuple(self.lines()))
 
 
 def run_exit_code(outcome: Outcome, results: tuple[JobResult, ...], *, attention: Attention) -> ExitCode:
@@ -85,10 +90,12 @@ def needs_diagnosis(result: JobResult) -> bool:
     return not result.exit_code.row.finished and result.step.started is not None
 
 
-def _result_line(result: JobResult) -> str:
+def _result_lines(result: JobResult, *, explained: bool) -> Iterator[str]:
+    """A step's end, and what its job did; `explained` where the diagnosis says its error."""
     code = result.exit_code
-    error = f": {result.error}" if result.error else ""
-    return f"{step_line(result.step)}; exit code {int(code)} ({code.meaning}){error}"
+    error = "" if explained or not result.error else f": {result.error}"
+    yield f"{step_line(result.step)}; exit code {int(code)} ({code.meaning}){error}"
+    yield from result_words(result.record)
 
 
 def _result_json(result: JobResult) -> dict[str, Any]:
@@ -115,18 +122,17 @@ def _advice(report: RunReport) -> list[str]:
     if report.outcome.ending is Ending.NOT_PROVISIONED:
         return ["the cluster was not ready in time: EC2 may be short of this type; try another --subnet or --config"]
     late = [result for result in report.results if result.exit_code is ExitCode.DEADLINE]
-    return [_timeout_advice(result) for result in late]
+    return [_timeout_advice(result, report.target.launcher) for result in late]
 
 
-def _timeout_advice(result: JobResult) -> str:
+def _timeout_advice(result: JobResult, launcher: Given) -> str:
     given_s = step_timeout_s(result)
     done = items_done(result.record)
-    how_far = f" after {done:,} items" if done else ""
-    again = given_in_step(result.step.arguments).text(RUN_ID)
-    return (
-        f"timeout of {duration_text(given_s)} reached{how_far}; what was done is kept: "
-        f"run the same command with --run-id {again} --timeout {round(2 * given_s / 3600) or 1}h"
-    )
+    how_far = f" after {counted(done, 'item')}" if done else ""
+    timeout = f"{round(2 * given_s / 3600) or 1}h"
+    job = given_in_step(result.step.arguments)
+    again = launch_again_command(verb_of_step(result.step.arguments), job, launcher=launcher, timeout=timeout)
+    return f"timeout of {duration_text(given_s)} reached{how_far}; what was done is kept; to go on: {again}"
 
 
 def items_done(record: dict[str, Any]) -> int:

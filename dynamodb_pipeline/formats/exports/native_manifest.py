@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.errors import IntegrityError, counted
 from dynamodb_pipeline.formats.exports.entry_location import check_entry_url
 from dynamodb_pipeline.formats.exports.manifest import manifest_object
 from dynamodb_pipeline.formats.files.foreign import FormatError
@@ -198,7 +198,9 @@ def check_item_total(summary: NativeSummary, files: Iterable[NativeFile], *, whe
     """Raise IntegrityError unless the files' item counts add up to the summary's."""
     total = sum(file.item_count for file in files)
     if total != summary.item_count:
-        msg = f"{where} says {summary.item_count} items, {FILES_NAME} lists {total}; one of them is incomplete"
+        msg = (
+            f"{where} says {counted(summary.item_count, 'item')}, {FILES_NAME} lists {total}; one of them is incomplete"
+        )
         raise IntegrityError(msg)
 
 

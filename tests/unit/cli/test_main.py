@@ -60,6 +60,6 @@ def test_names_beyond_ascii_are_themselves_in_every_locale(language: str, tmp_pa
     folder.mkdir()
     (folder / "\u0161.items").write_bytes(b'{"id":{"s":"1"}}\n')
     locale = {"LC_ALL": language, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    command = [sys.executable, "-m", "dynamodb_pipeline.cli.main", "inspect", str(folder), "--json"]
+    command = [sys.executable, "-m", "dynamodb_pipeline.cli.main", "inspect", str(folder), "--output-format", "json"]
     done = subprocess.run(command, env={**os.environ, **locale}, capture_output=True, check=False)
     assert json.loads(done.stdout)["items"] == 1, done.stderr.decode()

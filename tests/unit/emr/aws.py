@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import cache
@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
-from dynamodb_pipeline.emr.calls.console import Console
+from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from tests.unit.emr.fakes import ClusterPlan, FakeClock, FakeEmr
 
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # they take half a second in every test
@@ -57,7 +57,7 @@ class Account:
         self.emr = FakeEmr(clock, plan=plan)
         self.clients = FakeClients(self.emr)
         self.said: list[str] = []
-        self.console = Console(say=self.said.append, clock=clock, attention=clock)
+        self.console = Console(say=self.said.append, clock=clock, attention=clock, put=self.said.extend)
         self.s3 = self.clients.client("s3")
         self.denied_actions: set[str] = set()
         self.missing_keys: list[str] = []
@@ -117,6 +117,17 @@ class Account:
     def put_step_log(self, cluster_id: str, step_id: str, name: str, text: str) -> None:
         key = f"app/emr/{cluster_id}/steps/{step_id}/{name}"
         self.s3.put_object(Bucket=LOGS, Key=key, Body=gzip.compress(text.encode()))
+
+
+def telling(command: Callable[..., CommandResult]) -> Callable[..., CommandResult]:
+    """The command with the words of its result said on its console, as a terminal has them one below the other."""
+
+    def run(*arguments: Any) -> CommandResult:
+        result = command(*arguments)
+        arguments[-1].say_all(result.words)
+        return result
+
+    return run
 
 
 @contextmanager

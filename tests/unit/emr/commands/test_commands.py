@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.emr.calls.console import CommandResult
-from dynamodb_pipeline.emr.commands.launch import LaunchInputs, run_launch, run_plan, run_preflight
-from dynamodb_pipeline.emr.commands.runs import RunQuery, run_cancel, run_logs, run_status, run_terminate, run_wait
+from dynamodb_pipeline.emr.commands import launch as launching
+from dynamodb_pipeline.emr.commands import runs
+from dynamodb_pipeline.emr.commands.launch import LaunchInputs
+from dynamodb_pipeline.emr.commands.runs import RunQuery
 from dynamodb_pipeline.emr.plan.cost import load_prices
 from dynamodb_pipeline.emr.plan.estimate import GIB, TableFacts
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, RunLimits
@@ -21,9 +23,14 @@ from dynamodb_pipeline.errors import ClusterError, ExitCode, PreconditionError
 from dynamodb_pipeline.settings.job_options import INPUT, TABLE, TIMEOUT
 from dynamodb_pipeline.settings.rows import Given
 from tests.unit.documents import PROJECT, table_rows, text_of
-from tests.unit.emr.aws import LOGS_URI, OUTPUT, REGION, Account, account, now_clock
+from tests.unit.emr.aws import LOGS_URI, OUTPUT, REGION, Account, account, now_clock, telling
 from tests.unit.emr.builders import RUN
 from tests.unit.emr.fakes import LOST, THROTTLED, ClusterPlan, StepPlan
+
+run_launch, run_plan, run_preflight = map(telling, (launching.run_launch, launching.run_plan, launching.run_preflight))
+run_cancel, run_logs, run_status, run_terminate, run_wait = map(
+    telling, (runs.run_cancel, runs.run_logs, runs.run_status, runs.run_terminate, runs.run_wait)
+)
 
 TRACEBACK = """26/11/23 03:10:11 INFO Client: Application report
 Traceback (most recent call last):

@@ -84,5 +84,5 @@ def test_migrate_config_says_the_command(tmp_path: Path) -> None:
     path.write_text(json.dumps(export_definition()))
     said: list[str] = []
     result = run_migrate_config(path, console(said), cron=CRON)
-    assert said[0].startswith("dynamodb-pipeline export --table Forum")
+    assert result.words[0].startswith("dynamodb-pipeline export --table Forum")
     assert result.document["verb"] == "export"

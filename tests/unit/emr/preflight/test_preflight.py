@@ -89,7 +89,7 @@ def test_import_into_a_table_with_a_stream_and_index_warns(made: Account) -> Non
     found = checks(made, verb="import", jobs=(a_job("Busy"),))["table Busy"]
     assert found.verdict is CheckVerdict.WARNING
     assert "stream" in found.detail
-    assert "1 index(es)" in found.detail
+    assert "on 1 index too" in found.detail
 
 
 @pytest.mark.parametrize("role", ["data", "logs"])

@@ -153,8 +153,8 @@ def test_one_ctrl_c_detaches_and_says_what_runs_and_how_to_stop_it() -> None:
     outcome = scene.wait()
     assert outcome.ending is Ending.DETACHED
     assert "TerminateJobFlows" not in scene.emr.calls
-    assert f"wait {RUN}" in scene.said[-1]
-    assert f"terminate {RUN}" in scene.said[-1]
+    assert scene.said[-1] == f"attach: dynamodb-pipeline wait {RUN} --region eu-west-1"
+    assert "Ctrl-C again within 10 s stops it now" in scene.said[-2]
 
 
 def test_two_ctrl_c_end_the_cluster() -> None:
@@ -192,7 +192,7 @@ def test_fate_of_a_running_cluster_names_the_command_that_ends_it() -> None:
     scene = Scene(ClusterPlan(steps={"Forum": StepPlan(seconds=HOUR_S)}))
     scene.clock.sleep(600)
     line = cluster_line(read_cluster(scene.emr, scene.cluster_id, clock=scene.clock), region="eu-west-1")
-    assert f"aws emr terminate-clusters --cluster-ids {scene.cluster_id} --region eu-west-1" in line
+    assert f"dynamodb-pipeline terminate {scene.cluster_id} --region eu-west-1" in line
 
 
 def test_cluster_that_emr_refuses_to_end_is_said_to_be_billing() -> None:

@@ -1,0 +1,156 @@
+"""
+How one command line speaks: what a person reads while it runs and at its end, what a program reads, and who is asked.
+
+What happens meanwhile goes to stderr, in place where that is a terminal; the result to stdout, in words where that is a
+terminal and as JSON elsewhere, unless `--output-format` says which. `--quiet` leaves the result and errors.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from select import select
+from typing import TYPE_CHECKING
+
+from dynamodb_pipeline.cli import launcher_options as own
+from dynamodb_pipeline.errors import DeclinedError, ExitCode
+from dynamodb_pipeline.job_main import run_and_print
+from dynamodb_pipeline.output import Lines, Result, Say, is_terminal, standard_error, standard_output
+from dynamodb_pipeline.run.progress import Reporter
+from dynamodb_pipeline.settings.job import ImportSettings
+from dynamodb_pipeline.settings.rows import Options
+
+if TYPE_CHECKING:
+    from dynamodb_pipeline.cli.display import TerminalDisplay
+
+JSON_FORMAT = "json"
+LOOK_S = 0.2  # while an answer is waited for
+
+
+@dataclass(frozen=True)
+class Voice:
+    """
+    Attributes:
+        lines: errors, questions, and (where stdout is for a program) the result in words, on stderr.
+        as_json: the result goes to stdout as JSON.
+        quiet: nothing is said of what happens meanwhile; `verbose`: more than usual.
+        display: draws on stderr where that is a terminal.
+    """
+
+    lines: Lines
+    as_json: bool
+    quiet: bool = False
+    verbose: bool = False
+    display: TerminalDisplay | None = None
+
+    @property
+    def say(self) -> Say:
+        """Takes a line about what happens meanwhile."""
+        return _nothing if self.quiet else self.lines.say
+
+    @property
+    def put(self) -> Lines:
+        """Takes lines that are what was asked for, a log."""
+        return self.lines if self.as_json else standard_output()
+
+    def reporter(self) -> Reporter:
+        """Tells of a job's progress."""
+        return Reporter(self.say, display=None if self.quiet else self.display)
+
+    def end(self, kind: str, work: Callable[[], Result]) -> ExitCode:
+        """Do the work, print its result or its error, return the exit code."""
+
+        def wordless() -> Result:
+            result = work()
+            return Result(result.document, bare=result.bare) if self.quiet and self.as_json else result
+
+        return run_and_print(kind, wordless, lines=self.lines, as_json=self.as_json)
+
+    def confirm(self, question: str, *, stopped: Callable[[], bool] = lambda: False) -> None:
+        """
+        Ask a person who is there; where nobody is there to answer, nobody is asked.
+
+        Args:
+            stopped: whether waiting for the answer has become pointless (a signal that somebody else handles came).
+
+        Raises:
+            DeclinedError: the answer is not yes.
+        """
+        if not somebody_is_there():
+            return
+        self.lines.ask(f"{question} Go on? [y/N]")
+        while not select([sys.stdin], [], [], LOOK_S)[0]:
+            if stopped():
+                self.lines.say("")
+                return
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            msg = "nothing was written or started"
+            raise DeclinedError(msg)
+
+
+def voice_of(verb: str, options: Options) -> Voice:
+    """The voice that the options of a command line ask for."""
+    display = _display()
+    lines = display.lines if display else standard_error()
+    verbose = options[own.VERBOSE]
+    if verbose:
+        _log_to(lines)
+    return Voice(lines, _as_json(options[own.OUTPUT_FORMAT], verb), options[own.QUIET], verbose, display)
+
+
+def first_voice(words: Sequence[str]) -> Voice:
+    """The voice for a command line that cannot be read."""
+    name = own.OUTPUT_FORMAT.name
+    given = [word.partition("=")[2] for word in words if word.startswith(f"{name}=")]
+    given += [after for word, after in zip(words, words[1:]) if word == name]
+    display = _display()
+    return Voice(display.lines if display else standard_error(), _as_json(given[-1] if given else None, ""))
+
+
+def import_question(settings: ImportSettings, *, folder: str, origin: str) -> str:
+    """Whose items go where, for a person to agree to."""
+    return f"Import {folder} ({origin}) into table {settings.table}: items with the same key are replaced."
+
+
+def somebody_is_there() -> bool:
+    """Whether a question would be read and answered."""
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
+def _as_json(chosen: str | None, verb: str) -> bool:
+    """A log is text for programs too; everything else is a document for them."""
+    if chosen is not None:
+        return chosen == JSON_FORMAT
+    return verb != own.LOGS_VERB and not is_terminal(sys.stdout)
+
+
+def _display() -> TerminalDisplay | None:
+    if not is_terminal(sys.stderr):
+        return None
+    from dynamodb_pipeline.cli.display import terminal_display
+
+    return terminal_display()
+
+
+class _LogLines(logging.Handler):
+    """Records of the library's loggers as lines."""
+
+    def __init__(self, lines: Lines):
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.say(f"{record.levelname} {record.name}: {record.getMessage()}")
+
+
+def _log_to(lines: Lines) -> None:
+    logger = logging.getLogger("dynamodb_pipeline")
+    logger.setLevel(logging.DEBUG)
+    logger.handlers = [_LogLines(lines)]
+    logger.propagate = False
+
+
+def _nothing(line: str) -> None:
+    """Say nothing."""

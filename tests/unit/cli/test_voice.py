@@ -1,0 +1,124 @@
+"""What goes to a terminal and what to a program: the same command with stdout and stderr as one or the other."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dynamodb_pipeline.cli import launcher_options as own
+from dynamodb_pipeline.cli.command_line import VERBS
+from dynamodb_pipeline.cli.voice import Voice, first_voice
+from dynamodb_pipeline.errors import DeclinedError
+from dynamodb_pipeline.output import Lines
+
+COMMAND = [sys.executable, "-m", "dynamodb_pipeline.cli.main"]
+ITEM = b'{"id":{"s":"1"}}\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "export"
+    path.mkdir()
+    (path / "one.items").write_bytes(ITEM)
+    return path
+
+
+def on_a_terminal(*words: str, **environment: str) -> tuple[int, str]:
+    """Exit code and all that a terminal shows of a command."""
+    leader, follower = pty.openpty()
+    command = subprocess.Popen(
+        [*COMMAND, *words], stdin=follower, stdout=follower, stderr=follower, env={**os.environ, **environment}
+    )
+    os.close(follower)
+    shown = bytearray()
+    while chunk := _read(leader):
+        shown += chunk
+    os.close(leader)
+    return command.wait(timeout=60), shown.decode().replace("\r\n", "\n")
+
+
+def _read(leader: int) -> bytes:
+    try:
+        return os.read(leader, 65_536)
+    except OSError:  # Linux's end of a terminal whose other side is closed
+        return b""
+
+
+def piped(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_terminal_gets_words_and_a_program_json(folder: Path) -> None:
+    code, shown = on_a_terminal("inspect", str(folder))
+    assert (code, "1 item" in shown, "{" in shown) == (0, True, False)
+    done = piped("inspect", str(folder))
+    assert json.loads(done.stdout)["items"] == 1
+    assert "1 item" in done.stderr
+
+
+def test_the_format_may_be_chosen_and_quiet_leaves_the_result(folder: Path) -> None:
+    chosen = piped("inspect", str(folder), "--output-format", "text")
+    assert "1 item" in chosen.stdout
+    assert chosen.stderr == ""
+    quiet = piped("inspect", str(folder), "-q")
+    assert json.loads(quiet.stdout)["items"] == 1
+    assert quiet.stderr == ""
+    assert '"items": 1' in on_a_terminal("inspect", str(folder), "--output-format=json")[1]
+
+
+def test_the_format_may_stand_in_the_settings_file(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "pipeline.toml").write_text('output-format = "text"\n')
+    done = subprocess.run(
+        [*COMMAND, "inspect", str(folder)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert "1 item" in done.stdout
+
+
+@pytest.mark.parametrize("words", [("inspect", "/no/such/folder"), ("inspect",), ("nonsense",)], ids=" ".join)
+def test_an_error_appears_once_on_a_terminal(words: tuple[str, ...]) -> None:
+    code, shown = on_a_terminal(*words, NO_COLOR="1")
+    assert code in (2, 3)
+    assert shown.count("ERROR") == 1
+    assert "{" not in shown.replace("choose from", "")
+
+
+def test_colours_are_left_out_where_nobody_wants_them() -> None:
+    assert "\x1b[" in on_a_terminal("inspect", TERM="xterm")[1]
+    assert "\x1b[" not in on_a_terminal("inspect", TERM="xterm", NO_COLOR="1")[1]
+    assert "\x1b[" not in piped("inspect").stderr
+
+
+def test_a_wrong_command_line_is_told_in_the_format_it_asked_for() -> None:
+    assert first_voice(["x", "--output-format=json"]).as_json
+    assert first_voice(["x", "--output-format", "json"]).as_json
+    assert not first_voice(["x", "--output-format", "text"]).as_json
+
+
+def test_every_verb_has_the_options_of_the_display() -> None:
+    assert {*own.OUTPUT_FORMAT.verbs} == {*own.QUIET.verbs} == {*own.VERBOSE.verbs} == {*VERBS}
+
+
+@pytest.mark.parametrize(("answer", "agreed"), [("y\n", True), ("YES\n", True), ("\n", False), ("no\n", False)])
+def test_only_yes_is_yes(answer: str, agreed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    leader, follower = pty.openpty()
+    said = io.StringIO()
+    with open(follower, "r+b", buffering=0) as terminal, io.TextIOWrapper(terminal) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        monkeypatch.setattr("sys.stderr", stdin)
+        os.write(leader, answer.encode())
+        voice = Voice(Lines(said.write), as_json=False)
+        if agreed:
+            voice.confirm("Import it.")
+        else:
+            with pytest.raises(DeclinedError):
+                voice.confirm("Import it.")
+        monkeypatch.undo()
+    os.close(leader)
+    assert said.getvalue() == "Import it. Go on? [y/N] "

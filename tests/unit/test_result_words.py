@@ -1,0 +1,116 @@
+"""Results in words: what is there is said, right for one and for many; what a document lacks is left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dynamodb_pipeline.result_words import result_words, size_words
+
+EXPORTED = {
+    "table": "Orders",
+    "export_uri": "s3://b/x/2026-11-23-12-38-58/",
+    "items": 1000,
+    "files": 4,
+    "bytes": 531_390,
+    "read_units_consumed": 60.5,
+    "read_units_per_s_allowed": 100.0,
+    "seconds": 1.21,
+    "throttles": 1,
+}
+IMPORTED = {
+    "kind": "import",
+    "table": "Orders",
+    "input": "s3://b/x/",
+    "source_table": "Orders-prod",
+    "items": 21,
+    "items_written": 17,
+    "items_skipped": 1,
+    "items_set_aside": 3,
+    "set_aside_uri": "s3://b/aside/run-1",
+    "files": 1,
+    "bytes": 1,
+    "write_units_consumed": 34.0,
+    "write_units_per_s_allowed": 10.0,
+    "seconds": 17.0,
+}
+VERIFIED = {
+    "kind": "verify",
+    "exit_code": 0,
+    "export": "s3://b/x/",
+    "items": 1,
+    "files": 1,
+    "bytes": 2048,
+    "table": "Orders",
+    "table_items": 1,
+    "read_units_consumed": 1.0,
+    "seconds": 100.0,
+}
+
+
+def test_an_export_says_items_files_units_time_and_folder() -> None:
+    assert result_words({"kind": "export", "tables": [EXPORTED]}) == (
+        "exported Orders: 1,000 items in 4 files (518.9 KiB), 1.2 s",
+        "  60.5 read units, a mean of 50.0 of 100.0 allowed a second; 1 request throttled",
+        "  to s3://b/x/2026-11-23-12-38-58/",
+    )
+
+
+def test_an_import_says_its_source_and_what_was_left_out() -> None:
+    assert result_words(IMPORTED) == (
+        "imported into Orders: 17 items written of 21 items in 1 file (1 byte), 17 s",
+        "  from s3://b/x/, an export of table Orders-prod",
+        "  34 write units, a mean of 2.0 of 10.0 allowed a second",
+        "  1 item skipped: the key was there already (--skip-existing)",
+        "  3 bad items set aside in s3://b/aside/run-1",
+    )
+
+
+def test_a_dry_run_says_what_would_be_done_and_that_nothing_was() -> None:
+    words = result_words({**IMPORTED, "dry_run": True, "items_bad": 1, "deletions_planned": 2})
+    assert words[0].startswith("dry run: 21 items in 1 file (1 byte) from s3://b/x/")
+    assert words[1:] == (
+        "  1 item bad, to be set aside",
+        "  2 items would be deleted that the export does not have",
+        "  nothing was written to Orders",
+    )
+
+
+def test_a_verification_against_a_table_says_both_sides() -> None:
+    same = result_words(VERIFIED)
+    assert same == (
+        "verified: 1 item in 1 file (2.0 KiB) in s3://b/x/, 2 min",
+        "  table Orders holds 1 item: exactly these; 1 read unit",
+    )
+    other = result_words({**VERIFIED, "exit_code": 4, "missing": 1, "extra": 0, "different": 2})
+    assert other[0].startswith("read: 1 item")
+    assert "1 missing, 0 extra, 2 different" in other[1]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"kind": "export"},
+        {"kind": "export", "tables": [{"table": "T", "error": "x"}, 7, {"items": True}]},
+        {"kind": "import", "items": "many"},
+        {"kind": ["import"]},
+        {"kind": "verify", "items": None},
+    ],
+    ids=str,
+)
+def test_a_document_that_says_nothing_has_no_words(document: dict[str, Any]) -> None:
+    assert result_words(document) == ()
+
+
+def test_units_that_nobody_counted_are_not_said() -> None:
+    words = result_words({"kind": "export", "tables": [{**EXPORTED, "read_units_consumed": None}]})
+    assert [line for line in words if "units" in line] == []
+
+
+@pytest.mark.parametrize(
+    ("size", "said"), [(1, "1 byte"), (1023, "1,023 bytes"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB")]
+)
+def test_sizes_are_said_in_the_largest_unit(size: int, said: str) -> None:
+    assert size_words(size) == said
