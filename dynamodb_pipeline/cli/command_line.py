@@ -10,6 +10,7 @@ from typing import Any
 from dynamodb_pipeline import __version__
 from dynamodb_pipeline.cli.launcher_options import JOB_VERBS, SETTINGS, SETTINGS_FILE, rows_of
 from dynamodb_pipeline.cli.settings_file import SettingsFile, read_settings_file
+from dynamodb_pipeline.errors import SHOWN_CHARACTERS, shown
 from dynamodb_pipeline.settings.job_options import JOBS
 from dynamodb_pipeline.settings.parser import Parser, add_rows, given_of, merged, utf8_words
 from dynamodb_pipeline.settings.rows import Options, options_of
@@ -100,7 +101,8 @@ def line_of(words: Sequence[str], *, file: SettingsFile | None) -> CommandLine:
     """The same, with the options of this settings file."""
     parsed, unknown = build_parser(file).parse_known_args(words)
     if unknown:
-        parsed.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        words = " ".join(unknown)
+        parsed.parser.error(f"unrecognized arguments: {words if len(words) <= SHOWN_CHARACTERS else shown(words)}")
     rows = rows_of(parsed.verb, kind=parsed.kind)
     given = given_of(parsed, rows)
     texts: Mapping[str, tuple[str, ...]] = file.texts(parsed.verb, parsed.kind, rows) if file else {}

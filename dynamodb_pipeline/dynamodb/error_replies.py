@@ -202,7 +202,7 @@ def _details(error: WireError, fields: Mapping[str, Any], headers: Mapping[str, 
 def _offset_s(date: str, now_s: float) -> float | None:
     try:
         return parsedate_to_datetime(date).timestamp() - now_s
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -224,7 +224,7 @@ def _error_fields(body: bytes) -> dict[str, Any]:
     """A load balancer's error page is no JSON; then the status alone decides."""
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return parsed if isinstance(parsed, dict) else {}
 

@@ -16,6 +16,7 @@ Whatever does not fit exactly (blanks, another order of things, a member twice) 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -96,7 +97,7 @@ def _members_after_items(body: bytes, start: int) -> dict[str, Any] | None:
 def _object(text: bytes) -> dict[str, Any] | None:
     try:
         parsed = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return parsed if isinstance(parsed, dict) else None
 
@@ -139,9 +140,9 @@ def units_field(operation: str, fields: Mapping[str, Any]) -> Units:
     try:
         units = {f"index:{name}": float(index["CapacityUnits"]) for name, index in indexes.items()}
         table_units = float(consumed["CapacityUnits"]) - sum(units.values())
-    except (AttributeError, KeyError, TypeError, ValueError) as err:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as err:
         raise bad_field(operation=operation, name="ConsumedCapacity", problem="states no units") from err
-    if table_units < 0 or any(value < 0 for value in units.values()):
+    if not all(0 <= value < math.inf for value in (table_units, *units.values())):  # NaN is not either
         raise bad_field(operation=operation, name="ConsumedCapacity", problem="does not add up")
     return {"table": table_units, **units}
 

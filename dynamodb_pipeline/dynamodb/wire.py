@@ -48,7 +48,7 @@ class Reply:
         """
         try:
             parsed = json.loads(self.body)
-        except ValueError as err:
+        except (ValueError, RecursionError) as err:
             msg = "the reply is not JSON"
             raise BadReply(msg, code="bad reply", status=self.status) from err
         if not isinstance(parsed, dict):

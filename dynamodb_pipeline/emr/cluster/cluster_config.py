@@ -133,7 +133,7 @@ def load_cluster_config(name: str, *, region: str, overrides: tuple[str, ...] = 
     request = with_overrides(_read(_path(name)), overrides)
     problems = config_problems(request, region=region)
     if problems:
-        about = f"cluster config {name!r} cannot be used:"
+        about = f"cluster config {shown(name)} cannot be used:"
         raise UsageError.of_lines([about, *(f"  {problem}" for problem in problems)])
     return ClusterConfig(name=name, request=request)
 
@@ -210,7 +210,7 @@ def _group_problems(request: dict[str, Any], *, region: str) -> list[str]:
 
 def _type_problems(request: dict[str, Any], group: NodeGroup, *, region: str) -> list[str]:
     if group.type_name not in known_types():
-        return [f"{group.role} type {group.type_name!r} is not one of {', '.join(known_types())}"]
+        return [f"{group.role} type {shown(group.type_name)} is not one of {', '.join(known_types())}"]
     problems = [region_problem(group.type_name, region)]
     label = request.get("ReleaseLabel", "")
     if PATTERN.fullmatch(label):

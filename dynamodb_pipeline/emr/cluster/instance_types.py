@@ -7,7 +7,7 @@ from typing import Any
 
 from dynamodb_pipeline.emr.cluster.packaged_files import packaged_json
 from dynamodb_pipeline.emr.cluster.release_labels import parse_label
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import UsageError, shown
 
 TABLE = "instance_types.json"
 
@@ -47,7 +47,7 @@ def instance_type(name: str) -> InstanceType:
     """
     row = packaged_json(TABLE)["types"].get(name)
     if row is None:
-        msg = f"instance type {name!r} is not in the sizing table; use one of {', '.join(known_types())}"
+        msg = f"instance type {shown(name)} is not in the sizing table; use one of {', '.join(known_types())}"
         raise UsageError(msg)
     return _from_row(name, row)
 

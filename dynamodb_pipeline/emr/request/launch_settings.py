@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.durations import HOUR_S
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, TableJob
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.secret_patterns import refuse_secrets
 from dynamodb_pipeline.settings.job_options import LOGS, TABLE
 
@@ -167,4 +167,4 @@ def _name_problem(name: str) -> str | None:
 
 def _conf_problem(text: str) -> str | None:
     key, mark, _ = text.partition("=")
-    return None if mark and key.startswith("spark.") else f"--spark-conf {key!r} is not spark.key=value"
+    return None if mark and key.startswith("spark.") else f"--spark-conf {shown(key)} is not spark.key=value"
