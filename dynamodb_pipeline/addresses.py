@@ -14,6 +14,23 @@ BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 SCHEMES = ("s3://", "s3a://", "s3n://")
 
 
+# Beginnings of region names, by partition of AWS; all others are of `aws`. As botocore's partitions.json has them.
+PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "eusc-": "aws-eusc",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+}
+
+
+def partition_of(region: str) -> str:
+    """The partition of AWS that a region belongs to, as ARNs name it."""
+    return next((name for start, name in PARTITIONS.items() if region.startswith(start)), "aws")
+
+
 def is_s3(address: str) -> bool:
     """True for an address in S3, False for a path of this machine."""
     return address.startswith(SCHEMES)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.addresses import S3Uri, partition_of
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.emr.commands.documents import PolicyQuery
-from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope, partition_of
+from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope
 from dynamodb_pipeline.emr.documents.schedules import Schedule
 from dynamodb_pipeline.emr.plan.cost import Prices, load_prices
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, RunLimits

@@ -18,21 +18,22 @@ CLOUDFORMATION_ACCOUNT = "${AWS::AccountId}"
 CLOUDFORMATION_REGION = "${AWS::Region}"
 CLOUDFORMATION_PARTITION = "${AWS::Partition}"
 
-# Beginnings of region names, by partition; then what AWS's host names and service principals end in.
-# https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
-PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
-SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-eusc": "amazonaws.eu", CLOUDFORMATION_PARTITION: "${AWS::URLSuffix}"}
+# What AWS's host names and service principals end in, by partition; botocore's partitions.json, `dnsSuffix`.
+SUFFIXES = {
+    "aws-cn": "amazonaws.com.cn",
+    "aws-eusc": "amazonaws.eu",
+    "aws-iso": "c2s.ic.gov",
+    "aws-iso-b": "sc2s.sgov.gov",
+    "aws-iso-e": "cloud.adc-e.uk",
+    "aws-iso-f": "csp.hci.ic.gov",
+    CLOUDFORMATION_PARTITION: "${AWS::URLSuffix}",
+}
 
 # Names as their services take them, beside those of settings/values.py; none may hold a wildcard or a variable of IAM.
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}")
 PARTITION = re.compile(r"aws(-[a-z]+)*")
 ROLE = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
 KMS_KEY = re.compile(r"arn:aws(-[a-z]+)*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}")
-
-
-def partition_of(region: str) -> str:
-    """The partition of AWS that a region belongs to."""
-    return next((name for start, name in PARTITIONS.items() if region.startswith(start)), "aws")
 
 
 def iam_literal(text: str) -> str:

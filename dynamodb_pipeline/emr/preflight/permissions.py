@@ -41,7 +41,7 @@ class Caller:
 
     @property
     def partition(self) -> str:
-        """`aws`, `aws-cn` or `aws-us-gov`."""
+        """Such as `aws` or `aws-cn`, as the caller's ARN says."""
         return self.arn.split(":")[1]
 
     @property

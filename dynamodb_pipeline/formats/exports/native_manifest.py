@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from dynamodb_pipeline.addresses import partition_of
 from dynamodb_pipeline.errors import IntegrityError, counted
 from dynamodb_pipeline.formats.exports.entry_location import check_entry_url
 from dynamodb_pipeline.formats.exports.manifest import manifest_object
@@ -31,9 +32,6 @@ _MD5 = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # base64 of 16 bytes
 _TABLE_ARN = re.compile(r"arn:[a-z0-9-]+:dynamodb:([a-z0-9-]*):([0-9]*):table/([A-Za-z0-9_.-]+)")
 _NAMES_A_PART = re.compile(r"filter|projection|condition|expression|subset|partial|sample|limit|attribute", re.I)
 _EXPORT_FOLDER = re.compile(r"(?:.*/)?AWSDynamoDB/[^/]+/(?=.)")
-
-
-_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}  # by the start of a region's name; all others are aws
 
 
 class ExportKind(Enum):
@@ -64,8 +62,7 @@ class ExportedTable:
     def arn(self) -> str:
         """Its ARN, empty where region and account are not known."""
         region = self.region or ""
-        partition = next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
-        return f"arn:{partition}:dynamodb:{region}:{self.account or ''}:table/{self.name}"
+        return f"arn:{partition_of(region)}:dynamodb:{region}:{self.account or ''}:table/{self.name}"
 
 
 @dataclass(frozen=True)

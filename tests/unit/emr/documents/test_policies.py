@@ -11,11 +11,11 @@ from typing import Any
 import botocore.session
 import pytest
 
-from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.addresses import S3Uri, partition_of
 from dynamodb_pipeline.cli.main import main
 from dynamodb_pipeline.emr.cluster.packaged_files import project_folder
 from dynamodb_pipeline.emr.documents.policies import POLICIES, TRUSTED_SERVICES, trust_document
-from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope, partition_of
+from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, REGION, PolicyScope
 from dynamodb_pipeline.emr.documents.roles_template import roles_template
 from tests.unit.emr.builders import a_request
 from tests.unit.make_command import make
@@ -177,6 +177,10 @@ PARTITIONS = [
     ("cn-north-1", "aws-cn", "amazonaws.com.cn"),
     ("us-gov-west-1", "aws-us-gov", "amazonaws.com"),
     ("eusc-de-east-1", "aws-eusc", "amazonaws.eu"),
+    ("us-iso-east-1", "aws-iso", "c2s.ic.gov"),
+    ("us-isob-east-1", "aws-iso-b", "sc2s.sgov.gov"),
+    ("eu-isoe-west-1", "aws-iso-e", "cloud.adc-e.uk"),
+    ("us-isof-south-1", "aws-iso-f", "csp.hci.ic.gov"),
 ]
 
 
@@ -203,6 +207,10 @@ def test_endings_are_those_of_botocores_partitions() -> None:
     for region, partition, suffix in PARTITIONS:
         assert known[partition] == suffix
         assert session.get_partition_for_region(region) == partition
+    assert {partition for _, partition, _ in PARTITIONS} == set(known)
+    regions = {name: one["partition"] for one in session.get_data("endpoints")["partitions"] for name in one["regions"]}
+    assert {name: partition_of(name) for name in regions} == regions
+    assert [name for name in regions if not REGION.fullmatch(name)] == []
 
 
 def test_an_account_new_to_emr_gets_the_cleanup_role_with_the_first_launch() -> None:
