@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from dynamodb_pipeline.addresses import join
+from dynamodb_pipeline.addresses import is_s3, join
 from dynamodb_pipeline.documents import Document, DocumentError, Facts, natural, read_object
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore, put_once
@@ -122,11 +122,19 @@ class Ledger:
         raise IntegrityError(msg)
 
     def _compare(self, before: Facts, now: Facts) -> None:
+        before = {name: _as_written_today(value) for name, value in before.items()}
         names = sorted(set(before) | set(now))
         changed = [f"{n}: was {before.get(n)!r}, is {now.get(n)!r}" for n in names if before.get(n) != now.get(n)]
         if changed:
             msg = "this run cannot be resumed, these differ: " + "; ".join(changed) + ". Start a new run (new --run-id)"
             raise PreconditionError(msg)
+
+
+def _as_written_today(value: object) -> object:
+    """Earlier versions kept the user's `s3a://` and `s3n://` in a header; addresses are written `s3://` now."""
+    if isinstance(value, dict):
+        return {_as_written_today(name): kept for name, kept in value.items()}
+    return f"s3://{value.partition('://')[2]}" if isinstance(value, str) and is_s3(value) else value
 
 
 Entry = TypeVar("Entry", bound=Document)
