@@ -129,6 +129,14 @@ def strings(value: object) -> tuple[str, ...]:
     return tuple(map(string, value))
 
 
+def flag(value: object) -> bool:
+    """true or false."""
+    if not isinstance(value, bool):
+        msg = "true or false"
+        raise DocumentError(msg)
+    return value
+
+
 def moment(value: object) -> datetime:
     """A time as our documents write it, `2026-11-23T03:00:00Z`; ASCII digits only."""
     try:

@@ -9,8 +9,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from dynamodb_pipeline.documents import Document, DocumentError, member, moment, natural, string, strings
+from dynamodb_pipeline.documents import (
+    TIME_FORMAT,
+    Document,
+    DocumentError,
+    flag,
+    member,
+    moment,
+    natural,
+    optional,
+    string,
+    strings,
+)
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.formats.exports.layout import MANIFEST, NATIVE_SUMMARY
 from dynamodb_pipeline.settings.run_ids import is_run_id
@@ -19,6 +31,8 @@ from dynamodb_pipeline.settings.run_ids import is_run_id
 FINISHED_BY = (MANIFEST, NATIVE_SUMMARY)
 
 RUN_RECORD = "run.json"
+RATE_ORDER = "rate.json"
+PAUSE, CONTINUE = "pause", "continue"  # in place of a percent
 RUNNING, DONE, FAILED = "running", "done", "failed"  # `state` of a run's record
 
 PID_MAX = 1 << 31  # pid_t
@@ -72,6 +86,30 @@ class RunState(Document):
         if self.state == FAILED and self.exit_code is not None:
             return resumable_after(self.exit_code)
         return self.state == RUNNING
+
+
+@dataclass(frozen=True)
+class RateOrder(Document):
+    """
+    What somebody told a run about its speed while it ran, in `rate.json` beside `run.json`.
+
+    Attributes:
+        percent: of the table's capacity, as the option takes it; None for what the run was started with.
+        paused: nothing is read or written until another order.
+        by, at: who said so (an ARN), and when, UTC.
+    """
+
+    percent: str | None = member(optional(string))
+    paused: bool = member(flag)
+    by: str = member(string)
+    at: datetime = member(moment)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**super().to_json(), "at": f"{self.at:{TIME_FORMAT}}"}
+
+    def __str__(self) -> str:
+        speed = f"{self.percent.rstrip('%')}% of the capacity" if self.percent else "as it was started"
+        return f"{'paused' if self.paused else speed}, by {self.by} at {self.at:{TIME_FORMAT}}"
 
 
 def resumable_after(code: ExitCode) -> bool:

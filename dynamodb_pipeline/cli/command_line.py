@@ -35,6 +35,7 @@ VERBS = {
     "list": "show every backup below a folder: table, time, kind, items, bytes, when it was verified",
     "convert": "write any backup anew, as DynamoDB's own export or as one of ours; needs no table and no cluster",
     "inspect": "look at any folder or file of items, without a table or cluster",
+    "rate": "show a running job's speed, change it, pause it",
     "report": "write one HTML page about a run",
     "clean": "delete what dead runs left in export folders",
     "bundle": "build the zip that spark-submit --py-files takes",

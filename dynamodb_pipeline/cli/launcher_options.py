@@ -16,8 +16,10 @@ from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES
 from dynamodb_pipeline.emr.documents.schedule_times import parse_cron, parse_email, parse_schedule_name, parse_timezone
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings
 from dynamodb_pipeline.errors import UsageError, shown
+from dynamodb_pipeline.finished import CONTINUE, PAUSE
 from dynamodb_pipeline.formats.items.key_schema import ROLES as KEY_ROLES
 from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
+from dynamodb_pipeline.rate.capacity import parse_percent
 from dynamodb_pipeline.settings import run_commands
 from dynamodb_pipeline.settings.job_options import (
     ALLOW_BUCKET,
@@ -43,6 +45,7 @@ from dynamodb_pipeline.settings.values import (
     FILE,
     PAIR,
     PLACE,
+    RUN_IDS,
     S3_ADDRESS,
     ValueKind,
     parse_account,
@@ -58,7 +61,10 @@ LOGS_VERB = "logs"
 LAUNCHED = (*JOBS, *JOB_VERBS)
 POLICY, INSPECT, REPORT, CLEAN, BUNDLE = (("policy",), ("inspect",), ("report",), ("clean",), ("bundle",))
 LIST, CONVERT = ("list",), ("convert",)
-EVERY_VERB = (*(*LAUNCHED, *RUN_VERBS, *POLICY, "migrate-config", *LIST, *INSPECT, *CONVERT, *REPORT, *CLEAN, *BUNDLE),)
+RATE = ("rate",)
+EVERY_VERB = (
+    *LAUNCHED, *RUN_VERBS, *POLICY, "migrate-config", *LIST, *INSPECT, *CONVERT, *REPORT, *CLEAN, *RATE, *BUNDLE,
+)  # fmt: skip
 DOLLARS = re.compile(r"\$?[0-9]{1,12}(?:\.[0-9]{1,12})?")
 MAX_DOLLARS = 10**9
 MANY = 1_000_000_000
@@ -90,6 +96,16 @@ def parse_key(text: str, *, option: str) -> KeySchema:
         msg = f"{option} {shown(text)} is not NAME:TYPE or NAME:TYPE,NAME:TYPE with the types S, N or B"
         raise UsageError(msg)
     return keys
+
+
+def parse_speed(text: str, *, option: str) -> str:
+    """
+    A percent as text with its sign, `pause` or `continue`.
+
+    Raises:
+        UsageError: anything else.
+    """
+    return text if text in (PAUSE, CONTINUE) else f"{parse_percent(text, option=option):f}%"
 
 
 def launcher_row(
@@ -315,11 +331,17 @@ CLEAN_YES: Row[bool] = YES.also(
     verbs=CLEAN, help="delete; without it everything is only listed", where=Where.LOCAL
 )  # fmt: skip
 FIRST_REGION: Row[str | None] = REPORT_REGION.also(
-    verbs=(*LIST, *INSPECT, *CONVERT, *CLEAN), help="of the first request; buckets' own regions are found"
+    verbs=(*LIST, *INSPECT, *CONVERT, *CLEAN, *RATE), help="of the first request; buckets' own regions are found"
 )
 FOUND_OWNER: Row[str | None] = BUCKET_OWNER.also(
-    verbs=(*LIST, *INSPECT, *CONVERT, *CLEAN), group=None, where=Where.LOCAL
+    verbs=(*LIST, *INSPECT, *CONVERT, *CLEAN, *RATE), group=None, where=Where.LOCAL
 )
+RATED_RUN: Row[str] = Row("RUN", "run id", RATE, "RUN", RUN_IDS, Where.LOCAL, required=True)
+SPEED: Row[str | None] = Row(
+    "SPEED", "a percent such as 10%, pause or continue; without it the present one is shown", RATE, "SPEED",
+    ValueKind(parse_speed, "1% to 150%, pause, continue"), Where.LOCAL,
+)  # fmt: skip
+RATE_LOGS: Row[S3Uri] = REPORT_LOGS.also(verbs=RATE, required=True)
 BUNDLE_TO: Row[str] = TO.also(verbs=BUNDLE, help=f"where to write it (default {BUNDLE_PATH})", default=BUNDLE_PATH)
 
 # how every verb speaks

@@ -1,9 +1,10 @@
-"""Verbs that run on this machine alone and need no job: list, inspect, convert, report, clean, bundle."""
+"""Verbs that run on this machine alone and need no job: list, inspect, convert, rate, report, clean, bundle."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,26 @@ def run_clean(line: CommandLine, voice: Voice) -> ExitCode:
     return voice.end("clean", work)
 
 
+def run_rate(line: CommandLine, voice: Voice) -> ExitCode:
+    """Say another speed to a run that is at work."""
+
+    def work() -> Result:
+        from dynamodb_pipeline.aws.clients import AwsClients
+        from dynamodb_pipeline.folders.speed import OrderedBy, SpeedRequest, order_speed
+
+        given = line.options
+        clients = AwsClients(given[own.FIRST_REGION], bucket_owner=given[own.FOUND_OWNER])
+
+        def caller() -> OrderedBy:
+            return OrderedBy(clients.client("sts").get_caller_identity()["Arn"], datetime.now(timezone.utc))
+
+        request = SpeedRequest(given[own.RATED_RUN], str(given[own.RATE_LOGS]), given[own.SPEED])
+        said: list[str] = []
+        return Result(order_speed(_s3_store(given), request, caller=caller, say=said.append), tuple(said))
+
+    return voice.end("rate", work)
+
+
 def run_bundle(line: CommandLine, voice: Voice) -> ExitCode:
     """Build the bundle zip."""
     from dynamodb_pipeline.emr.request.bundle import build_bundle
@@ -155,6 +176,7 @@ LOCAL_VERBS: dict[str, Callable[[CommandLine, Voice], ExitCode]] = {
     "list": run_list,
     "convert": run_convert,
     "inspect": run_inspect,
+    "rate": run_rate,
     "report": run_report,
     "clean": run_clean,
     "bundle": run_bundle,

@@ -31,9 +31,9 @@ class TableExport:
     def rate(self) -> AllowedRate:
         return self.rate_of(self.table)
 
-    def rate_of(self, table: TableDescription) -> AllowedRate:
-        """The rate that this run may read `table` at, as it is described now."""
-        return read_rate(table.capacity, self.choice)
+    def rate_of(self, table: TableDescription, choice: RateChoice | None = None) -> AllowedRate:
+        """The rate that this run may read `table` at, as it is described now; `choice` in place of its own."""
+        return read_rate(table.capacity, choice or self.choice)
 
 
 @dataclass(frozen=True)

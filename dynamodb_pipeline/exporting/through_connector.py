@@ -182,7 +182,9 @@ def _run(
 ) -> float | None:
     """Read what is not done; returns the units the relay counted, None when nobody counted."""
     goal = Goal(f"export {read.table}", export.rate.units_per_s["table"], "read units", export.table.item_count or None)
-    rated = RatedRun(ctx, engine, Rated(export.table, export.rate_of, goal), units=[], on_finished=_nothing)
+    steerable = export.settings.rate_control == "relay"
+    table = Rated(export.table, export.rate_of, goal, steerable)
+    rated = RatedRun(ctx, engine, table, units=[], on_finished=_nothing)
     group, settings = f"export-{read.table}", export.settings
     with rated.coordinator() as coordinator:
         metered = metering(read, coordinator, rate_control=export.settings.rate_control, aws=export.worker.aws)

@@ -40,9 +40,9 @@ class TableImport:
     settings: ImportSettings
     worker: WorkerContext
 
-    def rate_of(self, table: TableDescription) -> AllowedRate:
-        """The rate that this run may write `table` at, as it is described now."""
-        return write_rate(table.capacity, self.choice, indexes=table.index_capacities)
+    def rate_of(self, table: TableDescription, choice: RateChoice | None = None) -> AllowedRate:
+        """The rate that this run may write `table` at, as it is described now; `choice` in place of its own."""
+        return write_rate(table.capacity, choice or self.choice, indexes=table.index_capacities)
 
     @property
     def rate(self) -> AllowedRate:

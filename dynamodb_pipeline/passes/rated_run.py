@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Callable
 
 from dynamodb_pipeline.aws.retry import LOOK_POLICY
 from dynamodb_pipeline.dynamodb.table import TableDescription, Tables
 from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
-from dynamodb_pipeline.passes.capacity_watch import CapacityWatcher
+from dynamodb_pipeline.passes.capacity_watch import CapacityWatcher, RateOf
 from dynamodb_pipeline.rate.budget import RateBudget
 from dynamodb_pipeline.rate.capacity import AllowedRate
 from dynamodb_pipeline.run.context import RunContext
@@ -32,17 +32,18 @@ class Rated:
     What is rated: a table, the rate that any description of it allows, and what progress shows.
 
     The capacity is read again once a minute, so that autoscaling and manual changes are followed. Work on files alone
-    has no table and no rate.
+    has no table and no rate. `steerable` is False where nobody but the run's start can say the rate.
     """
 
     table: TableDescription | None
-    rate_of: Callable[[TableDescription], AllowedRate]
+    rate_of: RateOf
     goal: Goal
+    steerable: bool = True
 
     @classmethod
     def files_only(cls, label: str, *, items: int | None = None) -> Rated:
         """For work that asks no table anything; `items` are those expected, where known."""
-        return cls(None, lambda _: AllowedRate({}, "no table"), Goal(label, float("inf"), "units", items))
+        return cls(None, lambda *_: AllowedRate({}, "no table"), Goal(label, float("inf"), "units", items))
 
     @property
     def rates(self) -> dict[str, float]:
@@ -127,7 +128,10 @@ class RatedRun:
             )
             self._coordinator = coordinator
             stack.enter_context(self._ctx.lifetime.on_stop(lambda reason: coordinator.stop(str(reason))))
-            stack.enter_context(self._watcher(coordinator))
+            if self._rated.table is not None:
+                watcher = self._watcher(coordinator, self._rated.table)
+                watcher.look_for_order()  # that of an earlier pass, or attempt, holds on
+                stack.enter_context(watcher)
             stack.enter_context(self._ctx.reporter.watch(self._rated.goal, lambda: counts_of(coordinator)))
             yield coordinator
 
@@ -140,18 +144,17 @@ class RatedRun:
             self._raise_cause(coordinator)
             raise
 
-    def _watcher(self, coordinator: Coordinator) -> AbstractContextManager[object]:
-        table = self._rated.table
-        if table is None:
-            return nullcontext()
-        tables = Tables.of(self._ctx.clients, sleep=self._ctx.lifetime.sleep)
+    def _watcher(self, coordinator: Coordinator, table: TableDescription) -> CapacityWatcher:
+        ctx, tables = self._ctx, Tables.of(self._ctx.clients, sleep=self._ctx.lifetime.sleep)
         return CapacityWatcher(
             table,
             read=lambda: tables.describe(table.name, policy=LOOK_POLICY),
             rate_of=self._rated.rate_of,
-            on_rate=lambda rate: coordinator.set_rates(dict(rate.units_per_s)),
-            on_end=self._ctx.lifetime.stop,
-            note=self._ctx.reporter.note,
+            steered=coordinator,
+            on_end=ctx.lifetime.stop,
+            note=ctx.reporter.note,
+            read_order=ctx.rate_order if self._rated.steerable and ctx.folder is not None else None,
+            on_order=ctx.rate_orders.append,
         )
 
     def _rounds(self, coordinator: Coordinator, worker: Worker, *, count: int, group: str) -> None:

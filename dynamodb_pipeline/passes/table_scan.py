@@ -83,9 +83,9 @@ class TableScan:
     attributes: tuple[str, ...] = ()
     max_page_units: float = float("inf")
 
-    def rate_of(self, table: TableDescription) -> AllowedRate:
-        """The rate at which `table` may be read, as it is described now."""
-        return read_rate(table.capacity, self.choice)
+    def rate_of(self, table: TableDescription, choice: RateChoice | None = None) -> AllowedRate:
+        """The rate at which `table` may be read, as it is described now; `choice` in place of its own."""
+        return read_rate(table.capacity, choice or self.choice)
 
     @property
     def rate(self) -> AllowedRate:

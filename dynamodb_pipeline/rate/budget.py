@@ -99,6 +99,7 @@ class RateBudget:
         self._throttle = ThrottleResponse(clock=clock)
         self._queue: deque[Reservation] = deque()
         self._in_flight_count = 0
+        self._held = False
         self._caps: Units = {}
         self._caps_share = 0.0  # the share they were made for; 0 means make them
         self._now = clock()
@@ -117,6 +118,8 @@ class RateBudget:
         if not self._queue:
             return NOBODY_WAITS
         self._accrue()
+        if self._held:
+            return Advance([], PATIENCE_S)
         share = self._throttle.share()
         granted: list[Reservation] = []
         while self._queue:
@@ -158,6 +161,11 @@ class RateBudget:
         self._resources = kept
         self._caps_share = 0.0
 
+    def hold(self, held: bool) -> None:
+        """Grant nothing while held, and let no credit grow; what is in flight is settled as ever."""
+        self._accrue()
+        self._held = held
+
     def throttled(self) -> None:
         """DynamoDB refused a request for want of capacity: go slower for a while."""
         self._accrue()
@@ -193,7 +201,7 @@ class RateBudget:
 
     def _accrue(self) -> None:
         now = self._clock()
-        grown_s = max(0.0, now - self._now) * self._throttle.share()
+        grown_s = 0.0 if self._held else max(0.0, now - self._now) * self._throttle.share()
         self._now = max(now, self._now)
         head = self._queue[0].estimate if self._queue else {}
         for name, meter in self._resources.items():

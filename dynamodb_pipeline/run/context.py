@@ -8,9 +8,11 @@ from typing import Callable
 
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.aws.clients import RunClients
+from dynamodb_pipeline.documents import read_object
+from dynamodb_pipeline.finished import RATE_ORDER, RateOrder
 from dynamodb_pipeline.run.lifetime import RunLifetime
 from dynamodb_pipeline.run.progress import Reporter
-from dynamodb_pipeline.store.objects import ObjectStore
+from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 from dynamodb_pipeline.workers.worker import WorkerContext
 
 
@@ -44,6 +46,7 @@ class RunContext:
         now: the present moment as ISO 8601 UTC.
         moment: what the folders of an export are named by: the same for every attempt of a run.
         effects: kept by the store, and by `begin_writing` for what workers write.
+        rate_orders: those that were obeyed, for the run's record.
     """
 
     clients: RunClients
@@ -56,6 +59,7 @@ class RunContext:
     now: Callable[[], str]
     moment: datetime
     effects: Effects = field(default_factory=Effects)
+    rate_orders: list[RateOrder] = field(default_factory=list)
 
     def begin_writing(self) -> None:
         """
@@ -66,6 +70,19 @@ class RunContext:
         """
         self.lifetime.check()
         self.effects.any = True
+
+    def rate_order(self) -> RateOrder | None:
+        """
+        What the run was told about its speed last, None for nothing.
+
+        Raises:
+            PipelineError: it cannot be read. DocumentError: it is no order.
+        """
+        uri = self.subfolder(RATE_ORDER)
+        try:
+            return None if uri is None else RateOrder.from_json(read_object(self.store.get(uri)))
+        except ObjectMissingError:
+            return None
 
     def worker(self, *, put_options: tuple[tuple[str, str], ...] = ()) -> WorkerContext:
         """What this run's workers build their clients from."""

@@ -27,6 +27,7 @@ from dynamodb_pipeline.store.anywhere import object_store
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.engine import Engines
 
+ORDERS_KEPT = 100  # in run.json
 Settings = TypeVar("Settings", bound=JobSettings)
 Job = Callable[[RunContext, Settings, Engines], Facts]
 
@@ -85,10 +86,10 @@ class Run(Generic[Settings]):
                 record.save()
                 with self._heartbeat(ctx, record):
                     result = lifetime.run(lambda: self._attempts(ctx, record))
-                record.save(state=DONE, ended=self._now(), **result)
+                record.save(state=DONE, ended=self._now(), **result, **_orders(ctx))
             except BaseException as err:
                 tell_what_was_written(err, ctx.effects)
-                self._record_failure(record, err)
+                self._record_failure(record, err, _orders(ctx))
                 raise
         return result
 
@@ -126,7 +127,7 @@ class Run(Generic[Settings]):
         ctx.reporter.note(start_line(ctx.run_id, timeout_s=self._common.timeout_s, keeps_state=keeps_state))
 
     def _heartbeat(self, ctx: RunContext, record: RunRecord) -> AbstractContextManager[object]:
-        return Heartbeat(record.save, note=ctx.reporter.note) if ctx.folder else nullcontext()
+        return Heartbeat(lambda: record.save(**_orders(ctx)), note=ctx.reporter.note) if ctx.folder else nullcontext()
 
     def _resumed(self, store: ObjectStore) -> str | None:
         if not self._common.resume or self._common.logs is None:
@@ -178,7 +179,7 @@ class Run(Generic[Settings]):
                 return {**self._facts(ctx), "exit_code": 0, "status": "done", **result}
         raise AssertionError(attempts)
 
-    def _record_failure(self, record: RunRecord, err: BaseException) -> None:
+    def _record_failure(self, record: RunRecord, err: BaseException, orders: Facts) -> None:
         code = ExitCode.of_error(err)
         way_on = self._way_on(record, code)
         facts = {
@@ -187,6 +188,7 @@ class Run(Generic[Settings]):
             "error": without_secrets(str(err)),
             "ended": self._now(),
             **way_on,
+            **orders,
         }
         if isinstance(err, PipelineError):
             err.facts = {"run_id": record.facts["run_id"], **way_on, **err.facts}
@@ -209,3 +211,8 @@ def tell_what_was_written(err: BaseException, effects: Effects) -> None:
     """Exit code 3 says that nothing was written or started: after the first write it becomes 5, whoever raised it."""
     if effects.any and isinstance(err, PipelineError) and ExitCode.of_error(err) is ExitCode.PRECONDITION:
         err.exit_code = ExitCode.STOPPED
+
+
+def _orders(ctx: RunContext) -> Facts:
+    """What the run was told about its speed, and obeyed: who, when and what."""
+    return {"rate_orders": [order.to_json() for order in ctx.rate_orders[-ORDERS_KEPT:]]} if ctx.rate_orders else {}

@@ -121,6 +121,11 @@ class Coordinator:
         self._dispatcher.set_rates(rates)
         self._server.wake()
 
+    def hold(self, held: bool) -> None:
+        """Grant nothing while held; workers wait."""
+        self._dispatcher.hold(held)
+        self._server.wake()
+
     def add_work(self, units: list[WorkUnit]) -> None:
         """Add units of work while the run goes on."""
         self._dispatcher.add_work(units)

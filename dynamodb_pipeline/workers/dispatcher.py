@@ -158,6 +158,11 @@ class Dispatcher:
         with self._lock:
             self._budget.set_rates(rates)
 
+    def hold(self, held: bool) -> None:
+        """Grant nothing while held."""
+        with self._lock:
+            self._budget.hold(held)
+
     def add_work(self, units: list[WorkUnit]) -> None:
         """Add units of work to the run."""
         with self._lock:

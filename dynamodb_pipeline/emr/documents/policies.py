@@ -41,6 +41,7 @@ def launcher_policy(scope: PolicyScope) -> Policy:
             _bucket_settings(scope, places),
             st.objects_statement("ReadResults", scope, ["GetObject"], places),
             st.objects_statement("PutCode", scope, ["PutObject"], [scope.code]),
+            st.allow("OrderRate", ["s3:PutObject"], st.rate_order_arn(scope)),
             *st.key_statements(scope, writes=True),
             *st.log_key_statements(scope, ["Decrypt"]),
         ]
@@ -85,6 +86,7 @@ def _common_node_statements(scope: PolicyScope) -> list[st.Statement]:
     written = [scope.logs.child("emr"), scope.logs.child("runs")]  # never the code beside them
     return [
         st.objects_statement("LogsAndRecords", scope, ["GetObject", "PutObject"], written),
+        st.deny("OnlyReadRate", ["s3:PutObject"], st.rate_order_arn(scope)),
         st.objects_statement("Code", scope, ["GetObject"], [scope.code]),
         *st.key_statements(scope, writes=True),
         *st.log_key_statements(scope, ["Decrypt", "GenerateDataKey"]),

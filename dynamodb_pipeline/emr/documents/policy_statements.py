@@ -13,6 +13,7 @@ from typing import Any
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope, iam_literal
 from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG, RESOURCE_TAG
+from dynamodb_pipeline.finished import RATE_ORDER
 
 Statement = dict[str, Any]
 CLEANUP_ROLE = "AWSServiceRoleForEMRCleanup"
@@ -24,6 +25,16 @@ def allow(sid: str, actions: Iterable[str], resources: Any, *, condition: dict[s
     if condition:
         statement["Condition"] = condition
     return statement
+
+
+def deny(sid: str, actions: Iterable[str], resources: Any) -> Statement:
+    """One Deny statement: what a broader Allow beside it does not mean."""
+    return {"Sid": sid, "Effect": "Deny", "Action": list(actions), "Resource": resources}
+
+
+def rate_order_arn(scope: PolicyScope) -> str:
+    """The order of another speed of any run: written by people, only read by nodes."""
+    return scope.objects_arn(scope.logs.child("runs")) + f"/{RATE_ORDER}"
 
 
 def launch_statements(scope: PolicyScope) -> list[Statement]:

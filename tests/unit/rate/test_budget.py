@@ -241,3 +241,23 @@ def test_a_clock_that_goes_back_gives_nothing() -> None:
     scene.clock.now = 5.0
     assert scene.wait(0.0) == []
     assert len(scene.wait(5.6)) == 1
+
+
+def test_a_held_budget_grants_nothing_and_saves_nothing() -> None:
+    """Who waited goes on where he was: an hour of pause is worth no unit."""
+    scene = Scene(table=100.0)
+    scene.ask(50.0)
+    assert scene.wait(0.25 / PACE) == []
+    scene.budget.hold(True)
+    assert scene.wait(3600.0) == []
+    scene.budget.hold(False)
+    assert scene.wait(0.24 / PACE) == []
+    assert len(scene.wait(0.02)) == 1
+
+
+def test_what_is_in_flight_is_settled_while_held() -> None:
+    scene = Scene(table=100.0)
+    first = scene.granted(1.0, after_s=0.01 / PACE)
+    scene.budget.hold(True)
+    scene.budget.settle(first, {"table": 1.0})
+    assert (first.state, scene.budget.state().in_flight_count) == (State.ENDED, 0)

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dynamodb_pipeline.rate import budget as budget_module
 from dynamodb_pipeline.rate import window
 from dynamodb_pipeline.rate.budget import Advance, RateBudget
 from tests.unit.rate.rate_simulation import FakeClock, Request, ServedAt, ServerLog, Simulation, anywhere
@@ -185,6 +186,30 @@ def test_a_lower_capacity_holds_at_once_and_a_higher_one_is_used() -> None:
     assert sum(lowered) >= 100 * 30 * 0.9
     assert log.mean("table", from_s=61.0, to_s=90.0) >= 0.95 * 500
     assert log.worst_window("table", window_s=10.0, from_s=60.0) <= 1.02 * 5000
+
+
+def test_every_window_holds_while_the_rate_changes_ten_times_and_is_held() -> None:
+    """Each window keeps to the highest rate that was allowed in it; what was held is not made up for."""
+    clock = FakeClock()
+    budget = RateBudget({"table": 200.0}, clock=clock)
+    job = Job(200.0, 8, costs=SMALL)
+    simulation = Simulation(budget, clock=clock, worker_count=8, next_request=job.next_request, seed=3)
+    rates = [200.0, 400.0, 100.0, 300.0, 50.0, 500.0, 100.0, 200.0, 100.0, 400.0, 100.0]
+    for number, rate in enumerate(rates):
+        simulation.at(20.0 * number, lambda rate=rate: budget.set_rates({"table": rate}))
+        simulation.at(20.0 * number + 15.0, lambda: budget.hold(True))
+        simulation.at(20.0 * number + 18.0, lambda: budget.hold(False))
+    log = simulation.run(20.0 * len(rates))
+    seen = [(at_s, request.consumed["table"]) for at_s, request in log.requests]
+    for start in range(0, 20 * len(rates) - 10):
+        during = (max(0, start - 1), start, start + 10)  # a request is granted shortly before it is answered
+        allowed = max(rates[at_s // 20] for at_s in during)
+        built_for = rates[max(0, start // 20 - 1)]  # a request that waited through the change may come on top
+        units = sum(units for at_s, units in seen if start <= at_s < start + 10)
+        assert units <= 1.02 * 10 * allowed + budget_module.REQUEST_SHARE * 10 * built_for
+    held = [at_s for at_s, _ in seen if 15.1 <= at_s % 20 < 18.0]
+    assert held == []
+    assert log.mean("table", to_s=20.0 * len(rates)) >= 0.9 * 17 / 20 * sum(rates) / len(rates)
 
 
 def test_an_index_with_less_capacity_sets_the_pace() -> None:

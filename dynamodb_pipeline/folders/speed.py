@@ -1,0 +1,131 @@
+"""
+Another speed for a run that is at work: the order that it obeys within half a minute, as an object beside its record.
+
+What a job does with it: passes/capacity_watch.py. A run of several tables has a run of its own for each; all are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from dynamodb_pipeline.addresses import join
+from dynamodb_pipeline.documents import DocumentError, read_object, to_bytes
+from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.finished import CONTINUE, PAUSE, RATE_ORDER, RUN_RECORD, RUNNING, RateOrder, RunState
+from dynamodb_pipeline.run.record import read_state
+from dynamodb_pipeline.settings.run_ids import check_run_id, run_folder
+from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
+
+QUIET = timedelta(minutes=5)  # without a sign of life a run is probably dead
+
+
+@dataclass(frozen=True)
+class SpeedRequest:
+    """
+    What to say to which run.
+
+    Attributes:
+        speed: a percent as the option takes it, `pause`, `continue`, or None to only look.
+    """
+
+    run: str
+    logs: str
+    speed: str | None
+
+
+@dataclass(frozen=True)
+class OrderedBy:
+    """Who says so (an ARN), and when."""
+
+    arn: str
+    at: datetime
+
+
+def order_speed(
+    store: ObjectStore, request: SpeedRequest, *, caller: Callable[[], OrderedBy], say: Callable[[str], None]
+) -> dict[str, Any]:
+    """
+    Say it to every job of the run, and return what each of them was told; `caller` is asked when there is something.
+
+    Raises:
+        PreconditionError: no such run below the log folder, or it has ended.
+    """
+    check_run_id(request.run)
+    runs = dict(_runs(store, request))
+    if not runs:
+        msg = f"{request.logs} holds no run {request.run}; check --logs, or `dynamodb-pipeline status {request.run}`"
+        raise PreconditionError(msg)
+    if request.speed is not None:
+        runs = {folder: state for folder, state in runs.items() if state.state == RUNNING}
+        if not runs:
+            msg = f"run {request.run} has ended; nothing was changed"
+            raise PreconditionError(msg)
+    by = caller() if request.speed is not None else None
+    return {
+        "kind": "rate",
+        "run_id": request.run,
+        "exit_code": 0,
+        "jobs": [_job(store, folder, state, by=by, speed=request.speed, say=say) for folder, state in runs.items()],
+    }
+
+
+def _runs(store: ObjectStore, request: SpeedRequest) -> Iterator[tuple[str, RunState]]:
+    """The run's own folder, else those of its tables."""
+    own = run_folder(request.logs, request.run)
+    state = read_state(store, own)
+    if state is not None:
+        yield own, state
+        return
+    for info in store.list(join(request.logs, "runs")):
+        folder, _, name = info.uri.rpartition("/")
+        if name == RUN_RECORD and folder.startswith(f"{own}."):
+            state = read_state(store, folder)
+            if state is not None:
+                yield folder, state
+
+
+def _job(
+    store: ObjectStore,
+    folder: str,
+    state: RunState,
+    *,
+    by: OrderedBy | None,
+    speed: str | None,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    order = _order_in(store, folder)
+    if by is not None and speed is not None:
+        order = changed(order, speed, by)
+        store.put(join(folder, RATE_ORDER), to_bytes(order.to_json()))
+    say(f"{state.run_id}: {order or 'as it was started'}{_doubt(state, by)}")
+    if order is not None and order.paused:
+        say(f"{state.run_id}: its deadline counts on while it is paused")
+    return {"run_id": state.run_id, "state": state.state, "order": order.to_json() if order else None}
+
+
+def _order_in(store: ObjectStore, folder: str) -> RateOrder | None:
+    """The order in force; what is none of ours is replaced by the next."""
+    try:
+        return RateOrder.from_json(read_object(store.get(join(folder, RATE_ORDER))))
+    except (ObjectMissingError, DocumentError):
+        return None
+
+
+def changed(order: RateOrder | None, speed: str, caller: OrderedBy) -> RateOrder:
+    """The next order: a pause keeps the percent, and so does its end; a percent ends a pause."""
+    before = order or RateOrder(None, False, caller.arn, caller.at)
+    now = replace(before, by=caller.arn, at=caller.at)
+    if speed in (PAUSE, CONTINUE):
+        return replace(now, paused=speed == PAUSE)
+    return replace(now, percent=speed, paused=False)
+
+
+def _doubt(state: RunState, by: OrderedBy | None) -> str:
+    """That nobody may be there to obey."""
+    if by is None or state.heartbeat is None or by.at - state.heartbeat < QUIET:
+        return ""
+    minutes = int((by.at - state.heartbeat).total_seconds() / 60)
+    return f"; but its last sign of life is {minutes} minutes old"
