@@ -6,6 +6,7 @@ cluster before the connector reads through it, or the connector's own limiter.
 from __future__ import annotations
 
 import random
+import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -14,14 +15,17 @@ from dynamodb_pipeline.aws.node_boto3 import ensure_boto3
 from dynamodb_pipeline.connector.read import RELAY_RATE, ConnectorRead
 from dynamodb_pipeline.connector.relay_process import ensure_relay
 from dynamodb_pipeline.connector.relay_settings import RelayKeys, RelaySettings
+from dynamodb_pipeline.errors import StoppedError
 from dynamodb_pipeline.workers.coordinator import Coordinator
 from dynamodb_pipeline.workers.engine import SparkEngine
 from dynamodb_pipeline.workers.failures import carry_exit_code, raise_task_failure
+from dynamodb_pipeline.workers.spark_session import executor_addresses
 from dynamodb_pipeline.workers.spark_session import slots as all_slots
 
 # One port for the relays of all nodes, for the connector has one endpoint in its conf. Below Linux's own ephemeral
 # range (32768 and up), so that no outgoing connection of another process has it.
 RELAY_PORTS = range(20_000, 32_000)
+ROUNDS = 2
 
 
 def start_relays(engine: SparkEngine, relay: RelaySettings) -> None:
@@ -30,22 +34,35 @@ def start_relays(engine: SparkEngine, relay: RelaySettings) -> None:
 
     It cannot be left to the tasks that read: Spark starts a task's Python side only when the connector has brought its
     first lines, and those come through the relay.
+
+    Raises:
+        StoppedError: the host of an executor has none all the same, after a second round for those that came late.
+        WorkerFailure: a relay cannot start.
     """
-    count = all_slots(engine.sc)  # --tasks may be fewer, and Spark chooses which of the slots they get
-    tasks = engine.sc.parallelize(range(count), count).barrier()
-    with raise_task_failure():
-        tasks.mapPartitions(_StartRelay(relay)).collect()
+    relays: set[str] = set()
+    for _ in range(ROUNDS):
+        count = all_slots(engine.sc)  # --tasks may be fewer, and Spark chooses which of the slots they get
+        tasks = engine.sc.parallelize(range(count), count).barrier()
+        with raise_task_failure():
+            relays.update(tasks.mapPartitions(_StartRelay(relay)).collect())
+        hosts = {address.rpartition(":")[0] for address in executor_addresses(engine.sc)}
+        if len(relays) >= len(hosts):  # by number: a node's own name and Spark's for it may differ
+            return
+    places = f"{', '.join(sorted(hosts))}, relays only on {', '.join(sorted(relays))}"
+    msg = f"executors are on {places}; resume the run, or give --reader direct"
+    raise StoppedError(msg)
 
 
 @dataclass(frozen=True)
 class _StartRelay:
     relay: RelaySettings
 
-    def __call__(self, _ids: Iterable[int]) -> Iterator[None]:
+    def __call__(self, _ids: Iterable[int]) -> Iterator[str]:
+        """Yields this node's name."""
         with carry_exit_code():
             ensure_boto3()
             ensure_relay(self.relay)
-        return iter(())
+        return iter([socket.gethostname()])
 
 
 @dataclass(frozen=True)

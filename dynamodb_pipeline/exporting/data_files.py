@@ -8,7 +8,6 @@ Nothing here decides that an export is finished. A writer may store a file for i
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import uuid
 import zlib
 from contextlib import suppress
@@ -17,7 +16,7 @@ from typing import Callable
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
-from dynamodb_pipeline.store.local_disk import room_on_disk
+from dynamodb_pipeline.store.local_disk import room_on_disk, spooled
 from dynamodb_pipeline.store.objects import ObjectStore
 
 MAX_ITEMS = 100_000  # ExportMapper.MAX_ITEM_COUNT_PER_FILE of the connector's export tool
@@ -103,7 +102,7 @@ class DataFileWriter:
 class _OpenFile:
     def __init__(self, compression: str):
         self._codec, self._sha256 = Compressor(compression), hashlib.sha256()
-        self._spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed in store()
+        self._spool = spooled(max_bytes=SPOOL_BYTES)
         self.item_count = self.plain_bytes = self.bytes = 0
 
     def add(self, lines: bytes, item_count: int) -> None:

@@ -11,6 +11,8 @@ REQUIRED_SPARK_CONF = {
 # All executors must be there before the first task, or shares of the rate would be dealt to absent ones.
 FIXED_SIZE_CONF = {
     "spark.dynamicAllocation.enabled": "false",
+    # EMR's Spark may otherwise give one large executor where two were asked for (EMR best practices, 5.1.5).
+    "spark.yarn.heterogeneousExecutors.enabled": "false",
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",
     "spark.scheduler.maxRegisteredResourcesWaitingTime": "300s",
 }

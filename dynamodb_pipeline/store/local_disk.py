@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from dynamodb_pipeline.aws.node_boto3 import local_disk_folder
 from dynamodb_pipeline.errors import StoppedError
 from dynamodb_pipeline.formats.files.text import Text
 
@@ -77,13 +78,13 @@ class Spill:
         except OSError as err:
             if err.errno != errno.ENOSPC:
                 raise
-            msg = f"no space left in {tempfile.gettempdir()} for the keys of this run; free some or set TMPDIR"
+            msg = f"no space left in {local_disk_folder()} for the keys of this run; free some or set TMPDIR"
             raise StoppedError(msg) from err
         buffer.clear()
 
     def _path(self, part: int) -> Path:
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="dynamodb-pipeline-")
+            self._folder = tempfile.TemporaryDirectory(prefix="dynamodb-pipeline-", dir=local_disk_folder())
         return Path(self._folder.name, f"{part:03d}")
 
 
@@ -104,7 +105,7 @@ def collected(pieces: Iterable[bytes]) -> Text:
     Raises:
         StoppedError: no space left on the local disk.
     """
-    with room_on_disk(), tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
+    with room_on_disk(), spooled(max_bytes=SPOOL_BYTES) as spool:
         for piece in pieces:
             spool.write(piece)
         size_bytes = spool.tell()
@@ -113,6 +114,11 @@ def collected(pieces: Iterable[bytes]) -> Text:
             return bytes(spool.read())
         spool.flush()
         return MappedText(spool.fileno(), size_bytes, access=mmap.ACCESS_READ)
+
+
+def spooled(*, max_bytes: int) -> tempfile.SpooledTemporaryFile[bytes]:
+    """A file that stays in memory up to that size and then waits on local disk, without a name."""
+    return tempfile.SpooledTemporaryFile(max_size=max_bytes, dir=local_disk_folder())
 
 
 @contextmanager
@@ -126,5 +132,5 @@ def room_on_disk() -> Iterator[None]:
     except OSError as err:
         if err.errno != errno.ENOSPC:
             raise
-        msg = f"no space left in {tempfile.gettempdir()} for a data file of up to 128 MiB; free some or set TMPDIR"
+        msg = f"no space left in {local_disk_folder()} for a data file of up to 128 MiB; free some or set TMPDIR"
         raise StoppedError(msg) from err

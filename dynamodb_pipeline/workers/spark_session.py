@@ -4,6 +4,7 @@ Starts Spark for a job, or takes the one spark-submit prepared, and makes sure t
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -30,6 +31,8 @@ LOCAL_CONF = {
 # Heap of a local run: Spark's own, and of each task the 600 pages of 200 KB that the connector holds when its reader is
 # slower than the table (PSCAN_MULTIPLEXER_CAPACITY; as Java objects they take four times the room of their text).
 LOCAL_HEAP_MB, LOCAL_HEAP_MB_PER_TASK = 512, 640
+logger = logging.getLogger(__name__)
+
 CLUSTER_JAR = "/usr/share/aws/emr/ddb/lib/emr-ddb-hadoop.jar"
 
 
@@ -71,9 +74,21 @@ def slots(sc: SparkContext) -> int:
     """How many tasks run at once: the registered executors' cores (local mode: the master's own count)."""
     if sc.master.startswith("local"):
         return max(1, int(sc.defaultParallelism))
-    executors = int(sc._jsc.sc().getExecutorMemoryStatus().size()) - 1  # less the driver
-    cores = int(sc.getConf().get("spark.executor.cores", "1"))
+    executors, cores = len(executor_addresses(sc)), int(sc.getConf().get("spark.executor.cores", "1"))
+    asked = int(sc.getConf().get("spark.executor.instances", "1"))
+    if executors < asked:
+        logger.warning("%d of %d executors have come; the run goes on with those", executors, asked)
     return max(1, executors * cores)
+
+
+def executor_addresses(sc: SparkContext) -> list[str]:
+    """`host:port` of every executor that is registered now; in local mode the driver is the only one."""
+    known = sc._jsc.sc().getExecutorMemoryStatus().keySet().iterator()
+    addresses = []
+    while known.hasNext():
+        addresses.append(str(known.next()))
+    driver = str(sc._jsc.sc().env().blockManager().blockManagerId().hostPort())
+    return addresses if sc.master.startswith("local") else [a for a in addresses if a != driver]
 
 
 def driver_host(sc: SparkContext) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 SPARK_DEFAULTS = "spark-defaults"
+INSTANCES, HETEROGENEOUS = "spark.executor.instances", "spark.yarn.heterogeneousExecutors.enabled"
 EXPORTING = ("spark-env", "hadoop-env", "yarn-env")  # their nested `export` sets variables of every process
 
 
@@ -79,3 +80,20 @@ def s3a_properties(endpoint: str, *, access_key: str, secret_key: str) -> dict[s
         "fs.s3a.access.key": access_key,
         "fs.s3a.secret.key": secret_key,
     }
+
+
+def merged_executors(arguments: Sequence[str], *, nodes: int) -> list[str]:
+    """
+    Return a spark-submit's arguments with one executor a node, where more are asked for and EMR's Spark may merge them.
+
+    That is its default (`spark.yarn.heterogeneousExecutors.enabled`, EMR best practices 5.1.5); how it chooses is not
+    documented, so the sandbox always does what it may do. The list is `[..., "--conf", "key=value", ...]`.
+    """
+    settings = dict(
+        value.split("=", 1) for flag, value in zip(arguments, arguments[1:]) if flag == "--conf" and "=" in value
+    )
+    asked = settings.get(INSTANCES, "0")
+    merges = settings.get(HETEROGENEOUS, "true").lower() != "false"
+    if not (merges and nodes and asked.isdigit() and int(asked) > nodes):
+        return list(arguments)
+    return [f"{INSTANCES}={nodes}" if one == f"{INSTANCES}={asked}" else one for one in arguments]

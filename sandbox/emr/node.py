@@ -126,8 +126,10 @@ class Node:
         )
 
     def arguments(self, arguments: Sequence[str]) -> list[str]:
-        """Return a step's arguments as they run here: as written, but for the files that only EMR's nodes have."""
-        return [self.mapped(argument) for argument in arguments]
+        """Return a step's arguments as they run here: as written, but for what only EMR's nodes and Spark have."""
+        groups = self.cluster.request.get("Instances", {}).get("InstanceGroups", [])
+        nodes = sum(group.get("InstanceCount", 0) for group in groups if group.get("InstanceRole") == "CORE")
+        return hadoop_conf.merged_executors([self.mapped(argument) for argument in arguments], nodes=nodes)
 
     def mapped(self, text: str) -> str:
         """Return a text with EMR's own files replaced by what stands for them."""

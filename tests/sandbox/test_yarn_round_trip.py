@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dynamodb_pipeline.aws.node_boto3 import CHOSEN_BY_USER
 from dynamodb_pipeline.emr.request.bundle import build_bundle
 from dynamodb_pipeline.workers.spark_session import find_jar
 from sandbox.demo_data import demo_tables
@@ -31,11 +32,13 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter with nothing but the standard library."""
+    """An interpreter with nothing but the standard library, where the default temporary folder is not there at all."""
     folder = tmp_path_factory.mktemp("bare")
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
     assert subprocess.run([python, "-c", "import boto3"], capture_output=True, check=False).returncode == 1
+    (packages,) = folder.glob("lib/python3*/site-packages")
+    (packages / "sitecustomize.py").write_text("import tempfile\ntempfile.tempdir = '/on/nodes/it/is/memory'\n")
     return python
 
 
@@ -49,6 +52,8 @@ def submit(yarn: YarnCluster, bundle: Path, python: Path, job: str, *words: str)
         *words,
     ]
     env = yarn.process_env(PYSPARK_PYTHON=str(python), PYSPARK_DRIVER_PYTHON=str(python))
+    for name in CHOSEN_BY_USER:
+        env.pop(name, None)
     return outcome_of(subprocess.run(command, env=env, capture_output=True, timeout=TIMEOUT_S, check=False))
 
 

@@ -84,7 +84,8 @@ def test_many_parts_hold_no_file_open() -> None:
 
 
 def test_nothing_is_left_on_the_disk(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
     with Spill() as spill:
         spill.add(0, bytes(BUFFER_BYTES))
         assert list(tmp_path.rglob("*")) != []

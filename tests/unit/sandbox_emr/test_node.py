@@ -38,6 +38,20 @@ def test_only_the_connector_jar_is_mapped_and_the_rest_runs_as_written(tmp_path:
     assert mapped == ["spark-submit", "--jars", "/jars/c.jar,s3://b/x.jar", "s3://b/job.py", "--table", "A B"]
 
 
+@pytest.mark.parametrize(
+    ("conf", "given"),
+    [
+        ((), "1"),
+        (("--conf", "spark.yarn.heterogeneousExecutors.enabled=true"), "1"),
+        (("--conf", "spark.yarn.heterogeneousExecutors.enabled=false"), "2"),
+    ],
+)
+def test_of_two_executors_on_a_node_emrs_spark_may_make_one(tmp_path: Path, conf: tuple[str, ...], given: str) -> None:
+    arguments = ["spark-submit", "--conf", "spark.executor.instances=2", *conf, "s3://b/job.py"]
+    found = node(tmp_path).arguments(arguments)
+    assert found == ["spark-submit", "--conf", f"spark.executor.instances={given}", *conf, "s3://b/job.py"]
+
+
 def test_the_environment_is_the_nodes_and_nothing_of_this_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def test_conf_keeps_the_size_fixed_and_reads_whole() -> None:
         "spark.executor.instances": "2",
         "spark.executor.cores": "4",
         "spark.dynamicAllocation.enabled": "false",
+        "spark.yarn.heterogeneousExecutors.enabled": "false",
         "spark.scheduler.minRegisteredResourcesRatio": "1.0",
         "spark.hadoopRDD.ignoreEmptySplits": "false",
         "spark.speculation": "false",

@@ -57,7 +57,9 @@ import importlib.util, json, sys
 sys.dont_write_bytecode = True
 bundle, modules = sys.argv[1], json.loads(sys.argv[2])
 sys.path.insert(0, bundle)
-assert importlib.util.find_spec("boto3") is None, "this interpreter has a boto3 of its own"
+sys.path += sys.argv[3:]
+own = {name: importlib.util.find_spec(name) for name in ("boto3", "botocore")}
+assert bool(own["boto3"]) is bool(sys.argv[3:]), "this interpreter has a boto3 of its own"
 from dynamodb_pipeline.aws.node_boto3 import ensure_boto3
 ensure_boto3()
 import importlib
@@ -84,9 +86,12 @@ def names(built: Bundle) -> list[str]:
         return archive.namelist()
 
 
-def on_a_node(bundle: Path, modules: list[str], *, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Import `modules` out of the zip as a node does, its temporary files in `folder`."""
-    command = [sys.executable, "-I", "-S", "-c", ON_A_NODE, str(bundle), json.dumps(modules)]
+def on_a_node(
+    bundle: Path, modules: list[str], *, folder: Path, packages: tuple[Path, ...] = (), before: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Import `modules` out of the zip as a node does, its temporary files in `folder`, with `packages` of its own."""
+    script = ON_A_NODE.replace("from dynamodb_pipeline", f"{before}\nfrom dynamodb_pipeline", 1)
+    command = [sys.executable, "-I", "-S", "-c", script, str(bundle), json.dumps(modules), *map(str, packages)]
     env = {"TMPDIR": str(folder), "AWS_EC2_METADATA_DISABLED": "true"}
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=IMPORT_TIMEOUT_S, check=False)
 
@@ -249,6 +254,20 @@ def test_a_zip_without_the_copy_says_how_to_build_one(built: Bundle, tmp_path: P
     done = on_a_node(bare, [], folder=tmp_path)
     assert done.returncode != 0
     assert "holds no copy of boto3; build it with `make bundle`" in done.stderr
+
+
+@pytest.mark.parametrize("imported", [False, True], ids=["installed", "imported"])
+def test_an_old_boto3_of_the_node_gives_way(built: Bundle, tmp_path: Path, imported: bool) -> None:
+    """As somebody's bootstrap action installs it: it knows neither conditional writes nor warm throughput."""
+    old = tmp_path / "site-packages"
+    for name in ("boto3", "botocore"):
+        (old / name).mkdir(parents=True)
+        (old / name / "__init__.py").write_text("__version__ = '1.20.54'\n" + "import botocore\n" * (name == "boto3"))
+    done = on_a_node(built.path, [], folder=tmp_path, packages=(old,), before="import boto3" * imported)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["version"] == boto3.__version__
+    assert facts["boto3"].startswith(str(tmp_path / "dynamodb-pipeline-"))
 
 
 def _writable_folder(target: Path) -> None:
