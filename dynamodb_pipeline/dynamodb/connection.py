@@ -2,24 +2,28 @@
 Where DynamoDB is and the kept-alive connections to it.
 
 Bytes only: signing, operations and errors are in `wire`. TLS uses Python's default context; the certificate
-bundle is that of AWS_CA_BUNDLE when set, as in every AWS SDK.
+bundle is that of AWS_CA_BUNDLE when set, as in every AWS SDK. So is a proxy of HTTPS_PROXY and NO_PROXY: encrypted
+connections go through it by CONNECT, this machine itself never does.
 """
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
+import re
 import select
 import socket
 import ssl
 import time
-from dataclasses import dataclass
+import urllib.request
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dynamodb_pipeline.aws.clients import check_region, refuse_user_in_url
 from dynamodb_pipeline.aws.keys import without_secrets
-from dynamodb_pipeline.dynamodb.http1 import Message, MessageError, read_message
+from dynamodb_pipeline.dynamodb.http1 import HEAD_BYTES_MAX, Message, MessageError, read_message
 from dynamodb_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ REPLY_BYTES_MAX = 64 * 1024 * 1024  # a page is 1 MB for DynamoDB; a few times t
 IDLE_CHECK_S = 1.0  # a connection that rested longer may have been closed by the server: look before use
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
+PROXY_PORT = 80  # of a proxy whose URL names none
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,63 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+@dataclass(frozen=True)
+class Proxy:
+    """An HTTP proxy: where it is, and what it is told of who we are ("" for nothing)."""
+
+    host: str
+    port: int
+    authorization: str = field(default="", repr=False)
+
+
+def proxy_of(endpoint: Endpoint) -> Proxy | None:
+    """
+    The proxy that the environment names for the endpoint, None for a direct connection.
+
+    Raises:
+        UsageError: it is none that speaks plain HTTP, as botocore's own may be; nothing was sent.
+    """
+    known = urllib.request.getproxies_environment()
+    url = known.get("https", "")
+    host = f"{endpoint.host}:{endpoint.port}"
+    if not url or not endpoint.tls or _is_loopback(endpoint.host):
+        return None
+    if urllib.request.proxy_bypass_environment(host, known):  # type: ignore[attr-defined]  # of the standard library
+        return None
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.scheme != "http" or not parts.hostname:
+        msg = (
+            f"HTTPS_PROXY is {without_secrets(url)!r}; DynamoDB is reached through a proxy of the form "
+            f"http://host:port only; set that, or put {endpoint.host} into NO_PROXY where it can be reached directly"
+        )
+        raise UsageError(msg)
+    who = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else ""
+    return Proxy(parts.hostname, parts.port or PROXY_PORT, base64.b64encode(who.encode()).decode("ascii"))
+
+
+def open_tunnel(sock: socket.socket, endpoint: Endpoint, proxy: Proxy) -> None:
+    """
+    Have the proxy connect to the endpoint (RFC 9110 9.3.6); what is sent afterwards goes there.
+
+    Raises:
+        OSError: it refuses, or does not speak HTTP.
+    """
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    lines = [f"CONNECT {host}:{endpoint.port} HTTP/1.1", f"Host: {host}:{endpoint.port}"]
+    lines += [f"Proxy-Authorization: Basic {proxy.authorization}"] if proxy.authorization else []
+    sock.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = sock.recv(1)  # not one more: what follows is the endpoint's
+        head += byte
+        if not byte or len(head) > HEAD_BYTES_MAX:
+            break
+    status = head.partition(b"\r\n")[0].decode("latin-1")
+    if not re.match(r"HTTP/1\.[01] 2\d\d\b", status):
+        msg = f"the proxy {proxy.host}:{proxy.port} (HTTPS_PROXY) does not connect: {status[:80]!r}"
+        raise OSError(msg)
+
+
 def tls_context() -> ssl.SSLContext:
     """Return Python's default client context with AWS_CA_BUNDLE's certificates, if that is set."""
     context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
@@ -113,9 +175,14 @@ def has_news(sock: socket.socket) -> bool:
 class Connection:
     """One connection: a request out, a reply in, over and over."""
 
-    def __init__(self, endpoint: Endpoint, *, timeouts: Timeouts, context: ssl.SSLContext | None) -> None:
-        sock = socket.create_connection((endpoint.host, endpoint.port), timeout=timeouts.connect_s)
+    def __init__(
+        self, endpoint: Endpoint, *, timeouts: Timeouts, context: ssl.SSLContext | None, proxy: Proxy | None = None
+    ) -> None:
+        first = proxy or endpoint
+        sock = socket.create_connection((first.host, first.port), timeout=timeouts.connect_s)
         try:
+            if proxy is not None:
+                open_tunnel(sock, endpoint, proxy)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else Nagle costs 40 ms per request
             self._sock = context.wrap_socket(sock, server_hostname=endpoint.host) if context else sock
         except OSError:
@@ -158,6 +225,7 @@ class ConnectionPool:
         self._endpoint = endpoint
         self._timeouts = timeouts
         self._context = tls_context() if endpoint.tls else None
+        self._proxy = proxy_of(endpoint)
         self._clock = clock
         self._idle: list[Connection] = []
 
@@ -181,7 +249,7 @@ class ConnectionPool:
             try:
                 connection = self._idle.pop()
             except IndexError:
-                return Connection(self._endpoint, timeouts=self._timeouts, context=self._context)
+                return Connection(self._endpoint, timeouts=self._timeouts, context=self._context, proxy=self._proxy)
             rested_s = self._clock() - connection.rested_since_s
             if rested_s < IDLE_CHECK_S or not connection.is_stale():
                 return connection

@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,9 @@ LOCAL_CONF = {
 # Heap of a local run: Spark's own, and of each task the 600 pages of 200 KB that the connector holds when its reader is
 # slower than the table (PSCAN_MULTIPLEXER_CAPACITY; as Java objects they take four times the room of their text).
 LOCAL_HEAP_MB, LOCAL_HEAP_MB_PER_TASK = 512, 640
+PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
+THIS_MACHINE = ("127.0.0.1", "localhost")
+
 logger = logging.getLogger(__name__)
 
 CLUSTER_JAR = "/usr/share/aws/emr/ddb/lib/emr-ddb-hadoop.jar"
@@ -62,12 +66,28 @@ def start_session(
         conf["spark.driver.memory"] = f"{LOCAL_HEAP_MB + LOCAL_HEAP_MB_PER_TASK * (tasks or os.cpu_count() or 1)}m"
         if jar:
             conf["spark.jars"] = jar
+    if any(map(os.environ.get, PROXIES)):
+        conf.update(bypassing_proxies(os.environ))
     for key, value in conf.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("WARN")
     assert_spark_conf(spark.sparkContext)
     return spark
+
+
+def bypassing_proxies(environ: MutableMapping[str, str]) -> dict[str, str]:
+    """
+    Keep requests to this machine from going through a proxy, in this process and in executors; returns Spark's conf.
+
+    The AWS SDK of the connector would ask the proxy for the relay at 127.0.0.1, which is the proxy's own machine.
+    """
+    conf = {}
+    for name in ("NO_PROXY", "no_proxy"):
+        known = [host for host in environ.get(name, environ.get("NO_PROXY", "")).split(",") if host.strip()]
+        environ[name] = ",".join([*known, *(host for host in THIS_MACHINE if host not in known)])
+        conf[f"spark.executorEnv.{name}"] = environ[name]
+    return conf
 
 
 def slots(sc: SparkContext) -> int:
