@@ -15,7 +15,8 @@ VARIABLES := TABLES TABLE OUTPUT INPUT PERCENT REGION LOGS CONFIG LOCAL ARGS SEC
 unexport $(VARIABLES)
 $(foreach name,$(VARIABLES),$(eval export PIPELINE_$(name) = $$(value $(name))))
 VERB = @$(RUN) .ci/pipeline_verb.py
-needs = $(if $(value LOCAL),setup,.build/package)
+INSTALLED := .build/tools .build/package .build/jars-connector .build/jars-s3a .build/jars-yarn .build/node
+needs = $(if $(value LOCAL),$(INSTALLED),.build/package)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -28,7 +29,7 @@ help: ## Print this list
 	@awk -f .ci/help.awk $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
-setup: .build/tools .build/package .build/jars-connector .build/jars-s3a .build/jars-yarn .build/node ## Install everything into this folder (once, then quick)
+setup: $(INSTALLED) ## Install everything into this folder (once, then quick)
 	@echo "installed; \`make demo\` shows it at work, \`make test\` proves it"
 
 .PHONY: demo
@@ -175,7 +176,7 @@ clean: ## Stop the sandbox and remove everything that was installed or built her
 	@touch $@
 
 .build/python: requirements/dev.txt .build/tools
-	@echo "python: installing requirements/dev.txt into .venv (400 MB the first time)"
+	@echo "python: installing requirements/dev.txt into .venv (400 MB the first time)" >&2
 	@$(RUN) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
@@ -195,13 +196,13 @@ clean: ## Stop the sandbox and remove everything that was installed or built her
 	@touch $@
 
 .build/jars-%: pom.xml sandbox/jars.sha256 .build/python
-	@echo "jars: copying jars/$*"
+	@echo "jars: copying jars/$*" >&2
 	@rm -rf jars/$*
 	@$(MVN) -P $* -l .build/jars-$*.log dependency:copy-dependencies || { tail -n 20 .build/jars-$*.log >&2; exit 1; }
 	@$(RUN) -m sandbox.jars check $*
 	@touch $@
 
 .build/node: sandbox/npm/package-lock.json sandbox/npm/.npmrc .build/tools
-	@echo "node: installing the DynamoDB emulator"
+	@echo "node: installing the DynamoDB emulator" >&2
 	@cd sandbox/npm && npm ci --silent --no-progress
 	@touch $@

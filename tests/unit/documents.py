@@ -32,7 +32,16 @@ READ_BY_MAKE = set(re.findall(r"^VARIABLES := (.*)$", MAKEFILE, re.MULTILINE)[0]
 # Options of other programs that the documents show.
 FOREIGN_OPTIONS = {
     *("--master", "--deploy-mode", "--conf", "--jars", "--py-files", "--packages", "--archives"),  # spark-submit
-    *("--stack-name", "--template-file", "--capabilities", "--bucket", "--cluster-ids", "--policy-document"),  # aws
+    *(
+        "--stack-name",
+        "--template-file",
+        "--capabilities",
+        "--bucket",
+        "--cluster-ids",
+        "--policy-document",
+        "--policy",
+    ),  # aws
+    *("--policy", "--state-machine-arn"),  # aws
     *("--aws-service-name", "--s3-bucket", "--resources", "--tags", "--filters", "--query", "--output"),  # aws
     *("--name", "--yarn", "--all", "--quick"),  # python -m sandbox, python -m benchmarks
     "--help",

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
+INSTALLED = ("tools", "package", "jars-connector", "jars-s3a", "jars-yarn", "node")  # what make takes for done
 INHERITED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
 # In the place of the program: says how it was called.
 RECORDER = "#!{python}\nimport json, sys\nprint(json.dumps([sys.argv[1:], sys.stdin.read()]))\n"
@@ -38,7 +39,7 @@ def words_made(*arguments: str, variables: Mapping[str, str] | None = None) -> l
         python.symlink_to(sys.executable)
         program.write_text(RECORDER.format(python=sys.executable))
         program.chmod(0o700)
-        installed = ("-o", "setup", "-o", ".build/package")
+        installed = [word for stamp in INSTALLED for word in ("-o", f".build/{stamp}")]
         words, read = json.loads(make(*installed, f"RUN={python}", *arguments, variables=variables))
     assert read == ""
     return list(words)

@@ -84,14 +84,6 @@ def _code_of(text: str) -> str:
     return "\n".join([*fenced, *re.findall(r"(`[^`\n]+`)", text)])
 
 
-def test_variables_of_make_named_in_cron_lines_are_read() -> None:
-    lines = [line for path in DOCS for line in text_of(path).splitlines() if re.search(r"\bmake -C \S+ ", line)]
-    assert lines
-    for line in lines:
-        variables = set(re.findall(r" ([A-Z]+)=", line))
-        assert variables - READ_BY_MAKE == set(), line
-
-
 def test_the_settings_file_shown_is_accepted_and_read_by_the_jobs() -> None:
     options = with_settings_shown(("plan", "export")).options
     assert options[TABLES] == ("Forum", "Thread", "Reply")

@@ -49,7 +49,7 @@ def test_modules_named_exist() -> None:
     """`rate/budget.py` and `budget.py`, in the documents and in the library's own docstrings and comments."""
     sources = {
         path.relative_to(PROJECT).as_posix()
-        for folder in ("dynamodb_pipeline", "jobs", "sandbox", "benchmarks", "tests")
+        for folder in ("dynamodb_pipeline", "jobs", "sandbox", "benchmarks", "tests", "examples")
         for path in (PROJECT / folder).rglob("*.py")
     }
     endings = {name.split("/", cut)[-1] for name in sources for cut in range(name.count("/") + 1)} | {"setup.py"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import runpy
 import shlex
@@ -18,7 +19,7 @@ import yaml
 
 from dynamodb_pipeline import __version__
 from sandbox.jars import JarFolders
-from tests.unit.make_command import make, words_made
+from tests.unit.make_command import INHERITED, make, words_made
 
 PROJECT = Path(__file__).parents[2]
 POM = "{http://maven.apache.org/POM/4.0.0}"
@@ -164,6 +165,30 @@ def test_no_value_on_the_command_line_is_run(text: str, trap: Path) -> None:
     value = text.format(trap=trap)
     assert words_made("import", f"TABLE={value}") == ["import", f"--table={value}"]
     assert not trap.exists()
+
+
+@pytest.mark.parametrize(("code", "said"), [(3, "precondition refused"), (0, ""), (77, "killed by a signal")])
+def test_make_names_the_code_that_it_turns_into_2(tmp_path: Path, code: int, said: str) -> None:
+    (tmp_path / "python").symlink_to(sys.executable)
+    program = tmp_path / "dynamodb-pipeline"
+    program.write_text(f"#!/bin/sh\necho '{{}}'\nread line && exit 99\nexit {code}\n")
+    program.chmod(0o700)
+    command = ["make", "-o", ".build/package", f"RUN={tmp_path / 'python'}", "export", "TABLES=Forum"]
+    env = {name: value for name, value in os.environ.items() if name not in INHERITED}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, env=env, input="y\n", check=False)
+    assert done.stdout == "{}\n"
+    assert done.returncode == (2 if code else 0)
+    lines = done.stderr.splitlines()
+    assert len(lines) == (2 if code else 0)
+    assert not code or lines[0].startswith(f"export ended with exit code {code} ({said}")
+
+
+def test_what_installs_speaks_on_stderr() -> None:
+    """`make export LOCAL=1` may install first, and its stdout is one document."""
+    lines = make("-n", "-B", "export", "LOCAL=1").splitlines()
+    speaking = [line for line in lines if line.lstrip().startswith("echo ")]
+    assert len(speaking) >= 5
+    assert [line for line in speaking if not line.endswith(">&2")] == []
 
 
 def test_args_are_split_and_nothing_in_them_is_run(trap: Path) -> None:
