@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 from dynamodb_pipeline import __version__
 from dynamodb_pipeline.cli.launcher_options import JOB_VERBS, SETTINGS, SETTINGS_FILE, rows_of
 from dynamodb_pipeline.cli.settings_file import SettingsFile, read_settings_file
-from dynamodb_pipeline.errors import SHOWN_CHARACTERS, shown
+from dynamodb_pipeline.errors import SHOWN_CHARACTERS, UsageError, shown
 from dynamodb_pipeline.settings.job_options import JOBS
 from dynamodb_pipeline.settings.parser import Parser, add_rows, given_of, merged, utf8_words
 from dynamodb_pipeline.settings.rows import Options, options_of
@@ -125,7 +127,22 @@ def settings_file(words: Sequence[str]) -> SettingsFile | None:
     path = Path(named or SETTINGS_FILE)
     if named is None and not path.is_file():
         return None
+    if named is None and _is_of_another(path):
+        msg = (
+            f"{path} belongs to another user of this machine; if it is meant, give {SETTINGS} {path}, or run elsewhere"
+        )
+        raise UsageError(msg)
     return SettingsFile(str(path), read_settings_file(path), keys_by_verb())
+
+
+def _is_of_another(path: Path) -> bool:
+    """
+    Whether somebody else may have put the file there, to have our data sent to a place of his: in a folder such as
+    /tmp that everybody may write to. Files of root are taken, and by root those of any user in a folder of its own.
+    """
+    if not hasattr(os, "getuid") or path.stat().st_uid in (0, os.getuid()):
+        return False
+    return os.getuid() != 0 or bool(path.absolute().parent.stat().st_mode & stat.S_IWOTH)
 
 
 def keys_by_verb() -> dict[str, frozenset[str]]:

@@ -9,16 +9,17 @@ import random
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Callable
 
 from dynamodb_pipeline.aws.clients import AwsSettings
 from dynamodb_pipeline.aws.node_boto3 import ensure_boto3
 from dynamodb_pipeline.connector.read import RELAY_RATE, ConnectorRead
 from dynamodb_pipeline.connector.relay_process import ensure_relay
 from dynamodb_pipeline.connector.relay_settings import RelayKeys, RelaySettings
-from dynamodb_pipeline.errors import StoppedError
+from dynamodb_pipeline.errors import ExitCode, StoppedError
 from dynamodb_pipeline.workers.coordinator import Coordinator
 from dynamodb_pipeline.workers.engine import SparkEngine
-from dynamodb_pipeline.workers.failures import carry_exit_code, raise_task_failure
+from dynamodb_pipeline.workers.failures import WorkerFailure, carry_exit_code, raise_task_failure
 from dynamodb_pipeline.workers.spark_session import executor_addresses
 from dynamodb_pipeline.workers.spark_session import slots as all_slots
 
@@ -26,6 +27,27 @@ from dynamodb_pipeline.workers.spark_session import slots as all_slots
 # range (32768 and up), so that no outgoing connection of another process has it.
 RELAY_PORTS = range(20_000, 32_000)
 ROUNDS = 2
+PORTS_TRIED = 3  # another user of a node may have taken one, or many
+
+
+def start_metering(engine: SparkEngine, metering_on_a_port: Callable[[], Metering]) -> Metering:
+    """
+    Start the relays; where another program has their port on a node, on another port.
+
+    Raises:
+        WorkerFailure: they do not start, there either. StoppedError: see `start_relays`.
+    """
+    for tries_left in reversed(range(PORTS_TRIED)):
+        chosen = metering_on_a_port()
+        try:
+            if chosen.relay is not None:
+                start_relays(engine, chosen.relay)
+        except WorkerFailure as err:
+            if not tries_left or ExitCode.of_error(err) is not ExitCode.STOPPED:
+                raise
+        else:
+            return chosen
+    raise AssertionError(PORTS_TRIED)
 
 
 def start_relays(engine: SparkEngine, relay: RelaySettings) -> None:

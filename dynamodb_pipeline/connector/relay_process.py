@@ -52,7 +52,7 @@ def ensure_relay(settings: RelaySettings) -> None:
     Raises:
         WorkerFailure: it cannot start, or the port is taken by something else; says why, with the exit code for it.
     """
-    path = os.pathsep.join(entry for entry in sys.path if entry)
+    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
     where = f"the relay on {socket.gethostname()}"
     try:
         done = subprocess.run(
@@ -60,6 +60,7 @@ def ensure_relay(settings: RelaySettings) -> None:
             input=settings.to_json().encode(),
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path},
+            cwd="/",  # `-m` looks for modules here first: nobody else may write to it
             timeout=START_TIMEOUT_S,
             check=False,
         )
@@ -184,10 +185,30 @@ def _claim(settings: RelaySettings) -> socket.socket | None:
     except OSError as err:
         if err.errno != errno.EADDRINUSE:
             raise
-    if not any(is_relay_of(settings) for _ in range(PROOF_ATTEMPTS)):
-        msg = f"port {settings.port} is taken by another program"
+    if not proves_itself(settings):
+        msg = f"port {settings.port} is taken by another program; resume the run, or read with --reader direct"
         raise StoppedError(msg)
     return None
+
+
+def check_relay(settings: RelaySettings) -> None:
+    """
+    To be called on a node after something was read through its relay: nobody else had the port meanwhile.
+
+    The relay's parent holds it as long as it lives, and nobody starts a second one there. So a port that proves itself
+    now was ours all the time; what came from another program would be anything.
+
+    Raises:
+        WorkerFailure: another program listens there, or nobody.
+    """
+    if not proves_itself(settings):
+        msg = f"the relay on {socket.gethostname()} is gone: what was read through its port does not count; resume"
+        raise WorkerFailure(msg, ExitCode.STOPPED)
+
+
+def proves_itself(settings: RelaySettings) -> bool:
+    """Whether whoever listens on the port is a relay of this run; asked several times, for strangers crowd it too."""
+    return any(is_relay_of(settings) for _ in range(PROOF_ATTEMPTS))
 
 
 def is_relay_of(settings: RelaySettings) -> bool:

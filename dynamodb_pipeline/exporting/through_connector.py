@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Callable
 
-from dynamodb_pipeline.connector.metering import metering, start_relays
+from dynamodb_pipeline.connector.metering import metering, start_metering
 from dynamodb_pipeline.connector.read import (
     ConnectorRead,
     connector_version,
@@ -22,6 +22,8 @@ from dynamodb_pipeline.connector.read import (
     segments_for,
     splits_for,
 )
+from dynamodb_pipeline.connector.relay_process import check_relay
+from dynamodb_pipeline.connector.relay_settings import RelaySettings
 from dynamodb_pipeline.documents import Facts, facts_of
 from dynamodb_pipeline.exporting.data_files import DataFileWriter
 from dynamodb_pipeline.exporting.job import PartitionEntry, ReadDetails, ReadOutcome, TableExport, export_header
@@ -61,6 +63,7 @@ class PartitionWriter:
     compression: str
     null_tag: str
     connect: Connect
+    relay: RelaySettings | None = None
 
     def __call__(self, groups: Iterable[bytes]) -> Iterator[Facts]:
         with carry_exit_code():
@@ -72,6 +75,8 @@ class PartitionWriter:
             writer = DataFileWriter(opened.store(), self.folder, compression=self.compression, on_file=records.append)
             try:
                 self._write(writer, groups, opened.grants)
+                if self.relay is not None:
+                    check_relay(self.relay)
             except BaseException:
                 writer.abandon()
                 raise
@@ -187,9 +192,8 @@ def _run(
     rated = RatedRun(ctx, engine, table, units=[], on_finished=_nothing)
     group, settings = f"export-{read.table}", export.settings
     with rated.coordinator() as coordinator:
-        metered = metering(read, coordinator, rate_control=export.settings.rate_control, aws=export.worker.aws)
-        if metered.relay is not None:
-            start_relays(engine, metered.relay)
+        control, aws = settings.rate_control, export.worker.aws
+        metered = start_metering(engine, lambda: metering(read, coordinator, rate_control=control, aws=aws))
         rdd = line_groups(engine.sc, metered.read)
         left = [p for p in range(rdd.getNumPartitions()) if partition_id(p) not in done]
         write = PartitionWriter(
@@ -198,6 +202,7 @@ def _run(
             settings.compression,
             settings.null_tag,
             engine.connect_to(coordinator),
+            metered.relay,
         )
         with ctx.lifetime.on_stop(lambda _: engine.cancel(group)), rated.replace_by_cause(coordinator):
             run_partitions(rdd, write, left, job_group=group, on_partition=on_partition)

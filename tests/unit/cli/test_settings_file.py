@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.cli.command_line import keys_by_verb, line_of
+from dynamodb_pipeline.cli.command_line import keys_by_verb, line_of, settings_file
 from dynamodb_pipeline.cli.settings_file import SettingsFile, read_settings_file
 from dynamodb_pipeline.errors import UsageError
 
@@ -141,3 +142,38 @@ def test_file_that_is_not_toml(tmp_path: Path, data: bytes, problem: str) -> Non
     path.write_bytes(data)
     with pytest.raises(UsageError, match=problem):
         read_settings_file(path)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
+@pytest.mark.parametrize(
+    ("owner", "mode", "taken"),
+    [(0, 0o777, True), (4242, 0o755, True), (4242, 0o1777, False)],
+    ids=["ours", "a folder of one user's", "a folder of everybody's"],
+)
+def test_a_file_that_another_user_may_have_put_there_is_not_taken_by_itself(
+    owner: int, mode: int, taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It could send our data to a bucket of his."""
+    path = tmp_path / "pipeline.toml"
+    path.write_text('region = "eu-west-1"\n')
+    os.chown(path, owner, owner)
+    tmp_path.chmod(mode)
+    monkeypatch.chdir(tmp_path)
+    if taken:
+        assert settings_file(["status", "r"]) is not None
+    else:
+        with pytest.raises(UsageError, match=r"pipeline.toml belongs to another user.*--settings pipeline.toml"):
+            settings_file(["status", "r"])
+        assert settings_file(["status", "r", "--settings", "pipeline.toml"]) is not None
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
+def test_a_user_takes_no_file_of_another_user_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "pipeline.toml"
+    path.write_text('region = "eu-west-1"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "getuid", lambda: 4243)
+    assert settings_file(["status", "r"]) is not None  # root's
+    os.chown(path, 4242, 4242)
+    with pytest.raises(UsageError, match="another user"):
+        settings_file(["status", "r"])

@@ -15,10 +15,12 @@ import pytest
 from dynamodb_pipeline.aws.clients import AwsSettings
 from dynamodb_pipeline.connector.relay import TURN_S, listen
 from dynamodb_pipeline.connector.relay_messages import asked_challenge, proof_answer
-from dynamodb_pipeline.connector.relay_process import DEAF_POLLS, POLL_S, Hearing, follow, is_relay_of
+from dynamodb_pipeline.connector.relay_process import DEAF_POLLS, POLL_S, Hearing, check_relay, follow, is_relay_of
 from dynamodb_pipeline.connector.relay_settings import RelayKeys, RelaySettings
 from dynamodb_pipeline.dynamodb.http1 import read_message
+from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.workers.contract import CoordinatorAddress, CoordinatorLost, RunStopped
+from dynamodb_pipeline.workers.failures import WorkerFailure
 from tests.unit.workers.fake_grants import FakeGrants
 
 DIGITS = b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n"
@@ -149,3 +151,21 @@ def test_program_that_answers_anything_else_is_no_relay(answer: bytes):
     """It may hang up on us for the rest of a long answer, which is as good."""
     with answering(lambda _: answer) as asked:
         assert not is_relay_of(asked)
+
+
+@pytest.mark.parametrize("answer", [b"", DIGITS, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"], ids=repr)
+def test_what_was_read_does_not_count_when_the_port_is_not_the_relays_any_more(answer: bytes):
+    """A relay whose whole process tree is gone leaves its port to any user of the node, who could answer anything."""
+    with answering(lambda _: answer) as sent, pytest.raises(WorkerFailure, match="does not count; resume") as caught:
+        check_relay(sent)
+    assert ExitCode.of_error(caught.value) is ExitCode.STOPPED
+
+
+def test_what_was_read_counts_when_the_relay_proves_itself():
+    def answer(line: bytes) -> bytes:
+        challenge = asked_challenge(line.decode())
+        assert challenge is not None
+        return proof_answer(sent.keys, challenge, where=socket.gethostname()).render()
+
+    with answering(answer) as sent:
+        check_relay(sent)
