@@ -80,5 +80,5 @@ def denied_error(err: Exception, *, call: str) -> DeniedError:
     refused = NOT_AUTHORIZED.search(str(err))
     action = refused["action"] if refused else call
     resource = f" on {refused['resource']}" if refused and refused["resource"] else ""
-    hint = "`dynamodb-pipeline policy launcher` prints the statement that allows it"
+    hint = "the statement that allows it: `dynamodb-pipeline policy launcher --help`"
     return DeniedError(f"{action} was denied{resource}; {hint}")

@@ -222,12 +222,8 @@ POLICY_TABLES: Row[tuple[str, ...]] = TABLE.also(
     verbs=POLICY, help=f"table the policy allows; repeatable (example: {' '.join(EXAMPLE_TABLES)})", many=True,
     required=False, where=Where.LAUNCHER,
 )  # fmt: skip
-BUCKET: Row[str | None] = launcher_row(
-    "--bucket", "bucket of the exports", "BUCKET", value=BUCKET_NAME, verbs=POLICY, group=None
-)
-PREFIX: Row[str] = launcher_row(
-    "--prefix", "folder of the exports in it", "PREFIX", "exports", verbs=POLICY, group=None
-)
+BUCKET: Row[str | None] = run_commands.BUCKET.also(value=BUCKET_NAME)
+PREFIX: Row[str] = run_commands.PREFIX.also()
 POLICY_LOGS: Row[S3Uri | None] = LOGS.also(
     verbs=POLICY, help="folder of logs and run records (default s3://BUCKET/logs)", group=None, where=Where.LAUNCHER,
     value=S3_ADDRESS,

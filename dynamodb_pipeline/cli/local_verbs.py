@@ -14,7 +14,7 @@ from dynamodb_pipeline.cli.command_line import CommandLine
 from dynamodb_pipeline.cli.voice import Voice
 from dynamodb_pipeline.errors import ExitCode, counted
 from dynamodb_pipeline.output import Result, Say
-from dynamodb_pipeline.settings.rows import Options
+from dynamodb_pipeline.settings.rows import Given, Options, command_line
 from dynamodb_pipeline.settings.run_ids import check_run_id
 
 INSPECT_INTERVAL_S = 10.0
@@ -59,6 +59,7 @@ def run_convert(line: CommandLine, voice: Voice) -> ExitCode:
     def work() -> Result:
         from dynamodb_pipeline.folders.convert import ConvertQuery, convert, converted_words
 
+        anyway = given.given.without(own.CONVERT_LATEST) + Given(((own.CONVERT_WITHOUT_MANIFEST, ()),))
         query = ConvertQuery(
             input=given[own.CONVERT_INPUT],
             output=given[own.CONVERT_OUTPUT],
@@ -69,6 +70,7 @@ def run_convert(line: CommandLine, voice: Voice) -> ExitCode:
             latest=given[own.CONVERT_LATEST],
             without_manifest=given[own.CONVERT_WITHOUT_MANIFEST],
             allow_buckets=given[own.INSPECT_BUCKETS],
+            without_manifest_command=command_line(line.program, anyway),
         )
         facts = convert(_store_for(given, query.input, query.output), query, say=voice.say)
         return Result(facts, converted_words(facts))

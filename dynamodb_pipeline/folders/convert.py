@@ -68,6 +68,7 @@ class ConvertQuery:
         form: `native` or `export`.
         keys: where the backup does not carry them.
         from_table: whose items; of several exports below `input`, whose export.
+        without_manifest_command: the command that reads a folder without a manifest, for messages.
     """
 
     input: str
@@ -79,6 +80,7 @@ class ConvertQuery:
     latest: bool = False
     without_manifest: bool = False
     allow_buckets: tuple[str, ...] = ()
+    without_manifest_command: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ def resolve_conversion(store: ObjectStore, query: ConvertQuery) -> Conversion:
         raise UsageError(msg)
     folder = query.input
     if not query.without_manifest:
-        choice = SourceChoice(None, query.from_table, query.latest, "dynamodb-pipeline convert")
+        choice = SourceChoice(None, query.from_table, query.latest, query.without_manifest_command)
         folder = choose_finished_run(store, folder, choice)
     source = load_source(store, folder, without_manifest=query.without_manifest, allow_buckets=query.allow_buckets)
     refuse_other_source(source, None if query.from_table == UNKNOWN_TABLE else query.from_table)

@@ -56,7 +56,7 @@ def order_speed(
     check_run_id(request.run)
     runs = dict(_runs(store, request))
     if not runs:
-        msg = f"{request.logs} holds no run {request.run}; check --logs, or `dynamodb-pipeline status {request.run}`"
+        msg = f"{request.logs} holds no run {request.run}; check --logs and the id"
         raise PreconditionError(msg)
     if request.speed is not None:
         runs = {folder: state for folder, state in runs.items() if state.state == RUNNING}

@@ -24,6 +24,7 @@ from dynamodb_pipeline.selection.changes import Unchanged, unchanged_lines
 from dynamodb_pipeline.selection.table_rows import RowKind, TableRows
 from dynamodb_pipeline.selection.wanted_keys import KeyPrefix, WantedKeys, wanted_keys
 from dynamodb_pipeline.settings.job import ImportSettings
+from dynamodb_pipeline.settings.job_options import LATEST, WITHOUT_MANIFEST
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.engine import Engine
 from dynamodb_pipeline.workers.work_queue import WorkUnit
@@ -85,7 +86,7 @@ def find_source(store: ObjectStore, settings: ImportSettings) -> ImportSource:
     """
     folder = settings.input
     if not settings.without_manifest:
-        command = f"dynamodb-pipeline import --table {settings.table} --input"
+        command = settings.common.command_with(WITHOUT_MANIFEST, without=LATEST)
         choice = SourceChoice(settings.table, settings.from_table, settings.latest, command)
         folder = choose_finished_run(store, folder, choice)
     source = load_source(

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
-from shlex import quote
 from typing import Any
 
 from dynamodb_pipeline.addresses import join
@@ -270,13 +269,13 @@ class SourceChoice:
         table: the target's name, None when there is no target.
         from_table: the exported table's name where it is another one (`--from-table`).
         latest: take the newest when there are several.
-        command: what the user would type before the folder, for messages.
+        without_manifest: the whole command that reads the folder without a manifest, for messages.
     """
 
     table: str | None
     from_table: str | None
     latest: bool
-    command: str
+    without_manifest: str
 
     @property
     def wanted(self) -> str | None:
@@ -307,7 +306,7 @@ def choose_finished_run(store: ObjectStore, source: str, choice: SourceChoice) -
     backups = backups_below(store, source)
     whole = [backup for backup in backups if backup.has_manifest]
     if not whole:
-        raise _refusal(no_manifest_message(store, source, command=choice.command), backups)
+        raise _refusal(no_manifest_message(store, source, command=choice.without_manifest), backups)
     if len(whole) == 1 and not choice.latest and choice.from_table is None:
         return whole[0].folder
     for backup in whole:
@@ -378,5 +377,5 @@ def no_manifest_message(store: ObjectStore, source: str, *, command: str) -> str
         return f"{source} has no manifest (--without-manifest reads every data file in it all the same); {renamed[0]}"
     return (
         f"{source} has no manifest: not a finished export. To read every data file in it all the same, at the risk "
-        f"of leftovers of failed attempts, run: {command} {quote(source)} --without-manifest"
+        f"of leftovers of failed attempts, run: {command}"
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Union
+from typing import Any, Union
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.rate.capacity import RateChoice
-from dynamodb_pipeline.settings.rows import Given
+from dynamodb_pipeline.settings.rows import Given, Row, command_line
 from dynamodb_pipeline.settings.values import ItemLimit
 
 
@@ -33,6 +33,10 @@ class CommonSettings:
     resume: bool = False
     program: tuple[str, ...] = ()
     given: Given = field(default_factory=Given)
+
+    def command_with(self, flag: Row[Any], *, without: Row[Any]) -> str:
+        """The command that was given, with one flag more and one option less."""
+        return command_line(self.program, self.given.without(flag, without) + Given(((flag, ()),)))
 
 
 @dataclass(frozen=True)

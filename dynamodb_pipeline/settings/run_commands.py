@@ -7,7 +7,11 @@ shell it is pasted into has set. How to go on with a job is built from the optio
 
 from __future__ import annotations
 
-from dynamodb_pipeline.settings.job_options import LOGS, REGION, TIMEOUT
+import re
+from dataclasses import dataclass
+
+from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.settings.job_options import LOGS, REGION, TABLE, TIMEOUT
 from dynamodb_pipeline.settings.rows import Given, Row, Where, command_line
 
 PROGRAM = "dynamodb-pipeline"
@@ -18,6 +22,16 @@ RUN: Row[str] = Row(
 CLUSTER_ID: Row[str | None] = Row(
     "--cluster-id", "the standing cluster the run was given to", ON_CLUSTER, "ID", where=Where.LAUNCHER
 )  # fmt: skip
+KIND: Row[str] = Row("KIND", "which document", ("policy",), "KIND", where=Where.LAUNCHER, required=True)
+BUCKET: Row[str | None] = Row("--bucket", "bucket of the exports", ("policy",), "BUCKET", where=Where.LAUNCHER)
+PREFIX: Row[str] = Row(
+    "--prefix", "folder of the exports in it", ("policy",), "PREFIX", where=Where.LAUNCHER, default="exports"
+)  # fmt: skip
+POLICY_PLACE = re.compile(r"\{policy ([a-z-]+)\}")
+DEPLOY_ROLES = (
+    "aws cloudformation deploy --stack-name dynamodb-pipeline-roles --template-file roles.json "
+    "--capabilities CAPABILITY_NAMED_IAM"
+)
 
 
 def run_command(verb: str, run: str, *, region: str, cluster_id: str | None = None) -> str:
@@ -48,3 +62,30 @@ def launch_again_command(verb: str, job: Given, *, launcher: Given, timeout: str
         timeout: replaces the job's.
     """
     return command_line((PROGRAM, verb), job + launcher + Given.of({TIMEOUT: timeout}))
+
+
+@dataclass(frozen=True)
+class PolicyPlaces:
+    """What the policies of a run are limited to; `data` is the folder of its exports, None where it is not in S3."""
+
+    tables: tuple[str, ...]
+    data: S3Uri | None
+    logs: S3Uri
+    region: str
+
+
+def policy_command(kind: str, places: PolicyPlaces) -> str:
+    """The command that prints a policy, or the template with all roles, for exactly this run."""
+    data = places.data or places.logs
+    entries = [(KIND, kind), *((TABLE.also(many=True), table) for table in places.tables), (BUCKET, data.bucket)]
+    entries += [(PREFIX, data.key.strip("/")), (LOGS, str(places.logs)), (REGION, places.region)]
+    given = Given(tuple((row, (text,)) for row, text in entries if text))
+    return command_line((PROGRAM, "policy"), given)
+
+
+def with_commands(remedy: str, places: PolicyPlaces) -> str:
+    """A remedy with the commands that it speaks of: `{deploy-roles}`, `{list}`, and `{policy KIND}` of each kind."""
+    deploy = f"{policy_command('roles-template', places)} > roles.json && {DEPLOY_ROLES} --region {places.region}"
+    listed = Given.of({KIND: str(places.data), REGION: places.region})
+    text = remedy.replace("{deploy-roles}", deploy).replace("{list}", command_line((PROGRAM, "list"), listed))
+    return POLICY_PLACE.sub(lambda match: policy_command(match[1], places), text)

@@ -27,6 +27,7 @@ from dynamodb_pipeline.reading.key_spill import KeySpill
 from dynamodb_pipeline.reading.source import NO_HASHES, load_source, refuse_other_source
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.settings.job import VerifySettings
+from dynamodb_pipeline.settings.job_options import LATEST, WITHOUT_MANIFEST
 from dynamodb_pipeline.verifying.differences import DIFFERENCE_KINDS, Differences, RowFilter, SecondReading
 from dynamodb_pipeline.verifying.files import FileFindings, start_verify_files
 from dynamodb_pipeline.verifying.table import second_look, table_digest
@@ -125,7 +126,7 @@ def resolve_verification(ctx: RunContext, settings: VerifySettings) -> Verificat
         refuse_unusable(table, purpose="verify")
     folder = settings.export
     if not settings.without_manifest:
-        command = f"dynamodb-pipeline verify --table {settings.table}" if table else "dynamodb-pipeline verify"
+        command = settings.common.command_with(WITHOUT_MANIFEST, without=LATEST)
         choice = SourceChoice(settings.table, settings.from_table, settings.latest, command)
         folder = choose_finished_run(ctx.store, folder, choice)
     source = load_source(

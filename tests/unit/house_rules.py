@@ -74,7 +74,6 @@ SHORT_MODULES: dict[str, str] = {
     "emr.calls.console": "what every command is given and gives back",
     "formats.items.base64_text": "strict base64 for tags, grammar and digests",
     "formats.items.item_error": "the exception that every rule raises",
-    "settings.run_commands": "commands that people are shown are built in one place",
     "settings.spark_conf": "the settings that launcher and jobs share",
 }
 

@@ -10,6 +10,7 @@ from dynamodb_pipeline.emr.calls.clusters import StepView, cluster_line, read_cl
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.calls.stopping import cancel_steps, terminate_cluster
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
+from dynamodb_pipeline.emr.request.steps import places_of_step
 from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis, diagnose_cluster, diagnose_step
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget, RunWatch
 from dynamodb_pipeline.emr.watch.look import Look, WaitVerdict, verdict, watch_line
@@ -109,7 +110,8 @@ def _diagnosis(s3: S3Client, outcome: Outcome, results: tuple[JobResult, ...], c
     if failed is not None:
         return diagnose_step(s3, failed, cluster=outcome.cluster, clock=console.clock)
     if outcome.ending in (Ending.CLUSTER_LOST, Ending.NOT_PROVISIONED):
-        return diagnose_cluster(s3, outcome.cluster)
+        places = next((places for step in outcome.steps if (places := places_of_step(step.arguments))), None)
+        return diagnose_cluster(s3, outcome.cluster, places=places)
     return None
 
 

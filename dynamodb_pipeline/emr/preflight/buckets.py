@@ -15,9 +15,9 @@ from dynamodb_pipeline.errors import DeniedError, ExitCode, IntegrityError, Pipe
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-LIST_REMEDY = "`dynamodb-pipeline list FOLDER` shows which backups there are; give the folder of one"
+LIST_REMEDY = "{list} shows which backups there are; give the folder of one"
 PROBE_NAME = "_dynamodb_pipeline_probe"
-PROBE_REMEDY = "`dynamodb-pipeline policy launcher` prints the statements; the bucket's own policy must allow it too"
+PROBE_REMEDY = "{policy launcher} prints the statements; the bucket's own policy must allow it too"
 
 
 def check_bucket(s3: S3Client, place: S3Uri, *, region: str, owner: str | None) -> CheckResult:

@@ -155,7 +155,7 @@ def check_security_configuration(emr: EMRClient, name: str | None) -> CheckResul
     """The security configuration (IMDSv2 only) exists."""
     from botocore.exceptions import ClientError
 
-    remedy = "deploy policies/roles.json, which creates `dynamodb-pipeline`"
+    remedy = "{deploy-roles} (it creates `dynamodb-pipeline`)"
     if name is None:
         detail = "none: nodes also answer version 1 of the instance metadata service"
         return warning("security-config", detail, remedy=remedy)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_iam.type_defs import ContextEntryTypeDef, EvaluationResultTypeDef
     from mypy_boto3_sts import STSClient
 
-DEPLOY = "deploy policies/roles.json, or name your own with --service-role and --node-role"
-POLICY = "`dynamodb-pipeline policy launcher` prints a policy that allows exactly this"
+DEPLOY = "{deploy-roles}; or name your own with --service-role and --node-role"
+POLICY = "{policy launcher} prints a policy that allows exactly this"
 # What watching and stopping a run takes; ListClusters finds it again.
 OPERATE = ("DescribeCluster", "ListSteps", "CancelSteps", "TerminateJobFlows")
 NODE_ACTIONS = {
@@ -206,6 +206,6 @@ def check_node_permissions(
     name = role_arn.rpartition("/")[2]
     if missing:
         kind = "nodes-import" if verb == "import" else "nodes-export"
-        remedy = f"`dynamodb-pipeline policy {kind}` prints what it needs, unless the table's own policy allows it"
+        remedy = f"{{policy {kind}}} prints what it needs, unless the table's own policy allows it"
         return warning("node-permissions", f"role {name} is not allowed {', '.join(missing)}", remedy=remedy)
     return ok("node-permissions", f"{name}: {', '.join(NODE_ACTIONS[verb])}")

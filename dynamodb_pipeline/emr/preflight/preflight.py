@@ -7,7 +7,7 @@ Each check stands for itself: one that may not look is `unknown` and does not st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.addresses import S3Uri
@@ -16,6 +16,7 @@ from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
 from dynamodb_pipeline.emr.preflight import buckets, cluster, permissions, tables
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, ExportSource, run_check
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
+from dynamodb_pipeline.settings.run_commands import with_commands
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -39,6 +40,11 @@ class PreflightScope:
 
 def preflight(scope: PreflightScope, clients: Clients) -> list[CheckResult]:
     """Run every check and return the results in the order of a run; only missing credentials end it early."""
+    places = scope.settings.places
+    return [replace(result, remedy=with_commands(result.remedy, places)) for result in _results(scope, clients)]
+
+
+def _results(scope: PreflightScope, clients: Clients) -> list[CheckResult]:
     credentials, caller = permissions.check_credentials(clients.client("sts"))
     if caller is None:
         return [credentials]

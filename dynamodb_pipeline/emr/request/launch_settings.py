@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.addresses import S3Uri, is_s3
 from dynamodb_pipeline.durations import HOUR_S
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, TableJob
 from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.secret_patterns import refuse_secrets
 from dynamodb_pipeline.settings.job_options import LOGS, TABLE
+from dynamodb_pipeline.settings.run_commands import PolicyPlaces
 
 PIPELINE_TAG = "dynamodbdatapipeline"
 # The tag in conditions of IAM: of what is asked for, and of what is there.
@@ -103,6 +104,12 @@ class LaunchSettings:
     @property
     def logs(self) -> S3Uri:
         return S3Uri.of_folder(self.logs_uri, option=LOGS.name)
+
+    @property
+    def places(self) -> PolicyPlaces:
+        """What policies for this run are limited to."""
+        data = [S3Uri.of_folder(uri, option="data folder") for uri in self.data_uris if is_s3(uri)]
+        return PolicyPlaces(self.table_names, data[0] if data else None, self.logs, self.region)
 
     @property
     def emr_logs_uri(self) -> str:

@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dynamodb_pipeline.addresses import S3Uri, is_s3
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.secret_patterns import refuse_secrets
+from dynamodb_pipeline.settings.job_options import EXPORTED, INPUT, LOGS, OUTPUT, REGION, TABLE
 from dynamodb_pipeline.settings.parser import words_read
 from dynamodb_pipeline.settings.rows import Given
+from dynamodb_pipeline.settings.run_commands import PolicyPlaces
 
 if TYPE_CHECKING:
     from mypy_boto3_emr.literals import ActionOnFailureType
@@ -89,6 +92,17 @@ def verb_of_step(arguments: Sequence[str]) -> str:
     """`export`, `import` or `verify`; empty of a step that is not ours."""
     names = (argument.rpartition("/")[2] for argument in arguments)
     return next((VERB_OF_SCRIPT[name] for name in names if name in VERB_OF_SCRIPT), "")
+
+
+def places_of_step(arguments: Sequence[str]) -> PolicyPlaces | None:
+    """What a policy for this step's job is limited to; None of a step that is not ours."""
+    given = given_in_step(arguments)
+    logs, region = given.text(LOGS), given.text(REGION)
+    if logs is None or region is None:
+        return None
+    data = given.text(OUTPUT) or given.text(INPUT) or given.text(EXPORTED)
+    folder = S3Uri.of_folder(data, option="data folder") if data and is_s3(data) else None
+    return PolicyPlaces(given.texts(TABLE) or (), folder, S3Uri.of_folder(logs, option=LOGS.name), region)
 
 
 def step_request(name: str, *, arguments: list[str], action_on_failure: ActionOnFailureType) -> StepConfigTypeDef:

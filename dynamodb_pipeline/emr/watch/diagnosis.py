@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.emr.calls.clock import Clock
 from dynamodb_pipeline.emr.calls.clusters import ClusterView
 from dynamodb_pipeline.emr.cluster.packaged_files import packaged_json
+from dynamodb_pipeline.emr.request.steps import places_of_step
 from dynamodb_pipeline.emr.watch.run_records import JobResult
 from dynamodb_pipeline.emr.watch.step_logs import (
     CHATTER,
@@ -24,9 +25,11 @@ from dynamodb_pipeline.emr.watch.step_logs import (
     job_error_line,
     last_lines,
     last_traceback,
+    lines_about_errors,
     log_prefix,
     step_log_files,
 )
+from dynamodb_pipeline.settings.run_commands import PolicyPlaces, with_commands
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -124,12 +127,15 @@ def diagnose_step(s3: S3Client, result: JobResult, *, cluster: ClusterView, cloc
         failure.get("Message"),
         failure.get("Reason"),
         *cluster.errors,
-        last_lines(text) or None,
+        lines_about_errors(text) or None,
         result.step.reason or None,
         cluster.reason_text(),
+        last_lines(text) or None,  # for the table of symptoms alone: what it says may be chatter
     ]
     texts = [text for text in evidence if text and not CHATTER.match(text)]
-    return diagnosis(texts, traceback=traceback, log_uris=_step_uris(cluster, result, failure))
+    plain = diagnosis(texts, traceback=traceback, log_uris=_step_uris(cluster, result, failure))
+    places = places_of_step(result.step.arguments)
+    return replace(plain, remedy=with_commands(plain.remedy, places)) if places else plain
 
 
 def _step_uris(cluster: ClusterView, result: JobResult, failure: dict[str, str]) -> tuple[str, ...]:
@@ -138,7 +144,7 @@ def _step_uris(cluster: ClusterView, result: JobResult, failure: dict[str, str])
     return tuple(uri for uri in (own, f"{folder}/" if folder else None) if uri)
 
 
-def diagnose_cluster(s3: S3Client, cluster: ClusterView) -> Diagnosis:
+def diagnose_cluster(s3: S3Client, cluster: ClusterView, *, places: PolicyPlaces | None) -> Diagnosis:
     """Explain a cluster that ended before its steps ran."""
     files: list[LogFile] = []
     if cluster.log_uri:
@@ -147,7 +153,8 @@ def diagnose_cluster(s3: S3Client, cluster: ClusterView) -> Diagnosis:
     evidence = [*printed, *cluster.errors, cluster.reason_text()]
     folder = log_prefix(cluster.log_uri, cluster.id).uri if cluster.log_uri else None
     uris = [*(file.location.uri for file in files), *([f"{folder}/"] if folder else [])]
-    return diagnosis(evidence, traceback=None, log_uris=tuple(uris))
+    plain = diagnosis(evidence, traceback=None, log_uris=tuple(uris))
+    return replace(plain, remedy=with_commands(plain.remedy, places)) if places else plain
 
 
 def diagnosis(evidence: list[str], *, traceback: str | None, log_uris: tuple[str, ...]) -> Diagnosis:

@@ -26,7 +26,17 @@ BOOTSTRAP_FOLDER = re.compile(r"/node/[^/]+/bootstrap-actions/")
 MAX_FILE_BYTES = 20 * 1024 * 1024
 MAX_TEXT_CHARACTERS = 2_000_000
 TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)*(?P<last>\S.*)", re.MULTILINE)
-CHATTER = re.compile(r"^\S+ \S+ (INFO|WARN) |^Command exiting with ret")
+# What Spark, YARN and EMR say of themselves, a line or the tab-indented rest of one (`\t user: root`).
+CHATTER = re.compile(
+    r"^\S+ \S+ (INFO|WARN|DEBUG) |^Command exiting with ret|^\t"
+    r"|^\s*(client token|diagnostics: N/A|ApplicationMaster host"
+    r"|ApplicationMaster RPC port|queue|start time|final status|tracking URL|user): "
+    r"|^(WARNING|INFO): |^SLF4J: |^Warning: |^Picked up |^\d\d/\d\d/\d\d \S+ (INFO|WARN)"
+)
+OF_ERROR = re.compile(
+    r"(?i)error|exception|fatal|fail|denied|refused|cannot|unable|not found|no such|killed"
+    r"|out of memory|invalid|missing"
+)
 JOB_ERROR = re.compile(r"^ERROR (?P<code>\d+) \((?P<meaning>[^)]*)\): (?P<message>.*)", re.MULTILINE)
 
 
@@ -87,6 +97,11 @@ def last_lines(text: str, *, count: int = 40) -> str:
     """The last lines that say something: no blank ones, no Spark chatter, no bare exit code."""
     lines = [line for line in text.splitlines() if line.strip() and not CHATTER.search(line)]
     return "\n".join(lines[-count:])
+
+
+def lines_about_errors(text: str, *, count: int = 40) -> str:
+    """Those of the last lines that speak of an error; no other line of a log is a cause."""
+    return "\n".join(line for line in last_lines(text, count=count).splitlines() if OF_ERROR.search(line))
 
 
 def _bucket(log_uri: str) -> str:

@@ -41,12 +41,14 @@ def old(folder: str) -> dict[str, bytes]:
 
 
 def chosen(store: MemoryStore, place: str = PLACE, **how: Any) -> str:
-    choice = SourceChoice(**{"table": "Tab", "from_table": None, "latest": True, "command": "import", **how})
+    plain = {"table": "Tab", "from_table": None, "latest": True, "without_manifest": "import --without-manifest"}
+    choice = SourceChoice(**{**plain, **how})
     return choose_finished_run(store, place, choice).rstrip("/")
 
 
 def settings(**changes: Any) -> Any:
     plain = {
+        "common": SimpleNamespace(command_with=lambda flag, without: f"import {flag}"),
         "table": "Tab",
         "input": PLACE,
         "from_table": None,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.parsers import ResponseParserError
 
+from dynamodb_pipeline.cli.command_line import read_line
+from dynamodb_pipeline.cli.launcher_options import BUCKET, POLICY_KIND
 from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
 from dynamodb_pipeline.emr.preflight.buckets import check_logs_uri
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, overall, run_check, table_lines
@@ -139,7 +142,13 @@ def test_missing_roles(made: Account) -> None:
     cluster = ClusterSettings(service_role="none-such", node_role="none-such")
     found = checks(made, cluster=cluster)
     assert {found[name].verdict for name in ("service-role", "node-role")} == {CheckVerdict.FAILED}
-    assert "policies/roles.json" in found["service-role"].remedy
+    deploy = found["service-role"].remedy.partition("; or name")[0]
+    printed, _, deployed = deploy.partition(" > roles.json && ")
+    line = read_line(shlex.split(printed)[1:])
+    assert line.options[POLICY_KIND] == "roles-template"
+    assert line.options[BUCKET] == DATA
+    assert deployed.startswith("aws cloudformation deploy --stack-name ")
+    assert deployed.endswith(f"--capabilities CAPABILITY_NAMED_IAM --region {REGION}")
 
 
 def test_role_that_does_not_trust_emr(made: Account) -> None:
