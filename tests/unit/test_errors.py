@@ -71,6 +71,12 @@ def test_an_error_with_an_odd_code_is_unexpected() -> None:
     assert ExitCode.of_error(ValueError()) is ExitCode.UNEXPECTED
 
 
+@pytest.mark.parametrize("state", ["FAILED", "CANCELLED", "INTERRUPTED"])
+def test_a_step_that_did_not_complete_is_not_done_whatever_its_record_says(state: str) -> None:
+    step = StepView("s-1", "export Forum", state, ())
+    assert not job_result(step, {"exit_code": 0}).exit_code.row.finished
+
+
 @pytest.mark.parametrize("code", [77, "0", None, True, [0]], ids=repr)
 def test_a_step_that_completed_with_an_unknown_code_is_not_done(code: object) -> None:
     """EMR says COMPLETED; the job's own record says something this version does not know."""
