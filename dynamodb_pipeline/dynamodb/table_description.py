@@ -89,6 +89,11 @@ class TableDescription:
         return {index.name: index.capacity for index in self.global_indexes if index.status != "DELETING"}
 
     @property
+    def vector_indexes(self) -> tuple[str, ...]:
+        """Names of the vector indexes."""
+        return tuple(index.index_name for index in self.index_keys if index.vector is not None)
+
+    @property
     def import_warnings(self) -> list[str]:
         """What else happens when items are written into this table."""
         warnings = []
@@ -100,6 +105,12 @@ class TableDescription:
         if self.index_capacities:
             names = ", ".join(sorted(self.index_capacities))
             warnings.append(f"table {self.name!r} has global indexes ({names}): writes use their capacity as well")
+        if self.vector_indexes:
+            names = ", ".join(self.vector_indexes)
+            warnings.append(
+                f"table {self.name!r} has vector indexes ({names}): each written vector is billed besides, by bytes "
+                "(VectorWriteRequestBytes), which no estimate of ours holds"
+            )
         return warnings
 
 

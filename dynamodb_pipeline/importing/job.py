@@ -18,7 +18,7 @@ from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, write_rate
 from dynamodb_pipeline.reading.finished_runs import UNKNOWN_TABLE, SourceChoice, choose_finished_run, wanted_table
 from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.reading.key_spill import Collision, KeySpill
-from dynamodb_pipeline.reading.source import first_few, load_source, refuse_other_source
+from dynamodb_pipeline.reading.source import first_few, load_source, refuse_other_source, refuse_unknown_part
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.selection.changes import Unchanged, unchanged_lines
 from dynamodb_pipeline.selection.table_rows import RowKind, TableRows
@@ -93,6 +93,7 @@ def find_source(store: ObjectStore, settings: ImportSettings) -> ImportSource:
         store, folder, without_manifest=settings.without_manifest, allow_buckets=settings.allow_buckets
     )
     refuse_other_source(source, settings.from_table)
+    refuse_unknown_part(source, settings.accept_members)
     if settings.only_changes and source.part is not None:
         msg = f"--only-changes: {source.folder}: {source.part}; only a whole export is compared with a table"
         raise PreconditionError(msg)
@@ -125,7 +126,7 @@ def _refuse_mirror_of_another(source: ImportSource, settings: ImportSettings) ->
 def import_plan(ctx: RunContext, job: TableImport) -> ImportPlan:
     """What every worker must know."""
     table, source, settings = job.table, job.source, job.settings
-    attributes = frozenset(a.name for index in table.index_keys for a in index.attributes)
+    attributes = frozenset(name for index in table.index_keys for name in index.names)
     prefix = KeyPrefix(settings.key_prefix, settings.sort_key_prefix)
     aside = SetAside(join(str(settings.set_aside), ctx.run_id)) if settings.set_aside else None
     fast = source.record is not None and may_skip_parsing(

@@ -61,7 +61,7 @@ class ImportSource:
 
     `kind` is `datapipeline`, `native` or `folder`; `key_schema` is None where the export does not carry it; `notes`
     are for the user; `orphans` lie in the folder and are not read. `exported` is the table, None where the export names
-    none; `part` says why it may not be the whole of it.
+    none; `part` says why it may not be the whole of it, by the `odd_members` of its summary.
     """
 
     folder: str
@@ -72,6 +72,7 @@ class ImportSource:
     orphans: tuple[str, ...] = field(default=(), repr=False)
     exported: ExportedTable | None = None
     part: str | None = None
+    odd_members: tuple[str, ...] = ()
 
     @property
     def key_schema(self) -> KeySchema | None:

@@ -205,6 +205,7 @@ def _from_native(store: ObjectStore, folder: str, data: bytes) -> ImportSource:
         orphans=orphans,
         exported=identity.exported,
         part=identity.part,
+        odd_members=identity.odd_members,
     )
 
 
@@ -355,6 +356,20 @@ def first_few(names: Iterable[str]) -> str:
     shown = list(names)
     more = f" and {len(shown) - NAMED_IN_MESSAGE} more" if len(shown) > NAMED_IN_MESSAGE else ""
     return ", ".join(shown[:NAMED_IN_MESSAGE]) + more
+
+
+def refuse_unknown_part(source: ImportSource, accepted: Collection[str]) -> None:
+    """
+    Raises:
+        PreconditionError: what the export's summary says besides may make it a part of its table, and nobody has said
+            that a part is meant.
+    """
+    left = [name for name in source.odd_members if name not in accepted]
+    if left:
+        given = " ".join(f"--accept-member {quote(name)}" for name in left)
+        msg = f"{source.folder}: {source.part}, and whole items may be replaced by parts of them; if that is meant,"
+        msg += f" give {given}. Nothing was written"
+        raise PreconditionError(msg)
 
 
 def refuse_other_source(source: ImportSource, from_table: str | None) -> None:

@@ -73,6 +73,7 @@ class ImportSettings:
     latest: bool
     without_manifest: bool
     allow_buckets: tuple[str, ...]
+    accept_members: tuple[str, ...]
     set_aside: S3Uri | None
     max_set_aside: ItemLimit
     duplicates: str

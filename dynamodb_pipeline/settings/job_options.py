@@ -72,6 +72,13 @@ ALLOW_BUCKET: Row[tuple[str, ...]] = Row(
     BUCKET_NAME,
     many=True,
 )
+ACCEPT_MEMBER: Row[tuple[str, ...]] = Row(
+    "--accept-member",
+    "take a native export whose summary has this unknown member, which may make it a part of a table",
+    IMPORT,
+    "NAME",
+    many=True,
+)
 SET_ASIDE: Row[S3Uri | None] = Row(
     "--set-aside", "put bad items there and go on (default: stop at the first)", IMPORT, "S3_FOLDER", S3_ADDRESS
 )

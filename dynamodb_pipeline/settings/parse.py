@@ -10,6 +10,7 @@ from dynamodb_pipeline.addresses import S3Uri, is_s3
 from dynamodb_pipeline.rate.capacity import PERCENT_DEFAULT, RateChoice
 from dynamodb_pipeline.settings.job import CommonSettings, ExportSettings, ImportSettings, JobSettings, VerifySettings
 from dynamodb_pipeline.settings.job_options import (
+    ACCEPT_MEMBER,
     ALLOW_BUCKET,
     CONSISTENT_READ,
     DRY_RUN,
@@ -151,6 +152,7 @@ def import_settings(options: Options, *, program: tuple[str, ...] = ()) -> Impor
         common=common_settings(options, program),
         rate=rate_choice(options, WRITE_UNITS),
         allow_buckets=options[ALLOW_BUCKET],
+        accept_members=options[ACCEPT_MEMBER],
     )
 
 

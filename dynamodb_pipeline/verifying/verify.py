@@ -16,7 +16,7 @@ from functools import partial
 from dynamodb_pipeline.documents import Facts, facts_of
 from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, refuse_unusable
 from dynamodb_pipeline.dynamodb.table_description import refuse_other_keys
-from dynamodb_pipeline.errors import IntegrityError, counted
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError, counted
 from dynamodb_pipeline.formats.files.file_forms import WantedTable
 from dynamodb_pipeline.formats.items.key_schema import KeySchema, key_item, shown_key
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
@@ -134,9 +134,17 @@ def resolve_verification(ctx: RunContext, settings: VerifySettings) -> Verificat
     )
     refuse_other_source(source, settings.from_table)
     if table is not None:
+        _refuse_part(source, table)
         refuse_other_keys(source.key_schema, table.key_schema, table=table.name)
     keys = source.key_schema or (table.key_schema if table else None)
     return Verification(source, table, keys, settings, ctx.worker())
+
+
+def _refuse_part(source: ImportSource, table: TableDescription) -> None:
+    """Raise PreconditionError for an export that may be a part of its table: equal or not, it would prove nothing."""
+    if source.part is not None:
+        msg = f"{source.folder}: {source.part}; it cannot be compared with {table.name}, leave out --table to check it"
+        raise PreconditionError(msg)
 
 
 def reading_line(source: ImportSource) -> str:

@@ -46,8 +46,12 @@ def parse_label(label: str) -> Version:
     Return the label's numbers, e.g. `(7, 13, 0)`.
 
     Raises:
-        UsageError: not an `emr-x.y.z` label (the `emr-spark-*` line has no EMRFS and is not supported).
+        UsageError: not an `emr-x.y.z` label, or one of a line that is refused as a whole.
     """
+    for line in packaged_json(TABLE)["refused_lines"]:
+        if label.startswith(line["begins"]):
+            msg = f"release label {shown(label)} is refused: {line['reason']}; use {default_label()}"
+            raise UsageError(msg)
     match = PATTERN.fullmatch(label)
     if match is None:
         msg = f"release label {shown(label)} is not of the form emr-x.y.z; use {default_label()}"

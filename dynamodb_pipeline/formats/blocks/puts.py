@@ -92,7 +92,8 @@ class BlockJudge:
         """
         shaped = self._retagger.shaped(text)
         rules = rules_of(shaped.shape.example) if shaped else None
-        if shaped is None or rules is None or shaped.rest or len(shaped.rows) != text.count(b"\n"):
+        vectors = any(index.vector for index in self._index_keys)  # judged component by component
+        if vectors or shaped is None or rules is None or shaped.rest or len(shaped.rows) != text.count(b"\n"):
             return None
         lines = self._retagger.shaped_lines(shaped)
         facts = rules.facts(

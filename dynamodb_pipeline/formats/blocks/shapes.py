@@ -193,7 +193,7 @@ class ShapeRules:
         self, columns: Sequence[Sequence[bytes]], count: int, keys: KeySchema, index_keys: tuple[IndexKeys, ...]
     ) -> Iterator[bytes]:
         """The canonical key of each item, from its key attributes alone; those of indexes are judged with it."""
-        names = {*keys.names, *(attribute.name for index in index_keys for attribute in index.attributes)}
+        names = {*keys.names, *(name for index in index_keys for name in index.names)}
         present = {name: self._item[name] for name in names if name in self._item}
         read = [(name, self._contents[self._column_of[name]].tag) for name in present if name in self._column_of]
         texts = zip(*(columns[self._column_of[name]] for name, _ in read)) if read else [()] * count

@@ -31,6 +31,12 @@ OUTPUT_FORMATS = ("DYNAMODB_JSON", "ION")
 _MD5 = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # base64 of 16 bytes
 _TABLE_ARN = re.compile(r"arn:[a-z0-9-]+:dynamodb:([a-z0-9-]*):([0-9]*):table/([A-Za-z0-9_.-]+)")
 _NAMES_A_PART = re.compile(r"filter|projection|condition|expression|subset|partial|sample|limit|attribute", re.I)
+# Members of `manifest-summary.json` that DynamoDB's own full and incremental exports have (layout: see above).
+KNOWN_MEMBERS = frozenset(
+    {"version", "exportArn", "startTime", "endTime", "tableArn", "tableId", "exportTime", "s3Bucket", "s3Prefix"}
+    | {"s3SseAlgorithm", "s3SseKmsKeyId", "manifestFilesS3Key", "billedSizeBytes", "itemCount", "outputFormat"}
+    | {"exportType", "exportFromTime", "exportToTime", "outputView"}
+)
 _EXPORT_FOLDER = re.compile(r"(?:.*/)?AWSDynamoDB/[^/]+/(?=.)")
 
 
@@ -76,6 +82,7 @@ class NativeIdentity:
         part: why it may be less than the whole table; None for a full export.
         item_count: None when it says none.
         output_format: one of OUTPUT_FORMATS, or another writer's word; None when absent.
+        odd_members: names of members for which it may be less than the whole table.
     """
 
     exported: ExportedTable | None
@@ -84,6 +91,7 @@ class NativeIdentity:
     kind: ExportKind
     item_count: int | None
     output_format: str | None
+    odd_members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,25 +159,32 @@ def identity(data: bytes, *, where: str) -> NativeIdentity:
         kind=kind,
         item_count=None if members.get("itemCount") is None else _count(members, "itemCount", where),
         output_format=_text_or_none(members, "outputFormat", where),
+        odd_members=tuple(odd_members(members)),
     )
 
 
 def _kind_and_part(members: dict[str, Any]) -> tuple[ExportKind, str | None]:
-    """A full export has no such members today; a new one of such a name means that items or attributes are left out."""
-    odd = filter_members(members)
+    """A full export has no other members today; a new one may mean that items or attributes are left out."""
+    odd, filtered = odd_members(members), bool(filter_members(members))
     stated = members.get("exportType", "FULL_EXPORT")
     if stated != "FULL_EXPORT" or "exportFromTime" in members:
         changes = stated == "INCREMENTAL_EXPORT" or "exportFromTime" in members
-        kind = ExportKind.FILTERED if odd else ExportKind.INCREMENTAL if changes else ExportKind.OTHER
-        return kind, "no full export"
+        kind = ExportKind.INCREMENTAL if changes else ExportKind.OTHER
+        return ExportKind.FILTERED if filtered else kind, "no full export"
     if odd:
-        return ExportKind.FILTERED, f"its {odd[0]} may make it a part of a table"
+        return ExportKind.FILTERED if filtered else ExportKind.OTHER, f"its {odd[0]} may make it a part of a table"
     return ExportKind.FULL, None
 
 
 def filter_members(members: dict[str, Any]) -> list[str]:
     """The names of members which say, or may say, that the export leaves items or attributes out."""
     return sorted(name for name in members if _NAMES_A_PART.search(name))
+
+
+def odd_members(members: dict[str, Any]) -> list[str]:
+    """The names of members which may say that the export is less than the whole: those, and any that nobody knows."""
+    unknown = {name for name, value in members.items() if name not in KNOWN_MEMBERS and value is not None}
+    return sorted({*filter_members(members), *unknown})
 
 
 def parse_files(data: bytes, *, where: str) -> tuple[NativeFile, ...]:

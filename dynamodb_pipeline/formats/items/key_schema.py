@@ -9,6 +9,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Callable
 
 from dynamodb_pipeline.formats.items.base64_text import decode_base64
@@ -20,6 +21,7 @@ KEY_TYPES = ("S", "N", "B")
 # Developer guide, "Quotas and limits": partition key 1-2048 bytes, sort key 1-1024 bytes.
 MAX_KEY_BYTES = {"HASH": 2048, "RANGE": 1024}
 MAX_KEY_NAME_BYTES = 255
+MAX_FLOAT_32 = Decimal("3.4028234663852886e38")  # IEEE 754, binary32
 
 _VALUE_BYTES: dict[str, Callable[[str], bytes]] = {
     "S": str.encode,
@@ -143,18 +145,59 @@ class KeySchema:
 
 
 @dataclass(frozen=True)
+class VectorAttribute:
+    """What a vector index demands of an attribute: a list of so many numbers, kept as 32-bit floats."""
+
+    name: str
+    dimensions: int
+
+    def check(self, value: Any) -> None:
+        """
+        Raises:
+            ItemError: another type, another number of components, or a component that is no 32-bit number.
+        """
+        components = value.get("L") if isinstance(value, Mapping) else None
+        if not isinstance(components, list):
+            reason = f"vector must be a list (L) of {self.dimensions} numbers"
+            raise ItemError(reason, (self.name,))
+        if len(components) != self.dimensions:
+            reason = f"vector has {len(components)} components, the index takes {self.dimensions}"
+            raise ItemError(reason, (self.name,))
+        for number, component in enumerate(components):
+            text = component.get("N") if isinstance(component, Mapping) else None
+            if not isinstance(text, str) or abs(Decimal(canonical_number(text))) > MAX_FLOAT_32:
+                reason = "component of a vector must be a number (N) that 32 bits can hold"
+                raise ItemError(reason, (self.name, number))
+
+
+@dataclass(frozen=True)
 class IndexKeys:
-    """The key attributes of one secondary index; items that have them must have them well-typed."""
+    """
+    The key attributes of one secondary index, or the vector of a vector index; items that have them must have them as
+    the index demands.
+    """
 
     index_name: str
     attributes: tuple[KeyAttribute, ...]
+    vector: VectorAttribute | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every attribute that `check` looks at."""
+        return (*(attribute.name for attribute in self.attributes), *([self.vector.name] if self.vector else ()))
 
     def check(self, item: Item) -> None:
         """
-        Raise ItemError when an indexed attribute is present but could not be a key of this index.
+        Raise ItemError when an indexed attribute is present but could not be a key, or the vector, of this index.
 
         An absent one is fine: the item is then left out of the index.
         """
+        if self.vector is not None and self.vector.name in item:
+            try:
+                self.vector.check(item[self.vector.name])
+            except ItemError as err:
+                reason = f"{err.reason} (index {self.index_name})"
+                raise ItemError(reason, err.steps) from None
         for attribute in self.attributes:
             value = item.get(attribute.name)
             if value is not None:
@@ -166,12 +209,21 @@ class IndexKeys:
 
 
 def index_keys_from_description(table: Mapping[str, Any]) -> tuple[IndexKeys, ...]:
-    """The keys of all local and global secondary indexes in DescribeTable's `Table`."""
+    """
+    The keys of all local and global secondary indexes, and the vectors of vector indexes, in DescribeTable's `Table`
+    (API reference, VectorIndexDescription).
+    """
     indexes = [*(table.get("LocalSecondaryIndexes") or ()), *(table.get("GlobalSecondaryIndexes") or ())]
-    return tuple(
+    keyed = [
         IndexKeys(index["IndexName"], _key_attributes(index["KeySchema"], table["AttributeDefinitions"]))
         for index in indexes
-    )
+    ]
+    return (*keyed, *map(_vector_index, table.get("VectorIndexes") or ()))
+
+
+def _vector_index(index: Mapping[str, Any]) -> IndexKeys:
+    vector = VectorAttribute(index["VectorAttribute"]["AttributeName"], int(index["Dimensions"]))
+    return IndexKeys(index["IndexName"], (), vector)
 
 
 def _key_attributes(key_schema: Any, definitions: Any) -> tuple[KeyAttribute, ...]:

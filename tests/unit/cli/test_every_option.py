@@ -143,7 +143,7 @@ def test_an_option_is_named_in_one_place_of_the_library() -> None:
 
 def test_what_a_job_is_given_reaches_its_settings() -> None:
     """A row of a job without a field would be an option that does nothing."""
-    elsewhere = {"throughput_percent", "read_units", "write_units", "timeout", "table", "allow_bucket"}
+    elsewhere = {"throughput_percent", "read_units", "write_units", "timeout", "table", "allow_bucket", "accept_member"}
     for kind, settings in zip(JOBS, (ExportSettings, ImportSettings, VerifySettings), strict=True):
         common = settings.__dataclass_fields__["common"].type
         assert common == "CommonSettings"

@@ -56,7 +56,7 @@ def settings(**changes: Any) -> Any:
         "mirror": False,
         "only_changes": False,
     }
-    return SimpleNamespace(**{**plain, "without_manifest": False, "allow_buckets": (), **changes})
+    return SimpleNamespace(**{**plain, "without_manifest": False, "allow_buckets": (), "accept_members": (), **changes})
 
 
 def test_latest_takes_the_targets_own_native_export_not_the_newest_of_another_table() -> None:
@@ -195,6 +195,10 @@ def test_a_mirror_of_an_export_that_names_no_table_must_be_told_so() -> None:
 
 def test_a_part_is_never_mirrored() -> None:
     store = MemoryStore(native(PLACE, "Tab", "2026-01-01T00:00:00Z", filterExpression="a = :a"))
-    assert find_source(store, settings()).source_table == "Tab"
-    with pytest.raises(PreconditionError, match=r"filterExpression.*whole table"):
-        find_source(store, settings(mirror=True))
+    with pytest.raises(PreconditionError, match=r"filterExpression.*--accept-member filterExpression"):
+        find_source(store, settings())
+    accepted = {"accept_members": ("filterExpression",)}
+    assert find_source(store, settings(**accepted)).source_table == "Tab"
+    for mode in ("mirror", "only_changes"):
+        with pytest.raises(PreconditionError, match=r"filterExpression.*whole"):
+            find_source(store, settings(**accepted, **{mode: True}))

@@ -13,7 +13,7 @@ import pytest
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
 from dynamodb_pipeline.reading.file_reader import FileReader
-from dynamodb_pipeline.reading.source import NO_HASHES, load_source
+from dynamodb_pipeline.reading.source import NO_HASHES, load_source, refuse_unknown_part
 from tests.unit.reading.export_records import export_record
 from tests.unit.reading.item_lines import KEYS, lines
 from tests.unit.store.memory_store import MemoryStore
@@ -116,6 +116,17 @@ def native(**changes: Any) -> MemoryStore:
             f"{FOLDER}/data/f.json.gz": DATA,
         }
     )
+
+
+def test_an_export_that_may_be_a_part_needs_a_word() -> None:
+    source = load_source(native(somethingNew="x", filters=[1]), FOLDER)
+    assert source.part is not None
+    with pytest.raises(PreconditionError, match=r"--accept-member filters --accept-member somethingNew\. Nothing was"):
+        refuse_unknown_part(source, ())
+    with pytest.raises(PreconditionError, match=r"give --accept-member filters\. Nothing"):
+        refuse_unknown_part(source, ("somethingNew",))
+    refuse_unknown_part(source, ("somethingNew", "filters"))
+    refuse_unknown_part(load_source(native(), FOLDER), ())
 
 
 def test_a_native_export_tells_md5_and_counts() -> None:

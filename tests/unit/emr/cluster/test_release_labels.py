@@ -29,6 +29,12 @@ def test_other_forms_are_refused_with_the_label_to_use(label: str) -> None:
         parse_label(label)
 
 
+@pytest.mark.parametrize("label", ["emr-spark-8.0.0", "emr-spark-8.1.0", "emr-spark-9.0.0"])
+def test_the_line_with_spark_4_is_refused_and_told_why(label: str) -> None:
+    with pytest.raises(UsageError, match=f"'{label}' is refused: that line has Spark 4.*use {default_label()}"):
+        parse_label(label)
+
+
 @pytest.mark.parametrize("label", ["emr-6.6.0", "emr-6.7.0", "emr-6.8.0", "emr-6.8.1"])
 def test_labels_that_read_tables_as_empty_are_refused(label: str) -> None:
     assert "as empty" in (label_problem(label) or "")
@@ -39,7 +45,7 @@ def test_labels_with_an_old_python_are_refused(label: str) -> None:
     assert "Python 3.7" in (label_problem(label) or "")
 
 
-@pytest.mark.parametrize("label", ["emr-7.0.0", "emr-7.13.0", "emr-7.99.0"])
+@pytest.mark.parametrize("label", ["emr-7.0.0", "emr-7.13.0", "emr-7.14.0", "emr-7.99.0"])
 def test_usable_labels_have_no_problem(label: str) -> None:
     assert label_problem(label) is None
 

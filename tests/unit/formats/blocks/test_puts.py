@@ -17,7 +17,7 @@ from dynamodb_pipeline.formats.blocks.retag import Retagger
 from dynamodb_pipeline.formats.files.dialects import Dialect
 from dynamodb_pipeline.formats.items.item_rules import ItemError, check_item
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
-from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeyAttribute, KeySchema
+from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeyAttribute, KeySchema, VectorAttribute
 from dynamodb_pipeline.formats.items.tags import CONNECTOR_SPELLINGS, item_to_connector_line, to_dynamodb
 from tests.unit.formats.blocks.test_retag import damaged
 from tests.unit.formats.strategies import alike, items, texts
@@ -39,6 +39,15 @@ def carefully(block: bytes) -> list[tuple[dict, bytes, int]]:
         facts = check_item(item, keys=KEYS)
         found.append((item, facts.key, facts.size_bytes))
     return found
+
+
+@pytest.mark.parametrize(("last", "accepted"), [(b"2", True), (b"4e38", False)])
+def test_each_vector_is_judged_and_not_the_shape_alone(last: bytes, accepted: bool) -> None:
+    index = IndexKeys("close", (), VectorAttribute("v", 2))
+    line = b'{"Id":{"s":"%d"},"v":{"l":[{"n":"1"},{"n":"%b"}]}}\n'
+    block = b"".join(line % (number, component) for number, component in enumerate([b"1"] * 5 + [last]))
+    assert (checked_puts(block, keys=KEYS, index_keys=(index,)) is not None) is accepted
+    assert checked_puts(block, keys=KEYS) is not None
 
 
 def has_attribute_named(item: dict, names: set[str]) -> bool:

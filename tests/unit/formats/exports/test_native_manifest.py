@@ -13,6 +13,7 @@ from dynamodb_pipeline.formats.exports.native_manifest import (
     NativeFile,
     check_item_total,
     current_uri,
+    identity,
     parse_files,
     parse_summary,
 )
@@ -48,6 +49,24 @@ def summary_bytes(**changes) -> bytes:
 def file_line(key: str = f"{EXPORT}/data/a.json.gz", **changes) -> bytes:
     line = {"itemCount": 8, "md5Checksum": EMPTY_MD5, "etag": "x-1", "dataFileS3Key": key}
     return json.dumps({**line, **changes}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "odd"),
+    [
+        ({}, ()),
+        ({"exportType": "FULL_EXPORT", "outputView": None}, ()),
+        ({"somethingNew": {"KeyCondition": "x"}}, ("somethingNew",)),
+        ({"somethingNew": None}, ()),
+        ({"filterSpecification": {}}, ("filterSpecification",)),
+        ({"b": 1, "a": 0}, ("a", "b")),
+    ],
+)
+def test_what_nobody_knows_of_a_summary_may_make_it_a_part(changes, odd):
+    """How a filtered export says so is not documented: whatever is new may be it."""
+    found = identity(summary_bytes(**changes), where="m")
+    assert found.odd_members == odd
+    assert (found.part is not None) is bool(odd)
 
 
 def test_parse_summary_gives_what_an_import_needs():

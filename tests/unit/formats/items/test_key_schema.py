@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamodb_pipeline.formats.items.item_error import ItemError
-from dynamodb_pipeline.formats.items.item_rules import canonical_number
+from dynamodb_pipeline.formats.items.item_rules import canonical_number, check_item
 from dynamodb_pipeline.formats.items.key_schema import (
     SHOWN_CHARS,
     IndexKeys,
@@ -51,6 +51,37 @@ TABLE = {
         }
     ],
 }
+
+
+VECTORS = {
+    **TABLE,
+    "VectorIndexes": [{"IndexName": "close", "VectorAttribute": {"AttributeName": "Embedding"}, "Dimensions": 2}],
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"L": [{"N": "1"}, {"N": "-3.4e38"}]}, None),
+        ({"L": [{"N": "1e-120"}, {"N": "0"}]}, None),
+        ({"L": [{"N": "1"}]}, r"vector has 1 components, the index takes 2 \(index close\)"),
+        ({"L": []}, "vector has 0 components"),
+        ({"NS": ["1", "2"]}, r"vector must be a list \(L\) of 2 numbers"),
+        ({"B": "AAAA"}, "vector must be a list"),
+        ({"NULL": True}, "vector must be a list"),
+        ({"L": [{"N": "1"}, {"S": "2"}]}, r"Embedding\[1\]: component of a vector must be a number"),
+        ({"L": [{"N": "1"}, {"N": "4e38"}]}, "component of a vector must be .* 32 bits"),
+    ],
+)
+def test_a_vector_is_what_its_index_takes(value, reason):
+    index = index_keys_from_description(VECTORS)[-1]
+    index.check({"Id": {"S": "no vector at all"}})
+    if reason is None:
+        index.check({"Embedding": value})
+        return
+    with pytest.raises(ItemError, match=reason) as caught:
+        check_item({"Id": {"S": "a"}, "Embedding": value}, index_keys=(index,))
+    assert caught.value.steps[0] == "Embedding"
 
 
 def test_from_description_puts_hash_first():
