@@ -41,6 +41,10 @@ VERBS = {
     "report": "write one HTML page about a run",
     "clean": "delete what dead runs left in export folders",
     "bundle": "build the zip that spark-submit --py-files takes",
+    "init": "write a commented pipeline.toml from a few questions or options",
+    "doctor": "check what this machine has and lacks for a run: Java, jar, disk, credentials, region",
+    "completion": "print what a shell completes of this command",
+    "help": "explain a verb, with examples and exit codes",
 }
 
 

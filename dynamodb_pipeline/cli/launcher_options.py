@@ -31,6 +31,7 @@ from dynamodb_pipeline.settings.job_options import (
     LOGS,
     MIRROR,
     ONLY_CHANGES,
+    OUTPUT,
     REGION,
     SET_ASIDE,
     SKIP_EXISTING,
@@ -64,7 +65,11 @@ LIST, CONVERT = ("list",), ("convert",)
 RATE = ("rate",)
 EVERY_VERB = (
     *LAUNCHED, *RUN_VERBS, *POLICY, "migrate-config", *LIST, *INSPECT, *CONVERT, *REPORT, *CLEAN, *RATE, *BUNDLE,
+    "init", "doctor", "completion", "help",
 )  # fmt: skip
+TEXT_VERBS = (LOGS_VERB, "completion", "help")  # what they print is text for programs too
+INIT, DOCTOR, COMPLETION, HELP = ("init",), ("doctor",), ("completion",), ("help",)
+SHELLS = ("bash", "zsh", "fish")
 DOLLARS = re.compile(r"\$?[0-9]{1,12}(?:\.[0-9]{1,12})?")
 MAX_DOLLARS = 10**9
 MANY = 1_000_000_000
@@ -352,6 +357,21 @@ VERBOSE: Row[bool] = Row(
     "--verbose", "also checks that found nothing, and what is tried again", EVERY_VERB, where=Where.LOCAL,
     group="display", short="-v",
 )  # fmt: skip
+# init, doctor, completion, help: before a run
+INIT_TABLE: Row[tuple[str, ...]] = TABLE.also(
+    verbs=INIT, help="table to export; repeat for several (asked for where it is missing)", many=True, required=False,
+    where=Where.LOCAL, group=None,
+)  # fmt: skip
+INIT_OUTPUT: Row[S3Uri | None] = OUTPUT.also(
+    verbs=INIT, help="folder for exports (asked for where it is missing)", required=False, where=Where.LOCAL, group=None
+)
+INIT_LOGS: Row[S3Uri | None] = REPORT_LOGS.also(verbs=INIT, help="log folder (default: logs in the bucket of --output)")
+INIT_TO: Row[str] = TO.also(verbs=INIT, help=f"where to write it (default {SETTINGS_FILE})", default=SETTINGS_FILE)
+MACHINE_REGION: Row[str | None] = REPORT_REGION.also(verbs=(*INIT, *DOCTOR), help="of the tables")
+SHELL: Row[str] = Row(
+    "SHELL", " | ".join(SHELLS), COMPLETION, "SHELL", choices=SHELLS, where=Where.LOCAL, required=True
+)
+EXPLAINED: Row[str] = Row("VERB", "a verb of this command", HELP, "VERB", where=Where.LOCAL, required=True)
 
 LAUNCHER_ROWS: tuple[Row[Any], ...] = tuple(
     row for row in dict(globals()).values() if isinstance(row, Row) and row not in JOB_ROWS

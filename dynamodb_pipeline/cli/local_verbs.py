@@ -1,4 +1,4 @@
-"""Verbs that run on this machine alone and need no job: list, inspect, convert, rate, report, clean, bundle."""
+"""Verbs that run on this machine alone and need no job, from list and inspect to init, doctor and help."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from dynamodb_pipeline import __version__
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.command_line import CommandLine
-from dynamodb_pipeline.cli.voice import Voice
+from dynamodb_pipeline.cli.voice import Voice, somebody_is_there
 from dynamodb_pipeline.errors import ExitCode, counted
 from dynamodb_pipeline.output import Result, Say
 from dynamodb_pipeline.settings.rows import Given, Options, command_line
@@ -174,6 +174,48 @@ def run_bundle(line: CommandLine, voice: Voice) -> ExitCode:
     return voice.end("bundle", work)
 
 
+def run_init(line: CommandLine, voice: Voice) -> ExitCode:
+    """Write the first settings file."""
+    given = line.options
+
+    def work() -> Result:
+        from dynamodb_pipeline.aws.clients import AwsClients
+        from dynamodb_pipeline.cli.doctor import FirstSettings, write_settings
+
+        clients = AwsClients(given[own.MACHINE_REGION])
+        output, logs = (str(given[row]) if given[row] else None for row in (own.INIT_OUTPUT, own.INIT_LOGS))
+        first = FirstSettings(clients.region, given[own.INIT_TABLE], output, logs)
+        ask = voice.answer if somebody_is_there() else None
+        return write_settings(Path(given[own.INIT_TO]), first, clients, voice.lines, ask=ask)
+
+    return voice.end("init", work)
+
+
+def run_doctor(line: CommandLine, voice: Voice) -> ExitCode:
+    """Check this machine."""
+    from dynamodb_pipeline.cli.doctor import examine
+
+    return voice.end("doctor", lambda: examine(line.options[own.MACHINE_REGION]))
+
+
+def run_completion(line: CommandLine, voice: Voice) -> ExitCode:
+    """Print a shell's script."""
+    from dynamodb_pipeline.cli.completion import script
+
+    return voice.end("completion", lambda: _text("completion", script(line.options[own.SHELL])))
+
+
+def run_help(line: CommandLine, voice: Voice) -> ExitCode:
+    """Explain a verb."""
+    from dynamodb_pipeline.cli.completion import help_text
+
+    return voice.end("help", lambda: _text("help", help_text(line.options[own.EXPLAINED])))
+
+
+def _text(kind: str, text: str) -> Result:
+    return Result({"kind": kind, "exit_code": 0, "text": text}, tuple(text.splitlines()))
+
+
 LOCAL_VERBS: dict[str, Callable[[CommandLine, Voice], ExitCode]] = {
     "list": run_list,
     "convert": run_convert,
@@ -182,4 +224,8 @@ LOCAL_VERBS: dict[str, Callable[[CommandLine, Voice], ExitCode]] = {
     "report": run_report,
     "clean": run_clean,
     "bundle": run_bundle,
+    "init": run_init,
+    "doctor": run_doctor,
+    "completion": run_completion,
+    "help": run_help,
 }

@@ -68,6 +68,11 @@ class Voice:
 
         return run_and_print(kind, wordless, lines=self.lines, as_json=self.as_json)
 
+    def answer(self, question: str) -> str:
+        """Put a question to the person who is there and return what was typed."""
+        self.lines.ask(question)
+        return sys.stdin.readline()
+
     def confirm(self, question: str, *, stopped: Callable[[], bool] = lambda: False) -> None:
         """
         Ask a person who is there; where nobody is there to answer, nobody is asked.
@@ -120,10 +125,10 @@ def somebody_is_there() -> bool:
 
 
 def _as_json(chosen: str | None, verb: str) -> bool:
-    """A log is text for programs too; everything else is a document for them."""
+    """A log or a script is text for programs too; everything else is a document for them."""
     if chosen is not None:
         return chosen == JSON_FORMAT
-    return verb != own.LOGS_VERB and not is_terminal(sys.stdout)
+    return verb not in own.TEXT_VERBS and not is_terminal(sys.stdout)
 
 
 def _display() -> TerminalDisplay | None:

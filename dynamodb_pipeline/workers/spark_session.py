@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -54,7 +56,10 @@ def start_session(
 
     Raises:
         UsageError: the command line forces a setting that can lose items.
+        PreconditionError: a local run, and no Java.
     """
+    if local:
+        java_version()
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -114,6 +119,23 @@ def executor_addresses(sc: SparkContext) -> list[str]:
 def driver_host(sc: SparkContext) -> str:
     """The address at which executors reach the driver; loopback in local mode."""
     return "127.0.0.1" if sc.master.startswith("local") else str(sc.getConf().get("spark.driver.host"))
+
+
+def java_version(*, timeout_s: float = 60.0) -> str:
+    """
+    The first line of `java -version`, by JAVA_HOME or PATH, where Spark's own scripts look.
+
+    Raises:
+        PreconditionError: there is none.
+    """
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home, "bin", "java")) if home else shutil.which("java")
+    if java is None or not Path(java).is_file():
+        where = f"JAVA_HOME is {home}, without bin/java" if home else "no java on PATH, and JAVA_HOME is not set"
+        msg = f"{where}; Spark on this machine needs Java 17: install it, or run without it by --engine process"
+        raise PreconditionError(msg)
+    done = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=timeout_s, check=False)
+    return next(iter(done.stderr.splitlines()), java)
 
 
 def find_jar(given: str | None) -> str:
