@@ -24,6 +24,7 @@ from dynamodb_pipeline.cli.voice import Voice, import_question
 from dynamodb_pipeline.dynamodb.table import TableDescription, TableMissingError, Tables
 from dynamodb_pipeline.emr import commands
 from dynamodb_pipeline.emr.calls.clock import SignalClock
+from dynamodb_pipeline.emr.documents.migrate_config import LauncherRows
 from dynamodb_pipeline.emr.documents.policies import ACCOUNTLESS
 from dynamodb_pipeline.emr.documents.policy_scope import CLOUDFORMATION_ACCOUNT
 from dynamodb_pipeline.emr.plan.estimate import TableFacts
@@ -160,7 +161,8 @@ def run_migrate(line: CommandLine, *, voice: Voice) -> Any:
     """Translate a Data Pipeline definition."""
     with SignalClock() as clock:
         console = _console(voice, clock)
-        return commands.run_migrate_config(Path(line.options[own.DEFINITION]), console, cron=own.CRON)
+        rows = LauncherRows(own.CRON, own.SET, own.SUBNET)
+        return commands.run_migrate_config(Path(line.options[own.DEFINITION]), console, rows=rows)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
-from dynamodb_pipeline.emr.documents.migrate_config import migration, read_definition
+from dynamodb_pipeline.emr.documents.migrate_config import LauncherRows, migration, read_definition
 from dynamodb_pipeline.emr.documents.policies import NOTES, POLICIES, ROLES_TEMPLATE, TRUSTED_SERVICES, trust_document
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
 from dynamodb_pipeline.emr.documents.roles_template import roles_template
@@ -17,7 +17,6 @@ from dynamodb_pipeline.emr.documents.schedules import Schedule, ScheduledCode, s
 from dynamodb_pipeline.emr.request.bundle import code_files, shipped_code, upload_code
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.errors import ExitCode, UsageError
-from dynamodb_pipeline.settings.rows import Row
 
 
 @dataclass(frozen=True)
@@ -106,15 +105,15 @@ def _data(settings: LaunchSettings) -> S3Uri:
     return S3Uri.of_folder(settings.data_uris[0], option="data folder") if settings.data_uris else settings.logs
 
 
-def run_migrate_config(path: Path, console: Console, *, cron: Row[Any]) -> CommandResult:
+def run_migrate_config(path: Path, console: Console, *, rows: LauncherRows) -> CommandResult:
     """
-    Print our command for an exported Data Pipeline definition, and that of its schedule, whose time `cron` gives.
+    Print our command for an exported Data Pipeline definition, and that of its schedule.
 
     Raises:
         UsageError: not such a definition.
     """
-    migrated = migration(read_definition(path))
-    scheduled = migrated.schedule_command(cron)
+    migrated = migration(read_definition(path), rows)
+    scheduled = migrated.schedule_command()
     console.say_all(f"note: {note}" for note in migrated.notes)
     words = (migrated.command(), *([scheduled] if scheduled else []))
-    return CommandResult(ExitCode.DONE, {"kind": "migrate-config", **migrated.to_json(cron)}, words=words)
+    return CommandResult(ExitCode.DONE, {"kind": "migrate-config", **migrated.to_json()}, words=words)

@@ -2,19 +2,23 @@
 Turns an exported AWS Data Pipeline definition into our command line and schedule.
 
 Reads what `aws datapipeline get-pipeline-definition` wrote: objects with inline fields, parameters and values, or the
-API's own form with `fields` lists. Only the two DynamoDB templates are understood; what has no counterpart is named.
+API's own form with `fields` lists. Only the two DynamoDB templates are understood; every field is translated, or named in a
+note: none is left out in silence.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from dynamodb_pipeline.emr.cluster.instance_types import known_types
 from dynamodb_pipeline.emr.cluster.packaged_files import json_file
 from dynamodb_pipeline.errors import UsageError
-from dynamodb_pipeline.settings.job_options import INPUT, LOGS, OUTPUT, READ_PERCENT, REGION, TABLE, TIMEOUT
+from dynamodb_pipeline.settings.job_options import INPUT, LOGS, OUTPUT, READ_PERCENT, REGION, TABLES, TIMEOUT
 from dynamodb_pipeline.settings.rows import Given, Row, command_line
 
 EXPRESSION = re.compile(r"#\{(?P<name>my\w+)\}")
@@ -28,6 +32,49 @@ KNOWN_TYPES = {
     "Default", "DynamoDBDataNode", "S3DataNode", "EmrCluster", "EmrActivity", "Schedule", "SnsAlarm",
     "HadoopConfiguration", "EmrConfiguration", "Property",
 }  # fmt: skip
+# Fields that are read below, or whose part here is always taken.
+KNOWN_FIELDS = {
+    *("id", "name", "type", "parent", "fields", "schedule", "scheduleType", "failureAndRerunMode", "period", "startAt"),
+    *("startDateTime", "pipelineLogUri", "role", "resourceRole", "tableName", "readThroughputPercent", "region"),
+    *(
+        "writeThroughputPercent",
+        "directoryPath",
+        "step",
+        "input",
+        "output",
+        "runsOn",
+        "maximumRetries",
+        "terminateAfter",
+    ),
+    *("attemptTimeout", "subnetId", "masterInstanceType", "coreInstanceType", "coreInstanceCount", "keyPair"),
+    *("preStepCommand", "postStepCommand", "onFail", "onSuccess", "onLateAction", "resizeClusterBeforeRunning"),
+    *("releaseLabel", "amiVersion", "bootstrapAction", "configuration", "dataFormat", "manifestFilePath", "topicArn"),
+    *("subject", "message", "property", "key", "value", "classification", "endDateTime", "occurrences"),
+}
+# What cannot be translated, and what to do instead.
+NAMED = {
+    "keyPair": "nodes have no SSH key here; `logs` shows what steps printed",
+    "preStepCommand": "is not run; run it before, or as a bootstrap action of a config of yours (--config FILE)",
+    "postStepCommand": "is not run; run it after, when the exit code is 0",
+    "bootstrapAction": "is not run; put it into a config of yours (BootstrapActions of --config FILE)",
+    "releaseLabel": "the shipped configs have a label of their own, with a Python that is new enough",
+    "amiVersion": "the shipped configs have an EMR 7 label",
+    "configuration": "settings of Hadoop are not taken; Spark's are derived from the nodes, others: --spark-conf",
+    "onLateAction": "nothing watches for lateness; --timeout ends a run",
+    "endDateTime": "a schedule here has no end: delete its stack then",
+    "occurrences": "a schedule here has no end: delete its stack then",
+}
+DEFAULT_TYPE, DEFAULT_NODES = "m3.xlarge", "DataPipelineDefaultResourceRole"
+REGIONAL = ("EmrCluster", "DynamoDBDataNode")
+DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+
+
+class LauncherRows(NamedTuple):
+    """The launcher's options that a translation may give."""
+
+    cron: Row[Any]
+    set: Row[Any]
+    subnet: Row[Any]
 
 
 @dataclass(frozen=True)
@@ -131,28 +178,30 @@ class Migration:
     options: Given
     cron: str | None
     notes: tuple[str, ...]
+    rows: LauncherRows
 
     def command(self) -> str:
         """One line to paste into a shell."""
         return command_line(("dynamodb-pipeline", self.verb), self.options)
 
-    def schedule_command(self, cron: Row[Any]) -> str | None:
-        """The line that prints the schedule's template by the option `cron`, None for a pipeline on demand."""
+    def schedule_command(self) -> str | None:
+        """The line that prints the schedule's template, None for a pipeline on demand."""
         if self.cron is None:
             return None
-        return command_line(("dynamodb-pipeline", "schedule", self.verb), self.options + Given.of({cron: self.cron}))
+        options = self.options + Given.of({self.rows.cron: self.cron})
+        return command_line(("dynamodb-pipeline", "schedule", self.verb), options)
 
-    def to_json(self, cron: Row[Any]) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "verb": self.verb,
             "arguments": list(self.options.words()),
             "command": self.command(),
-            "schedule_command": self.schedule_command(cron),
+            "schedule_command": self.schedule_command(),
             "notes": list(self.notes),
         }
 
 
-def migration(definition: dict[str, Any]) -> Migration:
+def migration(definition: dict[str, Any], rows: LauncherRows) -> Migration:
     """
     Translate a definition.
 
@@ -170,12 +219,57 @@ def migration(definition: dict[str, Any]) -> Migration:
             "only those two templates are translated"
         )
         raise UsageError(msg)
-    table = _needed(first_field(tables, "tableName", values), "the table's name (tableName of its DynamoDBDataNode)")
+    names = _table_names(tables, values)
+    taken = names if template.verb == "export" else names[:1]
     path = first_field(folders, "directoryPath", values)
     folder = _needed((FORMAT.sub("", path) if template.stamped else path).rstrip("/"), template.folder)
     ratio = first_field(tables, template.ratio_field, values) or DEFAULT_RATIO
-    options = Given.of({TABLE: table, template.option: folder}) + _common_options(objects, tables, values, ratio=ratio)
-    return Migration(template.verb, options, _cron(objects), tuple(_notes(objects)))
+    options = Given(((TABLES, tuple(taken)),)) + Given.of({template.option: folder})
+    options += _common_options(objects, tables, values, ratio=ratio)
+    logs, said = _logs(first_field(objects, "pipelineLogUri", values), folder)
+    options += Given.of({LOGS: logs}) + _cluster_options(objects, values, rows)
+    notes = [*said, *_notes(objects, values), *_folder_notes(folders, values, names, taken)]
+    return Migration(template.verb, options, _cron(objects, values), tuple(dict.fromkeys(notes)), rows)
+
+
+def _table_names(tables: Objects, values: dict[str, str]) -> list[str]:
+    what = "the table's name (tableName of its DynamoDBDataNode)"
+    names = [_needed(_resolved(one.get("tableName"), values), what) for one in tables] or [_needed("", what)]
+    return list(dict.fromkeys(names))
+
+
+def _folder_notes(folders: Objects, values: dict[str, str], names: list[str], taken: list[str]) -> Iterator[str]:
+    for name in names[len(taken) :]:
+        yield f"table {name}: an import has one table; run the command again for it, with its own folder"
+    paths = dict.fromkeys(_resolved(one.get("directoryPath"), values) for one in folders)
+    if len(paths) > 1:
+        yield f"S3 folders {', '.join(paths)}: the first is taken; each table gets a folder of its own below it"
+
+
+def _logs(given: str, folder: str) -> tuple[str, list[str]]:
+    """The log folder, never a bucket's top, which we refuse; and what was changed."""
+    logs = given.rstrip("/")
+    if logs.count("/") > 2:
+        return logs, []
+    bucket = logs if logs.startswith("s3://") else "/".join(folder.split("/")[:3])
+    made = f"{bucket}/dynamodb-pipeline-logs"
+    said = f"log folder {given}: logs never go to a bucket's top" if given else "no log folder: a cluster needs one"
+    return made, [f"{said}; {made} is taken"]
+
+
+def _cluster_options(objects: Objects, values: dict[str, str], rows: LauncherRows) -> Given:
+    """Types and counts that can be had on EMR 7; the others are named by `_type_notes`."""
+    clusters, changes = of_type(objects, "EmrCluster"), []
+    for role, field in (("MASTER", "masterInstanceType"), ("CORE", "coreInstanceType")):
+        name = first_field(clusters, field, values)
+        if name in known_types() and name != DEFAULT_TYPE:
+            changes.append(f"Instances.InstanceGroups.{role}.InstanceType={name}")
+    count = first_field(clusters, "coreInstanceCount", values)
+    if count.isascii() and count.isdigit() and int(count) > 1:
+        changes.append(f"Instances.InstanceGroups.CORE.InstanceCount={int(count)}")
+    subnet = first_field(objects, "subnetId", values)
+    given = Given(((rows.set, tuple(changes)),)) if changes else Given()
+    return given + Given.of({rows.subnet: subnet or None})
 
 
 def _needed(text: str, what: str) -> str:
@@ -187,13 +281,11 @@ def _needed(text: str, what: str) -> str:
 
 def _common_options(objects: Objects, tables: Objects, values: dict[str, str], *, ratio: str) -> Given:
     region = first_field(tables, "region", values) or values.get("myDDBRegion", "")
-    logs = first_field(objects, "pipelineLogUri", values).rstrip("/")
     timeout = _timeout(objects, values)
     return Given.of(
         {
             READ_PERCENT: _percent(ratio),
             REGION: region if region and not region.startswith("#{") else None,
-            LOGS: logs if logs.count("/") > 2 else None,
             TIMEOUT: timeout,
         }
     )
@@ -219,29 +311,76 @@ def _timeout(objects: Objects, values: dict[str, str]) -> str | None:
     return None
 
 
-def _cron(objects: Objects) -> str | None:
-    """The schedule's period as an EventBridge expression; None on demand."""
-    schedule = next(iter(of_type(objects, "Schedule")), None)
-    period = PERIOD.search(str(schedule.get("period", ""))) if schedule else None
+def _cron(objects: Objects, values: dict[str, str]) -> str | None:
+    """The schedule as an EventBridge expression, at its start's time of day where it has one; None on demand."""
+    schedules = of_type(objects, "Schedule")
+    period = PERIOD.search(first_field(schedules, "period", values))
     if period is None:
         return None
     count, unit = int(period["count"]), period["unit"].lower()
+    start = _start(schedules, values)
+    if start is not None and count == 1 and unit in ("hour", "day", "week", "month"):
+        hour = "*" if unit == "hour" else start.hour
+        days = {"week": f"? * {DAYS[start.weekday()]} *", "month": f"{min(start.day, 28)} * ? *"}
+        return f"cron({start.minute} {hour} {days.get(unit, '* * ? *')})"
     if unit in ("week", "month"):
         return f"rate({count * (7 if unit == 'week' else 30)} days)"
     return f"rate({count} {unit}{'s' if count > 1 else ''})"
 
 
-def _notes(objects: Objects) -> list[str]:
-    notes = [f"{one.get('id')}: {one['type']} has no counterpart here" for one in objects if _is_foreign(one)]
-    if any(one.get("subnetId") for one in objects):
-        subnet = next(one["subnetId"] for one in objects if one.get("subnetId"))
-        notes.append(f"the cluster ran in subnet {subnet}: give --subnet {subnet}")
+def _start(schedules: Objects, values: dict[str, str]) -> datetime | None:
+    """When the schedule began, in UTC as Data Pipeline means it."""
+    try:
+        return datetime.fromisoformat(first_field(schedules, "startDateTime", values).rstrip("Zz"))
+    except ValueError:
+        return None
+
+
+def _notes(objects: Objects, values: dict[str, str]) -> Iterator[str]:
+    for one in objects:
+        name = one.get("id")
+        if one.get("type") and one["type"] not in KNOWN_TYPES:
+            yield f"{name}: {one['type']} has no counterpart here"
+            continue
+        for field, text in one.items():
+            if field in NAMED:
+                yield f"{name}: {field} {_resolved(text, values)}: {NAMED[field]}"
+            elif field not in KNOWN_FIELDS:
+                yield f"{name}: {field} {_resolved(text, values)} is not translated"
+    yield from _type_notes(objects, values)
+    yield from _role_notes(objects, values)
+    yield from _schedule_notes(of_type(objects, "Schedule"), values)
+    region, table_region = (first_field(of_type(objects, kind), "region", values) for kind in REGIONAL)
+    if region and table_region and region != table_region:
+        yield f"the cluster ran in {region}, the table is in {table_region}: here the cluster runs where the table is"
     if of_type(objects, "SnsAlarm"):
-        notes.append("SNS alarms: the schedule's template has its own topic for failures (--email)")
+        yield "SNS alarms: the schedule's template has its own topic for failures (--email)"
     if any(str(one.get("maximumRetries", "0")) not in ("0", "2") for one in objects):
-        notes.append("maximumRetries: retries happen inside the job (--attempts, default 2)")
-    return notes
+        yield "maximumRetries: retries happen inside the job (--attempts, default 2)"
 
 
-def _is_foreign(one: dict[str, Any]) -> bool:
-    return bool(one.get("type")) and one["type"] not in KNOWN_TYPES
+def _type_notes(objects: Objects, values: dict[str, str]) -> Iterator[str]:
+    for field in ("masterInstanceType", "coreInstanceType"):
+        name = first_field(of_type(objects, "EmrCluster"), field, values)
+        if name and name not in known_types():
+            yield f"{field} {name}: cannot be had on EMR 7 or is not sized here; the config's own type is taken (--config)"
+
+
+def _role_notes(objects: Objects, values: dict[str, str]) -> Iterator[str]:
+    service, nodes = (first_field(objects, field, values) for field in ("role", "resourceRole"))
+    if service or nodes:
+        keep = f"--service-role {service or 'DataPipelineDefaultRole'} --node-role {nodes or DEFAULT_NODES}"
+        yield f"roles: deploy ours (`dynamodb-pipeline policy roles-template`), or keep the old ones: {keep}"
+
+
+def _schedule_notes(schedules: Objects, values: dict[str, str]) -> Iterator[str]:
+    expression, start = _cron(schedules, values), first_field(schedules, "startDateTime", values)
+    if expression and expression.startswith("rate") and (start or first_field(schedules, "startAt", values)):
+        yield f"start {start or 'at activation'}: {expression} counts from the stack's deployment"
+    elif expression and start:
+        yield f"start {start} (UTC): {expression} has its time of day; --timezone for another zone"
+    if (
+        "month" in first_field(schedules, "period", values).lower()
+        and (_start(schedules, values) or datetime.min).day > 28
+    ):
+        yield f"start {start}: every month has a 28th, which is taken"

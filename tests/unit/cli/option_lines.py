@@ -34,6 +34,7 @@ HOSTILE = (
     *("101%", "-1%", "%", "1%%", "0.25", "151", "12h", "0s", "1w", "365d", "366d", "123456789012", "latest", "%s"),
 )
 NEEDED = {
+    "SHELL": "bash", "VERB": "import",
     "EXPORT": "s3://data/x", "--table": "Forum", "--output": "s3://data/x", "--input": "s3://data/x", "RUN": "abc",
     "KIND": "launcher", "PIPELINE.json": "p.json", "PATH": "s3://data/x", "INPUT": "s3://data/x", "OUTPUT": "s3://data/y",
     "FOLDER": "s3://data/x",

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.cli.launcher_options import CRON
 from dynamodb_pipeline.emr.commands import (
     Console,
     PolicyQuery,
@@ -22,7 +21,7 @@ from dynamodb_pipeline.emr.documents.schedules import Schedule
 from dynamodb_pipeline.errors import ExitCode, UsageError
 from tests.unit.emr.aws import LOGS, LOGS_URI, OUTPUT, account
 from tests.unit.emr.builders import a_job, settings
-from tests.unit.emr.documents.test_migrate_config import export_definition
+from tests.unit.emr.documents.test_migrate_config import ROWS, export_definition
 from tests.unit.emr.documents.test_policies import scope
 from tests.unit.emr.fakes import FakeClock
 
@@ -83,6 +82,6 @@ def test_migrate_config_says_the_command(tmp_path: Path) -> None:
     path = tmp_path / "pipeline.json"
     path.write_text(json.dumps(export_definition()))
     said: list[str] = []
-    result = run_migrate_config(path, console(said), cron=CRON)
+    result = run_migrate_config(path, console(said), rows=ROWS)
     assert result.words[0].startswith("dynamodb-pipeline export --table Forum")
     assert result.document["verb"] == "export"
