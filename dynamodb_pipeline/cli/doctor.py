@@ -29,6 +29,7 @@ from dynamodb_pipeline.emr.preflight.check_result import (
 )
 from dynamodb_pipeline.errors import DeniedError, ExitCode, PreconditionError, UsageError
 from dynamodb_pipeline.output import Lines, Result
+from dynamodb_pipeline.settings.job_options import LOGS, OUTPUT, TABLE
 from dynamodb_pipeline.workers.spark_session import find_jar, java_version
 
 WITHOUT_JAVA = "--local --engine process needs none, nor does a cluster; for --local with Spark install Java 17"
@@ -136,7 +137,7 @@ def write_settings(
     if missing:
         msg = f"no table {', '.join(missing)} in {given.region}; there are: {', '.join(names)}"
         raise PreconditionError(msg)
-    place = S3Uri.of_folder(str(given.output), option="--output")
+    place = S3Uri.of_folder(str(given.output), option=str(OUTPUT))
     bucket = run_check(
         f"bucket {place.bucket}", lambda: check_bucket(clients.client("s3"), place, region=given.region, owner=None)
     )
@@ -151,26 +152,26 @@ def write_settings(
 
 def _tables_there(clients: Clients) -> list[str]:
     """The region's tables; none where they may not be listed, which is no reason to write nothing."""
-    found: list[str] = []
+    names: list[str] = []
 
     def look() -> CheckResult:
-        found.extend(table_names(clients))
+        names.extend(table_names(clients))
         return ok("tables", "")
 
     run_check("tables", look)
-    return found
+    return names
 
 
 def _answered(given: FirstSettings, names: list[str], ask: Callable[[str], str] | None) -> FirstSettings:
     said = f" (there are: {', '.join(names)})" if names else ""
-    tables = given.tables or tuple(_answer(ask, f"tables to export{said}", "--table", "").replace(",", " ").split())
-    output = given.output or _answer(ask, "S3 folder for exports, s3://bucket/folder", "--output", "")
+    tables = given.tables or tuple(_answer(ask, f"tables to export{said}", str(TABLE), "").replace(",", " ").split())
+    output = given.output or _answer(ask, "S3 folder for exports, s3://bucket/folder", str(OUTPUT), "")
     if not tables or not output:
         msg = "an export needs at least one table and an S3 folder: give --table and --output"
         raise UsageError(msg)
-    bucket = S3Uri.of_folder(output, option="--output").bucket
+    bucket = S3Uri.of_folder(output, option=str(OUTPUT)).bucket
     beside = f"s3://{bucket}/logs"
-    logs = given.logs or (beside if ask is None else _answer(ask, "S3 folder for logs", "--logs", beside))
+    logs = given.logs or (beside if ask is None else _answer(ask, "S3 folder for logs", str(LOGS), beside))
     return FirstSettings(given.region, tables, output, logs, given.percent)
 
 

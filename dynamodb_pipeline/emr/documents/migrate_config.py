@@ -2,8 +2,8 @@
 Turns an exported AWS Data Pipeline definition into our command line and schedule.
 
 Reads what `aws datapipeline get-pipeline-definition` wrote: objects with inline fields, parameters and values, or the
-API's own form with `fields` lists. Only the two DynamoDB templates are understood; every field is translated, or named in a
-note: none is left out in silence.
+API's own form with `fields` lists. Only the two DynamoDB templates are understood; every field is translated, or
+named in a note: none is left out in silence.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ NAMED = {
 }
 DEFAULT_TYPE, DEFAULT_NODES = "m3.xlarge", "DataPipelineDefaultResourceRole"
 REGIONAL = ("EmrCluster", "DynamoDBDataNode")
+LAST_DAY = 28  # that every month has
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
 
@@ -321,7 +322,7 @@ def _cron(objects: Objects, values: dict[str, str]) -> str | None:
     start = _start(schedules, values)
     if start is not None and count == 1 and unit in ("hour", "day", "week", "month"):
         hour = "*" if unit == "hour" else start.hour
-        days = {"week": f"? * {DAYS[start.weekday()]} *", "month": f"{min(start.day, 28)} * ? *"}
+        days = {"week": f"? * {DAYS[start.weekday()]} *", "month": f"{min(start.day, LAST_DAY)} * ? *"}
         return f"cron({start.minute} {hour} {days.get(unit, '* * ? *')})"
     if unit in ("week", "month"):
         return f"rate({count * (7 if unit == 'week' else 30)} days)"
@@ -363,7 +364,7 @@ def _type_notes(objects: Objects, values: dict[str, str]) -> Iterator[str]:
     for field in ("masterInstanceType", "coreInstanceType"):
         name = first_field(of_type(objects, "EmrCluster"), field, values)
         if name and name not in known_types():
-            yield f"{field} {name}: cannot be had on EMR 7 or is not sized here; the config's own type is taken (--config)"
+            yield f"{field} {name}: cannot be had on EMR 7 or is not sized here; the config's own is taken (--config)"
 
 
 def _role_notes(objects: Objects, values: dict[str, str]) -> Iterator[str]:
@@ -379,8 +380,6 @@ def _schedule_notes(schedules: Objects, values: dict[str, str]) -> Iterator[str]
         yield f"start {start or 'at activation'}: {expression} counts from the stack's deployment"
     elif expression and start:
         yield f"start {start} (UTC): {expression} has its time of day; --timezone for another zone"
-    if (
-        "month" in first_field(schedules, "period", values).lower()
-        and (_start(schedules, values) or datetime.min).day > 28
-    ):
-        yield f"start {start}: every month has a 28th, which is taken"
+    begun = _start(schedules, values)
+    if begun is not None and begun.day > LAST_DAY and "month" in first_field(schedules, "period", values).lower():
+        yield f"start {start}: every month has a {LAST_DAY}th, which is taken"
