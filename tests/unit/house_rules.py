@@ -6,7 +6,7 @@ An entry that no longer applies fails its test: take it out.
 
 from __future__ import annotations
 
-MODULE_CEILING = 199  # modules of the library, `__init__` and `__main__` not counted
+MODULE_CEILING = 201  # `__init__` and `__main__` not counted; two for what is there before a run: doctor, completion
 LINES_AT_MOST = 400
 REACHED_AT_MOST = 103  # modules that one of the jobs can import, all together
 JOBS = ("exporting.tables", "importing.table", "verifying.verify")
