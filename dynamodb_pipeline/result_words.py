@@ -6,7 +6,7 @@ A document may come from `run.json` of another version, or of another hand: what
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dynamodb_pipeline.durations import duration_text
@@ -39,7 +39,7 @@ def units_words(units: object, *, kind: str, seconds: object = None, allowed: ob
 
 
 def _export_words(document: Mapping[str, Any]) -> Iterator[str]:
-    for table in document.get("tables") or ():
+    for table in _list(document, "tables"):
         if isinstance(table, Mapping) and "error" not in table and _is_number(table.get("items")):
             yield from _exported(table)
 
@@ -127,7 +127,7 @@ def _verify_words(document: Mapping[str, Any]) -> Iterator[str]:
     yield f"{'verified' if sound else 'read'}: {_amount(document)} in {document.get('export')}{_took(document)}"
     if _is_number(document.get("table_items")):
         yield from _compared(document, sound=sound)
-    for doubt in document.get("not_proven") or ():
+    for doubt in _list(document, "not_proven"):
         yield f"{INDENT}not proven: {doubt}"
 
 
@@ -162,6 +162,11 @@ def _throttled(document: Mapping[str, Any]) -> str:
 def _count(document: Mapping[str, Any], name: str) -> int:
     value = document.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _list(document: Mapping[str, Any], name: str) -> Sequence[Any]:
+    value = document.get(name)
+    return value if isinstance(value, (list, tuple)) else ()
 
 
 def _is_number(value: object) -> bool:

@@ -27,12 +27,19 @@ from dynamodb_pipeline.documents import (
     string,
     to_bytes,
 )
+from dynamodb_pipeline.emr.calls.clusters import ClusterView, StepView
+from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget
+from dynamodb_pipeline.emr.watch.run_records import job_result
+from dynamodb_pipeline.emr.watch.run_report import RunReport
 from dynamodb_pipeline.errors import ExitCode, IntegrityError, PipelineError, PreconditionError
 from dynamodb_pipeline.exporting.job import PartitionEntry, SegmentEntry
 from dynamodb_pipeline.exporting.run_folder import claim_folder
 from dynamodb_pipeline.finished import RunState
 from dynamodb_pipeline.folders.clean import find_leftovers
+from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.exports.layout import Claim
+from dynamodb_pipeline.formats.exports.manifest import parse as parse_manifest
+from dynamodb_pipeline.formats.exports.native_manifest import parse_files, parse_summary
 from dynamodb_pipeline.importing.job import DeletedKeys, ImportedFile, MirroredTable
 from dynamodb_pipeline.report.figures import resume_of, run_figures
 from dynamodb_pipeline.report.page import page
@@ -202,6 +209,43 @@ def test_every_odd_record_makes_a_page_or_a_refusal() -> None:
             continue
         text_of_page = page(run, resume=resume_of(run, logs=LOGS))
         assert "\x1b" not in text_of_page
+
+
+@pytest.mark.parametrize("kind", ["export", "import", "verify"])
+def test_every_odd_record_makes_a_report_of_the_launcher(kind: str) -> None:
+    """The launcher reads the record of a step that a deadline ended, to say how far it came."""
+    words = ("spark-submit", "s3://code/export_table.py", "--table", "Forum", "--run-id", RUN, "--timeout", "1h")
+    step = StepView("s-1", "export Forum", "FAILED", words)
+    cluster = ClusterView("j-1", "export", "TERMINATED")
+    seen = 0
+    figures = ("bytes", "not_proven", "table_items", "throttles", "items_written", "read_units_consumed", "export_uri")
+    odd = ({"kind": kind, "items": 1, name: value} for name in figures for value in ODD)
+    for members in (*records(), *odd):
+        result = job_result(step, {"kind": kind, **members, "exit_code": 6})
+        outcome = Outcome(Ending.FINISHED, cluster, (step,))
+        report = RunReport(RunTarget("j-1", RUN, "eu-west-1", ours=True), outcome, (result,), None, result.exit_code)
+        assert "timeout of 60 min reached" in "\n".join(report.lines())
+        assert report.command_result("wait").exit_code is ExitCode.DEADLINE
+        seen += 1
+    assert seen > 200
+
+
+@pytest.mark.parametrize("data", [*DAMAGED.values(), b"{}", b"[]", b"null"], ids=[*DAMAGED, "empty", "list", "null"])
+@pytest.mark.parametrize("kind", [parse_summary, parse_files, parse_manifest, ExportRecord.from_bytes])
+def test_a_damaged_description_of_an_export_is_an_integrity_failure(kind: Any, data: bytes) -> None:
+    if (kind, data) == (parse_files, b""):  # an export of no files
+        assert kind(data, where="s3://b/x") == ()
+        return
+    with pytest.raises(IntegrityError, match="s3://b/x"):
+        kind(data, where="s3://b/x")
+
+
+@pytest.mark.parametrize("kind", [parse_summary, parse_files, parse_manifest, ExportRecord.from_bytes])
+def test_members_of_other_types_are_an_integrity_failure(kind: Any) -> None:
+    names = ("manifestFilesS3Key", "itemCount", "version", "entries", "files", "dataFileS3Key", "md5Checksum", "table")
+    for value in ODD:
+        with pytest.raises(IntegrityError):
+            kind(json.dumps(dict.fromkeys(names, value)).encode(), where="s3://b/x")
 
 
 HOSTILE_COMMANDS = [

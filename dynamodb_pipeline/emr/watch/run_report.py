@@ -137,8 +137,10 @@ def _timeout_advice(result: JobResult, launcher: Given) -> str:
 
 def items_done(record: dict[str, Any]) -> int:
     """Items a record speaks of, of the whole run or of its tables; 0 when it says nothing."""
-    counts = [record.get("items"), *(table.get("items") for table in record.get("tables", []))]
-    return sum(count for count in counts if isinstance(count, int))
+    tables = record.get("tables")
+    parts = [record, *(tables if isinstance(tables, list) else ())]
+    counts = [part.get("items") for part in parts if isinstance(part, dict)]
+    return sum(count for count in counts if isinstance(count, int) and count > 0)
 
 
 def step_timeout_s(result: JobResult) -> float:
