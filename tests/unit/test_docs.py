@@ -104,20 +104,24 @@ def test_the_defaults_told_are_the_real_ones() -> None:
 def test_exit_codes_told_are_those_of_the_code() -> None:
     rows = table_rows(text_of(EXIT_CODES_PAGE))[1:]
     told = {code: meaning for code, meaning, _ in rows}
-    assert told == {f"[{int(code)}](#exit-{int(code)})": row.meaning for code, row in EXIT_CODES.items()}
+    table = {f"[{int(code)}](#exit-{int(code)})": row.meaning for code, row in EXIT_CODES.items()}
+    other = {code for code in {*told, *table} if told.get(code) != table.get(code)}
+    assert other == set(), "the table of docs/exit-codes.md must have these as EXIT_CODES in errors.py has them"
 
 
 def test_every_exit_code_has_an_address_and_what_to_do() -> None:
     text = text_of(EXIT_CODES_PAGE)
     for code, row in EXIT_CODES.items():
         begin = f"**{row.meaning[0].upper()}{row.meaning[1:]}.** "
-        assert section(EXIT_CODES_PAGE, f"Exit {int(code)}").strip().startswith(begin)
+        found = section(EXIT_CODES_PAGE, f"Exit {int(code)}").strip()
+        assert found.startswith(begin), f"docs/exit-codes.md needs a section Exit {int(code)} that begins {begin!r}"
     assert text.count("What to do: ") == len(EXIT_CODES) - 1  # nothing is to be done after 0
 
 
 def test_the_japanese_page_has_every_exit_code() -> None:
     rows = table_rows(section(DOCS_FOLDER / "ja" / "README.md", "終了コード"))[1:]
-    assert {int(row[0]) for row in rows} == {int(code) for code in EXIT_CODES}
+    told, codes = {int(row[0]) for row in rows}, {int(code) for code in EXIT_CODES}
+    assert told == codes, "the table of exit codes in docs/ja/README.md has others than EXIT_CODES in errors.py"
 
 
 def read(remedy: str) -> str:

@@ -148,7 +148,10 @@ def test_what_a_job_is_given_reaches_its_settings() -> None:
         common = settings.__dataclass_fields__["common"].type
         assert common == "CommonSettings"
         fields = {*settings.__dataclass_fields__, *_common_fields()}
-        assert {row.field for row in rows_of_job(kind)} - fields - elsewhere == set()
+        unread = {row.field for row in rows_of_job(kind)} - fields - elsewhere
+        assert unread == set(), (
+            f"{common} or the settings of {kind} in settings/job.py need a field of each of these names"
+        )
 
 
 def _common_fields() -> set[str]:
