@@ -100,6 +100,7 @@ def voice_of(verb: str, options: Options) -> Voice:
     display = _display()
     lines = display.lines if display else standard_error()
     verbose = options[own.VERBOSE]
+    logging.lastResort = _WarningLines(lines, logging.WARNING)
     if verbose:
         _log_to(lines)
     return Voice(lines, _as_json(options[own.OUTPUT_FORMAT], verb), options[own.QUIET], verbose, display)
@@ -142,12 +143,19 @@ def _display() -> TerminalDisplay | None:
 class _LogLines(logging.Handler):
     """Records of the library's loggers as lines."""
 
-    def __init__(self, lines: Lines):
-        super().__init__()
+    def __init__(self, lines: Lines, level: int = logging.NOTSET):
+        super().__init__(level)
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
         self._lines.say(f"{record.levelname} {record.name}: {record.getMessage()}")
+
+
+class _WarningLines(_LogLines):
+    """What nobody else takes, botocore's warnings among it: else Python would write it to stderr as it is."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.say(record.getMessage())
 
 
 def _log_to(lines: Lines) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import io
 import json
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamodb_pipeline.output import Lines, printable
+from tests.unit.documents import PROJECT
 
 HOSTILE = ["\x1b[2J", "\x07", "a\nERROR 0 (done)", "\r", "\x9b31m", "\u202eexe.", "\u2028", "\ud800", "\x00", "\x7f"]
 
@@ -101,3 +103,40 @@ def test_no_line_that_nobody_reads_changes_the_exit_code_or_the_result(where: st
 
 def test_the_line_about_a_lost_result_says_where_it_is() -> None:
     assert "stdout ([Errno 28] No space left on device); run.json holds it" in shell(">/dev/full").stderr
+
+
+SINKS = {"print", "sys.stdout.write", "sys.stderr.write", "sys.stdout.writelines", "sys.stderr.writelines"}
+SINKS |= {"logging.basicConfig", "logging.StreamHandler", "traceback.print_exc", "warnings.warn", "pprint.pprint"}
+# A process of its own: its log is the node's, its one line on stdout goes to the process that started it.
+ELSEWHERE = {"output.py": SINKS, "connector/relay_process.py": {"print", "logging.basicConfig"}}
+
+
+def sinks(text: str) -> set[str]:
+    """What is called in this source that writes to a stream by itself."""
+    calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)}
+    return calls & SINKS
+
+
+def test_nothing_is_written_past_this_module() -> None:
+    library = PROJECT / "dynamodb_pipeline"
+    past = {str(path.relative_to(library)): sinks(path.read_text(encoding="utf-8")) for path in library.rglob("*.py")}
+    assert len(past) > 100
+    assert {name: used for name, used in past.items() if used - ELSEWHERE.get(name, set())} == {}
+    assert past["connector/relay_process.py"] == ELSEWHERE["connector/relay_process.py"]
+    assert sinks("import sys\nsys.stderr.write('x')\nprint(1)") == {"print", "sys.stderr.write"}
+
+
+LOGS = r"""
+import logging
+from dynamodb_pipeline.cli.command_line import line_of
+from dynamodb_pipeline.cli.voice import voice_of
+voice_of("bundle", line_of(("bundle",), file=None).options)
+for name in ("dynamodb_pipeline.emr.calls.launch", "botocore.credentials"):
+    logging.getLogger(name).warning("cluster %s", "\x1b[2J\u202e\nERROR 0 (done)")
+"""
+
+
+def test_a_warning_of_any_library_is_one_printable_line() -> None:
+    """In a process of its own: pytest has handlers of its own for what nobody else takes."""
+    done = subprocess.run([sys.executable, "-c", LOGS], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == [r"cluster \x1b[2J\u202e\nERROR 0 (done)"] * 2
