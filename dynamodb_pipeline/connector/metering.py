@@ -13,10 +13,10 @@ from typing import Callable
 
 from dynamodb_pipeline.aws.clients import AwsSettings
 from dynamodb_pipeline.aws.node_boto3 import ensure_boto3
-from dynamodb_pipeline.connector.read import RELAY_RATE, ConnectorRead
+from dynamodb_pipeline.connector.read import RELAY_RATE, ConnectorRead, line_groups
 from dynamodb_pipeline.connector.relay_process import ensure_relay
 from dynamodb_pipeline.connector.relay_settings import RelayKeys, RelaySettings
-from dynamodb_pipeline.errors import ExitCode, StoppedError
+from dynamodb_pipeline.errors import ExitCode, StoppedError, UnreachableError
 from dynamodb_pipeline.workers.coordinator import Coordinator
 from dynamodb_pipeline.workers.engine import SparkEngine
 from dynamodb_pipeline.workers.failures import WorkerFailure, carry_exit_code, raise_task_failure
@@ -27,6 +27,7 @@ from dynamodb_pipeline.workers.spark_session import slots as all_slots
 # range (32768 and up), so that no outgoing connection of another process has it.
 RELAY_PORTS = range(20_000, 32_000)
 ROUNDS = 2
+PROBE_S = 120.0  # on a busy node that has just started, JVM and Python worker take most of it
 PORTS_TRIED = 3  # another user of a node may have taken one, or many
 
 
@@ -75,6 +76,45 @@ def start_relays(engine: SparkEngine, relay: RelaySettings) -> None:
     raise StoppedError(msg)
 
 
+def probe(engine: SparkEngine, metered: Metering, *, group: str, is_answered: Callable[[], bool]) -> None:
+    """
+    Have the connector bring one item through the relay: one Scan for one item, before the job.
+
+    The connector itself would ask in vain for ten minutes, and in each of a task's attempts.
+
+    Args:
+        is_answered: whether DynamoDB has answered the relay by now, be it that it throttles.
+
+    Raises:
+        WorkerFailure: what the relay refuses, by its own exit code.
+        UnreachableError: the connector brought nothing in `PROBE_S`, or failed by itself.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import TimeoutError as TooLong
+
+    keys = metered.relay.probe_keys if metered.relay else None
+    if keys is None:
+        return
+    rows = line_groups(engine.sc, replace(metered.read, splits=1, segments=1, keys=(keys.access_key, keys.secret_key)))
+
+    def run() -> None:
+        engine.sc.setJobGroup(group, "probe", interruptOnCancel=True)
+        with raise_task_failure():
+            rows.count()
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(run)
+        try:
+            future.result(timeout=PROBE_S)
+        except (TooLong, StoppedError) as err:
+            engine.cancel(group)
+            if isinstance(err, TooLong) and is_answered():
+                return  # the way is open, and the table busy
+            why = str(err) or f"nothing came in {PROBE_S:.0f} s"
+            msg = f"the connector cannot read {metered.read.table!r} through the relay: {why}"
+            raise UnreachableError(msg) from err
+
+
 @dataclass(frozen=True)
 class _StartRelay:
     relay: RelaySettings
@@ -112,6 +152,7 @@ def metering(read: ConnectorRead, coordinator: Coordinator, *, rate_control: str
         coordinator=coordinator.address,
         aws=aws,
         item_bytes=read.average_item_bytes,
+        probe_keys=RelayKeys.new(),
     )
     metered = replace(read, rate_rcu=RELAY_RATE, endpoint=relay.endpoint, keys=(keys.access_key, keys.secret_key))
     return Metering(metered, relay)

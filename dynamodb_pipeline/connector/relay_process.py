@@ -123,7 +123,7 @@ def serve(settings: RelaySettings, listener: socket.socket, *, on_ready: Callabl
     """
     worker = WorkerContext(settings.aws)
     wire = worker.wire(worker.clients())
-    handler = RelayHandler(wire, RelayPlan(settings.table, settings.keys, settings.item_bytes))
+    handler = RelayHandler(wire, RelayPlan(settings.table, settings.keys, settings.item_bytes, settings.probe_keys))
     name = f"relay {socket.gethostname()} {os.getpid()}"
 
     def connect() -> CoordinatorClient:

@@ -37,6 +37,7 @@ class RelaySettings:
     aws: AwsSettings
     item_bytes: float = 0.0
     linger_s: float = LINGER_S
+    probe_keys: RelayKeys | None = field(default=None, repr=False)
 
     @property
     def endpoint(self) -> str:
@@ -54,6 +55,7 @@ class RelaySettings:
         keys = tuple(aws["loopback_keys"]) if aws["loopback_keys"] else None
         own = {
             "keys": RelayKeys(*data["keys"]),
+            "probe_keys": RelayKeys(*data["probe_keys"]) if data["probe_keys"] else None,
             "coordinator": CoordinatorAddress(**data["coordinator"]),
             "aws": AwsSettings(**{**aws, "endpoints": endpoints, "loopback_keys": keys}),
         }

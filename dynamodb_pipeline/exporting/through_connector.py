@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Callable
 
-from dynamodb_pipeline.connector.metering import metering, start_metering
+from dynamodb_pipeline.connector.metering import Metering, metering, probe, start_metering
 from dynamodb_pipeline.connector.read import (
     ConnectorRead,
     connector_version,
@@ -25,6 +25,7 @@ from dynamodb_pipeline.connector.read import (
 from dynamodb_pipeline.connector.relay_process import check_relay
 from dynamodb_pipeline.connector.relay_settings import RelaySettings
 from dynamodb_pipeline.documents import Facts, facts_of
+from dynamodb_pipeline.errors import UnreachableError
 from dynamodb_pipeline.exporting.data_files import DataFileWriter
 from dynamodb_pipeline.exporting.job import PartitionEntry, ReadDetails, ReadOutcome, TableExport, export_header
 from dynamodb_pipeline.formats.exports.export_record import FileRecord, file_record
@@ -34,7 +35,10 @@ from dynamodb_pipeline.rate.work_size import EVENTUAL_BYTES_PER_UNIT, average_it
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger, entries_of
 from dynamodb_pipeline.run.progress import Goal
+from dynamodb_pipeline.settings.job_options import RATE_CONTROL, READER, RESUME, RUN_ID
+from dynamodb_pipeline.settings.rows import Given, command_line
 from dynamodb_pipeline.workers.contract import CoordinatorClient
+from dynamodb_pipeline.workers.coordinator import Coordinator
 from dynamodb_pipeline.workers.engine import Connect, SparkEngine
 from dynamodb_pipeline.workers.failures import carry_exit_code, raise_task_failure
 from dynamodb_pipeline.workers.worker import WorkerContext, tools
@@ -205,9 +209,31 @@ def _run(
             metered.relay,
         )
         with ctx.lifetime.on_stop(lambda _: engine.cancel(group)), rated.replace_by_cause(coordinator):
+            if left:
+                _probe(export, engine, metered, group=group, coordinator=coordinator)
             run_partitions(rdd, write, left, job_group=group, on_partition=on_partition)
         counted = coordinator.state().budget.consumed.get("table", 0.0)
     return counted if settings.rate_control == "relay" else None
+
+
+def _probe(
+    export: TableExport, engine: SparkEngine, metered: Metering, *, group: str, coordinator: Coordinator
+) -> None:
+    """`metering.probe`; an error of the connector or of the way to it names two that do without."""
+
+    def is_answered() -> bool:
+        budget = coordinator.state().budget
+        return bool(budget.throttle_count or budget.consumed.get("table", 0.0))
+
+    try:
+        probe(engine, metered, group=group, is_answered=is_answered)
+    except UnreachableError as err:
+        common = export.settings.common
+        given = common.given.without(RUN_ID, RESUME, READER, RATE_CONTROL)
+        ways = ((READER, "direct"), (RATE_CONTROL, "connector"))
+        rows = [command_line(common.program, given + Given.of({row: value})) for row, value in ways]
+        msg = f"{err}. Nothing was read; two ways do without:"
+        raise UnreachableError(msg, rows=rows) from err
 
 
 def _nothing(_work_id: str, _record: Facts) -> None:

@@ -61,18 +61,21 @@ client = session.client("dynamodb")
 wire = DynamoDbWire(Endpoint.from_client(client), credentials_of(session))
 sc = start_session("relay", jar=jar, local=True, tasks=2).sparkContext
 
-def lines(secret, keys, relay):
-    read = ConnectorRead(table=table, region=session.region_name, splits=2, segments=4, rate_rcu=1_000_000,
+def lines(secret, keys, relay, segments=4):
+    read = ConnectorRead(table=table, region=session.region_name, splits=min(2, segments), segments=segments,
+                         rate_rcu=1_000_000,
                          average_item_bytes=500.0, item_count=item_count, table_bytes=500 * item_count,
                          endpoint=relay.endpoint, keys=(keys.access_key, secret))
     return line_groups(sc, read).mapPartitions(lambda groups: [sum(n for _, n in read_partition(groups))]).sum()
 
-def case(name, before, secret=None):
-    keys, grants = RelayKeys.new(), Grants(before)
+def case(name, before, secret=None, probe=False):
+    keys, probe_keys, grants = RelayKeys.new(), RelayKeys.new(), Grants(before)
     started = time.monotonic()
-    with Relay(RelayHandler(wire, RelayPlan(table, keys)), lambda: grants, listener=listen()) as relay:
+    plan = RelayPlan(table, keys, probe_keys=probe_keys)
+    with Relay(RelayHandler(wire, plan), lambda: grants, listener=listen()) as relay:
         try:
-            result = {"lines": lines(secret or keys.secret_key, keys, relay)}
+            used = probe_keys if probe else keys
+            result = {"lines": lines(secret or used.secret_key, used, relay, segments=1 if probe else 4)}
         except Exception as error:
             result = {"error": str(error)}
     seconds = time.monotonic() - started
@@ -82,6 +85,7 @@ case("plain", lambda number: None)
 case("held", hold)
 case("stopped", stop)
 case("wrong secret", lambda number: None, secret="guessed")
+case("probe", lambda number: None, probe=True)
 """
 
 
@@ -131,3 +135,7 @@ def test_connector_with_another_secret_is_turned_away_at_once(cases: dict[str, d
     assert "the signature does not match" in cases["wrong secret"]["error"]
     assert cases["wrong secret"]["seconds"] < 60
     assert cases["wrong secret"]["grants"] == 0
+
+
+def test_probe_is_one_scan_for_one_item(cases: dict[str, dict[str, Any]]) -> None:
+    assert (cases["probe"]["lines"], cases["probe"]["grants"]) == (1, 1)

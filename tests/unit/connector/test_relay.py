@@ -42,6 +42,7 @@ from tests.unit.dynamodb.table_replies import provisioned_table
 from tests.unit.dynamodb.wire_fixtures import KEYS, NOW_S, REGION, Keys, consumed, credentials, wire_to
 from tests.unit.workers.fake_grants import FakeGrants
 
+PROBE_KEYS = Keys("RELAYPROBE", "probe-secret")
 RUN_KEYS = Keys("RELAYKEY", "made-for-the-run")
 ASKED = {"TableName": "orders", "Segment": 0, "TotalSegments": 2, "Limit": 50, "ReturnConsumedCapacity": "TOTAL"}
 PAGE = {
@@ -88,7 +89,7 @@ def relay_before(
 
     pacing = Pacing(RetryPolicy(), clock=lambda: 0.0, sleep=lambda _: None)
     with wire_to(*script) as (wire, server):
-        handler = RelayHandler(wire, RelayPlan("orders", RUN_KEYS), pacing=pacing)
+        handler = RelayHandler(wire, RelayPlan("orders", RUN_KEYS, probe_keys=PROBE_KEYS), pacing=pacing)
         with Relay(handler, connect, listener=listen(), interval_s=interval_s, limits=limits) as relay:
             yield Running(relay, server, made)
 
@@ -97,6 +98,21 @@ def test_page_comes_through_unchanged_and_paid_for():
     with relay_before(reply(PAGE)) as running:
         assert running.call() == PAGE
         assert running.grants[0].settled == [("settle", 1, {"table": 0.5}, False)]
+
+
+def test_probe_gets_one_item_as_if_there_were_no_other():
+    item = {"Id": {"S": "a"}, "n": {"N": "1.50"}}
+    page = {"Items": [item], "Count": 1, "ScannedCount": 1, "ConsumedCapacity": consumed(0.5)}
+    with relay_before(reply({**page, "LastEvaluatedKey": {"Id": {"S": "a"}}}), reply(PAGE)) as running:
+        assert running.call(fields={**ASKED, "Limit": 500}, keys=PROBE_KEYS) == page
+        assert json.loads(running.dynamodb.requests[0].body)["Limit"] == 1
+        assert running.grants[0].settled == [("settle", 1, {"table": 0.5}, False)]
+        assert running.call() == PAGE
+
+
+def test_probe_is_proven_as_everybody_else():
+    with relay_before(reply(PAGE)) as running, pytest.raises(ExpiredCredentials):
+        running.call(keys=PROBE_KEYS._replace(secret_key="guessed"))
 
 
 def test_request_is_signed_anew_with_the_real_credentials():
