@@ -15,7 +15,7 @@ VARIABLES := TABLES TABLE OUTPUT INPUT PERCENT REGION LOGS CONFIG LOCAL ARGS SEC
 unexport $(VARIABLES)
 $(foreach name,$(VARIABLES),$(eval export PIPELINE_$(name) = $$(value $(name))))
 VERB = @$(RUN) .ci/pipeline_verb.py
-INSTALLED := .build/tools .build/package .build/jars-connector .build/jars-s3a .build/jars-yarn .build/node
+INSTALLED := .build/tools .build/package .build/jars-connector .build/jars-s3a .build/jars-yarn .build/node .build/awscli
 needs = $(if $(value LOCAL),$(INSTALLED),.build/package)
 
 .DEFAULT_GOAL := help
@@ -122,6 +122,10 @@ roles: .build/package ## Render policies/roles.json anew, after a policy or the 
 schedules: .build/package ## Render the examples in schedules anew, after a schedule's template or request changed
 	@$(RUN) -m tests.unit.emr.documents.example_schedules
 
+.PHONY: aws-rules
+aws-rules: .build/package ## Render docs/aws-rules.md anew, after sandbox/emr/aws_rules.py changed
+	@$(RUN) .ci/aws_rules_page.py > .build/aws-rules.md && cp .build/aws-rules.md docs/aws-rules.md
+
 .PHONY: graph
 graph: .build/package ## Draw the packages anew in docs/architecture.md
 	@$(RUN) -m tests.unit.import_graph
@@ -146,6 +150,8 @@ requirements: .build/tools ## Pin anew what requirements/*.in allow
 	  --python-version 3.9 requirements/node.in -o requirements/node.txt
 	.build/uv/bin/uv pip compile -q --no-header --no-emit-index-url --generate-hashes --upgrade --universal \
 	  --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+	.build/uv/bin/uv pip compile -q --no-header --no-emit-index-url --generate-hashes --upgrade --universal \
+	  --python-version 3.11 requirements/awscli.in -o requirements/awscli.txt
 	.build/uv/bin/uv pip compile -q --no-header --no-emit-index-url --generate-hashes --upgrade \
 	  --python-version 3.11 requirements/fuzz.in -o requirements/fuzz.txt
 	.build/uv/bin/uv pip compile -q --no-header --no-emit-index-url --generate-hashes --upgrade --universal \
@@ -200,6 +206,12 @@ clean: ## Stop the sandbox and remove everything that was installed or built her
 	@rm -rf jars/$*
 	@$(MVN) -P $* -l .build/jars-$*.log dependency:copy-dependencies || { tail -n 20 .build/jars-$*.log >&2; exit 1; }
 	@$(RUN) -m sandbox.jars check $*
+	@touch $@
+
+.build/awscli: requirements/awscli.txt .build/tools
+	@echo "aws: installing the AWS CLI into .build/aws-cli, apart from everything else" >&2
+	@$(PYTHON) -m venv --clear .build/aws-cli
+	@.build/aws-cli/bin/pip --disable-pip-version-check --quiet install --require-hashes -r requirements/awscli.txt
 	@touch $@
 
 .build/node: sandbox/npm/package-lock.json sandbox/npm/.npmrc .build/tools

@@ -2,7 +2,7 @@
 Puts the roles of `policy roles-template` into the sandbox's IAM and EMR.
 
 moto's CloudFormation would need packages that nothing else here needs, so the template's four kinds of resources are
-made one by one; a kind that is not known here is an error and not left out. AWS's own managed policies are not there.
+made one by one; a kind that is not known here is an error and not left out.
 """
 
 from __future__ import annotations
@@ -28,9 +28,19 @@ def deploy_roles(sandbox: Sandbox, template: dict[str, Any], *, region: str) -> 
         for resource in resources.values():
             if resource["Type"] == kind:
                 _make(kind, resource.get("Properties", {}), iam=iam, emr=emr)
+    tag_default_network(sandbox, region=region)
     for resource in resources.values():
         for policy in resource.get("Properties", {}).get("Policies", []):
             _put_policy(resource["Properties"]["RoleName"], policy, iam=iam, region=region)
+
+
+def tag_default_network(sandbox: Sandbox, *, region: str) -> None:
+    """Give the default VPC and its subnets the tag that EMR's managed policy asks for, as the user does once."""
+    ec2 = sandbox.client("ec2", region=region)
+    (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+    subnets = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["Subnets"]
+    ids = [vpc["VpcId"], *(subnet["SubnetId"] for subnet in subnets)]
+    ec2.create_tags(Resources=ids, Tags=[{"Key": "for-use-with-amazon-emr-managed-policies", "Value": "true"}])
 
 
 def _put_policy(role_name: str, policy: dict[str, Any], *, iam: Any, region: str) -> None:
@@ -41,6 +51,7 @@ def _put_policy(role_name: str, policy: dict[str, Any], *, iam: Any, region: str
 def resolved(value: Any, *, region: str) -> Any:
     """Return `value` with every Fn::Sub replaced by its text, CloudFormation's own names filled in."""
     known = {"${AWS::AccountId}": ACCOUNT_ID, "${AWS::Region}": region, "${AWS::Partition}": "aws"}
+    known["${AWS::URLSuffix}"] = "amazonaws.com"
     if isinstance(value, dict) and set(value) == {"Fn::Sub"}:
         text: str = value["Fn::Sub"]
         for name, replacement in known.items():
@@ -77,6 +88,8 @@ def _make_role(properties: dict[str, Any], iam: Any) -> None:
         iam.create_role(RoleName=properties["RoleName"], AssumeRolePolicyDocument=trust)
     except iam.exceptions.EntityAlreadyExistsException:
         return
+    for arn in properties.get("ManagedPolicyArns", []):
+        iam.attach_role_policy(RoleName=properties["RoleName"], PolicyArn=arn)
 
 
 def _make_managed_policy(properties: dict[str, Any], iam: Any) -> None:

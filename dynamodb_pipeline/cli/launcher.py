@@ -39,6 +39,7 @@ from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.run.record import latest_unfinished, read_state, refuse_other_command
 from dynamodb_pipeline.settings.job import ImportSettings, JobSettings
 from dynamodb_pipeline.settings.job_options import RESUME, RUN_ID, TABLE
+from dynamodb_pipeline.settings.rows import Given, command_line
 from dynamodb_pipeline.settings.run_ids import moment_of, new_run_id, run_folder
 from dynamodb_pipeline.store.anywhere import object_store
 
@@ -91,7 +92,8 @@ def run_on_cluster(line: CommandLine, settings: JobSettings, *, voice: Voice) ->
         source = import_source(settings, here.clients) if kind == "import" else None
         facts = tuple(run_facts(kind, settings, tables, source=source, clients=here.clients))
         question = _question(settings, facts)
-        inputs = commands.LaunchInputs(facts, bundle, prices_of(options), source, question)
+        m5 = command_line(line.program, options.given.without(own.CONFIG) + Given.of({own.CONFIG: "m5"}))
+        inputs = commands.LaunchInputs(facts, bundle, prices_of(options), source, question, m5)
         return command(launch, inputs, here.clients, here.console)
 
 

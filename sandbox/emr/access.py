@@ -11,7 +11,7 @@ import base64
 import hashlib
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sandbox.emr.protocol import ServiceError
 from sandbox.emr.records import Cluster
@@ -25,10 +25,15 @@ SCHEDULER = "scheduler"
 
 @dataclass(frozen=True)
 class Principal:
-    """`kind` is launcher, node, service or scheduler; `role` the role's name or ARN, empty for the launcher."""
+    """
+    `kind` is launcher, node, service or scheduler; `role` the role's name or ARN, empty for the launcher.
+
+    `key` is the access key it came with, which tells IAM users apart.
+    """
 
     kind: str
     role: str = ""
+    key: str = field(default="", compare=False)
 
 
 class Principals:
@@ -48,7 +53,7 @@ class Principals:
     def owner_of(self, key: str) -> Principal:
         """Return whose key that is; a node's of an unknown role is known by its form, others are the launcher's."""
         kinds = [kind for kind in (NODE, SERVICE, SCHEDULER) if key.startswith(_prefix(kind))]
-        return self._known.get(key, Principal(kinds[0] if kinds else LAUNCHER))
+        return self._known.get(key, Principal(kinds[0] if kinds else LAUNCHER, key=key))
 
 
 def access_key(kind: str, role: str) -> str:

@@ -10,6 +10,8 @@ from sandbox.emr import access, identifiers, refusals
 from sandbox.emr.access import Principal
 from sandbox.emr.faults import FaultBook
 from sandbox.emr.fleet import Fleet
+from sandbox.emr.launch_rules import Ground
+from sandbox.emr.policy_judge import Policy
 from sandbox.emr.protocol import ServiceError
 from sandbox.emr.records import Cluster, Step
 from sandbox.emr.settings import Settings
@@ -17,13 +19,14 @@ from sandbox.emr.settings import Settings
 
 @dataclass(frozen=True)
 class Service:
-    """What every operation works with. `zone_of` tells a subnet's availability zone, None for an unknown one."""
+    """What every operation works with. `policies_of` tells a caller's policies, None for one that IAM does not know."""
 
     fleet: Fleet
     faults: FaultBook
     clock: Callable[[], float]
     settings: Callable[[], Settings]
-    zone_of: Callable[[str, str], str | None]
+    ground: Ground
+    policies_of: Callable[[Principal], list[Policy] | None]
     account_id: str
 
 

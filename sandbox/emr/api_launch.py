@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.emr import access, api, catalogue, events, identifiers, lifecycle, refusals
+from sandbox.emr import access, api, events, identifiers, launch_rules, lifecycle, refusals
 from sandbox.emr.api import Call, Service
 from sandbox.emr.events import After, Effect
-from sandbox.emr.records import Cluster, ErrorDetail, InstanceGroup, Node, Reason
-
-DOCS = "https://docs.aws.amazon.com/emr/latest/ManagementGuide/"
+from sandbox.emr.launch_rules import Launch
+from sandbox.emr.records import Cluster, InstanceGroup, Node
 
 
 def run_job_flow(service: Service, call: Call) -> dict[str, Any]:
     """Take in a new cluster."""
     refusals.check_run_job_flow(call.params, region=call.region)
+    subnet = call.params["Instances"].get("Ec2SubnetId")
+    if subnet and service.ground.subnet(subnet, call.region) is None:
+        raise refusals.invalid("The supplied ec2SubnetId is not valid.")
     tags = api.tags_of(call)
     access.check_request_tag(
         service.settings().require_tag, tags, principal=call.principal, action="elasticmapreduce:RunJobFlow"
     )
     cluster = _new_cluster(service, call, tags)
-    service.fleet.launch(cluster, _first_effects(service, cluster))
+    service.fleet.launch(cluster, _first_effects(service, call, cluster))
     return {"JobFlowId": cluster.id, "ClusterArn": cluster.arn}
 
 
@@ -52,47 +54,18 @@ def _nodes(group: InstanceGroup) -> list[Node]:
     return [Node(identifiers.instance_id(), group.id, role, kind, "127.0.0.1") for _ in range(count)]
 
 
-def _first_effects(service: Service, cluster: Cluster) -> tuple[Effect, ...]:
+def _first_effects(service: Service, call: Call, cluster: Cluster) -> tuple[Effect, ...]:
     pace = service.settings().pace
     if service.faults.for_cluster("stuck-starting"):
         return ()
-    failure = _provisioning_failure(service, cluster)
+    failure = _provisioning_failure(service, call, cluster)
     return (After(pace.starting_s, failure),) if failure else lifecycle.launched(pace)
 
 
-def _provisioning_failure(service: Service, cluster: Cluster) -> events.ProvisioningFailed | None:
-    zone = _zone(service, cluster)
-    types = [group.config["InstanceType"] for group in cluster.groups]
+def _provisioning_failure(service: Service, call: Call, cluster: Cluster) -> events.ProvisioningFailed | None:
+    zone = service.settings().default_zone
+    launch = Launch(cluster, service.policies_of(call.principal), default_zone=zone)
     if service.faults.for_cluster("capacity"):
-        return no_capacity(types[0], zone)
-    absent = sorted(set(types) - catalogue.types_offered_in_zone(zone))
-    return type_not_in_zone(absent, zone) if absent else None
-
-
-def _zone(service: Service, cluster: Cluster) -> str:
-    """AWS chooses a zone that has the types when neither subnet nor placement fixes one."""
-    instances = cluster.request["Instances"]
-    placed = instances.get("Placement", {}).get("AvailabilityZone")
-    subnet = instances.get("Ec2SubnetId")
-    fixed = placed or (subnet and service.zone_of(subnet, cluster.region))
-    if fixed:
-        return str(fixed)
-    zones = [f"{cluster.region}{letter}" for letter in "abcdef"]
-    types = {group.config["InstanceType"] for group in cluster.groups}
-    return next((zone for zone in zones if types <= catalogue.types_offered_in_zone(zone)), zones[0])
-
-
-def no_capacity(instance_type: str, zone: str) -> events.ProvisioningFailed:
-    """Return what happens when EC2 has no more instances of a type."""
-    code = "INTERNAL_ERROR_EC2_INSUFFICIENT_CAPACITY_AZ"
-    message = f"The requested instance type {instance_type} has insufficient capacity in {zone}."
-    data = {"instance-type": instance_type, "availability-zone": zone, "public-doc": f"{DOCS}{code}.html"}
-    return events.ProvisioningFailed(Reason("INTERNAL_ERROR", message), ErrorDetail(code, message, data))
-
-
-def type_not_in_zone(types: list[str], zone: str) -> events.ProvisioningFailed:
-    """Return what happens when the subnet lies in a zone without the type."""
-    code = "VALIDATION_ERROR_INSTANCE_TYPE_NOT_SUPPORTED"
-    message = f"Instance types {', '.join(types)} are not supported in the availability zone {zone}."
-    data = {"instance-types": ",".join(types), "availability-zones": zone, "public-doc": f"{DOCS}{code}.html"}
-    return events.ProvisioningFailed(Reason("VALIDATION_ERROR", message), ErrorDetail(code, message, data))
+        subnet = launch_rules.placed(launch, service.ground)
+        return launch_rules.no_capacity(launch.types[0], subnet.zone if subnet else cluster.region)
+    return launch_rules.failure(launch, service.ground)

@@ -15,10 +15,10 @@ class Provisioned:
 
 @dataclass(frozen=True)
 class ProvisioningFailed:
-    """The instances will never run: no capacity, no such type in the zone."""
+    """The instances will never run: no capacity, no such type in the zone, no right to start them."""
 
     reason: Reason
-    detail: ErrorDetail
+    detail: ErrorDetail | None = None
 
 
 @dataclass(frozen=True)

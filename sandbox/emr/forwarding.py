@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import http.client
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
+from sandbox.emr import protocol
 from sandbox.emr.protocol import Request, StartResponse
 
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "host", "expect"})
@@ -20,12 +21,22 @@ class Forwarder:
     def __init__(self) -> None:
         self._local = threading.local()
 
-    def forward(self, url: str, request: Request, start_response: StartResponse) -> Iterable[bytes]:
-        """Send a request to the server at `url` and pass its reply back."""
+    def forward(
+        self,
+        url: str,
+        request: Request,
+        start_response: StartResponse,
+        *,
+        change: Callable[[bytes], bytes] | None = None,
+    ) -> Iterable[bytes]:
+        """Send a request to the server at `url` and pass its reply back; a reply of success goes through `change`."""
         try:
             reply, body = self._exchange(url, request)
         except STALE:
             reply, body = self._exchange(url, request)  # the server has closed a connection that was idle
+        if change and reply.status == 200:
+            body = change(body)
+            return protocol.reply_bytes(start_response, body, content_type=reply.headers["Content-Type"])
         kept = [(name, value) for name, value in reply.getheaders() if name.lower() not in HOP_BY_HOP]
         start_response(f"{reply.status} {reply.reason}", [*kept, ("Content-Length", str(len(body)))])
         return [body]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.emr import api, faults, iam_actions, protocol
+from sandbox.emr import api, faults, iam_actions, key_actions, permissions, protocol
 from sandbox.emr.access import Principal, Principals
 from sandbox.emr.api import Call, Service
 from sandbox.emr.faults import Fault
@@ -49,6 +49,7 @@ class Gateway:
         control: WsgiApplication,
         moto: WsgiApplication,
         own: Mapping[str, OwnAnswer] | None = None,
+        implied: Callable[[Request, tuple[Action, ...]], tuple[Action, ...]] = lambda *_: (),
     ) -> None:
         self._service = service
         self._ledger = ledger
@@ -56,6 +57,7 @@ class Gateway:
         self._control = control
         self._moto = moto
         self._own = own or {}
+        self._implied = implied
         self._forwarder = Forwarder()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -63,7 +65,8 @@ class Gateway:
             return self._control(environ, start_response)
         request = protocol.read_request(environ)
         try:
-            asked = Asked(request, self._principals.owner_of(request.access_key), iam_actions.actions_of(request))
+            principal, actions = self._principals.owner_of(request.access_key), iam_actions.actions_of(request)
+            asked = Asked(request, principal, (*actions, *self._implied(request, actions)))
         except ServiceError as error:
             return protocol.reply_error(start_response, request, error)
         fault = self._service.faults.for_request(asked.actions, asked.principal) if asked.actions else None
@@ -95,6 +98,7 @@ class Gateway:
         request = asked.request
         try:
             _check_bucket_owner(request)
+            self._check_rights(asked)
             own = self._own_answer(asked)
             if own:
                 content_type, body = own
@@ -108,8 +112,32 @@ class Gateway:
             return protocol.reply_error(start_response, request, error)
         dynamodb_url = self._service.settings().dynamodb_url
         if request.service == "dynamodb" and dynamodb_url:
-            return self._forwarder.forward(dynamodb_url, request, start_response)
+            return self._forwarder.forward(dynamodb_url, request, start_response, change=self._change_of(request))
         return self._moto(_with_body(environ, request), start_response)
+
+    def _check_rights(self, asked: Asked) -> None:
+        """Refuse what no policy of the caller allows; a launch's clean-up role is judged by the launch itself."""
+        judged = [
+            action
+            for action in asked.actions
+            if action.name != "iam:CreateServiceLinkedRole" or len(asked.actions) == 1
+        ]
+        policies = self._service.policies_of(asked.principal) if judged else None
+        refused = permissions.refused_action(policies, judged, tags_of=self._tags_of)
+        if refused:
+            who = permissions.caller_arn(asked.principal)
+            raise permissions.denial(refused, who=who, service=asked.request.service)
+
+    def _tags_of(self, arn: str) -> Mapping[str, str]:
+        cluster = self._service.fleet.find(arn.rpartition("/")[2]) if ":cluster/" in arn else None
+        return cluster.tags if cluster else {}
+
+    def _change_of(self, request: Request) -> Callable[[bytes], bytes] | None:
+        """DescribeTable tells of a key that the sandbox, and not DynamoDB here, has put on the table."""
+        key = self._service.settings().table_keys.get(str(request.json().get("TableName")))
+        if key is None or request.target != "DescribeTable":
+            return None
+        return lambda body: key_actions.with_key(body, key)
 
     def _own_answer(self, asked: Asked) -> tuple[str, bytes] | None:
         answer = self._own.get(asked.actions[0].name) if asked.actions else None

@@ -17,6 +17,8 @@ from sandbox.emr.protocol import Request
 ACCOUNT_ID = "123456789012"
 SIGNED_AS = {"monitoring": "cloudwatch"}  # service names in signatures that are not the IAM prefix
 SCHEDULER_OPERATIONS = {"POST": "Create", "GET": "Get", "PUT": "Update", "DELETE": "Delete"}
+# The ARN of a role has its path, which a request does not tell.
+PATHS = {"AWSServiceRoleForEMRCleanup": "aws-service-role/elasticmapreduce.amazonaws.com/"}
 PASSED_TO = {"ServiceRole": "elasticmapreduce.amazonaws.com", "JobFlowRole": "ec2.amazonaws.com"}
 
 
@@ -121,7 +123,7 @@ def iam(request: Request) -> Action:
     named = [
         form.get("PolicySourceArn", ""),
         f"{account}:instance-profile/{form['InstanceProfileName']}" if "InstanceProfileName" in form else "",
-        f"{account}:role/{form['RoleName']}" if "RoleName" in form else "",
+        f"{account}:role/{PATHS.get(form['RoleName'], '')}{form['RoleName']}" if "RoleName" in form else "",
     ]
     return Action(f"iam:{form.get('Action', '')}", next(filter(None, named), "*"))
 

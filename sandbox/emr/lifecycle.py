@@ -53,7 +53,8 @@ def _provisioned(cluster: Cluster, _: events.Provisioned, __: Moment) -> Change:
 
 
 def _provisioning_failed(cluster: Cluster, event: events.ProvisioningFailed, moment: Moment) -> Change:
-    failed = replace(cluster, error_details=(*cluster.error_details, event.detail))
+    details = (event.detail,) if event.detail else ()
+    failed = replace(cluster, error_details=(*cluster.error_details, *details))
     return _end(failed, "TERMINATED_WITH_ERRORS", event.reason, moment)
 
 

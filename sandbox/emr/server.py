@@ -7,37 +7,42 @@ Prints `ready URL` once it listens; ends on SIGTERM or SIGINT with every process
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.server import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from sandbox.emr import access, quotas, reaper, settings, simulator
+from sandbox.cloudformation.api import CloudFormation
+from sandbox.emr import access, key_actions, launch_rules, quotas, reaper, settings, simulator, size_limits
 from sandbox.emr.access import SECRET_KEY, Principals
+from sandbox.emr.account import Account, make_managed_policy, reach_internet
 from sandbox.emr.api import Service
 from sandbox.emr.control import Control, Dial
 from sandbox.emr.faults import FaultBook
 from sandbox.emr.fleet import Fleet
-from sandbox.emr.gateway import Gateway
-from sandbox.emr.iam_actions import ACCOUNT_ID
+from sandbox.emr.gateway import Gateway, OwnAnswer
+from sandbox.emr.iam_actions import ACCOUNT_ID, Action
 from sandbox.emr.ledger import Ledger
 from sandbox.emr.performer import Performer, Surroundings
 from sandbox.emr.policy_judge import Policy
+from sandbox.emr.protocol import Request
 
 HOST = "127.0.0.1"
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # nobody starts instances here; they take half a second
 
 
 class EmrServer:
@@ -54,7 +59,8 @@ class EmrServer:
         self._performer = Performer(around)
         fleet = Fleet(clock=time.time, pace=lambda: dial().pace, perform=self._performer.perform)
         self._performer.deliver_to(fleet.send)
-        service = Service(fleet, faults, time.time, dial, self._zone_of, ACCOUNT_ID)
+        account = Account()
+        service = Service(fleet, faults, time.time, dial, account, account.policies_of, ACCOUNT_ID)
         ledger = Ledger()
         self._gateway = Gateway(
             service,
@@ -63,14 +69,20 @@ class EmrServer:
             control=Control(fleet, ledger, faults, dial, principals, self.client),
             moto=DomainDispatcherApplication(create_backend_app),
             own={
-                "iam:SimulatePrincipalPolicy": lambda request: simulator.answer(request, _policies_of),
+                **OWN_ANSWERS,
+                **CloudFormation(self._administrator, account_id=ACCOUNT_ID).answers(),
                 "servicequotas:GetServiceQuota": lambda request: quotas.answer(request, vcpu_quota=dial().vcpu_quota),
             },
+            implied=lambda *call: _implied(*call, account=account, table_keys=dial().table_keys),
         )
 
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self._http.server_port}"
+
+    def _administrator(self, service: str, region: str) -> Any:
+        """A client for what CloudFormation does for whoever may deploy."""
+        return self.client(service, self._principals.key_for(access.SERVICE, "cloudformation"), region)
 
     def _application(self, environ: dict[str, Any], start_response: Any) -> Any:
         return self._gateway(environ, start_response)
@@ -88,18 +100,47 @@ class EmrServer:
         """Return a boto3 client of this server with somebody's access key."""
         return _client(service, key, region, self.url)
 
-    def _zone_of(self, subnet: str, region: str) -> str | None:
-        """Ask EC2 as EMR's service role does."""
-        ec2 = self.client("ec2", self._principals.key_for(access.SERVICE, "emr"), region)
-        try:
-            return str(ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["AvailabilityZone"])
-        except ClientError:
-            return None
-
 
 def _policies_of(arn: str) -> list[Policy] | None:
     """Look into moto's IAM itself: asking it over HTTP would be recorded as somebody's action."""
     return simulator.policies_in(iam_backends[ACCOUNT_ID]["aws"], arn)
+
+
+def _implied(
+    request: Request, actions: tuple[Action, ...], *, account: Account, table_keys: Mapping[str, str]
+) -> tuple[Action, ...]:
+    """Return what a request needs beside its own actions, as the account is now: keys, and EMR's clean-up role."""
+    keys = key_actions.key_actions(request, actions, keys=account, table_keys=table_keys)
+    is_first = request.target == "RunJobFlow" and not account.has_cleanup_role()
+    return (*keys, launch_rules.cleanup_action()) if is_first else keys
+
+
+def _checked(check: Callable[[Request], None]) -> OwnAnswer:
+    """An answer that refuses what the check refuses and leaves the rest to moto."""
+
+    def answer(request: Request) -> None:
+        check(request)
+
+    return answer
+
+
+def _inline_policies(kind: str, name: str) -> dict[str, str]:
+    backend = iam_backends[ACCOUNT_ID]["aws"]
+    holders = {"UserName": backend.users, "GroupName": backend.groups, "RoleName": backend.roles}[kind].values()
+    texts: dict[str, Any] = next((one.policies for one in holders if one.name == name), {})
+    return {key: text if isinstance(text, str) else json.dumps(text) for key, text in texts.items()}
+
+
+OWN_ANSWERS: dict[str, OwnAnswer] = {
+    "iam:SimulatePrincipalPolicy": lambda request: simulator.answer(request, _policies_of),
+    "iam:AttachRolePolicy": _checked(lambda request: make_managed_policy(request.form.get("PolicyArn", ""))),
+    "ec2:DescribeRouteTables": _checked(lambda request: reach_internet(request.region)),
+    **{f"iam:{name}": _checked(size_limits.check_managed) for name in ("CreatePolicy", "CreatePolicyVersion")},
+    **{
+        f"iam:{name}": _checked(lambda request: size_limits.check_inline(request, inline_of=_inline_policies))
+        for name in size_limits.INLINE
+    },
+}
 
 
 @lru_cache(maxsize=64)

@@ -62,6 +62,8 @@ class Settings:
         require_tag: "key=value" that RunJobFlow must carry, as the shipped policies demand; None: no policy.
         dynamodb_url: where DynamoDB requests that come to this address go; None: moto's own DynamoDB.
         vcpu_quota: EC2's quota of running on-demand standard instances, in vCPUs.
+        default_zone: where EMR puts a cluster that names no subnet, such as us-east-1d; None: the first zone.
+        table_keys: KMS key ARN by the table that is encrypted with it; DynamoDB here knows no keys.
     """
 
     pace: Pace = Pace()
@@ -69,6 +71,8 @@ class Settings:
     require_tag: str | None = None
     dynamodb_url: str | None = None
     vcpu_quota: float = 256.0
+    default_zone: str | None = None
+    table_keys: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(path: Path | None) -> Settings:

@@ -76,5 +76,10 @@ def policies_in(backend: Any, arn: str) -> list[Policy] | None:
     found = next((one for one in principals if one.arn == arn), None)
     if found is None:
         return None
-    documents = [*found.policies.values(), *(policy.document for policy in found.managed_policies.values())]
+    groups = [one for one in backend.groups.values() if found in one.users]
+    holders = [found, *groups]
+    inline = [text for holder in holders for text in holder.policies.values()]
+    managed = [policy for holder in holders for policy in holder.managed_policies.values()]
+    in_force = [one.document for policy in managed for one in policy.versions if one.is_default]
+    documents = [*inline, *in_force]
     return [json.loads(text) if isinstance(text, str) else text for text in documents]

@@ -122,7 +122,8 @@ def put_user(world: World, policy: dict[str, Any]) -> None:
     """Make the launcher a user with the printed policy alone and a secret that can be searched for."""
     iam = world.emr.client("iam")
     iam.create_user(UserName="launcher")
-    iam.put_user_policy(UserName="launcher", PolicyName="all", PolicyDocument=json.dumps(policy))
+    managed = iam.create_policy(PolicyName="launcher", PolicyDocument=json.dumps(policy))["Policy"]["Arn"]
+    iam.attach_user_policy(UserName="launcher", PolicyArn=managed)
     key = iam.create_access_key(UserName="launcher")["AccessKey"]["AccessKeyId"]
     world.user = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": world.secret}
 

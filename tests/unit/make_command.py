@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
-INSTALLED = ("tools", "package", "jars-connector", "jars-s3a", "jars-yarn", "node")  # what make takes for done
+INSTALLED = (
+    "tools",
+    "package",
+    "jars-connector",
+    "jars-s3a",
+    "jars-yarn",
+    "node",
+    "awscli",
+)  # what make takes for done
 INHERITED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
 # In the place of the program: says how it was called.
 RECORDER = "#!{python}\nimport json, sys\nprint(json.dumps([sys.argv[1:], sys.stdin.read()]))\n"

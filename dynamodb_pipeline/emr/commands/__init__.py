@@ -4,7 +4,7 @@ Every command of the launcher by its verb, in one place for the command line to 
 A command takes frozen settings, clients and a console, and returns one JSON-able document with an exit code; it
 raises a PipelineError when there is nothing to report but the error.
 
-May import: addresses, errors, aws, settings, emr.cluster, emr.request, emr.calls, emr.documents, emr.plan,
+May import: errors, aws, settings, emr.cluster, emr.request, emr.calls, emr.documents, emr.plan,
 emr.preflight, emr.watch.
 Must not know: options as words, or how clients are built; the command line hands in settings and clients.
 """

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
+from dynamodb_pipeline.emr.commands.launch import on_subnet
 from dynamodb_pipeline.emr.documents.migrate_config import LauncherRows, migration, read_definition
 from dynamodb_pipeline.emr.documents.policies import NOTES, POLICIES, ROLES_TEMPLATE, TRUSTED_SERVICES, trust_document
-from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
+from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope, scope_of_launch
 from dynamodb_pipeline.emr.documents.roles_template import roles_template
 from dynamodb_pipeline.emr.documents.schedules import Schedule, ScheduledCode, schedule_template, scheduled_request
 from dynamodb_pipeline.emr.request.bundle import code_files, shipped_code, upload_code
@@ -68,7 +68,7 @@ def run_schedule(query: ScheduleQuery, clients: Clients, console: Console) -> Co
     Raises:
         UsageError: as for a launch.
     """
-    settings = query.settings
+    settings = on_subnet(query.settings, clients)
     files = code_files(query.bundle_zip)
     shipped = shipped_code(files, folder=settings.code)
     if query.upload:
@@ -76,33 +76,13 @@ def run_schedule(query: ScheduleQuery, clients: Clients, console: Console) -> Co
         console.say(f"code stored in {shipped.folder.uri}; keep it as long as the schedule lives")
     code = ScheduledCode(shipped.job_code(settings.connector_jar), shipped.bootstrap())
     request = scheduled_request(settings, name=query.schedule.name, shipped=code)
-    scope = scheduled_scope(settings, request)
+    scope = scope_of_launch(settings, request)
     template = schedule_template(query.schedule, request=request, scope=scope, name_prefix=settings.name_prefix)
     console.say(
         f"deploy: aws cloudformation deploy --stack-name {query.schedule.name} --template-file FILE "
         f"--capabilities CAPABILITY_IAM --region {settings.region}"
     )
     return CommandResult(ExitCode.DONE, template, bare=True)
-
-
-def scheduled_scope(settings: LaunchSettings, request: dict[str, Any]) -> PolicyScope:
-    """The scheduler's role may pass exactly the roles of the request."""
-    nodes = request["JobFlowRole"]
-    return PolicyScope(
-        account="",
-        region=settings.region,
-        tables=tuple(job.table_name for job in settings.jobs),
-        data=_data(settings),
-        logs=settings.logs,
-        code=settings.code,
-        service_role=request["ServiceRole"],
-        export_role=nodes,
-        import_role=nodes,
-    )
-
-
-def _data(settings: LaunchSettings) -> S3Uri:
-    return S3Uri.of_folder(settings.data_uris[0], option="data folder") if settings.data_uris else settings.logs
 
 
 def run_migrate_config(path: Path, console: Console, *, rows: LauncherRows) -> CommandResult:

@@ -8,7 +8,7 @@ checks and the plan have passed, and the cluster's fate is the last line of ever
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from dynamodb_pipeline.emr.plan.cost import Prices
 from dynamodb_pipeline.emr.plan.estimate import TableFacts
 from dynamodb_pipeline.emr.plan.plan import Plan, make_plan
 from dynamodb_pipeline.emr.preflight.check_result import ExportSource, overall, table_lines
+from dynamodb_pipeline.emr.preflight.cluster import choose_subnet
 from dynamodb_pipeline.emr.preflight.preflight import PreflightScope, failures, preflight
 from dynamodb_pipeline.emr.request.bundle import CodeFile, ShippedCode, code_files, shipped_code, upload_code
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
@@ -50,6 +51,7 @@ class LaunchInputs:
         prices: for the plan.
         source: finds what an import will read (`PreflightScope.source`).
         question: to be answered with yes before anything is started; None where nobody is to be asked.
+        other_config: the same command with another type of nodes, for a remedy.
     """
 
     tables: tuple[TableFacts, ...]
@@ -57,6 +59,7 @@ class LaunchInputs:
     prices: Prices
     source: Callable[[], ExportSource] | None = None
     question: str | None = None
+    other_config: str = PreflightScope.other_config
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,36 @@ def prepare(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients, co
         return Prepared(None, None, plan, files, shipped)
     chosen = settings.cluster
     config = load_cluster_config(chosen.config, region=settings.region, overrides=chosen.overrides)
+    settings = on_subnet(settings, clients, config=config)
     fleet = Fleet(config.groups, config.release_label)
     plan = make_plan(settings, fleet=fleet, tables=inputs.tables, prices=inputs.prices, today=today)
     code = shipped.job_code(settings.connector_jar)
     request = run_job_flow_request(settings, config=config, code=code, bootstrap=shipped.bootstrap())
     return Prepared(config, request, plan, files, shipped)
+
+
+def on_subnet(settings: LaunchSettings, clients: Clients, *, config: ClusterConfig | None = None) -> LaunchSettings:
+    """
+    The settings with the default subnet whose zone offers the nodes' types, where neither they nor the config name one.
+
+    A caller who may not look gets EMR's own choice; preflight says what it could not look at.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    cluster = settings.cluster
+    config = config or load_cluster_config(cluster.config, region=settings.region, overrides=cluster.overrides)
+    if cluster.subnet_id or {"Ec2SubnetId", "Placement"} & set(config.request["Instances"]):
+        return settings
+    try:
+        chosen = choose_subnet(clients.client("ec2"), config)
+    except (BotoCoreError, ClientError):
+        return settings
+    return replace(settings, cluster=replace(cluster, subnet_id=chosen))
+
+
+def scope_of(settings: LaunchSettings, prepared: Prepared, inputs: LaunchInputs) -> PreflightScope:
+    """What preflight looks at."""
+    return PreflightScope(settings, prepared.config, prepared.request, inputs.source, inputs.other_config)
 
 
 def _standing_fleet(settings: LaunchSettings, clients: Clients, console: Console) -> Fleet:
@@ -117,7 +145,7 @@ def run_plan(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients, c
 def run_preflight(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients, console: Console) -> CommandResult:
     """Say every check's verdict; exit code 3 (7 for credentials) when one of them would refuse a run."""
     prepared = prepare(settings, inputs, clients, console)
-    results = preflight(PreflightScope(settings, prepared.config, prepared.request, inputs.source), clients)
+    results = preflight(scope_of(settings, prepared, inputs), clients)
     document = {"kind": "preflight", "checks": [result.to_json() for result in results]}
     return CommandResult(overall(results), document, words=tuple(table_lines(results)))
 
@@ -130,7 +158,7 @@ def run_launch(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients,
         PipelineError: nothing was started, or (with the cluster's fate as its last line) contact was lost.
     """
     prepared = prepare(settings, inputs, clients, console)
-    results = preflight(PreflightScope(settings, prepared.config, prepared.request, inputs.source), clients)
+    results = preflight(scope_of(settings, prepared, inputs), clients)
     refused = failures(results)
     if refused:
         document = {"kind": settings.verb, "status": "refused", "checks": [result.to_json() for result in refused]}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from dynamodb_pipeline.addresses import BUCKET, S3Uri
+from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.settings.job_options import MIRROR, ONLY_CHANGES, SET_ASIDE, SKIP_EXISTING, SSE_KMS_KEY_ID
 from dynamodb_pipeline.settings.values import ACCOUNT, TABLE_NAME
 
 # The example of the AWS page that this tool replaces.
@@ -129,3 +132,55 @@ class PolicyScope:
 
     def objects_arn(self, place: S3Uri) -> str:
         return f"{self.bucket_arn(place)}/{iam_literal(place.folder.key)}*"
+
+
+def scope_of_launch(
+    settings: LaunchSettings,
+    request: Mapping[str, Any],
+    *,
+    account: str = "",
+    partition: str = "aws",
+    keys: tuple[str, ...] = (),
+) -> PolicyScope:
+    """
+    What one launch uses, no more: its tables and folders, the roles of its request, the options of its jobs.
+
+    Args:
+        keys: KMS keys of its tables.
+    """
+    given, nodes = settings.jobs[0].given, request["JobFlowRole"]
+    aside, bucket_key = given.text(SET_ASIDE), given.text(SSE_KMS_KEY_ID)
+    log_key = settings.cluster.log_kms_key_arn
+    data = settings.data_uris[0] if settings.data_uris else settings.logs.uri
+    return PolicyScope(
+        account=account,
+        region=settings.region,
+        tables=settings.table_names,
+        data=S3Uri.of_folder(data, option="data folder"),
+        logs=settings.logs,
+        code=settings.code,
+        partition=partition,
+        kms_key_arns=(*keys, *([bucket_key] if bucket_key and KMS_KEY.fullmatch(bucket_key) else ())),
+        log_key_arns=(log_key,) if log_key and KMS_KEY.fullmatch(log_key) else (),
+        service_role=request["ServiceRole"],
+        export_role=nodes,
+        import_role=nodes,
+        skip_existing=SKIP_EXISTING in given,
+        mirror=MIRROR in given,
+        only_changes=ONLY_CHANGES in given,
+        set_aside=S3Uri.of_folder(aside, option=SET_ASIDE.name) if aside else None,
+    )
+
+
+def scope_options(scope: PolicyScope) -> list[str]:
+    """The options of `policy` that a scope asks for beyond tables and folders."""
+    flags = {SKIP_EXISTING: scope.skip_existing, MIRROR: scope.mirror, ONLY_CHANGES: scope.only_changes}
+    keys = [
+        *(("--kms-key", key) for key in scope.kms_key_arns),
+        *(("--log-kms-key", key) for key in scope.log_key_arns),
+    ]
+    aside = [(SET_ASIDE.name, scope.set_aside.uri)] if scope.set_aside else []
+    return [
+        *(row.name for row, is_set in flags.items() if is_set),
+        *(text for pair in (*aside, *keys) for text in pair),
+    ]

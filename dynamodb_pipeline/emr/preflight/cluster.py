@@ -1,30 +1,74 @@
 """
-Preflight of the cluster: its type is offered here, its security configuration exists, the quota holds, its subnet has
-addresses, and its nodes can reach S3 and DynamoDB.
+Preflight of the cluster: its type is listed for its label and offered in its zone, its security configuration exists,
+the quota holds, EMR may use its network, its subnet has addresses, and its nodes reach S3 and DynamoDB from there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
 from dynamodb_pipeline.emr.cluster.instance_types import instance_type
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, unknown, warning
+from dynamodb_pipeline.emr.preflight.permissions import Caller, Question, refusals
 from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG
+from dynamodb_pipeline.emr.request.run_job_flow_request import MANAGED_POLICY_TAG
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
-    from mypy_boto3_ec2.literals import LocationTypeType
-    from mypy_boto3_ec2.type_defs import FilterTypeDef, RouteTableTypeDef, SubnetTypeDef
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, RouteTableTypeDef, SubnetTypeDef, TagTypeDef
     from mypy_boto3_emr import EMRClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_service_quotas import ServiceQuotasClient
 
-MISSING_SUBNET = {"InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound", "InvalidSubnetID.Malformed"}
-GATEWAY_SERVICES = ("s3", "dynamodb")
 # Running on-demand standard (A, C, D, H, I, M, R, T, Z) instances, counted in vCPUs.
 VCPU_QUOTA = "L-1216C47A"
-TYPE_REMEDY = "use --config m5, or a subnet in a zone that offers the type (--subnet)"
+TYPE_REMEDY = "use --config m5, or a label that lists the type (--set ReleaseLabel=...)"
+MISSING_SUBNET = {"InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound", "InvalidSubnetID.Malformed"}
+GATEWAY_SERVICES = ("s3", "dynamodb")
+DEFAULT_SUBNETS: list[FilterTypeDef] = [{"Name": "default-for-az", "Values": ["true"]}]
+# EMR makes these for a VPC's first cluster, or takes those that are there:
+# https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-man-sec-groups.html
+EMR_GROUPS = ["ElasticMapReduce-master", "ElasticMapReduce-slave"]
+EMR_GROUPS += ["ElasticMapReduce-Master-Private", "ElasticMapReduce-Slave-Private", "ElasticMapReduce-ServiceAccess"]
+TAG_KEY, TAG_VALUE = MANAGED_POLICY_TAG
+
+
+def types_of(config: ClusterConfig) -> set[str]:
+    """The instance types of a cluster."""
+    return {group.type_name for group in config.groups}
+
+
+def zones_with_types(ec2: EC2Client, config: ClusterConfig) -> set[str]:
+    """The zones of the region in which EC2 offers every type of the cluster."""
+    filters: list[FilterTypeDef] = [{"Name": "instance-type", "Values": sorted(types_of(config))}]
+    reply = ec2.describe_instance_type_offerings(LocationType="availability-zone", Filters=filters)
+    offers = {(offer["Location"], offer["InstanceType"]) for offer in reply["InstanceTypeOfferings"]}
+    zones = {zone for zone, _ in offers}
+    return {zone for zone in zones if all((zone, name) in offers for name in types_of(config))}
+
+
+def choose_subnet(ec2: EC2Client, config: ClusterConfig) -> str | None:
+    """
+    The default subnet for a cluster that names none, None where there is none that would do.
+
+    EMR itself takes any default subnet, and the subnet decides the zone: a type that is offered in some zones only then
+    ends the launch. Of those whose zone has the types, one with EMR's tag comes first.
+    """
+    subnets = ec2.describe_subnets(Filters=DEFAULT_SUBNETS)["Subnets"]
+    zones = zones_with_types(ec2, config) if subnets else set()
+    good = [subnet for subnet in subnets if subnet["AvailabilityZone"] in zones]
+    good.sort(key=lambda subnet: (tags_of(subnet).get(TAG_KEY) != TAG_VALUE, subnet["AvailabilityZone"]))
+    return good[0]["SubnetId"] if good else None
+
+
+def tags_of(thing: Any) -> dict[str, str]:
+    """The tags of a subnet, VPC or security group."""
+    tags: list[TagTypeDef] = thing.get("Tags", [])
+    return {tag.get("Key", ""): tag.get("Value", "") for tag in tags}
 
 
 def subnet_of(ec2: EC2Client, subnet_id: str) -> SubnetTypeDef | None:
@@ -50,12 +94,6 @@ def check_subnet(ec2: EC2Client, subnet_id: str, *, config: ClusterConfig) -> Ch
         detail = f"subnet {subnet_id} has {free} free addresses, the cluster needs {needed}"
         return failed("subnet", detail, remedy="use another subnet (--subnet)")
     return ok("subnet", f"{subnet_id} in {subnet['AvailabilityZone']}, {free} free addresses")
-
-
-def zone_of(ec2: EC2Client, subnet_id: str | None) -> str | None:
-    """The subnet's availability zone, None without a subnet."""
-    subnet = subnet_of(ec2, subnet_id) if subnet_id else None
-    return str(subnet["AvailabilityZone"]) if subnet else None
 
 
 def check_routes(ec2: EC2Client, subnet_id: str, *, region: str) -> CheckResult:
@@ -108,6 +146,83 @@ def _missing_endpoints(ec2: EC2Client, subnet: SubnetTypeDef, table: RouteTableT
     return [name for name in GATEWAY_SERVICES if name not in present]
 
 
+def check_zone(
+    ec2: EC2Client, config: ClusterConfig, *, subnet_id: str | None, region: str, other_config: str
+) -> CheckResult:
+    """EC2 offers the types in the subnet's zone; without a subnet, why none was chosen."""
+    zones, names = zones_with_types(ec2, config), ", ".join(sorted(types_of(config)))
+    where = f"zones that offer it: {', '.join(sorted(zones))}" if zones else f"no zone of {region} offers it"
+    remedy = f"{other_config}; or give --subnet in one of the zones that offer it" if zones else other_config
+    if subnet_id is None:
+        return failed("instance-offering", f"no default subnet for {names}: {where}", remedy=remedy)
+    subnet = subnet_of(ec2, subnet_id)
+    zone = subnet["AvailabilityZone"] if subnet else None
+    if zone not in zones:
+        return failed("instance-offering", f"EC2 does not offer {names} in {zone}; {where}", remedy=remedy)
+    return ok("instance-offering", f"{names} in {zone}")
+
+
+def check_default_vpc(ec2: EC2Client, *, region: str) -> CheckResult:
+    """Without a subnet in the request there must be a default VPC with default subnets."""
+    if ec2.describe_subnets(Filters=DEFAULT_SUBNETS)["Subnets"]:
+        return ok("subnet", "a default subnet, which EMR takes")
+    remedy = f"aws ec2 create-default-vpc --region {region}, or give --subnet"
+    return failed("subnet", f"{region} has no default VPC, or none of its default subnets is left", remedy=remedy)
+
+
+@dataclass(frozen=True)
+class NetworkPart:
+    """Something of the network that EMR uses with its service role: what it does there, and the tags it carries."""
+
+    id: str
+    arn: str
+    action: str
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def question(self) -> Question:
+        context = {f"aws:ResourceTag/{key}": value for key, value in self.tags.items()}
+        return Question((self.action,), (self.arn,), context)
+
+
+def network_parts(ec2: EC2Client, subnet: SubnetTypeDef, *, caller: Caller, region: str) -> list[NetworkPart]:
+    """The subnet, EMR's security groups in its VPC, and the VPC itself where EMR has yet to make those."""
+    place = f"arn:{caller.partition}:ec2:{region}:{caller.account}"
+    subnet_id, vpc_id = subnet["SubnetId"], subnet["VpcId"]
+    named: list[FilterTypeDef] = [{"Name": "vpc-id", "Values": [vpc_id]}, {"Name": "group-name", "Values": EMR_GROUPS}]
+    groups = ec2.describe_security_groups(Filters=named)["SecurityGroups"]
+    parts = [NetworkPart(subnet_id, f"{place}:subnet/{subnet_id}", "ec2:CreateNetworkInterface", tags_of(subnet))]
+    for group in groups:
+        arn, action = f"{place}:security-group/{group['GroupId']}", "ec2:AuthorizeSecurityGroupIngress"
+        parts.append(NetworkPart(group["GroupId"], arn, action, tags_of(group)))
+    if not groups:
+        (vpc,) = ec2.describe_vpcs(VpcIds=[vpc_id])["Vpcs"]
+        parts.append(NetworkPart(vpc_id, f"{place}:vpc/{vpc_id}", "ec2:CreateSecurityGroup", tags_of(vpc)))
+    return parts
+
+
+def check_network_rights(
+    iam: IAMClient, role_arn: str | None, parts: Iterable[NetworkPart], *, region: str
+) -> CheckResult:
+    """
+    EMR's service role may use the subnet and make or use its security groups.
+
+    AWS's AmazonEMRServicePolicy_v2 allows that where they carry a tag, which no one but their owner gives them:
+    https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-managed-iam-policies.html
+    """
+    if role_arn is None:
+        return unknown("network-rights", "there is no service role to look at", remedy="see the check service-role")
+    refused = [part for part in parts if refusals(iam, role_arn, [part.question])]
+    if not refused:
+        return ok("network-rights", f"{role_arn.rpartition('/')[2]} may use the subnet and its security groups")
+    ids = " ".join(part.id for part in refused)
+    detail = f"{role_arn.rpartition('/')[2]} may not {refused[0].action.partition(':')[2]} in {ids}"
+    if all(part.tags.get(TAG_KEY) == TAG_VALUE for part in refused):
+        return failed("network-rights", detail, remedy="give the role the managed policy AmazonEMRServicePolicy_v2")
+    remedy = f"aws ec2 create-tags --region {region} --resources {ids} --tags Key={TAG_KEY},Value={TAG_VALUE}"
+    return failed("network-rights", f"{detail}: the tag {TAG_KEY} is missing", remedy=remedy)
+
+
 def check_tag(request: dict[str, Any]) -> CheckResult:
     """The mandatory tag is in the request itself; without it policies refuse every later EMR call."""
     tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
@@ -130,25 +245,10 @@ def check_label_offers_types(emr: EMRClient, config: ClusterConfig) -> CheckResu
     if missing:
         detail = f"EMR does not list {', '.join(missing)} for {config.release_label} here"
         return failed("instance-type", detail, remedy=TYPE_REMEDY)
-    return ok("instance-type", f"{config.release_label} lists {', '.join(sorted(_types(config)))}")
-
-
-def _types(config: ClusterConfig) -> set[str]:
-    return {group.type_name for group in config.groups}
-
-
-def check_zone_offers_types(ec2: EC2Client, config: ClusterConfig, *, zone: str | None) -> CheckResult:
-    """EC2 offers the types in the subnet's zone, or at least somewhere in the region."""
-    kind: LocationTypeType = "availability-zone" if zone else "region"
-    filters: list[FilterTypeDef] = [{"Name": "instance-type", "Values": sorted(_types(config))}]
-    if zone:
-        filters.append({"Name": "location", "Values": [zone]})
-    reply = ec2.describe_instance_type_offerings(LocationType=kind, Filters=filters)
-    missing = sorted(_types(config) - {offer["InstanceType"] for offer in reply["InstanceTypeOfferings"]})
-    if missing:
-        detail = f"EC2 does not offer {', '.join(missing)} in {zone or 'this region'}"
-        return failed("instance-offering", detail, remedy=TYPE_REMEDY)
-    return ok("instance-offering", f"offered in {zone or 'this region'}")
+    return ok(
+        "instance-type",
+        f"{config.release_label} lists {', '.join(sorted({group.type_name for group in config.groups}))}",
+    )
 
 
 def check_security_configuration(emr: EMRClient, name: str | None) -> CheckResult:

@@ -8,10 +8,14 @@ of the principal only; a bucket's or table's own policy may allow more, so for t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dynamodb_pipeline.emr.documents.policies import POLICIES
+from dynamodb_pipeline.emr.documents.policy_scope import SUFFIXES, PolicyScope, scope_options
+from dynamodb_pipeline.emr.documents.policy_statements import CLEANUP_ROLE, Statement
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, error_text, failed, ok, unknown, warning
 from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG, RESOURCE_TAG
 from dynamodb_pipeline.errors import ExitCode
@@ -25,35 +29,25 @@ DEPLOY = "{deploy-roles}; or name your own with --service-role and --node-role"
 POLICY = "{policy launcher} prints a policy that allows exactly this"
 # What watching and stopping a run takes; ListClusters finds it again.
 OPERATE = ("DescribeCluster", "ListSteps", "CancelSteps", "TerminateJobFlows")
-NODE_ACTIONS = {
-    "export": ("dynamodb:DescribeTable", "dynamodb:Scan"),
-    "import": ("dynamodb:DescribeTable", "dynamodb:BatchWriteItem"),
-    "verify": ("dynamodb:DescribeTable", "dynamodb:Scan"),
-}
+# Of IAM; `${*}` is the character itself.
+WILDCARD = re.compile(r"\*(?!\})")
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The account and principal behind the credentials."""
+    """The account and principal behind the credentials; `source_arn` is whose policies decide."""
 
     account: str
     arn: str
+    source_arn: str = ""
 
     @property
     def partition(self) -> str:
         """Such as `aws` or `aws-cn`, as the caller's ARN says."""
         return self.arn.split(":")[1]
 
-    @property
-    def policy_source_arn(self) -> str:
-        """The IAM principal: `assumed-role/R/session` acts by the policies of role R."""
-        if ":assumed-role/" not in self.arn:
-            return self.arn
-        role = self.arn.split("/")[1]
-        return f"arn:{self.partition}:iam::{self.account}:role/{role}"
 
-
-def check_credentials(sts: STSClient) -> tuple[CheckResult, Caller | None]:
+def check_credentials(sts: STSClient, iam: IAMClient) -> tuple[CheckResult, Caller | None]:
     """The credentials work; nothing else can be checked without them."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -63,8 +57,25 @@ def check_credentials(sts: STSClient) -> tuple[CheckResult, Caller | None]:
         remedy = "renew them, or set a profile, environment or role"
         result = failed("credentials", f"not usable: {error_text(err)}", remedy=remedy, exit_code=ExitCode.DENIED)
         return result, None
-    caller = Caller(account=identity["Account"], arn=identity["Arn"])
-    return ok("credentials", caller.arn), caller
+    arn, account = identity["Arn"], identity["Account"]
+    return ok("credentials", arn), Caller(account, arn, source_arn=policy_source_arn(iam, arn, account=account))
+
+
+def policy_source_arn(iam: IAMClient, arn: str, *, account: str) -> str:
+    """
+    The IAM principal of a caller: `assumed-role/R/session` acts by the policies of role R.
+
+    The session's ARN leaves out the role's path, which roles of Identity Center have; GetRole tells it.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if ":assumed-role/" not in arn:
+        return arn
+    name = arn.split("/")[1]
+    try:
+        return iam.get_role(RoleName=name)["Role"]["Arn"]
+    except (BotoCoreError, ClientError):
+        return f"arn:{arn.split(':')[1]}:iam::{account}:role/{name}"  # most roles have no path
 
 
 def check_service_role(iam: IAMClient, role_name: str) -> CheckResult:
@@ -77,6 +88,23 @@ def check_service_role(iam: IAMClient, role_name: str) -> CheckResult:
         remedy = "add elasticmapreduce.amazonaws.com to its trust policy"
         return failed("service-role", f"role {role_name!r} does not trust EMR", remedy=remedy)
     return ok("service-role", role_name)
+
+
+def check_cleanup_role(iam: IAMClient, caller: Caller) -> CheckResult:
+    """EMR's own role for cleaning up is there, or the first launch may make it."""
+    scope_suffix = SUFFIXES.get(caller.partition, "amazonaws.com")
+    try:
+        iam.get_role(RoleName=CLEANUP_ROLE)
+    except iam.exceptions.NoSuchEntityException:
+        service = f"elasticmapreduce.{scope_suffix}"
+        arn = f"arn:{caller.partition}:iam::{caller.account}:role/aws-service-role/{service}/{CLEANUP_ROLE}"
+        making = Question(("iam:CreateServiceLinkedRole",), (arn,), {"iam:AWSServiceName": service})
+        if refusals(iam, caller.source_arn, [making]):
+            detail = f"this account never used EMR: {CLEANUP_ROLE} is missing and the caller may not make it"
+            remedy = f"aws iam create-service-linked-role --aws-service-name {service}"
+            return failed("cleanup-role", detail, remedy=remedy, exit_code=ExitCode.DENIED)
+        return ok("cleanup-role", f"{CLEANUP_ROLE} is made with this account's first launch")
+    return ok("cleanup-role", CLEANUP_ROLE)
 
 
 def check_node_role(iam: IAMClient, profile_name: str) -> CheckResult:
@@ -184,7 +212,7 @@ def check_launch_permissions(
     iam: IAMClient, caller: Caller, *, region: str, passed: dict[str, str | None]
 ) -> CheckResult:
     """The caller may launch, tag, watch and stop a cluster, and hand both roles to it."""
-    refused = refusals(iam, caller.policy_source_arn, launch_questions(caller, region=region, passed=passed))
+    refused = refusals(iam, caller.source_arn, launch_questions(caller, region=region, passed=passed))
     sure = [one.text for one in refused if not one.depends_on]
     if sure:
         return failed("permissions", f"not allowed: {', '.join(sure)}", remedy=POLICY, exit_code=ExitCode.DENIED)
@@ -194,18 +222,53 @@ def check_launch_permissions(
     return ok("permissions", "launch with the tag, watch, stop, and PassRole on the roles")
 
 
+def node_questions(statements: Iterable[Statement], *, region: str) -> list[Question]:
+    """
+    What nodes will ask, by the statements of the policy that is printed for them: each action on one thing of each
+    resource, under the statement's conditions.
+    """
+    return [
+        Question(
+            tuple(one["Action"]), tuple(map(_example, _listed(one["Resource"]))), _example_context(one, region=region)
+        )
+        for one in statements
+        if one["Resource"] and one["Effect"] == "Allow"
+    ]
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _example(pattern: str) -> str:
+    """One thing that a pattern of IAM names; what is to be taken to the letter there stands as itself."""
+    return re.sub(r"\$\{([*?$])\}", r"\1", WILDCARD.sub("example", pattern))
+
+
+def _example_context(statement: Statement, *, region: str) -> dict[str, str]:
+    tests = [(key, wanted) for keys in statement.get("Condition", {}).values() for key, wanted in keys.items()]
+    first = {key: _listed(wanted)[0] for key, wanted in tests}
+    return {
+        key: WILDCARD.sub(region, text) if key == "kms:ViaService" else _example(text) for key, text in first.items()
+    }
+
+
 def check_node_permissions(
-    iam: IAMClient, caller: Caller, *, role_arn: str | None, verb: str, region: str, tables: tuple[str, ...]
+    iam: IAMClient, *, role_arn: str | None, scope: PolicyScope, verb: str, region: str
 ) -> CheckResult:
-    """The nodes' role may read (of an import: write) every table of the run."""
+    """The nodes' role may do what the printed policy allows for this run: its tables, folders, keys and options."""
     if role_arn is None:
         return unknown("node-permissions", "there is no role to look at", remedy="see the check node-role")
-    place = f"arn:{caller.partition}:dynamodb:{region}:{caller.account}:table"
-    resources = tuple(f"{place}/{name}" for name in tables)
-    missing = [one.text for one in refusals(iam, role_arn, [Question(NODE_ACTIONS[verb], resources)] if tables else [])]
+    kind = "nodes-import" if verb == "import" else "nodes-export"
+    statements = POLICIES[kind](scope)["Statement"]
+    if verb == "verify":  # it reads exports only
+        statements = [{**one, "Action": ["s3:GetObject"]} if one["Sid"] == "Exports" else one for one in statements]
+    missing = [one.text for one in refusals(iam, role_arn, node_questions(statements, region=region))]
     name = role_arn.rpartition("/")[2]
     if missing:
-        kind = "nodes-import" if verb == "import" else "nodes-export"
-        remedy = f"{{policy {kind}}} prints what it needs, unless the table's own policy allows it"
+        options = "".join(f" {text}" for text in scope_options(scope))
+        unless = "unless the own policy of table, bucket or key allows it"
+        remedy = f"{{policy {kind}}}{options} prints what it needs, {unless}"
         return warning("node-permissions", f"role {name} is not allowed {', '.join(missing)}", remedy=remedy)
-    return ok("node-permissions", f"{name}: {', '.join(NODE_ACTIONS[verb])}")
+    asked = dict.fromkeys(action for one in node_questions(statements, region=region) for action in one.actions)
+    return ok("node-permissions", f"{name}: {', '.join(asked)}")

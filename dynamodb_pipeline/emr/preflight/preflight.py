@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
+from dynamodb_pipeline.emr.documents.policy_scope import scope_of_launch
 from dynamodb_pipeline.emr.preflight import buckets, cluster, permissions, tables
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, ExportSource, run_check
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.settings.run_commands import with_commands
-
-if TYPE_CHECKING:
-    from mypy_boto3_ec2 import EC2Client
-    from mypy_boto3_iam import IAMClient
 
 
 @dataclass(frozen=True)
@@ -30,12 +27,14 @@ class PreflightScope:
 
     Attributes:
         source: finds what an import will read, as its job does, and raises what the job would; None for other jobs.
+        other_config: the command that runs on another type; a remedy.
     """
 
     settings: LaunchSettings
     config: ClusterConfig | None
     request: dict[str, Any] | None
     source: Callable[[], ExportSource] | None = None
+    other_config: str = "the same command with --config m5"
 
 
 def preflight(scope: PreflightScope, clients: Clients) -> list[CheckResult]:
@@ -45,7 +44,7 @@ def preflight(scope: PreflightScope, clients: Clients) -> list[CheckResult]:
 
 
 def _results(scope: PreflightScope, clients: Clients) -> list[CheckResult]:
-    credentials, caller = permissions.check_credentials(clients.client("sts"))
+    credentials, caller = permissions.check_credentials(clients.client("sts"), clients.client("iam"))
     if caller is None:
         return [credentials]
     return [
@@ -106,22 +105,24 @@ def _cluster_checks(scope: PreflightScope, clients: Clients, caller: permissions
     config, request = scope.config, scope.request
     assert config is not None
     assert request is not None
-    emr, iam, ec2 = clients.client("emr"), clients.client("iam"), clients.client("ec2")
+    emr, iam = clients.client("emr"), clients.client("iam")
     service, nodes = request["ServiceRole"], request["JobFlowRole"]
     security = request.get("SecurityConfiguration")
     yield cluster.check_tag(request)
     yield run_check("service-role", lambda: permissions.check_service_role(iam, service))
+    yield run_check("cleanup-role", lambda: permissions.check_cleanup_role(iam, caller))
     yield run_check("node-role", lambda: permissions.check_node_role(iam, nodes))
-    yield from _permission_checks(scope.settings, iam, caller, service=service, profile=nodes)
+    yield from _permission_checks(scope, clients, caller)
     yield run_check("security-config", lambda: cluster.check_security_configuration(emr, security))
     yield run_check("instance-type", lambda: cluster.check_label_offers_types(emr, config))
-    yield from _place_checks(ec2, config, request, region=scope.settings.region)
+    yield from _network_checks(scope, clients, caller)
     yield run_check("quota", lambda: cluster.check_quota(clients.client("service-quotas"), config))
 
 
-def _permission_checks(
-    settings: LaunchSettings, iam: IAMClient, caller: permissions.Caller, *, service: str, profile: str
-) -> Iterator[CheckResult]:
+def _permission_checks(scope: PreflightScope, clients: Clients, caller: permissions.Caller) -> Iterator[CheckResult]:
+    settings, request, iam = scope.settings, scope.request or {}, clients.client("iam")
+    service, profile = request["ServiceRole"], request["JobFlowRole"]
+
     def launcher() -> CheckResult:
         passed = {
             "elasticmapreduce.amazonaws.com": permissions.role_arn(iam, service),
@@ -130,29 +131,36 @@ def _permission_checks(
         return permissions.check_launch_permissions(iam, caller, region=settings.region, passed=passed)
 
     def nodes() -> CheckResult:
+        keys = tables.key_arns(clients.client("dynamodb"), settings.table_names)
+        granted = scope_of_launch(settings, request, account=caller.account, partition=caller.partition, keys=keys)
+        role_arn = permissions.role_of_profile(iam, profile)
         return permissions.check_node_permissions(
-            iam,
-            caller,
-            role_arn=permissions.role_of_profile(iam, profile),
-            verb=settings.verb,
-            region=settings.region,
-            tables=settings.table_names,
+            iam, role_arn=role_arn, scope=granted, verb=settings.verb, region=settings.region
         )
 
     yield run_check("permissions", launcher)
     yield run_check("node-permissions", nodes)
 
 
-def _place_checks(
-    ec2: EC2Client, config: ClusterConfig, request: dict[str, Any], *, region: str
-) -> Iterator[CheckResult]:
-    subnet_id = request["Instances"].get("Ec2SubnetId")
+def _network_checks(scope: PreflightScope, clients: Clients, caller: permissions.Caller) -> Iterator[CheckResult]:
+    config, request, region = scope.config, scope.request or {}, scope.settings.region
+    assert config is not None
+    ec2, iam, subnet_id = clients.client("ec2"), clients.client("iam"), request["Instances"].get("Ec2SubnetId")
+
+    def rights() -> CheckResult:
+        role_arn, subnet = permissions.role_arn(iam, request["ServiceRole"]), cluster.subnet_of(ec2, subnet_id)
+        parts = cluster.network_parts(ec2, subnet, caller=caller, region=region) if subnet else ()
+        return cluster.check_network_rights(iam, role_arn, parts, region=region)
+
     if subnet_id:
         yield run_check("subnet", lambda: cluster.check_subnet(ec2, subnet_id, config=config))
+        yield run_check("network-rights", rights)
         yield run_check("routes", lambda: cluster.check_routes(ec2, subnet_id, region=region))
+    else:
+        yield run_check("subnet", lambda: cluster.check_default_vpc(ec2, region=region))
     yield run_check(
         "instance-offering",
-        lambda: cluster.check_zone_offers_types(ec2, config, zone=cluster.zone_of(ec2, subnet_id)),
+        lambda: cluster.check_zone(ec2, config, subnet_id=subnet_id, region=region, other_config=scope.other_config),
     )
 
 

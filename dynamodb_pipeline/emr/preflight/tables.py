@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.dynamodb.table_description import USABLE, TableDescription
@@ -35,6 +35,13 @@ def check_table(dynamodb: DynamoDBClient, table_name: str, *, verb: str, region:
 def _described(dynamodb: DynamoDBClient, table_name: str) -> TableDescription:
     """The table; errors come as they are, for a check that got no answer is not a check that failed."""
     return TableDescription.from_description(dynamodb.describe_table(TableName=table_name)["Table"])
+
+
+def key_arns(dynamodb: DynamoDBClient, table_names: Iterable[str]) -> tuple[str, ...]:
+    """KMS keys that the tables are encrypted with: DynamoDB uses them in the name of whoever reads or writes items."""
+    described = [dynamodb.describe_table(TableName=name)["Table"] for name in table_names]
+    keys = [table.get("SSEDescription", {}).get("KMSMasterKeyArn") for table in described]
+    return tuple(dict.fromkeys(key for key in keys if key))
 
 
 def _import_side_effect(table: TableDescription) -> str | None:

@@ -95,6 +95,16 @@ class Account:
             iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
         return self
 
+    def with_internet(self) -> Account:
+        """The default VPC's gateway, which AWS's has and moto's has not."""
+        ec2 = self.clients.client("ec2")
+        (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+        gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc["VpcId"])
+        (table,) = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["RouteTables"]
+        ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+        return self
+
     def _simulate(self, **request: Any) -> dict[str, Any]:
         self.simulated.append(request)
         names = [(action, arn) for action in request["ActionNames"] for arn in request.get("ResourceArns", ["*"])]
@@ -135,7 +145,7 @@ def account(clock: FakeClock | None = None, *, plan: ClusterPlan | None = None) 
     """A complete account for exports and imports of Forum, Thread and Reply."""
     with mock_aws():
         made = Account(clock or now_clock(), plan=plan)
-        yield made.with_buckets().with_tables("Forum", "Thread", "Reply").with_roles()
+        yield made.with_buckets().with_tables("Forum", "Thread", "Reply").with_roles().with_internet()
 
 
 def now_clock(**signals: Any) -> FakeClock:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sandbox.emr import api
 from sandbox.emr.access import Principal
+from sandbox.emr.account import Subnet
 from sandbox.emr.api import Call, Service
 from sandbox.emr.events import After, Effect, Event
 from sandbox.emr.faults import FaultBook
@@ -101,6 +103,38 @@ class Life:
         return [step.state for step in self.cluster.steps]
 
 
+@dataclass(frozen=True)
+class EmptyGround:
+    """An account without roles, whose subnets are told by their zones."""
+
+    zones: Callable[[], dict[str, str]]
+
+    def policies_of_role(self, *_: str) -> None:
+        """Nobody made a role: everything is allowed."""
+
+    def role_of_profile(self, *_: str) -> None:
+        """Nobody made a profile."""
+
+    def has_cleanup_role(self) -> bool:
+        return True
+
+    def make_cleanup_role(self) -> None:
+        """It is there."""
+
+    def subnet(self, subnet_id: str, *_: str) -> Subnet | None:
+        zone = self.zones().get(subnet_id)
+        return Subnet(subnet_id, zone=zone) if zone else None
+
+    def default_subnets(self, region: str) -> list[Subnet]:
+        return [Subnet(f"subnet-{letter}", zone=f"{region}{letter}") for letter in "abcdef"]
+
+    def emr_groups(self, *_: str) -> dict[str, Any]:
+        return {}
+
+    def make_emr_groups(self, *_: Any) -> None:
+        """Nobody looks at them."""
+
+
 @dataclass
 class World:
     """A service with a settable clock; what it wants done lies in `effects`."""
@@ -122,7 +156,8 @@ class World:
             faults=self.faults,
             clock=lambda: self.now_s,
             settings=lambda: self.settings,
-            zone_of=lambda subnet, _region: self.zones.get(subnet),
+            ground=EmptyGround(lambda: self.zones),
+            policies_of=lambda _: None,
             account_id="123456789012",
         )
 

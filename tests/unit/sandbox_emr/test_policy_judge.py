@@ -105,12 +105,14 @@ def test_principal_that_iam_does_not_know_is_an_administrator() -> None:
 
 
 def test_policies_of_a_principal_are_its_inline_and_its_managed_ones() -> None:
+    old = SimpleNamespace(document='{"Statement": 3}', is_default=False)
+    current = SimpleNamespace(document='{"Statement": 2}', is_default=True)
     role = SimpleNamespace(
         arn="arn:role/r",
         policies={"inline": '{"Statement": 1}'},
-        managed_policies={"m": SimpleNamespace(document='{"Statement": 2}')},
+        managed_policies={"m": SimpleNamespace(versions=[old, current])},
     )
-    backend = SimpleNamespace(users={}, roles={"r": role})
+    backend = SimpleNamespace(users={}, roles={"r": role}, groups={})
     assert simulator.policies_in(backend, "arn:role/r") == [{"Statement": 1}, {"Statement": 2}]
     assert simulator.policies_in(backend, "arn:role/other") is None
 

@@ -11,7 +11,7 @@ import json
 from dynamodb_pipeline.cli.command_line import read_line
 from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, schedule_of
 from dynamodb_pipeline.emr.cluster.packaged_files import project_folder
-from dynamodb_pipeline.emr.commands.documents import scheduled_scope
+from dynamodb_pipeline.emr.documents.policy_scope import scope_of_launch
 from dynamodb_pipeline.emr.documents.schedules import ScheduledCode, schedule_template, scheduled_request
 from dynamodb_pipeline.emr.request.run_job_flow_request import BootstrapFile
 from dynamodb_pipeline.emr.request.steps import JOB_SCRIPTS, JobCode
@@ -39,7 +39,7 @@ def rendered(kind: str) -> str:
     launch = launch_of(kind, line.options, start=RunStart("example", "eu-west-1"))
     schedule = schedule_of(line.options, kind=kind, table=launch.jobs[0].table_name)
     request = scheduled_request(launch, name=schedule.name, shipped=CODE)
-    scope = scheduled_scope(launch, request)
+    scope = scope_of_launch(launch, request)
     template = schedule_template(schedule, request=request, scope=scope, name_prefix=launch.name_prefix)
     return json.dumps(template, indent=2) + "\n"
 

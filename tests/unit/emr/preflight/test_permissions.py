@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import product
+from typing import Any
+
 import pytest
+from botocore.exceptions import ClientError
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.documents.policies import POLICIES
 from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope
-from dynamodb_pipeline.emr.preflight.permissions import NODE_ACTIONS, Caller, launch_questions
+from dynamodb_pipeline.emr.preflight.permissions import (
+    Caller,
+    launch_questions,
+    node_questions,
+    policy_source_arn,
+)
+from sandbox.emr.policy_judge import ALLOWED, decision
 
 CALLER = Caller("123456789012", "arn:aws:iam::123456789012:user/me")
 # Granted and not asked about: preflight makes the call itself, or only a step on a standing cluster needs it.
@@ -28,8 +38,54 @@ def test_preflight_asks_for_every_right_that_a_launch_needs_of_emr_and_of_roles(
     assert asked == needed - CALLED - STANDING_ONLY
 
 
+PLACE = S3Uri("my-bucket", "exports")
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1"
+OPTIONS: dict[str, Any] = {"mirror": True, "skip_existing": True, "set_aside": S3Uri("aside", "bad$items")}
+OPTIONS |= {"kms_key_arns": (KEY,), "log_key_arns": (KEY.replace("key/1", "key/2"),)}
+
+
+@pytest.mark.parametrize(("kind", "options"), [("nodes-export", {}), ("nodes-import", {}), ("nodes-import", OPTIONS)])
+def test_preflight_asks_for_every_right_of_the_nodes_on_things_the_policy_means(
+    kind: str, options: dict[str, Any]
+) -> None:
+    """Folders, keys and options included; IAM's own evaluation says that each question hits what was granted."""
+    scope = PolicyScope(CALLER.account, "eu-west-1", ("Forum",), data=PLACE, logs=PLACE, code=PLACE, **options)
+    policy = POLICIES[kind](scope)
+    asked = node_questions(policy["Statement"], region="eu-west-1")
+    granted_actions = {action for one in policy["Statement"] for action in one["Action"]}
+    assert {action for one in asked for action in one.actions} == granted_actions
+    for one in asked:
+        for action, resource in product(one.actions, one.resources):
+            assert decision([policy], action, resource=resource, context=one.context) == ALLOWED
+            assert "*" not in resource
+
+
+class Iam:
+    """IAM's GetRole of one role with a path, or of none."""
+
+    def __init__(self, arn: str | None) -> None:
+        self.arn = arn
+
+    def get_role(self, *, RoleName: str) -> dict[str, Any]:
+        if self.arn is None:
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetRole")
+        assert self.arn.endswith(f"/{RoleName}")
+        return {"Role": {"Arn": self.arn}}
+
+
+SSO = "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Admin_0123456789abcdef"
+SESSION = "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/me@example.com"
+
+
 @pytest.mark.parametrize(
-    ("verb", "kind"), [("export", "nodes-export"), ("verify", "nodes-export"), ("import", "nodes-import")]
+    ("arn", "known", "expected"),
+    [
+        (SESSION, SSO, SSO),
+        (SESSION, None, "arn:aws:iam::123456789012:role/AWSReservedSSO_Admin_0123456789abcdef"),
+        (CALLER.arn, None, CALLER.arn),
+    ],
+    ids=["role with a path", "not told", "user"],
 )
-def test_preflight_asks_for_every_right_that_nodes_need_of_tables(verb: str, kind: str) -> None:
-    assert set(NODE_ACTIONS[verb]) == {action for action in granted(kind) if action.startswith("dynamodb:")}
+def test_whose_policies_decide(arn: str, known: str | None, expected: str) -> None:
+    """The simulator knows a role of Identity Center by its whole ARN only, and a session does not tell the path."""
+    assert policy_source_arn(Iam(known), arn, account="123456789012") == expected  # type: ignore[arg-type]

@@ -13,10 +13,10 @@ from botocore.parsers import ResponseParserError
 from dynamodb_pipeline.cli.command_line import read_line
 from dynamodb_pipeline.cli.launcher_options import BUCKET, POLICY_KIND
 from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
+from dynamodb_pipeline.emr.commands.launch import on_subnet
 from dynamodb_pipeline.emr.preflight.buckets import check_logs_uri
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, overall, run_check, table_lines
 from dynamodb_pipeline.emr.preflight.cluster import check_tag
-from dynamodb_pipeline.emr.preflight.permissions import Caller
 from dynamodb_pipeline.emr.preflight.preflight import PreflightScope, preflight
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings
 from dynamodb_pipeline.emr.request.steps import TableJob
@@ -52,7 +52,7 @@ def launch(**changes: Any) -> LaunchSettings:
 
 
 def checks(made: Account, **changes: Any) -> dict[str, CheckResult]:
-    wanted = launch(**changes)
+    wanted = on_subnet(launch(**changes), made.clients)
     config = load_cluster_config(wanted.cluster.config, region=REGION, overrides=wanted.cluster.overrides)
     results = preflight(PreflightScope(wanted, config, a_request(wanted), source_of(made, wanted)), made.clients)
     assert all(
@@ -236,11 +236,6 @@ def test_verification_of_an_export_alone_asks_for_no_table(made: Account) -> Non
     found = checks(made, verb="verify", jobs=(job,))
     assert not [name for name in found if name.startswith("table")]
     assert found["node-permissions"].verdict is CheckVerdict.OK
-
-
-def test_assumed_role_is_judged_by_its_role() -> None:
-    caller = Caller("123456789012", "arn:aws:sts::123456789012:assumed-role/Admin/me")
-    assert caller.policy_source_arn == "arn:aws:iam::123456789012:role/Admin"
 
 
 @pytest.mark.parametrize(("name", "verdict"), [("none-such", CheckVerdict.FAILED), (None, CheckVerdict.WARNING)])

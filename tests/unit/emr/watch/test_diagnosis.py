@@ -126,6 +126,10 @@ OURS = {
     "throttled": "ProvisionedThroughputExceededException: Rate exceeded",
     "empty-read": "ERROR 4 (integrity failure): the export of 'Forum' has no items but the table has",
     "block-public-access": "VALIDATION_ERROR: the security group sg-1 violates the Block Public Access configuration",
+    "network-tag": "VALIDATION_ERROR: Service role arn:aws:iam::1:role/dynamodb-pipeline-service has insufficient EC2 "
+    "permissions",
+    "cleanup-role": "Service-linked role 'AWSServiceRoleForEMRCleanup' for EMR is required. Please create this role",
+    "no-default-vpc": "VALIDATION_ERROR: The VPC/subnet configuration was invalid: No default VPC for this user",
     "bootstrap": "BOOTSTRAP_FAILURE: On the master instance (i-1), bootstrap action 2 returned a non-zero return code",
 }
 

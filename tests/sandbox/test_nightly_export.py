@@ -1,0 +1,111 @@
+"""
+docs/nightly-export.md, followed word by word in an account that never used EMR and has nothing but a default VPC.
+
+Its commands run as they stand there, by a shell, with the AWS CLI; what a reader has to fill in is the run id.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.active_table import create_active_table
+from sandbox.emr.stack import EmrSandbox
+from sandbox.processes import PROJECT
+from tests.sandbox.emr_cluster import OVER
+from tests.sandbox.quick_steps import quick_node
+
+AWS = PROJECT / ".build" / "aws-cli" / "bin" / "aws"
+pytestmark = [
+    pytest.mark.sandbox,
+    pytest.mark.skipif(not AWS.exists(), reason="the AWS CLI is not installed here: make setup"),
+]
+
+PAGE = (PROJECT / "docs" / "nightly-export.md").read_text(encoding="utf-8").partition("\n**6. ")[0]
+REGION, BUCKET, TABLES = "eu-west-1", "my-bucket", ("Forum", "Thread", "Reply")
+MOMENT, FOLDER = "2026-11-23T03:00:00Z", "2026-11-23-03-00-00"
+TIMEOUT_S = 300
+
+
+@dataclass
+class Reader:
+    """Somebody in a folder of their own who pastes one block after the other."""
+
+    emr: EmrSandbox
+    folder: Path
+    run_id: str = ""
+    said: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict)
+
+    def paste(self, block: str) -> None:
+        path = f"{Path(sys.executable).parent}:{AWS.parent}:/usr/bin:/bin"
+        script = "set -eu\n" + block.replace("RUN_ID", self.run_id)
+        self.said[block] = done = subprocess.run(
+            ["bash", "-c", script], env=self.emr.process_env(PATH=path), cwd=self.folder, capture_output=True,
+            text=True, timeout=TIMEOUT_S, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+        found = re.search(r'"run_id": "([^"]+)"', done.stdout)
+        self.run_id = found[1] if found and block.startswith("dynamodb-pipeline export") else self.run_id
+
+    def documents(self, start: str) -> list[dict[str, Any]]:
+        """The JSON documents that the block which begins so has printed."""
+        (done,) = [done for block, done in self.said.items() if block.startswith(start)]
+        return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """What the page asks for is there (tables, a bucket), and every block has been pasted."""
+    node = quick_node(tmp_path_factory.mktemp("commands"))
+    with EmrSandbox("nightly-export", yarn=False, settings={"node": node}) as emr:
+        dynamodb, s3 = emr.client("dynamodb", region=REGION), emr.client("s3", region=REGION)
+        for name in TABLES:
+            keys = [{"AttributeName": "Id", "KeyType": "HASH"}]
+            types = [{"AttributeName": "Id", "AttributeType": "S"}]
+            create_active_table(
+                dynamodb, TableName=name, KeySchema=keys, AttributeDefinitions=types,
+                ProvisionedThroughput={"ReadCapacityUnits": 400, "WriteCapacityUnits": 400},
+            )  # fmt: skip
+            dynamodb.put_item(TableName=name, Item={"Id": {"S": name}})
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        made = Reader(emr, tmp_path_factory.mktemp("reader"))
+        (settings,) = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+        (made.folder / "pipeline.toml").write_text(settings)
+        for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE):
+            made.paste(block)
+        yield made
+
+
+def test_no_check_is_left_open(reader: Reader) -> None:
+    """The bucket does not block public access, as the page shows; everything else is in order, and known."""
+    preflight, plan = reader.documents("dynamodb-pipeline preflight")
+    left = {check["name"] for check in preflight["checks"] if check["verdict"] != "ok"}
+    assert left <= {f"public access {BUCKET}"}
+    assert plan["run_job_flow"]["Instances"]["Ec2SubnetId"].startswith("subnet-")
+
+
+def test_the_export_is_finished(reader: Reader) -> None:
+    (done,) = reader.documents("dynamodb-pipeline export")
+    assert (done["exit_code"], done["status"]) == (0, "done")
+    assert {one["table"] for one in done["tables"]} == set(TABLES)
+
+
+def test_the_schedule_starts_a_finished_export_by_itself(reader: Reader) -> None:
+    emr = reader.emr
+    (schedule,) = emr.client("scheduler", region=REGION).list_schedules()["Schedules"]
+    fired = emr.control.fire(schedule["Name"], group=schedule["GroupName"], scheduled_time=MOMENT, region=REGION)
+    emr.control.wait_for(fired["JobFlowId"], *OVER, timeout_s=120)
+    steps = emr.client("emr", region=REGION).list_steps(ClusterId=fired["JobFlowId"])["Steps"]
+    assert [step["Status"]["State"] for step in steps] == ["COMPLETED"] * len(TABLES)
+    keys = {entry["Key"] for entry in emr.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="exports/")["Contents"]}
+    assert {f"exports/{name}/{FOLDER}/manifest" for name in TABLES} <= keys
+    subscribed = emr.client("sns", region=REGION).list_subscriptions()["Subscriptions"]
+    assert [one["Endpoint"] for one in subscribed] == ["ops@example.com"]

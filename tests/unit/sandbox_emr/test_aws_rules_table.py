@@ -1,0 +1,32 @@
+"""The table of AWS's rules: the page shows it, and what it says is tested is."""
+
+from __future__ import annotations
+
+import ast
+import runpy
+from pathlib import Path
+
+import pytest
+
+from sandbox.emr.aws_rules import AWS_RULES, LIKELY, SURE, AwsRule
+
+PROJECT = Path(__file__).parents[3]
+
+
+def test_the_page_is_that_of_the_table() -> None:
+    made = runpy.run_path(str(PROJECT / ".ci" / "aws_rules_page.py"))["page"]()
+    shown = (PROJECT / "docs" / "aws-rules.md").read_text(encoding="utf-8")
+    assert shown == made, "docs/aws-rules.md is not current: make aws-rules"
+
+
+@pytest.mark.parametrize("rule", AWS_RULES, ids=[rule.rule[:40] for rule in AWS_RULES])
+def test_a_rule_is_exercised_by_a_test_that_exists_or_says_that_it_is_not(rule: AwsRule) -> None:
+    assert rule.sureness in (SURE, LIKELY)
+    assert rule.source.startswith("https://docs.aws.amazon.com/")
+    assert bool(rule.module) == bool(rule.test)
+    if rule.test:
+        place, _, name = rule.test.partition("::")
+        tree = ast.parse((PROJECT / place).read_text(encoding="utf-8"))
+        assert name in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        module = rule.module.replace(".", "/")
+        assert any((PROJECT / "sandbox" / folder / f"{module}.py").exists() for folder in ("", "emr"))
