@@ -3,6 +3,6 @@ DynamoDB's wire: connections, signatures, requests, checked replies, its errors;
 
 Bodies are prepared JSON; item bytes are neither parsed nor changed.
 
-May import: errors, aws, rate, formats.items.
+May import: addresses, errors, aws, rate, formats.items.
 Must not know: files, workers and runs. The wire never repeats a request by itself.
 """

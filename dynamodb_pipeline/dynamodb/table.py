@@ -9,6 +9,7 @@ import time
 from functools import partial
 from typing import Callable
 
+from dynamodb_pipeline.addresses import partition_of
 from dynamodb_pipeline.aws.clients import RunClients
 from dynamodb_pipeline.aws.request_errors import (
     BadReply,
@@ -154,7 +155,8 @@ class Tables:
         unknown = (PreconditionError, "table {name!r} could not be described in {region}")
         kind, text = next((row for known, row in _REFUSALS.items() if isinstance(error, known)), unknown)
         resource = _RESOURCE.search(error.body.decode("utf-8", "replace"))
-        arn = resource[1] if resource else f"arn:aws:dynamodb:{self._wire.region}:*:table/{name}"
+        region = self._wire.region
+        arn = resource[1] if resource else f"arn:{partition_of(region)}:dynamodb:{region}:*:table/{name}"
         worded = text.format(name=name, region=self._wire.region, arn=arn)
         return kind(worded if kind is TableMissingError else f"{worded}: {error}")
 
