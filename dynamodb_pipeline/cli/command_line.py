@@ -36,6 +36,7 @@ VERBS = {
     "migrate-config": "translate an exported AWS Data Pipeline definition into our command",
     "list": "show every backup below a folder: table, time, kind, items, bytes, when it was verified",
     "convert": "write any backup anew, as DynamoDB's own export or as one of ours; needs no table and no cluster",
+    "definition": "print what makes an exported table again: a CloudFormation template, or AWS CLI commands",
     "inspect": "look at any folder or file of items, without a table or cluster",
     "rate": "show a running job's speed, change it, pause it",
     "report": "write one HTML page about a run",

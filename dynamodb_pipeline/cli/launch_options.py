@@ -23,7 +23,7 @@ NO_SECURITY_CONFIGURATION = "none"
 # Options that differ from table to table, and those that every job is given by the launcher.
 OF_A_TABLE: dict[str, tuple[Row[Any], ...]] = {
     "export": (job.TABLES, job.OUTPUT),
-    "import": (job.TABLE, job.INPUT),
+    "import": (job.TABLE, job.INPUT, job.CHAIN),
     "verify": (job.COMPARED,),
 }
 OF_THE_RUN = (job.RUN_ID, job.RESUME, job.LOGS, job.REGION, job.SCHEDULED_TIME, job.CONNECTOR_JAR)
@@ -81,9 +81,10 @@ def _jobs_of(
         output = options.given.text(job.OUTPUT) or ""
         return export_jobs(run, tables=options[job.TABLES], output=output, size_bytes=start.size_bytes), (output,)
     if kind == "import":
-        table, source = options[job.TABLE], options[job.INPUT]
+        table, folder, chain = options[job.TABLE], options[job.INPUT], options[job.CHAIN]
         moment = options.given.text(job.SCHEDULED_IMPORT)
-        return single_job(run, table, {job.TABLE: table, job.INPUT: source, job.SCHEDULED_TIME: moment}), (source,)
+        own: dict[Row[Any], str | None] = {job.TABLE: table, job.INPUT: folder, job.CHAIN: chain}
+        return single_job(run, table, {**own, job.SCHEDULED_TIME: moment}), (str(folder or chain),)
     compared = options[job.COMPARED]
     return single_job(run, compared or "export", {job.COMPARED: compared}), (options[job.EXPORTED],)
 

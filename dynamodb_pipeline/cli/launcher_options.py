@@ -61,10 +61,11 @@ RUN_VERBS = run_commands.ON_CLUSTER
 LOGS_VERB = "logs"
 LAUNCHED = (*JOBS, *JOB_VERBS)
 POLICY, INSPECT, REPORT, CLEAN, BUNDLE = (("policy",), ("inspect",), ("report",), ("clean",), ("bundle",))
-LIST, CONVERT = ("list",), ("convert",)
+LIST, CONVERT, DEFINITION_OF = ("list",), ("convert",), ("definition",)
 RATE = ("rate",)
 EVERY_VERB = (
-    *LAUNCHED, *RUN_VERBS, *POLICY, "migrate-config", *LIST, *INSPECT, *CONVERT, *REPORT, *CLEAN, *RATE, *BUNDLE,
+    *LAUNCHED, *RUN_VERBS, *POLICY, "migrate-config", *LIST, *INSPECT, *CONVERT, *DEFINITION_OF,
+    *REPORT, *CLEAN, *RATE, *BUNDLE,
     "init", "doctor", "completion", "help",
 )  # fmt: skip
 TEXT_VERBS = (LOGS_VERB, "completion", "help")  # what they print is text for programs too
@@ -272,7 +273,7 @@ DEFINITION: Row[str] = launcher_row(
     verbs=("migrate-config",), group=None, required=True, value=FILE,
 )  # fmt: skip
 
-# list, inspect, convert, report, clean, bundle: no cluster, no job
+# list, inspect, convert, definition, report, clean, bundle: no cluster, no job
 LISTED: Row[str] = Row(
     "FOLDER", "folder with backups at any depth: s3://bucket/... or a local path", LIST, "FOLDER", PLACE, Where.LOCAL,
     required=True,
@@ -310,6 +311,13 @@ CONVERT_LATEST: Row[bool] = LATEST.also(
     verbs=CONVERT, help="of the finished exports below INPUT take the newest", where=Where.LOCAL
 )  # fmt: skip
 CONVERT_WITHOUT_MANIFEST: Row[bool] = WITHOUT_MANIFEST.also(verbs=CONVERT, where=Where.LOCAL)
+DEFINED: Row[str] = Row(
+    "EXPORT", "folder of an export that carries _table.json", DEFINITION_OF, "EXPORT", PLACE, Where.LOCAL, required=True
+)  # fmt: skip
+DEFINED_AS: Row[str] = AS.also(
+    verbs=DEFINITION_OF, help="a CloudFormation template (default), or commands of the AWS CLI",
+    choices=("cloudformation", "cli"), default="cloudformation",
+)  # fmt: skip
 REPORT_RUN: Row[str] = Row(
     "RUN", "run id (with --logs), or the path of a local run.json", REPORT, "RUN", FILE, Where.LOCAL, required=True
 )
@@ -332,10 +340,11 @@ CLEAN_YES: Row[bool] = YES.also(
     verbs=CLEAN, help="delete; without it everything is only listed", where=Where.LOCAL
 )  # fmt: skip
 FIRST_REGION: Row[str | None] = REPORT_REGION.also(
-    verbs=(*LIST, *INSPECT, *CONVERT, *CLEAN, *RATE), help="of the first request; buckets' own regions are found"
+    verbs=(*LIST, *INSPECT, *CONVERT, *DEFINITION_OF, *CLEAN, *RATE),
+    help="of the first request; buckets' own regions are found",
 )
 FOUND_OWNER: Row[str | None] = BUCKET_OWNER.also(
-    verbs=(*LIST, *INSPECT, *CONVERT, *CLEAN, *RATE), group=None, where=Where.LOCAL
+    verbs=(*LIST, *INSPECT, *CONVERT, *DEFINITION_OF, *CLEAN, *RATE), group=None, where=Where.LOCAL
 )
 RATED_RUN: Row[str] = Row("RUN", "run id", RATE, "RUN", RUN_IDS, Where.LOCAL, required=True)
 SPEED: Row[str | None] = Row(

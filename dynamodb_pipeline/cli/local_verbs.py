@@ -78,6 +78,25 @@ def run_convert(line: CommandLine, voice: Voice) -> ExitCode:
     return voice.end("convert", work)
 
 
+def run_definition(line: CommandLine, voice: Voice) -> ExitCode:
+    """Print what makes an exported table again."""
+    given = line.options
+
+    def work() -> Result:
+        from dynamodb_pipeline.folders.listing import read_table_definition
+        from dynamodb_pipeline.formats.exports import table_definition as definitions
+
+        definition = read_table_definition(_store_for(given, given[own.DEFINED]), given[own.DEFINED])
+        for note in definitions.notes(definition):
+            voice.say(f"note: {note}")
+        if given[own.DEFINED_AS] == "cloudformation":
+            return Result(definitions.cloudformation(definition), bare=True)
+        commands = tuple(definitions.cli_commands(definition))
+        return Result({"kind": "definition", "status": "done", "exit_code": 0, "commands": list(commands)}, commands)
+
+    return voice.end("definition", work)
+
+
 def _store_for(given: Options, *places: str | None) -> Any:
     """Where all of these places lie; local ones need neither boto3 nor credentials."""
     from dynamodb_pipeline.addresses import is_s3
@@ -219,6 +238,7 @@ def _text(kind: str, text: str) -> Result:
 LOCAL_VERBS: dict[str, Callable[[CommandLine, Voice], ExitCode]] = {
     "list": run_list,
     "convert": run_convert,
+    "definition": run_definition,
     "inspect": run_inspect,
     "rate": run_rate,
     "report": run_report,

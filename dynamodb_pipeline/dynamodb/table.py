@@ -4,10 +4,11 @@ Asks DynamoDB about a table and turns what can go wrong into our errors: the thi
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from functools import partial
-from typing import Callable
+from typing import Any, Callable
 
 from dynamodb_pipeline.addresses import partition_of
 from dynamodb_pipeline.aws.clients import RunClients
@@ -88,9 +89,17 @@ class Tables:
             DeniedError: no usable credentials, or dynamodb:DescribeTable is not allowed.
             TableBusyError: DynamoDB answers, but throttles, fails, or its replies are damaged, again and again.
         """
+        return self._described(name, policy)[0]
+
+    def definition(self, name: str) -> dict[str, Any]:
+        """`Table` of DescribeTable's reply as it was sent, members that no SDK knows yet included; as `describe`."""
+        table: dict[str, Any] = json.loads(self._described(name, CALLS["DescribeTable"].policy)[1])["Table"]
+        return table
+
+    def _described(self, name: str, policy: RetryPolicy) -> tuple[TableDescription, bytes]:
         ask = partial(describe_table, self._wire, table_name_of(name))
         try:
-            return call_with_retry(ask, pacing=Pacing(policy, sleep=self._sleep))[0]
+            return call_with_retry(ask, pacing=Pacing(policy, sleep=self._sleep))
         except GaveUp as err:
             raise self._unanswered(err, name) from err
         except WireError as err:

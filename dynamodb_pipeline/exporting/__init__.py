@@ -3,6 +3,7 @@ The export: resolve the tables, claim the folder, read by a reader, publish, in 
 
 Two readers, AWS's connector and our own parallel Scan; data files, and `manifest` last of all.
 
-May import: documents, addresses, errors, settings, store, formats, rate, dynamodb, workers, run, passes, connector.
+May import: aws, documents, addresses, errors, settings, store, formats, rate, dynamodb, workers, run, passes,
+connector.
 Must not know: the other jobs, options as words, and EMR.
 """

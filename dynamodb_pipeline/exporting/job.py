@@ -10,6 +10,7 @@ from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, refuse_un
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.formats.exports.entry_location import check_entry_url
 from dynamodb_pipeline.formats.exports.export_record import FileRecord, file_record
+from dynamodb_pipeline.formats.exports.table_definition import TableDefinition
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger
@@ -159,6 +160,12 @@ class SegmentEntry(Document):
 def rate_line(export: TableExport) -> str:
     """At what rate the table is read, and where it goes."""
     return f"{export.table.name}: {export.rate.derivation}; to {export.folder}"
+
+
+def not_read_line(export: TableExport, definition: TableDefinition) -> str:
+    """That `_table.json` lacks parts, and why."""
+    parts = ", ".join(f"{call} ({why})" for call, why in definition.not_read.items())
+    return f"{export.table.name}: _table.json lacks what could not be read: {parts}; the export itself needs none of it"
 
 
 def already_exported_line(export: TableExport) -> str:

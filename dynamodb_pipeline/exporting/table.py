@@ -11,17 +11,19 @@ import time
 
 from dynamodb_pipeline.dynamodb.table import Tables
 from dynamodb_pipeline.errors import IntegrityError
+from dynamodb_pipeline.exporting.definition import definition_of
 from dynamodb_pipeline.exporting.job import (
     ExportResult,
     ReadOutcome,
     TableExport,
     already_exported_line,
     ledger_of,
+    not_read_line,
     rate_line,
 )
 from dynamodb_pipeline.exporting.run_folder import claim_folder, finished_record, mark_success, publish
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
-from dynamodb_pipeline.formats.exports.layout import Claim
+from dynamodb_pipeline.formats.exports.layout import TABLE_DEFINITION, Claim
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.workers.engine import Engine, SparkEngine
 
@@ -44,10 +46,14 @@ def export_table(ctx: RunContext, export: TableExport, engine: Engine) -> Export
         ctx.reporter.note(already_exported_line(export))
         return _result(export, done, None, seconds=time.monotonic() - started)
     ctx.reporter.note(rate_line(export))
+    definition = definition_of(ctx, table)
+    if definition.not_read:
+        ctx.reporter.note(not_read_line(export, definition))
     outcome = _read(ctx, export, engine)
     tables = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep)
     tables.describe_again(table)
     _check_not_falsely_empty(tables, export, outcome)
+    ctx.store.put(str(folder.child(TABLE_DEFINITION)), definition.to_bytes())
     record = _record(ctx, export, outcome, started_at=started_at)
     record = publish(ctx.store, folder, record, lifetime=ctx.lifetime)
     return _result(export, record, outcome, seconds=time.monotonic() - started)

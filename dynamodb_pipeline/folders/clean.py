@@ -23,7 +23,14 @@ from dynamodb_pipeline.errors import IntegrityError, PreconditionError, UsageErr
 from dynamodb_pipeline.finished import DONE, RUNNING
 from dynamodb_pipeline.formats.exports import manifest as manifests
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
-from dynamodb_pipeline.formats.exports.layout import CLAIM, EXPORT_RECORD, MANIFEST, Claim, is_data_file
+from dynamodb_pipeline.formats.exports.layout import (
+    CLAIM,
+    EXPORT_RECORD,
+    MANIFEST,
+    TABLE_DEFINITION,
+    Claim,
+    is_data_file,
+)
 from dynamodb_pipeline.run.heartbeat import Here, refuse_living
 from dynamodb_pipeline.run.ledger import HEADER, Ledger
 from dynamodb_pipeline.run.record import read_state
@@ -46,7 +53,7 @@ class Leftovers:
         finished: the folder holds a manifest; its listed files are not among `files`.
         files: data files that no manifest lists.
         ledger: the objects that a resume would trust, its header last; none of a finished export.
-        marks: `_export.json` without a manifest, then the claim; none of a finished export.
+        marks: `_export.json` without a manifest and `_table.json`, then the claim; none of a finished export.
     """
 
     folder: str
@@ -140,7 +147,8 @@ def _leftovers(store: ObjectStore, claimed: Claimed, *, logs: str, here: Here) -
     if finished:
         return what
     ledger = join(run_folder(logs, claimed.run_id), f"ledger/export/{claimed.table}")
-    marks = tuple(claimed.objects[name].uri for name in (EXPORT_RECORD, CLAIM) if name in claimed.objects)
+    names = (EXPORT_RECORD, TABLE_DEFINITION, CLAIM)
+    marks = tuple(claimed.objects[name].uri for name in names if name in claimed.objects)
     return replace(what, ledger=_ledger_objects(store, ledger, folder=claimed.folder), marks=marks)
 
 

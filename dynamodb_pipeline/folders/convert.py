@@ -18,9 +18,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri, is_s3, join
+from dynamodb_pipeline.chain.collapse import CopiedFiles, publish_native_copy
 from dynamodb_pipeline.documents import TIME_FORMAT
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, UsageError, counted
-from dynamodb_pipeline.folders.copied_files import CopiedFiles
 from dynamodb_pipeline.formats.exports import manifest as manifests
 from dynamodb_pipeline.formats.exports import native_manifest as native
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord, FileRecord
@@ -29,12 +29,10 @@ from dynamodb_pipeline.formats.exports.layout import (
     EXPORT_RECORD,
     MANIFEST,
     NATIVE_STARTED,
-    NATIVE_SUMMARY,
     SUCCESS,
     Claim,
     stamp,
 )
-from dynamodb_pipeline.formats.files.text import md5_base64
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.formats.items.tags import NULL_TAG_OPTIONS, item_to_connector_line
 from dynamodb_pipeline.reading.file_puts import BadLine, ParsedItem, Put
@@ -118,15 +116,18 @@ class Conversion:
 
 @dataclass(frozen=True)
 class Converted:
-    """What was written: the export's folder, its data files with MD5s (base64) by name, and the text's bytes."""
+    """What was written: the export's folder and its data files."""
 
     folder: str
-    files: tuple[FileRecord, ...]
-    md5s: dict[str, str]
+    output: CopiedFiles
+
+    @property
+    def files(self) -> tuple[FileRecord, ...]:
+        return tuple(self.output.files)
 
     @property
     def items(self) -> int:
-        return sum(file.item_count for file in self.files)
+        return self.output.items
 
 
 def convert(store: ObjectStore, query: ConvertQuery, *, say: Callable[[str], None]) -> dict[str, Any]:
@@ -220,7 +221,7 @@ def write_copy(store: ObjectStore, job: Conversion, *, say: Callable[[str], None
             places = " and at ".join(job.source.place(f, line) for f, line in collision.first)
             msg = f"the same key stands at {places}; a table holds it once. No manifest was written"
             raise IntegrityError(msg)
-    return Converted(folder, tuple(output.files), output.md5s)
+    return Converted(folder, output)
 
 
 def _convert_file(
@@ -272,13 +273,7 @@ def _good(judged: Any) -> Any:
 
 
 def publish_native(store: ObjectStore, job: Conversion, done: Converted) -> Iterable[str]:
-    """`manifest-files.json`, then `manifest-summary.json`, which makes the folder an export; with their MD5s."""
-    where = S3Uri.parse(done.folder) if is_s3(done.folder) else None
-    key = where.key if where else f"AWSDynamoDB/{job.export_id}"
-    data_files = tuple(
-        native.NativeFile(f"{key}/{native.DATA_FOLDER}/{f.name}", f.item_count, done.md5s[f.name], None)
-        for f in done.files
-    )
+    """The manifests; nothing is worth a note."""
     identity = native.NativeIdentity(
         exported=None if job.source.part else job.source.exported,
         export_time=job.exported_at,
@@ -287,14 +282,7 @@ def publish_native(store: ObjectStore, job: Conversion, done: Converted) -> Iter
         item_count=done.items,
         output_format=native.OUTPUT_FORMATS[0],
     )
-    files_key, bucket = f"{key}/{native.FILES_NAME}", where.bucket if where else None
-    documents = {
-        native.FILES_NAME: native.render_files(data_files),
-        NATIVE_SUMMARY: native.render_summary(identity, files_key=files_key, bucket=bucket, written=job.time),
-    }
-    for name, data in documents.items():
-        store.put(join(done.folder, native.md5_name(name)), md5_base64(data).encode())
-        store.put(join(done.folder, name), data)
+    publish_native_copy(store, done.folder, identity, done.output, written=job.time)
     return ()
 
 

@@ -17,6 +17,8 @@ from dynamodb_pipeline.addresses import is_s3, join
 from dynamodb_pipeline.documents import Document, DocumentError, member, moment, natural, read_object, string
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.finished import DONE, RUN_RECORD, RUNNING
+from dynamodb_pipeline.formats.exports.layout import TABLE_DEFINITION
+from dynamodb_pipeline.formats.exports.table_definition import TableDefinition
 from dynamodb_pipeline.reading.file_reader import form_of, text_of
 from dynamodb_pipeline.reading.finished_runs import AT_ONCE, UNFINISHED, Backup, backup_rows, backups_below
 from dynamodb_pipeline.reading.input_files import InputFile
@@ -127,3 +129,18 @@ def list_lines(facts: Mapping[str, Any], backups: Sequence[Backup]) -> list[str]
     if not backups:
         return [f"{facts['folder']} holds no backup; `inspect` looks at any other files"]
     return backup_rows(backups)
+
+
+def read_table_definition(store: ObjectStore, export: str) -> TableDefinition:
+    """
+    How the table of an export was set up.
+
+    Raises:
+        PreconditionError: the export does not say. IntegrityError: its description is damaged.
+    """
+    where = join(export, TABLE_DEFINITION)
+    try:
+        return TableDefinition.from_bytes(store.get(where), where=where)
+    except ObjectMissingError as err:
+        msg = f"{export} holds no {TABLE_DEFINITION}: exports of other tools and of earlier versions carry none"
+        raise PreconditionError(msg) from err

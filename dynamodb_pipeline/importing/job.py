@@ -6,6 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from dynamodb_pipeline.addresses import join
+from dynamodb_pipeline.chain.collapse import Collapsed, chain_source
+from dynamodb_pipeline.chain.records import uncollapsed_source
+from dynamodb_pipeline.chain.windows import Chain, find_chain
 from dynamodb_pipeline.documents import Document, Facts, facts_of, member, natural, string
 from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, refuse_unusable
 from dynamodb_pipeline.dynamodb.table_description import may_skip_parsing, refuse_other_keys
@@ -40,6 +43,7 @@ class TableImport:
     choice: RateChoice
     settings: ImportSettings
     worker: WorkerContext
+    chain: Collapsed | None = None
 
     def rate_of(self, table: TableDescription, choice: RateChoice | None = None) -> AllowedRate:
         """The rate that this run may write `table` at, as it is described now; `choice` in place of its own."""
@@ -62,8 +66,7 @@ class ImportRun:
 
 def resolve_import(ctx: RunContext, settings: ImportSettings, *, source: ImportSource | None = None) -> TableImport:
     """
-    Find the files (unless `source` has them already) and the table and compare their keys; no item is read, nothing is
-    started.
+    Find the files (unless `source` has them) and the table and compare their keys; nothing is written, nothing started.
 
     Raises:
         PreconditionError: nothing to import, no such table, a status that cannot be written, another key schema.
@@ -71,9 +74,19 @@ def resolve_import(ctx: RunContext, settings: ImportSettings, *, source: ImportS
     """
     table = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).describe(settings.table)
     refuse_unusable(table, purpose="import")
+    source, chain = _chain_end(ctx, settings, table) if settings.chain else (source, None)
     source = source or find_source(ctx.store, settings)
     refuse_other_keys(source.key_schema, table.key_schema, table=table.name)
-    return TableImport(source, table, settings.rate, settings, ctx.worker())
+    return TableImport(source, table, settings.rate, settings, ctx.worker(), chain)
+
+
+def _chain_end(ctx: RunContext, settings: ImportSettings, table: TableDescription) -> tuple[ImportSource, Collapsed]:
+    chain, folder, say = _chain_of(ctx.store, settings), str(ctx.subfolder("chain")), ctx.reporter.note
+    return chain_source(ctx.store, chain, folder=folder, keys=table.key_schema, check=ctx.lifetime.check, say=say)
+
+
+def _chain_of(store: ObjectStore, settings: ImportSettings) -> Chain:
+    return find_chain(store, settings.input, table=settings.from_table or settings.table, until=settings.until)
 
 
 def find_source(store: ObjectStore, settings: ImportSettings) -> ImportSource:
@@ -82,8 +95,9 @@ def find_source(store: ObjectStore, settings: ImportSettings) -> ImportSource:
 
     Raises:
         PreconditionError: nothing to import, several exports and none chosen, or another table's where it must not be.
-        IntegrityError: the export contradicts itself.
     """
+    if settings.chain:
+        return uncollapsed_source(store, _chain_of(store, settings))
     folder = settings.input
     if not settings.without_manifest:
         command = settings.common.command_with(WITHOUT_MANIFEST, without=LATEST)

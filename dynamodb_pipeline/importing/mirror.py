@@ -12,12 +12,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Callable
 
+from dynamodb_pipeline.chain.collapse import Collapsed, deleted_keys
 from dynamodb_pipeline.documents import Facts, base64_text, member
 from dynamodb_pipeline.errors import PreconditionError, counted
 from dynamodb_pipeline.formats.items.item_rules import write_units
@@ -54,12 +55,13 @@ class DeletionPlan:
     How many items the table has that the export has not.
 
     `deleted_before` were deleted by earlier attempts of the run, `table_items` counts the table before the first of
-    them.
+    them; `done_units` need not be done again.
     """
 
     table_items: int
     planned: int
     deleted_before: int
+    done_units: Collection[str] = ()
 
     @property
     def total(self) -> int:
@@ -97,6 +99,33 @@ def plan_deletions(
     note(plan_text(plan, limit, table=job.table.name))
     refuse_too_many(plan, limit, table=job.table.name)
     return plan
+
+
+def plan_chain_deletions(run: ImportRun, chain: Collapsed, *, unwanted: Spill, ledger: Ledger) -> DeletionPlan:
+    """
+    Put the keys that a chain's exports say were deleted into `unwanted`, as rows; raises as `plan_deletions`.
+
+    They count against all keys that the chain knows; a resumed run has the same plan again.
+    """
+    job = run.job
+    done = ledger.open({"kind": "mirror", "table": job.table.name, "table_id": job.table.table_id})
+    for key in deleted_keys(run.ctx.store, chain.folder):
+        unwanted.add(key_hash(key)[0], key_row(key))
+    plan = DeletionPlan(chain.items + chain.deleted, chain.deleted, 0, done.keys())
+    limit = job.settings.max_deletions
+    run.ctx.reporter.note(chain_text(plan, limit))
+    if limit.exceeded(plan.total, total=plan.table_items):
+        msg = f"{chain_text(plan, limit)}; nothing was deleted or written. Raise --max-deletions if that is meant"
+        raise PreconditionError(msg)
+    return plan
+
+
+def chain_text(plan: DeletionPlan, limit: ItemLimit) -> str:
+    """A chain's deletions in words, before anything is done."""
+    return (
+        f"chain: of {plan.table_items} keys {plan.total} were deleted by its end, and are deleted in the table; "
+        f"--max-deletions allows {limit} ({limit.most(plan.table_items)} items)"
+    )
 
 
 def subtract(table: TableRows, export_keys: KeySpill, unwanted: Spill) -> int:
@@ -174,7 +203,10 @@ def delete_planned(run: ImportRun, *, deletions: DeletionPlan, unwanted: Spill, 
     goal = Goal(f"mirror {table.name}", allowed, "write units", deletions.planned)
     size = average_item_bytes(table_bytes=table.size_bytes, item_count=table.item_count)
     start = partial(start_delete, plan=run.plan, item_units=write_units(int(size)))
-    for units in rounds(unwanted):
+    for planned in rounds(unwanted):
+        units = [unit for unit in planned if unit.work_id not in deletions.done_units]
+        if not units:
+            continue
         run.ctx.begin_writing()
         rated = Rated(table, job.rate_of, goal)
         deleting = RatedRun(run.ctx, run.engine, rated, units=units, on_finished=on_finished)

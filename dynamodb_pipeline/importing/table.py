@@ -37,7 +37,7 @@ from dynamodb_pipeline.importing.job import (
     resolve_import,
     row_scan,
 )
-from dynamodb_pipeline.importing.mirror import DeletionPlan, delete_planned, plan_deletions
+from dynamodb_pipeline.importing.mirror import DeletionPlan, delete_planned, plan_chain_deletions, plan_deletions
 from dynamodb_pipeline.importing.write import COUNTS, Written, write_files
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED
 from dynamodb_pipeline.reading.key_spill import KeySpill
@@ -141,14 +141,17 @@ class _Steps:
         kind = RowKind(run.job.table.key_schema, digests=settings.only_changes)
         keys = stack.enter_context(KeySpill(tail_bytes=kind.tail_bytes))
         facts = check(run, keys=keys)
+        deletions, chain = None, run.job.chain
+        if chain is not None and not settings.mirror:
+            deletions = plan_chain_deletions(run, chain, unwanted=unwanted, ledger=self._mirror_ledger)
         if not (settings.mirror or settings.only_changes):
-            return Looked(facts)
+            return Looked(facts, deletions=deletions)
         rows = stack.enter_context(Spill())
         table = read_rows(run.ctx, run.engine, row_scan(run.job, kind), kind=kind, spill=rows)
         if settings.only_changes:
             facts = facts.compared_with(table, keys)
         if not settings.mirror:
-            return Looked(facts, table)
+            return Looked(facts, table, deletions)
         ledger = self._mirror_ledger
         return Looked(
             facts, table, plan_deletions(run, table=table, export_keys=keys, unwanted=unwanted, ledger=ledger)

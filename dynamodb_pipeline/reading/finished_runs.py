@@ -168,7 +168,7 @@ def _of_record(store: ObjectStore, where: str) -> dict[str, Any]:
     record = ExportRecord.from_bytes(store.get(where), where=where)
     return {
         "table": recorded_table(record),
-        "moment": _moment(record.scan_started),
+        "moment": moment_of_text(record.scan_started),
         "items": record.item_count,
         "bytes": record.bytes,
         "dialect": Dialect.CONNECTOR.value,
@@ -182,7 +182,7 @@ def _of_summary(store: ObjectStore, where: str) -> dict[str, Any]:
     return {
         "kind": said.kind.value,
         "table": said.exported,
-        "moment": _moment(said.export_time),
+        "moment": moment_of_text(said.export_time),
         "part": said.part,
         "items": said.item_count,
         "dialect": dialect.value if dialect else said.output_format,
@@ -195,10 +195,11 @@ def _of_claim(store: ObjectStore, where: str) -> dict[str, Any]:
     except DocumentError as err:
         return {"kind": UNFINISHED, "problem": f"{where} is not one of ours: {err}"}
     table = ExportedTable(claim.table_name)
-    return {"kind": UNFINISHED, "table": table, "moment": _moment(claim.claimed_at), "run_id": claim.run_id}
+    return {"kind": UNFINISHED, "table": table, "moment": moment_of_text(claim.claimed_at), "run_id": claim.run_id}
 
 
-def _moment(text: str | None) -> datetime | None:
+def moment_of_text(text: str | None) -> datetime | None:
+    """The moment that a document names, None for anything else."""
     match = _MOMENT.fullmatch(text or "")
     if match is None:
         return None

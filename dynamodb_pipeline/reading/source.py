@@ -18,7 +18,12 @@ from dynamodb_pipeline.formats.exports import manifest as manifests
 from dynamodb_pipeline.formats.exports import native_manifest as native
 from dynamodb_pipeline.formats.exports.entry_location import resolve_entry
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
-from dynamodb_pipeline.formats.exports.layout import EXPORT_RECORD, MANIFEST, MARKER_SUFFIX, NATIVE_SUMMARY
+from dynamodb_pipeline.formats.exports.layout import (
+    EXPORT_RECORD,
+    MANIFEST,
+    MARKER_SUFFIX,
+    NATIVE_SUMMARY,
+)
 from dynamodb_pipeline.formats.files.foreign import TABLE_DESCRIPTION, foreign_object
 from dynamodb_pipeline.formats.files.text import line_count
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json

@@ -88,6 +88,8 @@ class ImportSettings:
     keys: str | None = None
     key_prefix: str | None = None
     sort_key_prefix: str | None = None
+    chain: bool = False
+    until: datetime | None = None
 
     @property
     def restricted(self) -> bool:
@@ -113,6 +115,8 @@ class VerifySettings:
     consistent_read: bool
     without_manifest: bool
     from_table: str | None = None
+    chain: bool = False
+    until: datetime | None = None
 
     @property
     def table_names(self) -> tuple[str, ...]:

@@ -51,7 +51,18 @@ EXACT_OUTPUT: Row[bool] = Row(
     "--exact-output", "write into --output itself (one table, folder must be empty)", EXPORT
 )  # fmt: skip
 INPUT: Row[str] = Row(
-    "--input", "folder of an export, or a parent of exactly one finished export", IMPORT, "FOLDER", PLACE, required=True
+    "--input", "folder of an export, or a parent of exactly one finished export", IMPORT, "FOLDER", PLACE
+)  # fmt: skip
+CHAIN: Row[str | None] = Row(
+    "--chain", "in place of --input: below it a full native export and the incremental ones after it, imported as one",
+    IMPORT, "PREFIX", PLACE,
+)  # fmt: skip
+CHAIN_VERIFIED: Row[bool] = Row(
+    CHAIN.name, "EXPORT holds a full native export and the incremental ones after it: verify their end", VERIFY
+)
+UNTIL: Row[datetime | None] = Row(
+    "--until", "with --chain: the moment to restore, the end of one of the exports (default: of the last)",
+    (*IMPORT, *VERIFY), "TIME", MOMENT,
 )  # fmt: skip
 LATEST: Row[bool] = Row("--latest", "of the table's finished exports below --input take the newest", IMPORT)
 LATEST_VERIFIED: Row[bool] = LATEST.also(

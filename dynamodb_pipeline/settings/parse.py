@@ -12,6 +12,9 @@ from dynamodb_pipeline.settings.job import CommonSettings, ExportSettings, Impor
 from dynamodb_pipeline.settings.job_options import (
     ACCEPT_MEMBER,
     ALLOW_BUCKET,
+    CHAIN,
+    CHAIN_VERIFIED,
+    COMPARED,
     CONSISTENT_READ,
     DRY_RUN,
     DUPLICATES,
@@ -20,6 +23,7 @@ from dynamodb_pipeline.settings.job_options import (
     INPUT,
     KEY_PREFIX,
     KEYS,
+    LATEST,
     LOGS,
     MIRROR,
     ONLY_CHANGES,
@@ -35,6 +39,8 @@ from dynamodb_pipeline.settings.job_options import (
     SORT_KEY_PREFIX,
     TABLES,
     TIMEOUT,
+    UNTIL,
+    WITHOUT_MANIFEST,
     WRITE_UNITS,
     YES,
 )
@@ -72,6 +78,14 @@ def check_common(options: Options, problems: Problems, *, data: Iterable[S3Uri])
             problems.require(not inside, f"{LOGS} {options.given.text(LOGS)} {text}")
     problems.require(not (resume and options[RUN_ID]), f"{RESUME} latest and {RUN_ID} exclude each other")
     problems.require(not resume or logs is not None, f"{RESUME} latest needs {LOGS}, where the runs are recorded")
+
+
+def check_chain(options: Options, problems: Problems, *, chain: bool) -> None:
+    """A chain's end is made before it is read, and lies below the logs; an option about one export means nothing."""
+    problems.require(chain or options[UNTIL] is None, f"{UNTIL} needs {CHAIN}")
+    problems.require(not chain or options[LOGS] is not None, f"{CHAIN} needs {LOGS}, where its end is put together")
+    for row in (LATEST, WITHOUT_MANIFEST):
+        problems.require(not (chain and options[row]), f"{CHAIN} and {row} exclude each other: all exports are taken")
 
 
 def rate_choice(options: Options, units: Row[float | None]) -> RateChoice:
@@ -130,15 +144,27 @@ def import_settings(options: Options, *, program: tuple[str, ...] = ()) -> Impor
     Raises:
         UsageError: every problem of the command line, one a line.
     """
-    problems, mirror, source = Problems(), options[MIRROR], _in_s3(options[INPUT])
+    problems, mirror, place = Problems(), options[MIRROR], options[INPUT] or options[CHAIN]
+    if place is None or None not in (options[INPUT], options[CHAIN]):
+        problems.require(False, f"give {INPUT} FOLDER or {CHAIN} PREFIX, one of them")
+        problems.end()
+    source = _in_s3(str(place))
+    check_chain(options, problems, chain=options[CHAIN] is not None)
     aside = options[SET_ASIDE]
     if aside is not None:
         inside = any(folder.holds_as_data(aside) for folder in source)
-        text = f"lies inside {options[INPUT]}, where an import would read it as data"
+        text = f"lies inside {place}, where an import would read it as data"
         problems.require(not inside, f"{SET_ASIDE} {options.given.text(SET_ASIDE)} {text}")
     for first, second, reason in REFUSED_TOGETHER:
         problems.require(not (options[first] and options[second]), f"{first} and {second} exclude each other: {reason}")
     agreed = options[YES] or options[DRY_RUN]
+    problems.require(
+        options[CHAIN] is None or agreed, f"{CHAIN} deletes what was deleted in its exports: it needs {YES}"
+    )
+    others: tuple[Row[Any], ...] = (SKIP_EXISTING, KEYS, KEY_PREFIX, SORT_KEY_PREFIX)
+    for row in others:
+        text = f"{CHAIN} and {row} exclude each other: a chain writes and deletes all that its exports say"
+        problems.require(not (options[CHAIN] and options[row]), text)
     problems.require(not mirror or agreed, f"{MIRROR} deletes items: it always needs {YES}")
     problems.require(
         options[SCHEDULED_IMPORT] is None or options[LOGS] is not None,
@@ -153,6 +179,8 @@ def import_settings(options: Options, *, program: tuple[str, ...] = ()) -> Impor
         rate=rate_choice(options, WRITE_UNITS),
         allow_buckets=options[ALLOW_BUCKET],
         accept_members=options[ACCEPT_MEMBER],
+        input=str(place),
+        chain=options[CHAIN] is not None,
     )
 
 
@@ -163,6 +191,8 @@ def verify_settings(options: Options, *, program: tuple[str, ...] = ()) -> Verif
     """
     problems = Problems()
     check_common(options, problems, data=_in_s3(options[EXPORTED]))
+    check_chain(options, problems, chain=options[CHAIN_VERIFIED])
+    problems.require(not options[CHAIN_VERIFIED] or bool(options[COMPARED]), f"{CHAIN} needs {COMPARED}, for its keys")
     problems.end()
     return filled(
         VerifySettings,

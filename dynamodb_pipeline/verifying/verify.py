@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+from dynamodb_pipeline.chain.collapse import chain_source
+from dynamodb_pipeline.chain.windows import find_chain
 from dynamodb_pipeline.documents import Facts, facts_of
 from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, refuse_unusable
 from dynamodb_pipeline.dynamodb.table_description import refuse_other_keys
@@ -124,6 +126,8 @@ def resolve_verification(ctx: RunContext, settings: VerifySettings) -> Verificat
     if settings.table is not None:
         table = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).describe(settings.table)
         refuse_unusable(table, purpose="verify")
+    if settings.chain and table is not None:
+        return Verification(_chain_end(ctx, settings, table), table, table.key_schema, settings, ctx.worker())
     folder = settings.export
     if not settings.without_manifest:
         command = settings.common.command_with(WITHOUT_MANIFEST, without=LATEST)
@@ -145,6 +149,15 @@ def _refuse_part(source: ImportSource, table: TableDescription) -> None:
     if source.part is not None:
         msg = f"{source.folder}: {source.part}; it cannot be compared with {table.name}, leave out --table to check it"
         raise PreconditionError(msg)
+
+
+def _chain_end(ctx: RunContext, settings: VerifySettings, table: TableDescription) -> ImportSource:
+    """The end of the chain that is compared with a table."""
+    name = settings.from_table or table.name
+    chain = find_chain(ctx.store, settings.export, table=name, until=settings.until)
+    keys, folder = table.key_schema, str(ctx.subfolder("chain"))
+    check, say = ctx.lifetime.check, ctx.reporter.note
+    return chain_source(ctx.store, chain, folder=folder, keys=keys, check=check, say=say)[0]
 
 
 def reading_line(source: ImportSource) -> str:

@@ -98,7 +98,8 @@ def dynamodb(request: Request) -> tuple[Action, ...]:
     """Return one action per table that the request names."""
     params = request.json()
     name = f"dynamodb:{request.target}"
-    tables = [params["TableName"]] if params.get("TableName") else sorted(params.get("RequestItems", {}))
+    named = params.get("TableName") or params.get("ResourceArn")
+    tables = [named] if named else sorted(params.get("RequestItems", {}))
     return tuple(Action(name, _table_arn(table, request.region)) for table in tables) or (Action(name),)
 
 

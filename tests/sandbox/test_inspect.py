@@ -56,6 +56,21 @@ def test_every_backup_of_a_bucket_is_listed_with_its_verification(sandbox: Sandb
     assert "connector-json, verified 20" in done.text
 
 
+def test_an_export_carries_its_tables_definition(sandbox: Sandbox, exported: str) -> None:
+    """The emulator does not know every call; what it does not answer is named, and the export went on."""
+    (folder,) = (row["folder"] for row in Pipeline(sandbox).run("list", exported).result["backups"])
+    stored = json.loads(get_objects(sandbox, folder)["_table.json"])
+    assert stored["table"]["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+    read = {
+        name for name in ("time_to_live", "continuous_backups", "tags", "scalable_targets") if stored[name] is not None
+    }
+    assert "scalable_targets" in read
+    assert len(read) + len(stored["not_read"]) == 4
+    done = Pipeline(sandbox).run("definition", folder)
+    assert (done.code, done.result["Resources"]["Table"]["Type"]) == (ExitCode.DONE, "AWS::DynamoDB::Table")
+    assert "create-table" in Pipeline(sandbox).run("definition", folder, "--as", "cli").result["commands"][0]
+
+
 @pytest.mark.parametrize("form", ["native", "export"])
 def test_a_converted_backup_is_verified_and_imported(sandbox: Sandbox, bucket: str, form: str) -> None:
     """Without a manifest to something whole: the items of a folder of loose files are those of the table again."""

@@ -6,9 +6,10 @@ An entry that no longer applies fails its test: take it out.
 
 from __future__ import annotations
 
-MODULE_CEILING = 201  # `__init__` and `__main__` not counted; two for what is there before a run: doctor, completion
+# `__init__` and `__main__` not counted; two for what is there before a run: doctor, completion; three of `chain`.
+MODULE_CEILING = 205
 LINES_AT_MOST = 400
-REACHED_AT_MOST = 103  # modules that one of the jobs can import, all together
+REACHED_AT_MOST = 106  # modules that one of the jobs can import, all together; three are those of `chain`
 JOBS = ("exporting.tables", "importing.table", "verifying.verify")
 LINES_AT_LEAST = 60
 MODULES_PER_PACKAGE = range(3, 13)
@@ -20,7 +21,19 @@ ORDER = (
     "result_words",
     *("aws", "rate", "formats", "formats.items", "formats.files", "formats.blocks", "formats.documents"),
     "formats.exports",
-    *("settings", "finished", "store", "dynamodb", "workers", "run", "passes", "connector", "reading", "selection"),
+    *(
+        "settings",
+        "finished",
+        "store",
+        "dynamodb",
+        "workers",
+        "run",
+        "passes",
+        "connector",
+        "reading",
+        "chain",
+        "selection",
+    ),
     *("exporting", "importing", "verifying", "job_main", "folders"),
     *("emr", "emr.cluster", "emr.request", "emr.calls", "emr.documents", "emr.plan", "emr.preflight", "emr.watch"),
     *("emr.commands", "report", "cli"),

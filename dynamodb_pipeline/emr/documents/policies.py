@@ -57,7 +57,8 @@ def nodes_export_policy(scope: PolicyScope) -> Policy:
     """For the nodes of an export or verification: read the tables, write the exports, write no table."""
     return policy_document(
         [
-            st.table_statement(scope, ["DescribeTable", "Scan"]),
+            st.table_statement(scope, ["DescribeTable", "Scan", *st.DEFINITION_READS]),
+            st.autoscaling_statement(),
             *st.list_statement(scope, [scope.data, scope.logs, scope.code]),
             st.objects_statement("Exports", scope, ["GetObject", "PutObject"], [scope.data]),
             *_common_node_statements(scope),

@@ -16,6 +16,7 @@ from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG, RESOURCE_
 from dynamodb_pipeline.finished import RATE_ORDER
 
 Statement = dict[str, Any]
+DEFINITION_READS = ("DescribeContinuousBackups", "DescribeTimeToLive", "ListTagsOfResource")  # for `_table.json`
 CLEANUP_ROLE = "AWSServiceRoleForEMRCleanup"
 
 
@@ -133,6 +134,12 @@ def simulate_statement(scope: PolicyScope) -> Statement:
 def table_statement(scope: PolicyScope, names: Iterable[str]) -> Statement:
     """These DynamoDB actions on the tables."""
     return allow("Tables", [f"dynamodb:{name}" for name in names], scope.table_arns)
+
+
+def autoscaling_statement() -> Statement:
+    """Read a table's autoscaling, for `_table.json`; both calls know no resource."""
+    names = ("DescribeScalableTargets", "DescribeScalingPolicies")
+    return allow("Autoscaling", [f"application-autoscaling:{name}" for name in names], "*")
 
 
 def list_statement(scope: PolicyScope, places: Iterable[S3Uri]) -> list[Statement]:

@@ -68,6 +68,7 @@ def _table_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResu
         find, table_name = scope.source, settings.jobs[0].table_name
         yield run_check("manifest", lambda: buckets.check_manifest(find))
         yield run_check("key-schema", lambda: tables.check_key_schema(dynamodb, table_name, find))
+        yield run_check("definition", lambda: tables.check_definition(dynamodb, clients.client("s3"), table_name, find))
 
 
 def _bucket_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResult]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.dynamodb.table_description import USABLE, TableDescription
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, ExportSource, failed, ok, unknown, warning
 from dynamodb_pipeline.errors import PipelineError, counted
+from dynamodb_pipeline.formats.exports.layout import TABLE_DEFINITION
+from dynamodb_pipeline.formats.exports.table_definition import TableDefinition, differences
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
 
 CREATE_REMEDY = "check --table and --region; an import never creates its table: create it first"
 
@@ -72,3 +77,27 @@ def check_key_schema(dynamodb: DynamoDBClient, table_name: str, find: Callable[[
         detail = f"table {table_name!r} has key {target.describe()}, the export {exported.describe()}"
         return failed("key-schema", detail, remedy="create a table with the same key names, types and roles")
     return ok("key-schema", target.describe())
+
+
+def check_definition(
+    dynamodb: DynamoDBClient, s3: S3Client, table_name: str, find: Callable[[], ExportSource]
+) -> CheckResult:
+    """How the target is set up otherwise than the exported table was; both work, so it is only said."""
+    from botocore.exceptions import ClientError
+
+    try:
+        where = S3Uri.parse(find().folder).child(TABLE_DEFINITION)
+        data = s3.get_object(Bucket=where.bucket, Key=where.key)["Body"].read()
+        exported = TableDefinition.from_bytes(data, where=str(where))
+    except PipelineError as err:
+        return unknown("definition", f"nothing to compare with: {err}", remedy="the import does not need it")
+    except ClientError as err:
+        if error_code(err) not in {"NoSuchKey", "404"}:
+            raise
+        return ok("definition", "the export does not say how its table was set up")
+    target: Mapping[str, object] = dynamodb.describe_table(TableName=table_name)["Table"]
+    differing = list(differences(exported.table, target))
+    if differing:
+        remedy = "the import works all the same; `dynamodb-pipeline definition EXPORT` prints the exported table"
+        return warning("definition", f"table {table_name!r} differs: {'; '.join(differing)}", remedy=remedy)
+    return ok("definition", "billing, class, stream, encryption and indexes are those of the exported table")

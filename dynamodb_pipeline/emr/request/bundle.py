@@ -51,6 +51,7 @@ NODE_PARTS = (
     "result_words.py",
     "secret_patterns.py",
     "aws",
+    "chain",
     "connector",
     "dynamodb",
     "exporting",

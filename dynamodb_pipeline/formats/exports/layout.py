@@ -22,6 +22,7 @@ NATIVE_SUMMARY = "manifest-summary.json"  # of DynamoDB's own export to S3
 NATIVE_STARTED = "_started"  # what that puts first
 EXPORT_RECORD = "_export.json"
 CLAIM = "_claim.json"
+TABLE_DEFINITION = "_table.json"
 SUCCESS = "_SUCCESS"
 STAMP_FORMAT = "%Y-%m-%d-%H-%M-%S"
 STAMP = re.compile(r"[0-9]{4}(?:-[0-9]{2}){5}")

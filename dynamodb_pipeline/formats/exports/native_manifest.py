@@ -83,6 +83,7 @@ class NativeIdentity:
         item_count: None when it says none.
         output_format: one of OUTPUT_FORMATS, or another writer's word; None when absent.
         odd_members: names of members for which it may be less than the whole table.
+        start, view: of changes, since when they are, ISO 8601, and which images they hold; None otherwise.
     """
 
     exported: ExportedTable | None
@@ -92,6 +93,8 @@ class NativeIdentity:
     item_count: int | None
     output_format: str | None
     odd_members: tuple[str, ...] = ()
+    start: str | None = None
+    view: str | None = None
 
 
 @dataclass(frozen=True)
@@ -154,12 +157,14 @@ def identity(data: bytes, *, where: str) -> NativeIdentity:
     kind, part = _kind_and_part(members)
     return NativeIdentity(
         exported=table,
-        export_time=_text_or_none(members, "exportTime", where) or _text_or_none(members, "exportToTime", where),
+        export_time=_text_or_none(members, "exportToTime", where) or _text_or_none(members, "exportTime", where),
         part=part,
         kind=kind,
         item_count=None if members.get("itemCount") is None else _count(members, "itemCount", where),
         output_format=_text_or_none(members, "outputFormat", where),
         odd_members=tuple(odd_members(members)),
+        start=_text_or_none(members, "exportFromTime", where),
+        view=_text_or_none(members, "outputView", where),
     )
 
 

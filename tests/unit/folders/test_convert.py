@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from dynamodb_pipeline.chain.collapse import CopiedFiles
 from dynamodb_pipeline.cli.launcher_options import parse_key
 from dynamodb_pipeline.errors import IntegrityError, PipelineError, PreconditionError, UsageError
 from dynamodb_pipeline.folders.convert import ConvertQuery, convert
-from dynamodb_pipeline.folders.copied_files import CopiedFiles
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord, FileRecord
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.reading.file_puts import ParsedItem

@@ -6,7 +6,6 @@ import gzip
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,17 +16,12 @@ from dynamodb_pipeline.folders.inspect_report import inspection_facts, report
 from dynamodb_pipeline.folders.inspect_schema import KeyCandidate, SchemaTally, redacted
 from dynamodb_pipeline.importing.job import find_source
 from tests.unit.reading.item_lines import line, lines, put_body
+from tests.unit.reading.test_finished_runs import settings
 from tests.unit.reading.test_source import manifest, record
 from tests.unit.store.memory_store import MemoryStore
 
 FOLDER = "s3://b/x"
 BAD = b'{"id":{"s":"z"},"n":{"x":"secret"}}\n'
-
-
-IMPORT = {
-    "table": "T", "input": FOLDER, "from_table": None, "latest": False, "mirror": False, "without_manifest": False,
-    "allow_buckets": (),
-}  # fmt: skip
 
 
 def place(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -200,7 +194,7 @@ def test_a_parent_of_several_exports_lists_them_and_one_is_taken() -> None:
     shown = report(facts)
     assert "2 finished exports; inspect one of them:" in shown[0]
     with pytest.raises(PreconditionError) as refused:
-        find_source(MemoryStore(place(two)), SimpleNamespace(**IMPORT))
+        find_source(MemoryStore(place(two)), settings(input=FOLDER))
     assert tuple(shown[1:]) == refused.value.rows
 
 

@@ -56,7 +56,8 @@ def settings(**changes: Any) -> Any:
         "mirror": False,
         "only_changes": False,
     }
-    return SimpleNamespace(**{**plain, "without_manifest": False, "allow_buckets": (), "accept_members": (), **changes})
+    fixed = {"chain": False, "without_manifest": False, "allow_buckets": (), "accept_members": ()}
+    return SimpleNamespace(**{**plain, **fixed, **changes})
 
 
 def test_latest_takes_the_targets_own_native_export_not_the_newest_of_another_table() -> None:

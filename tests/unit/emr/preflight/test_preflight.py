@@ -23,6 +23,7 @@ from dynamodb_pipeline.emr.request.steps import TableJob
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.formats.exports.export_record import NAME as EXPORT_RECORD
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
+from dynamodb_pipeline.formats.exports.table_definition import TableDefinition
 from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
 from dynamodb_pipeline.importing.job import find_source
 from dynamodb_pipeline.settings.parse import import_settings
@@ -383,6 +384,22 @@ def test_other_key_schema_is_refused_with_both(made: Account) -> None:
     assert (found.verdict, found.exit_code) == (CheckVerdict.FAILED, ExitCode.PRECONDITION)
     assert "Id (S, HASH)" in found.detail
     assert "Id (N, HASH)" in found.detail
+
+
+def test_a_target_that_is_set_up_otherwise_is_said_and_not_refused(made: Account) -> None:
+    put_export_record(made, key_type="S")
+    assert an_import(made)["definition"].verdict is CheckVerdict.OK
+    described = made.clients.client("dynamodb").describe_table(TableName="Forum")["Table"]
+    put(made, "exports/_table.json", TableDefinition(described).to_bytes())
+    assert an_import(made)["definition"].verdict is CheckVerdict.OK
+    stream = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+    put(made, "exports/_table.json", TableDefinition({**described, "StreamSpecification": stream}).to_bytes())
+    found = an_import(made)["definition"]
+    assert found.verdict is CheckVerdict.WARNING
+    assert "stream: was NEW_IMAGE, is none" in found.detail
+    assert an_import(made)["manifest"].verdict is CheckVerdict.OK
+    put(made, "exports/_table.json", b"{}")
+    assert an_import(made)["definition"].verdict is CheckVerdict.UNKNOWN
 
 
 def test_damaged_export_record_is_refused(made: Account) -> None:
