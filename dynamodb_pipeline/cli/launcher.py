@@ -273,6 +273,7 @@ def table_facts(kind: str, table: TableDescription, settings: Any) -> TableFacts
         on_demand=table.on_demand,
         written_copies=1 + len(table.index_capacities) if kind == "import" else 1,
         strong=getattr(settings, "consistent_read", False),
+        vector_indexes=table.vector_indexes if kind == "import" else (),
     )
 
 

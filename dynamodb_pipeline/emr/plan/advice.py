@@ -42,6 +42,7 @@ def plan_warnings(
     """What will probably go wrong: a timeout, a label without support, prices of another region."""
     warnings = [_timeout_warning(settings, facts, one) for facts, one in estimates]
     warnings += [_unknown_warning(facts) for facts, _ in estimates]
+    warnings += [_vector_warning(facts) for facts, _ in estimates]
     support = support_text(fleet.release_label, today=today)
     warnings.append(support if "PAST" in support else None)
     if prices.region != settings.region:
@@ -53,6 +54,13 @@ def _unknown_warning(facts: TableFacts) -> str | None:
     if facts.is_known:
         return None
     return f"time and cost are without the writes into {facts.table_name}: the size of what is imported is not known"
+
+
+def _vector_warning(facts: TableFacts) -> str | None:
+    if not facts.vector_indexes:
+        return None
+    names = ", ".join(facts.vector_indexes)
+    return f"cost is without the vector indexes of {facts.table_name} ({names}): written vectors are billed by bytes"
 
 
 def _timeout_warning(settings: LaunchSettings, facts: TableFacts, estimate: Estimate) -> str | None:

@@ -37,6 +37,7 @@ class TableFacts:
         strong: strongly consistent reads.
         basis: where size and count come from when not from DescribeTable; why they are not known.
         held_bytes: of an import, the size of the table it goes into, as DescribeTable says.
+        vector_indexes: of an import's target; what they cost is in no estimate.
         is_known: False when an import's input could not be read; size and count are then 0.
     """
 
@@ -50,6 +51,7 @@ class TableFacts:
     strong: bool = False
     basis: str = ""
     is_known: bool = True
+    vector_indexes: tuple[str, ...] = ()
     held_bytes: int = 0
 
 

@@ -97,6 +97,12 @@ def test_import_of_little_says_how_little_and_where_that_is_known_from() -> None
     assert line.endswith("about 9 s")
 
 
+def test_what_vector_indexes_cost_is_said_to_be_missing() -> None:
+    found = plan(facts(vector_indexes=("close",)), verb="import")
+    assert "without the vector indexes of Forum (close)" in " ".join(found.warnings)
+    assert "vector" not in " ".join(plan(facts(), verb="import").warnings)
+
+
 def test_import_of_unknown_size_says_so_and_claims_no_time() -> None:
     found = plan(facts(size_bytes=0, item_count=0, basis="s3://b/x has no manifest", is_known=False), verb="import")
     (line, *_) = found.lines()
