@@ -19,7 +19,7 @@ from dynamodb_pipeline.passes.capacity_watch import CapacityWatcher, RateOf
 from dynamodb_pipeline.rate.budget import RateBudget
 from dynamodb_pipeline.rate.capacity import AllowedRate
 from dynamodb_pipeline.run.context import RunContext
-from dynamodb_pipeline.run.progress import Counts, Goal
+from dynamodb_pipeline.run.progress import Counts, Goal, Sample
 from dynamodb_pipeline.workers import failures
 from dynamodb_pipeline.workers.coordinator import Coordinator, OnFinished
 from dynamodb_pipeline.workers.engine import Connect, Engine, Worker
@@ -132,6 +132,7 @@ class RatedRun:
                 watcher = self._watcher(coordinator, self._rated.table)
                 watcher.look_for_order()  # that of an earlier pass, or attempt, holds on
                 stack.enter_context(watcher)
+            stack.enter_context(self._ctx.series.watch(self._rated.goal, lambda: sample_of(coordinator)))
             stack.enter_context(self._ctx.reporter.watch(self._rated.goal, lambda: counts_of(coordinator)))
             yield coordinator
 
@@ -154,7 +155,7 @@ class RatedRun:
             on_end=ctx.lifetime.stop,
             note=ctx.reporter.note,
             read_order=ctx.rate_order if self._rated.steerable and ctx.folder is not None else None,
-            on_order=ctx.rate_orders.append,
+            on_order=ctx.obey,
         )
 
     def _rounds(self, coordinator: Coordinator, worker: Worker, *, count: int, group: str) -> None:
@@ -186,6 +187,13 @@ class RatedRun:
             raise self._failure
         if coordinator.stop_reason is not None:
             raise StoppedError(coordinator.stop_reason)
+
+
+def sample_of(coordinator: Coordinator) -> Sample:
+    """What the time series keeps of a coordinator."""
+    state = coordinator.state()
+    budget = state.budget
+    return Sample(state.items, budget.throttle_count, dict(budget.consumed), dict(budget.rates))
 
 
 def counts_of(coordinator: Coordinator) -> Counts:

@@ -34,6 +34,7 @@ class RunFigures:
         exit_code: the worst of its records; None while one still runs, or ended without a word.
         duration_s: from the first start to the last end, None while it runs.
         notes: attempts and errors that belong to no table.
+        series: what each record says of its run over time.
         resume: the command that the run itself named to go on with, None when it named none or was of several jobs.
     """
 
@@ -51,6 +52,7 @@ class RunFigures:
     resume: str | None
     tables: tuple[TableFigures, ...]
     sources: tuple[str, ...]
+    series: tuple[Any, ...] = ()
 
 
 def run_figures(records: Sequence[Record], *, run: str | None = None) -> RunFigures:
@@ -80,6 +82,7 @@ def run_figures(records: Sequence[Record], *, run: str | None = None) -> RunFigu
         resume=_text(first, "resume") if len(records) == 1 and first.get("state") == FAILED else None,
         tables=tuple(table for record in records for table in _tables(record.facts)),
         sources=tuple(record.where for record in records),
+        series=tuple(record.facts["series"] for record in records if "series" in record.facts),
     )
 
 

@@ -15,6 +15,7 @@ from string import Template
 from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.finished import RUNNING
+from dynamodb_pipeline.report.charts import CHARTS_MAX, MISSING, charts
 from dynamodb_pipeline.report.figures import Resume, RunFigures
 from dynamodb_pipeline.report.table_figures import TableFigures, Units, count_text
 
@@ -89,11 +90,23 @@ def page(run: RunFigures, *, resume: Resume | None) -> str:
     if len(run.tables) > 1:
         parts.append(_overview(run))
     parts += [_table(table, run) for table in run.tables]
+    parts += _over_time(run)
     parts.append(element("p", "from ", ", ".join(run.sources), class_="quiet"))
     template = (resources.files(__package__) / "page.html").read_text(encoding="utf-8")
     return Template(template).substitute(
         title=escaped(_title(run)), body=joined(*(text for part in parts for text in (part, "\n")))
     )
+
+
+def _over_time(run: RunFigures) -> list[Html]:
+    """Charts of what the records say of time; where nothing can draw them, what is missing."""
+    if not run.series:
+        return []
+    try:
+        drawn = [Html(chart) for series in run.series for chart in charts(series)]
+    except ImportError:
+        drawn = [element("p", MISSING, class_="quiet")]
+    return [element("section", element("h2", "Over time"), *drawn[:CHARTS_MAX])] if drawn else []
 
 
 def exit_text(code: int | None) -> str:

@@ -11,7 +11,7 @@ from dynamodb_pipeline.aws.clients import RunClients
 from dynamodb_pipeline.documents import read_object
 from dynamodb_pipeline.finished import RATE_ORDER, RateOrder
 from dynamodb_pipeline.run.lifetime import RunLifetime
-from dynamodb_pipeline.run.progress import Reporter
+from dynamodb_pipeline.run.progress import Reporter, TimeSeries
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 from dynamodb_pipeline.workers.worker import WorkerContext
 
@@ -45,6 +45,7 @@ class RunContext:
         tool_version: recorded in every export.
         now: the present moment as ISO 8601 UTC.
         moment: what the folders of an export are named by: the same for every attempt of a run.
+        series: what the run did over time, for its record.
         effects: kept by the store, and by `begin_writing` for what workers write.
         rate_orders: those that were obeyed, for the run's record.
     """
@@ -59,7 +60,14 @@ class RunContext:
     now: Callable[[], str]
     moment: datetime
     effects: Effects = field(default_factory=Effects)
+    series: TimeSeries = field(default_factory=TimeSeries)
     rate_orders: list[RateOrder] = field(default_factory=list)
+
+    def obey(self, order: RateOrder) -> None:
+        """Keep an order about the run's speed, and mark its moment."""
+        self.rate_orders.append(order)
+        speed = f"{order.percent.rstrip('%')}%" if order.percent else "as started"
+        self.series.mark("paused" if order.paused else speed)
 
     def begin_writing(self) -> None:
         """

@@ -8,10 +8,12 @@ the same in place.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable, Protocol
 
 from dynamodb_pipeline.background import Background
@@ -22,7 +24,8 @@ from dynamodb_pipeline.rate.window import SLOW_RATE, SLOW_WINDOW_S, WINDOW_S
 INTERVAL_S = 10.0
 LONG_RUN_S = 600.0  # from here on a line a minute: a night's run must not fill the log
 LONG_INTERVAL_S = 60.0
-SAMPLE_INTERVAL_S = 1.0  # of the mean rate
+SAMPLE_INTERVAL_S = 1.0  # of the mean rate, and at first of the time series
+POINTS_MAX, NUMBERS_MAX, MARKS_MAX = 500, 6_000, 50  # 6,000 numbers are at most 90 kB of JSON
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,106 @@ def interval_s(elapsed_s: float) -> float:
 def share_done(goal: Goal, counts: Counts) -> float | None:
     """The part of the expected items that is done, 0 to 1; None where nobody knows how many there are."""
     return None if not goal.items else min(1.0, counts.items / goal.items)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look at a pass: totals since it began; units consumed, and units a second allowed now, by resource."""
+
+    items: int
+    throttles: int
+    consumed: Mapping[str, float]
+    allowed: Mapping[str, float]
+
+
+@dataclass
+class PassPoints:
+    """A pass over time: each point has seconds, items, throttles, then consumed and allowed units of each resource."""
+
+    label: str
+    unit: str
+    resources: tuple[str, ...]
+    points: list[list[float]] = field(default_factory=list)
+
+    def facts(self) -> dict[str, object]:
+        """As the record has it."""
+        return {"label": self.label, "unit": self.unit, "resources": [*self.resources], "points": [*self.points]}
+
+
+class TimeSeries:
+    """
+    What a run did over time, for its record: at most `POINTS_MAX` points and `NUMBERS_MAX` numbers, however long it is.
+
+    When there would be more, every second point goes and looks become half as frequent. Safe for several threads.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic):
+        self._clock, self._began, self._lock = clock, clock(), threading.Lock()
+        self._passes: list[PassPoints] = []
+        self._marks: list[tuple[float, str]] = []
+        self.interval_s = SAMPLE_INTERVAL_S
+
+    def watch(self, goal: Goal, look: Callable[[], Sample]) -> AbstractContextManager[object]:
+        """Return a context manager during which a pass is looked at, at its begin and end too."""
+        return _SeriesWatch(self, goal, look)
+
+    def begin(self, goal: Goal, sample: Sample) -> PassPoints:
+        """Begin a pass; its resources are those of the first look."""
+        one = PassPoints(goal.label, goal.unit, tuple(sorted(sample.allowed)))
+        with self._lock:
+            self._passes.append(one)
+        self.add(one, sample)
+        return one
+
+    def add(self, one: PassPoints, sample: Sample) -> None:
+        """Take one look."""
+        units = [f for n in one.resources for f in (sample.consumed.get(n, 0.0), sample.allowed.get(n, 0.0))]
+        point = [self._clock() - self._began, sample.items, sample.throttles, *units]
+        with self._lock:
+            one.points.append([round(number, 2) for number in point])
+            while self._count() > POINTS_MAX or self._numbers() > NUMBERS_MAX:
+                self._thin()
+
+    def mark(self, text: str) -> None:
+        """Note what happened at this moment, a new attempt say; the newest are kept."""
+        with self._lock:
+            self._marks = [*self._marks[-(MARKS_MAX - 1) :], (round(self._clock() - self._began, 2), text)]
+
+    def facts(self) -> dict[str, object]:
+        """What the record says of it: nothing of a run without a pass."""
+        with self._lock:
+            passes = [one.facts() for one in self._passes]
+            return {"series": {"passes": passes, "marks": [[*mark] for mark in self._marks]}} if passes else {}
+
+    def _count(self) -> int:
+        return sum(len(one.points) for one in self._passes)
+
+    def _numbers(self) -> int:
+        return sum(len(one.points) * (3 + 2 * len(one.resources)) for one in self._passes)
+
+    def _thin(self) -> None:
+        """Leave every second point, the first and the last of each pass always; of many passes the oldest go."""
+        before = self._count()
+        for one in self._passes:
+            one.points = [*one.points[:-1][::2], one.points[-1]] if one.points else []
+        self.interval_s *= 2
+        if self._count() == before:
+            del self._passes[0]
+
+
+class _SeriesWatch(Background):
+    def __init__(self, series: TimeSeries, goal: Goal, look: Callable[[], Sample]):
+        super().__init__(name="time series")
+        self._series, self._look = series, look
+        self._pass = series.begin(goal, look())
+
+    def run(self, wait: Callable[[float], bool]) -> None:
+        while not wait(self._series.interval_s):
+            self._series.add(self._pass, self._look())
+        self._series.add(self._pass, self._look())
 
 
 class Display(Protocol):

@@ -86,10 +86,10 @@ class Run(Generic[Settings]):
                 record.save()
                 with self._heartbeat(ctx, record):
                     result = lifetime.run(lambda: self._attempts(ctx, record))
-                record.save(state=DONE, ended=self._now(), **result, **_orders(ctx))
+                record.save(state=DONE, ended=self._now(), **result, **_meanwhile(ctx))
             except BaseException as err:
                 tell_what_was_written(err, ctx.effects)
-                self._record_failure(record, err, _orders(ctx))
+                self._record_failure(record, err, _meanwhile(ctx))
                 raise
         return result
 
@@ -127,7 +127,9 @@ class Run(Generic[Settings]):
         ctx.reporter.note(start_line(ctx.run_id, timeout_s=self._common.timeout_s, keeps_state=keeps_state))
 
     def _heartbeat(self, ctx: RunContext, record: RunRecord) -> AbstractContextManager[object]:
-        return Heartbeat(lambda: record.save(**_orders(ctx)), note=ctx.reporter.note) if ctx.folder else nullcontext()
+        return (
+            Heartbeat(lambda: record.save(**_meanwhile(ctx)), note=ctx.reporter.note) if ctx.folder else nullcontext()
+        )
 
     def _resumed(self, store: ObjectStore) -> str | None:
         if not self._common.resume or self._common.logs is None:
@@ -174,6 +176,7 @@ class Run(Generic[Settings]):
                 if not code.row.retried or attempt == attempts or ctx.lifetime.reason is not None:
                     raise err from raised.__cause__
                 ctx.reporter.note(without_secrets(retry_line(err, attempt=attempt, attempts=attempts)))
+                ctx.series.mark(f"attempt {attempt + 1}")
                 record.save(attempt=attempt + 1, last_error=without_secrets(str(err)))
             else:
                 return {**self._facts(ctx), "exit_code": 0, "status": "done", **result}
@@ -213,6 +216,7 @@ def tell_what_was_written(err: BaseException, effects: Effects) -> None:
         err.exit_code = ExitCode.STOPPED
 
 
-def _orders(ctx: RunContext) -> Facts:
-    """What the run was told about its speed, and obeyed: who, when and what."""
-    return {"rate_orders": [order.to_json() for order in ctx.rate_orders[-ORDERS_KEPT:]]} if ctx.rate_orders else {}
+def _meanwhile(ctx: RunContext) -> Facts:
+    """What the run did over time; what was said about its speed, and obeyed: who, when and what."""
+    orders = [order.to_json() for order in ctx.rate_orders[-ORDERS_KEPT:]]
+    return {**ctx.series.facts(), **({"rate_orders": orders} if orders else {})}
