@@ -137,7 +137,7 @@ options-page: .build/package ## Render docs/options.md anew, after an option cha
 .PHONY: docs
 docs: .build/docs/packages ## Build the site of docs/ with search into .build/site, strictly and without the network
 	@NO_MKDOCS_2_WARNING=1 .build/docs/bin/mkdocs build --quiet
-	@echo "the site: .build/site/index.html"
+	@echo "the site is in .build/site; to search in it: python3 -m http.server -b 127.0.0.1 -d .build/site"
 
 .PHONY: release
 release: .build/package ## Build wheel, bundle zip and checksums into dist/, from what is committed and in the changelog
