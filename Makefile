@@ -62,11 +62,11 @@ test: setup lint test-unit ## Everything the CI runs: checks, unit tests, then S
 
 .PHONY: test-unit
 test-unit: .build/package ## Tests without Java, servers or waiting
-	$(RUN) -m pytest tests/unit -n 2 --dist worksteal
+	$(RUN) -m pytest tests/unit -m "not slow" -n 2 --dist worksteal
 
 .PHONY: test-slow
 test-slow: setup ## The tests the CI leaves out: real connector behind the relay, steps killed on the sandbox EMR
-	$(RUN) -m pytest tests --ignore=tests/unit --ignore=tests/faults -m slow
+	$(RUN) -m pytest tests --ignore=tests/faults -m slow
 
 .PHONY: lint
 lint: .build/package ## Style, types, and nothing that Python 3.9 (the nodes') has not

@@ -16,9 +16,8 @@ from itertools import combinations
 from typing import Any
 
 from dynamodb_pipeline.errors import counted
-from dynamodb_pipeline.formats.items.base64_text import decoded_length
 from dynamodb_pipeline.formats.items.key_schema import KEY_TYPES, shortened
-from dynamodb_pipeline.formats.items.numbers import canonical_number
+from dynamodb_pipeline.formats.items.scalars import canonical_number, decoded_length
 
 SHOWN_MEMBERS = 50
 ITEMS_COMPARED = 200_000  # 8 bytes for each of these and each attribute that could be a key

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import count, repeat
 from typing import Any, Callable, NamedTuple, TypeVar
 
@@ -18,15 +19,16 @@ from dynamodb_pipeline.errors import IntegrityError, counted
 from dynamodb_pipeline.formats.blocks.puts import checked_puts, known_puts
 from dynamodb_pipeline.formats.documents.items import DocumentItems
 from dynamodb_pipeline.formats.files.dialects import ItemLine, read_lines
-from dynamodb_pipeline.formats.files.file_forms import FileForm, Layout
-from dynamodb_pipeline.formats.files.text import BLOCK_BYTES, MAX_LINE_BYTES, Block, LineError, PlainLines, Text, blocks
+from dynamodb_pipeline.formats.files.file_forms import Dialect, FileForm, Layout
+from dynamodb_pipeline.formats.files.text import Block, LineError, PlainLines, Text, blocks
 from dynamodb_pipeline.formats.items.item_error import ItemError
 from dynamodb_pipeline.formats.items.item_rules import check_item, write_units
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
 from dynamodb_pipeline.reading.input_files import InputFile
 
 T = TypeVar("T")
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+LARGE_ITEM_BYTES = 1 << 16  # by DynamoDB's rule; its text may have 47 times as many (MAX_LINE_BYTES)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
 
 
 class ParsedItem(NamedTuple):
@@ -159,7 +161,7 @@ class FilePuts:
     def _blocks(self) -> Iterator[Block]:
         form = self._data.form
         if form.layout is Layout.LINES:
-            yield from blocks(self._data.plain)
+            yield from blocks(self._data.plain) if form.dialect is not Dialect.EMPTY else ()
             return
         self._document = DocumentItems(self._data.plain, form.layout, name=self._data.file.uri, table=form.table)
         yield from self._document
@@ -168,7 +170,7 @@ class FilePuts:
 
     def _quick(self, block: Block) -> list[Put] | None:
         """The block's puts without looking at each line, None or nothing when that is not certain to be right."""
-        if self._careful or len(block.text) > BLOCK_BYTES + MAX_LINE_BYTES:
+        if self._careful or not block.text:
             return None
         if self._known:
             bodies = known_puts(block.text, self._data.form.dialect) or ()
@@ -184,7 +186,10 @@ class FilePuts:
     def _parsed(self, block: Block) -> Iterator[ParsedItem | BadLine]:
         self.regular = False
         name, document = self._data.file.uri, self._document
-        lines = PlainLines(block.text, name=name, block=block) if document is None else document.one_by_one()
+        if document is not None:
+            lines: Iterable[tuple[int, int, bytes]] = document.one_by_one()
+        else:
+            lines = PlainLines(block.text or self._data.plain, name=name, block=block)
         return self._judge.lines(lines, name=name, form=self._data.form)
 
 
@@ -201,7 +206,20 @@ def check_count(file: InputFile, count: int) -> None:
 def _encoded(judged: ParsedItem | BadLine) -> Put | BadLine:
     if isinstance(judged, BadLine):
         return judged
-    return Put(_encode(judged.item).encode("utf-8"), write_units(judged.size_bytes), judged.key, judged.line)
+    encode = _encode if judged.size_bytes < LARGE_ITEM_BYTES else _encode_in_pieces
+    return Put(encode(judged.item), write_units(judged.size_bytes), judged.key, judged.line)
+
+
+def _encode(item: dict[str, Any]) -> bytes:
+    return _ENCODER.encode(item).encode()
+
+
+def _encode_in_pieces(item: dict[str, Any]) -> bytes:
+    """The same without the whole in characters, where one beyond the usual makes four bytes of each."""
+    written = BytesIO()
+    for piece in _ENCODER.iterencode(item):
+        written.write(piece.encode())
+    return written.getvalue()
 
 
 class Put(NamedTuple):

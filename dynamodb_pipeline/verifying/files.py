@@ -89,7 +89,7 @@ class _Tally:
             if isinstance(judged, BadLine):
                 self.problem(str(judged.error))
             elif judged.key is not None:
-                self._digest.add(judged.item, judged.key)
+                self._digest.add(judged.item, judged.key, size_bytes=judged.size_bytes)
                 self._places += place_bytes(judged.key, file=self._number, line=judged.line)
                 if len(self._places) >= BLOCK_BYTES:
                     self._send()

@@ -18,7 +18,7 @@ import pytest
 
 from dynamodb_pipeline.formats.items.item_rules import ItemError, check_item, write_units
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeyAttribute, KeySchema
-from dynamodb_pipeline.formats.items.numbers import canonical_number
+from dynamodb_pipeline.formats.items.scalars import canonical_number
 from sandbox.active_table import create_active_table
 from sandbox.stack import Sandbox
 

@@ -86,7 +86,6 @@ SHORT_MODULES: dict[str, str] = {
     "secret_patterns": "vocabulary: asked wherever words come in",
     "aws.model_check": "botocore's models are asked in one place",
     "emr.calls.console": "what every command is given and gives back",
-    "formats.items.base64_text": "strict base64 for tags, grammar and digests",
     "formats.items.item_error": "the exception that every rule raises",
     "settings.spark_conf": "the settings that launcher and jobs share",
 }

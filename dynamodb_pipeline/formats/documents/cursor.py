@@ -11,15 +11,17 @@ import re
 from json import JSONDecodeError, JSONDecoder
 from typing import Any, NoReturn
 
-from dynamodb_pipeline.formats.files.text import BOM, MAX_LINE_BYTES, Text
+from dynamodb_pipeline.formats.files.text import BOM, LONG_BLOCK_BYTES, MAX_LINE_BYTES, PIECE_BYTES, Text
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json, shape_of
 
 WHITE_SPACE = b" \t\r\n"
 WINDOW_BYTES = 1 << 18
 _PEEK_BYTES = 4096
 _NAME_BYTES = 1 << 17  # an attribute name has 64 KB; escapes make it longer
-# A string without escapes as a whole, any other by its quote alone.
-_TOKEN = re.compile(rb'"[^"\\]*"|["{}\[\]]')
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
+_BRACKETS_BYTES = 1 << 14  # what is looked through at once for brackets
+_LEVELS = 100  # of brackets in an item
 _SCALAR = re.compile(rb"[-+.\w]+")
 _LONGEST_WORD = 16  # a number, a literal or an escape that is cut begins at most so far from the end
 _HOOKS: dict[str, Any] = {"parse_int": len, "parse_float": len}  # nobody asks for the numbers
@@ -62,12 +64,17 @@ class JsonCursor:
 
     def peek(self) -> bytes:
         """The next byte that is no white space, with the position moved there; empty at the end of the text."""
+        size_bytes = _PEEK_BYTES
         while self.position < len(self._text):
-            piece = self._text[self.position : self.position + _PEEK_BYTES]
+            piece = self._text[self.position : self.position + size_bytes]
+            if size_bytes == PIECE_BYTES and not piece.translate(None, WHITE_SPACE):  # much of it: the quick way
+                self.position += len(piece)
+                continue
             rest = piece.lstrip(WHITE_SPACE)
             self.position += len(piece) - len(rest)
             if rest:
                 return rest[:1]
+            size_bytes = PIECE_BYTES
         return b""
 
     def took(self, byte: bytes) -> bool:
@@ -132,16 +139,34 @@ class JsonCursor:
             if self._end >= len(self._text) or not _breaks_off(malformed, self._window):
                 raise self._malformed(malformed, index)
             if self._end - self.position > self._max_value_bytes:
-                reason = f"longer than {self._max_value_bytes} bytes, the most that one 400 KB item can need"
-                self.refuse(reason)
+                self._refuse_longer(self._max_value_bytes)
+            if self._end - self.position > LONG_BLOCK_BYTES:
+                return self._long_value_end()
             size_bytes = 2 * max(size_bytes, self._end - self.position)
             self._look_at(self.position, min(size_bytes, self._max_value_bytes + 1))
 
-    def skip_value(self) -> None:
-        """Pass a value of any size. Raises BrokenJsonError where none comes, or where it does not end."""
+    def _long_value_end(self) -> int:
+        """The end of an item that is too long to be parsed for it; by its brackets, for others judge what is in it."""
+        start = self.position
+        self._look_at(start, 0)
+        try:
+            self.skip_value(most_bytes=self._max_value_bytes)
+        except BrokenJsonError as err:
+            self.position = start
+            if err.offset_bytes - start < self._max_value_bytes:
+                raise
+            self._refuse_longer(self._max_value_bytes)
+        end, self.position = self.position, start
+        return end
+
+    def _refuse_longer(self, most_bytes: int) -> NoReturn:
+        self.refuse(f"longer than {most_bytes} bytes, the most that one 400 KB item can need")
+
+    def skip_value(self, *, most_bytes: int | None = None) -> None:
+        """Pass a value of any size, or of `most_bytes`. Raises BrokenJsonError where none comes, or it does not end."""
         byte = self.peek()
         if byte in (b"{", b"["):
-            self._skip_brackets()
+            self._skip_brackets(most_bytes or len(self._text))
         elif byte == b'"':
             self.position = self._string_end(self.position + 1, self._max_value_bytes)
         else:
@@ -178,23 +203,24 @@ class JsonCursor:
         cut = "; the document is cut off" if self._end >= len(self._text) and _breaks_off(err, self._window) else ""
         return BrokenJsonError(f"malformed JSON: {shape_of(err.msg)} (byte {place}){cut}", self.position)
 
-    def _skip_brackets(self) -> None:
-        depth, start = 0, self.position
-        while start < len(self._text):
-            piece = self._text[start : start + self._window_bytes]
-            resume = len(piece)
-            for token in _TOKEN.finditer(piece):
-                first = token.group()[:1]
-                if first == b'"':
-                    if token.end() - token.start() == 1:
-                        resume = self._string_end(start + token.end(), self._max_value_bytes) - start
-                        break
-                    continue
-                depth += 1 if first in b"{[" else -1
+    def _skip_brackets(self, most_bytes: int) -> None:
+        depth, start, last = 0, self.position, self.position + most_bytes
+        while start < min(last, len(self._text)):
+            piece = self._text[start : start + _BRACKETS_BYTES]
+            brackets, length = _brackets(piece)
+            left = _unpaired(brackets)
+            closed = len(left) - len(left.lstrip(b"}]"))
+            if not left.lstrip(b"}]").strip(b"{[") and closed < depth:
+                depth += len(left) - 2 * closed
+            else:
+                depth, end = _closing(piece[:length], depth)
                 if depth == 0:
-                    self.position = start + token.end()
+                    self.position = start + end
                     return
-            start += resume
+            start = start + length if length else self._string_end(start + 1, self._max_value_bytes)
+        if start < len(self._text):
+            self.position = start
+            self._refuse_longer(most_bytes)
         self.position = len(self._text)
         self.refuse("its brackets do not close")
 
@@ -219,6 +245,36 @@ class JsonCursor:
             if count < len(piece) or end - looked_at <= start:
                 return count
             looked_at *= 2
+
+
+def _brackets(piece: bytes) -> tuple[bytes, int]:
+    """The brackets outside of strings, and how long the piece is up to a string that does not end in it."""
+    parts = piece.replace(rb"\\", b"__").replace(rb"\"", b"__").split(b'"')
+    is_whole = len(parts) % 2 == 1
+    outside = parts[::2] if is_whole else parts[:-1:2]
+    length = len(piece) if is_whole else len(piece) - len(parts[-1]) - 1
+    return b"".join(outside).translate(None, _NO_BRACKETS), length
+
+
+def _unpaired(brackets: bytes) -> bytes:
+    """Without the pairs in it, but for those that are nested deeper than any item."""
+    for _ in range(_LEVELS):
+        fewer = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        if len(fewer) == len(brackets):
+            break
+        brackets = fewer
+    return brackets
+
+
+def _closing(piece: bytes, depth: int) -> tuple[int, int]:
+    """The depth after the piece, and 0 with the place behind the bracket where it becomes that."""
+    for token in _TOKEN.finditer(piece):
+        first = token.group()[:1]
+        if first != b'"':
+            depth += 1 if first in b"{[" else -1
+            if depth == 0:
+                return 0, token.end()
+    return depth, len(piece)
 
 
 def _breaks_off(err: JSONDecodeError, text: str) -> bool:

@@ -9,10 +9,11 @@ from dynamodb_pipeline.formats.documents.items import NO_TABLE, DocumentItems
 from dynamodb_pipeline.formats.files.dialects import common_dialect, detect, sampled
 from dynamodb_pipeline.formats.files.file_forms import HIVE_SEPARATOR, LAYOUTS, FileForm, Layout, WantedTable
 from dynamodb_pipeline.formats.files.foreign import FormatError
-from dynamodb_pipeline.formats.files.text import PlainLines, Text
+from dynamodb_pipeline.formats.files.text import PlainLines, Text, pieces
 from dynamodb_pipeline.formats.items.tags import dynamodb_tag
 
 NAMED_TABLES = 5
+MEMBERS_TRIED = 1000  # of an object, for one that holds items
 _REQUESTS = ("PutRequest", "DeleteRequest")
 
 
@@ -63,8 +64,7 @@ def _array_or_lines(plain: Text, start: int) -> Layout:
     cursor.position = start + 1
     if cursor.peek() not in (b"{", b"]"):
         return Layout.LINES
-    end = plain.find(b"\n", start)
-    first_line = plain[start : min(end if end >= 0 else len(plain), start + (1 << 16))]
+    first_line = plain[start : start + (1 << 16)].partition(b"\n")[0]
     return Layout.LINES if HIVE_SEPARATOR in first_line else Layout.ARRAY
 
 
@@ -83,7 +83,7 @@ def _by_first_object(plain: Text, start: int) -> Layout | None:
         return Layout.OBJECTS
     cursor.position = end
     follows = cursor.peek()
-    if not follows or plain.find(b"\n", end, cursor.position) >= 0:
+    if not follows or any(b"\n" in piece for piece in pieces(plain, start=end, end=cursor.position)):
         return None
     return Layout.OBJECTS if follows in (b"{", b",") else Layout.LINES
 
@@ -106,7 +106,9 @@ def _envelope(plain: Text, start: int) -> Layout | None:
     cursor = JsonCursor(plain)
     cursor.position = start + 1
     try:
-        while cursor.peek() == b'"':
+        for _ in range(MEMBERS_TRIED):
+            if cursor.peek() != b'"':
+                break
             name = cursor.member()
             layout = _layout_of_member(cursor, name)
             if layout is not None:
@@ -158,7 +160,7 @@ def _chosen(plain: Text, layout: Layout, *, name: str, wanted: WantedTable) -> s
     walk = DocumentItems(plain, layout, name=name, table=NO_TABLE)
     for _ in walk:
         pass
-    tables = list(dict.fromkeys(walk.passed_over))
+    tables = list(walk.passed_over)
     if wanted.strictly or wanted.name in tables:
         return wanted.name
     if len(tables) < 2:

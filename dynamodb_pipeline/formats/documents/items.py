@@ -14,7 +14,7 @@ from typing import Callable, NamedTuple
 
 from dynamodb_pipeline.formats.documents.cursor import WHITE_SPACE, BrokenJsonError, JsonCursor
 from dynamodb_pipeline.formats.files.file_forms import Layout
-from dynamodb_pipeline.formats.files.text import BLOCK_BYTES, MAX_LINE_BYTES, Block, LineError, Text
+from dynamodb_pipeline.formats.files.text import BLOCK_BYTES, LONG_BLOCK_BYTES, MAX_LINE_BYTES, Block, LineError, Text
 from dynamodb_pipeline.formats.items.tags import CONNECTOR_SPELLINGS, DYNAMODB_SPELLINGS
 
 NO_TABLE = ""  # none is called so: of such a walk only the tables' names are of interest
@@ -31,6 +31,8 @@ _TAGS = sorted({tag for every in (*DYNAMODB_SPELLINGS.values(), *CONNECTOR_SPELL
 # What follows is an element of a list attribute, not the next item; an item that begins so is found one by one.
 _NO_TAG = rb'(?!(?:%b)"[ \t\r\n]*:)' % "|".join(_TAGS).encode()
 _FOLLOWS_NO_TAG = re.compile(_NO_TAG)
+MOST_TABLES = 2_500  # an account's quota of tables in a region, developer guide, "Quotas and limits"
+MEMBER_NAME_CHARS = 1 << 20  # of all members of an object around items; 2,500 names of tables have 637,500
 _MORE_FOLLOWS = {"NextToken", "LastEvaluatedKey"}
 
 
@@ -67,8 +69,6 @@ class DocumentItems:
     Attributes:
         item_count: the items passed so far.
         tables: the tables met so far whose items are wanted, with how many there were.
-        passed_over: the other tables met so far.
-        notes: what the document says about itself that its reader should know.
     """
 
     def __init__(
@@ -88,8 +88,18 @@ class DocumentItems:
         self._end, self._one_by_one = 0, False
         self.item_count = 0
         self.tables: dict[str, int] = {}
-        self.passed_over: list[str] = []
-        self.notes: list[str] = []
+        self._passed_over: dict[str, None] = {}
+        self._notes: dict[str, None] = {}
+
+    @property
+    def passed_over(self) -> list[str]:
+        """The other tables met so far."""
+        return list(self._passed_over)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the document says about itself that its reader should know."""
+        return list(self._notes)
 
     def __iter__(self) -> Iterator[Block]:
         """
@@ -148,12 +158,17 @@ class DocumentItems:
         """Lines and where their source ends; no line and the end of the first item where the text cannot be cut."""
         if self._style is None:
             end = self._item_end()
+            if end - start > LONG_BLOCK_BYTES:
+                return b"", end
             self._style = self._learned(start, end)
             if self._style is None:
                 return _one_line(self._plain[start:end]), end
         end = self._last_joint(start, self._style)
-        if end < 0:
-            end = self._item_end()
+        one = end < 0
+        end = self._item_end() if one else end
+        if end - start > LONG_BLOCK_BYTES:
+            return b"", end
+        if one:
             return _one_line(self._plain[start:end]), end
         return _cut(self._plain[start:end], self._style), end
 
@@ -215,7 +230,7 @@ class DocumentItems:
 
     def _members(self) -> Iterator[str]:
         """The names of an object's members; the caller passes each value."""
-        cursor, seen = self._cursor, set[str]()
+        cursor, seen, name_chars = self._cursor, set[str](), 0
         cursor.take(b"{", what="where an object begins")
         if cursor.took(b"}"):
             return
@@ -223,6 +238,9 @@ class DocumentItems:
             name = cursor.member()
             if name in seen:
                 cursor.refuse("a member stands there twice")
+            name_chars += len(name)
+            if name_chars > MEMBER_NAME_CHARS:
+                cursor.refuse(f"names of members with more than {MEMBER_NAME_CHARS} characters in one object")
             seen.add(name)
             yield name
             if cursor.took(b"}"):
@@ -246,7 +264,7 @@ class DocumentItems:
                 self._cursor.skip_value()
         held = self.item_count - before
         if more:
-            self.notes.append("it is a part of a Scan's output: its token says that more items follow")
+            self._notes["it is a part of a Scan's output: its token says that more items follow"] = None
         elif said > held:
             self._cursor.refuse(f"it says that it holds {said} items and holds {held}")
 
@@ -286,13 +304,19 @@ class DocumentItems:
 
     def _items_of(self, table: str) -> Iterator[bool]:
         if self._table not in (None, table):
-            self.passed_over.append(table)
+            self._passed_over[table] = None
+            self._refuse_many_tables()
             self._cursor.peek()
             self._cursor.skip_value()
             return
         before = self.item_count
         yield from self._array()
         self.tables[table] = self.tables.get(table, 0) + self.item_count - before
+        self._refuse_many_tables()
+
+    def _refuse_many_tables(self) -> None:
+        if len(self.tables) + len(self._passed_over) > MOST_TABLES:
+            self._cursor.refuse(f"it names more than {MOST_TABLES} tables")
 
 
 _WALKS: dict[Layout, Callable[[DocumentItems], Iterator[bool]]] = {

@@ -16,7 +16,7 @@ from typing import Callable, Protocol
 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.files.foreign import FormatError, foreign_codec, foreign_message
-from dynamodb_pipeline.formats.files.text import Text
+from dynamodb_pipeline.formats.files.text import PIECE_BYTES, Text
 
 _CHUNK_BYTES = 1 << 16
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -39,13 +39,41 @@ class _Decompressor(Protocol):
     def eof(self) -> bool: ...
     @property
     def unused_data(self) -> bytes: ...
+    @property
+    def needs_input(self) -> bool: ...
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
+class _Inflater:
+    """zlib's decompressor in the manner of bz2's: what it has not looked at yet it keeps for the next call."""
+
+    def __init__(self, wbits: int) -> None:
+        self._inflate = zlib.decompressobj(wbits=wbits)
+
+    @property
+    def eof(self) -> bool:
+        return self._inflate.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inflate.unused_data
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inflate.unconsumed_tail and not self._more
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        piece = self._inflate.decompress(self._inflate.unconsumed_tail + data, max_length)
+        self._more = len(piece) == max_length  # some may wait in its window, with all input taken
+        return piece
+
+    _more = False
+
+
 _MEMBERS: dict[Codec, Callable[[], _Decompressor]] = {
-    Codec.GZIP: lambda: zlib.decompressobj(wbits=31),
+    Codec.GZIP: lambda: _Inflater(31),
     Codec.BZIP2: bz2.BZ2Decompressor,
-    Codec.DEFLATE: lambda: zlib.decompressobj(wbits=15),
+    Codec.DEFLATE: lambda: _Inflater(15),
 }
 
 
@@ -134,18 +162,18 @@ class _Unpacking:
         """Unpack the member that starts at `position`; returns the position after it."""
         member = _MEMBERS[self._codec]()
         while not member.eof:
-            if position == len(data):
+            chunk = data[position : position + _CHUNK_BYTES] if member.needs_input else b""
+            if member.needs_input and not chunk:
                 msg = f"{self._name}: {self._codec.value} data ends early; the object is truncated"
                 raise IntegrityError(msg)
-            chunk = data[position : position + _CHUNK_BYTES]
             yield self._counted(self._decompress(member, chunk))
-            position += len(chunk) - len(member.unused_data)
-        return position
+            position += len(chunk)
+        return position - len(member.unused_data)
 
     def _decompress(self, member: _Decompressor, chunk: bytes) -> bytes:
-        room = self._limit_bytes - self._plain_bytes + 1  # one more than allowed shows that it goes on
+        """Some of what it makes: a few bytes may become gigabytes, and never all at once."""
         try:
-            return member.decompress(chunk, room)
+            return member.decompress(chunk, PIECE_BYTES)
         except (zlib.error, OSError, ValueError) as err:
             msg = f"{self._name}: damaged {self._codec.value} data ({err})"
             raise IntegrityError(msg) from err

@@ -42,7 +42,8 @@ from dynamodb_pipeline.formats.files.foreign import (
 )
 from dynamodb_pipeline.formats.files.text import LineError, PlainLines, Text
 from dynamodb_pipeline.formats.items.item_error import ItemError, format_path
-from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
+from dynamodb_pipeline.formats.items.json_text import JsonTextError
+from dynamodb_pipeline.formats.items.long_text import LONG_TEXT_BYTES, parse_item_json
 from dynamodb_pipeline.formats.items.tags import (
     CONNECTOR_SPELLINGS,
     DYNAMODB_SPELLINGS,
@@ -153,7 +154,19 @@ def line_dialect(line: bytes) -> Dialect | None:
 
     Variants are not told from their main dialect here: most lines fit all of them.
     """
+    if len(line) > LONG_TEXT_BYTES and not _is_readable(line):
+        return None
     return next((dialect for dialect in candidates(line) if _fits(line, dialect)), None)
+
+
+def _is_readable(line: bytes) -> bool:
+    """Whether a long line could be of any dialect at all: one look in place of one for each."""
+    if Dialect.CONNECTOR in candidates(line):
+        try:
+            parse_item_json(line)
+        except JsonTextError:
+            return False
+    return True
 
 
 def candidates(line: bytes) -> list[Dialect]:
@@ -164,7 +177,7 @@ def candidates(line: bytes) -> list[Dialect]:
 def likely_dialect(line: bytes) -> Dialect | None:
     """What a line with a damaged or invalid item was meant to be, by the tags it has; None when nothing tells."""
     try:
-        tree = parse_json(line)
+        tree = parse_item_json(line)
     except JsonTextError:
         return next((dialect for dialect in (Dialect.ION, Dialect.HIVE) if dialect in candidates(line)), None)
     if isinstance(tree, dict) and tree.keys() == {"PutRequest"}:
@@ -257,7 +270,7 @@ def _foreign(plain: Text, first_line: bytes, name: str) -> Foreign | None:
     if foreign is not None:
         return foreign
     try:
-        return foreign_object(parse_json(first_line))
+        return foreign_object(parse_item_json(first_line))
     except JsonTextError:
         return None
 
@@ -265,7 +278,7 @@ def _foreign(plain: Text, first_line: bytes, name: str) -> Foreign | None:
 def _undecided(first: _Line, name: str, noun: str) -> str:
     number, offset_bytes, line = first
     try:
-        tree = parse_json(line)
+        tree = parse_item_json(line)
     except JsonTextError as err:
         place = f"{format_path(err.steps)}: " if err.steps else ""
         what = "no 0x03 in it" if not line.startswith(b"{") and HIVE_SEPARATOR not in line else f"{place}{err}"
@@ -277,6 +290,8 @@ def _undecided(first: _Line, name: str, noun: str) -> str:
 
 def _explained(err: ItemError, line: bytes, dialect: Dialect) -> tuple[str, str]:
     """Path and reason; a line that is a whole item of another dialect is called that."""
+    if len(line) > LONG_TEXT_BYTES:
+        return err.path, err.reason
     other = line_dialect(line)
     if other is None and foreign_bytes(line, is_item=lambda text: line_dialect(text) is dialect) is CODE_PAGE:
         return err.path, f"{err.reason}: the line is {CODE_PAGE.name}; {CODE_PAGE.through} converts it"

@@ -18,7 +18,7 @@ from dynamodb_pipeline.formats.files.compression import Codec
 from dynamodb_pipeline.formats.files.hive_text import NAME_SEPARATOR, parse_hive_line
 from dynamodb_pipeline.formats.files.ion_text import VERSION_MARKER, parse_ion_line
 from dynamodb_pipeline.formats.items.item_error import ItemError
-from dynamodb_pipeline.formats.items.json_text import parse_json
+from dynamodb_pipeline.formats.items.long_text import parse_item_json
 from dynamodb_pipeline.formats.items.tags import CONNECTOR_SPELLINGS, DYNAMODB_SPELLINGS, NULL_TAG_OPTIONS, Spellings
 
 HIVE_SEPARATOR = NAME_SEPARATOR.encode()
@@ -108,7 +108,7 @@ def is_wrapped(tree: Any) -> bool:
 
 
 def _unwrapped(line: bytes) -> Any:
-    tree = parse_json(line)
+    tree = parse_item_json(line)
     if not is_wrapped(tree):
         reason = "a native export's line is an object with the one member Item"
         raise ItemError(reason)
@@ -116,7 +116,7 @@ def _unwrapped(line: bytes) -> Any:
 
 
 def _requested(line: bytes) -> Any:
-    tree = parse_json(line)
+    tree = parse_item_json(line)
     request = tree.get("PutRequest") if isinstance(tree, dict) and len(tree) == 1 else None
     if request is None or not is_wrapped(request):
         if isinstance(tree, dict) and "DeleteRequest" in tree:
@@ -143,7 +143,7 @@ FORMS: Mapping[Dialect, DialectForm] = MappingProxyType(
     {
         Dialect.CONNECTOR: DialectForm(
             recognises=_is_json,
-            reads=parse_json,
+            reads=parse_item_json,
             tag_case=TagCase.LOWER_FIRST,
             block=BlockForm(CONNECTOR_SPELLINGS),
             codecs=_ANY_CODEC,
@@ -155,7 +155,7 @@ FORMS: Mapping[Dialect, DialectForm] = MappingProxyType(
         ),
         Dialect.LOWER_CASE: DialectForm(
             variant_of=Dialect.CONNECTOR,
-            reads=parse_json,
+            reads=parse_item_json,
             tag_case=TagCase.LOWER_FIRST,
             block=None,
             codecs=(Codec.NONE, Codec.GZIP),
@@ -163,7 +163,7 @@ FORMS: Mapping[Dialect, DialectForm] = MappingProxyType(
         ),
         Dialect.MIXED_CASE: DialectForm(
             variant_of=Dialect.CONNECTOR,
-            reads=parse_json,
+            reads=parse_item_json,
             tag_case=TagCase.ANY,
             block=None,
             codecs=(Codec.NONE, Codec.GZIP),
@@ -171,7 +171,7 @@ FORMS: Mapping[Dialect, DialectForm] = MappingProxyType(
         ),
         Dialect.DYNAMODB_JSON: DialectForm(
             recognises=_is_json,
-            reads=parse_json,
+            reads=parse_item_json,
             tag_case=TagCase.UPPER,
             block=BlockForm(DYNAMODB_SPELLINGS),
             codecs=(Codec.NONE, Codec.GZIP),

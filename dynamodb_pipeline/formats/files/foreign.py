@@ -123,7 +123,7 @@ CODECS = (
     ),
 )
 
-CONTAINERS = (
+ARCHIVES = (
     _magic(_archive("a tar archive", "tar -xf {file} -C {folder}"), rb".{257}ustar[\x00 ]"),
     _magic(
         Foreign(
@@ -147,6 +147,9 @@ CONTAINERS = (
         rb"Salted__",
     ),
     _magic(_recoded("UTF-16 text", "UTF-16"), rb"\xff\xfe|\xfe\xff"),
+)
+CONTAINERS = (
+    *ARCHIVES,
     _magic(Foreign("XML", _UNTYPED), rb"<[?a-zA-Z]"),
     _magic(
         Foreign("a JSON array of no objects", "an item is an object with an attribute for each member"),
@@ -204,6 +207,8 @@ BINARY = Foreign(
     "decrypt it first, or give the folder of an export",
 )
 MAX_RECODED_BYTES = 1 << 20  # of the first line, to see whether it is an item in another encoding
+PROBED_BYTES = 1 << 16  # of a text that may have gigabytes: its beginning and a few of its last bytes
+_END_BYTES = 16
 _PROBE_BYTES = 4096
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
@@ -220,7 +225,7 @@ def foreign_container(plain: Text) -> Foreign | None:
 
 def foreign_archive(plain: Text) -> Foreign | None:
     """A format that may hold whole lines of items between its own bytes: text has no zero bytes, and it has."""
-    return foreign_container(plain) if b"\x00" in plain[:_PROBE_BYTES] else None
+    return _first_match(ARCHIVES, plain) if b"\x00" in plain[:_PROBE_BYTES] else None
 
 
 def foreign_text(plain: Text) -> Foreign | None:
@@ -274,4 +279,5 @@ def _is_tagged(value: Any) -> bool:
 
 
 def _first_match(table: Iterable[_Magic], data: Text) -> Foreign | None:
-    return next((magic for magic in table if magic.pattern.match(data)), None)
+    probe = data if len(data) <= PROBED_BYTES else data[: PROBED_BYTES - _END_BYTES] + data[-_END_BYTES:]
+    return next((magic for magic in table if magic.pattern.match(probe)), None)

@@ -9,10 +9,13 @@ is refused and not guessed. A value becomes the tagged value that DynamoDB's own
 from __future__ import annotations
 
 import re
+from codecs import getincrementaldecoder
 from typing import Any, NoReturn
 
 from dynamodb_pipeline.formats.items.item_error import ItemError
+from dynamodb_pipeline.formats.items.item_rules import MAX_ITEM_BYTES
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, decode_utf8
+from dynamodb_pipeline.formats.items.long_text import LONG_TEXT_BYTES, PIECE_BYTES, TOO_MUCH
 
 VERSION_MARKER = b"$ion_1_0"
 
@@ -32,22 +35,45 @@ _HEX = re.compile(r"[0-9a-fA-F]+")
 _SETS = {"$dynamodb_SS": "SS", "$dynamodb_NS": "NS", "$dynamodb_BS": "BS"}
 _ELEMENT_OF = {"SS": "S", "NS": "N", "BS": "B"}
 _WORDS: dict[str, dict[str, Any]] = {"true": {"BOOL": True}, "false": {"BOOL": False}, "null": {"NULL": True}}
+_BEYOND_ASCII = bytes(range(0x80, 0x100))
+_SHARED = 4096  # values of a long line that are one where they are equal, at most
+_FIXED_BYTES = {"BOOL": 2, "NULL": 2, "N": 3, "L": 4, "M": 4}  # with the one of the element, or of the name
 _LAST_CHARACTER = 0x10FFFF
 
 
-def parse_ion_line(line: bytes) -> dict[str, Any]:
+def parse_ion_line(line: bytes, *, most_bytes: int = LONG_TEXT_BYTES) -> dict[str, Any]:
     """
-    Attribute names to their tagged values.
+    Attribute names to their tagged values; of a line longer than `most_bytes` in no more memory than an item takes.
 
     Raises:
         ItemError: not UTF-8, no version marker, not the one member Item, a member twice, or anything in it that
             DynamoDB does not write.
     """
     try:
+        if len(line) > most_bytes:
+            return _LongIonLine(_ascii(line)).item()
         text = decode_utf8(line)
     except JsonTextError as err:
         raise ItemError(str(err)) from err
     return _IonLine(text).item()
+
+
+def _ascii(line: bytes) -> str:
+    """The text with characters beyond ASCII as escapes, which they are only in quotes: one takes four bytes of each."""
+    if line.isascii():
+        return line.decode("ascii")
+    if len(line) - len(line.translate(None, _BEYOND_ASCII)) > MAX_ITEM_BYTES:
+        raise JsonTextError(TOO_MUCH)
+    decoder = getincrementaldecoder("utf-8")()
+    starts = range(0, len(line), PIECE_BYTES)
+    try:
+        parts = [
+            decoder.decode(line[start : start + PIECE_BYTES], start + PIECE_BYTES >= len(line)) for start in starts
+        ]
+    except UnicodeDecodeError as err:
+        reason = "not UTF-8"
+        raise JsonTextError(reason) from err
+    return b"".join(part.encode("ascii", "backslashreplace") for part in parts).decode("ascii")
 
 
 class _IonLine:
@@ -241,3 +267,34 @@ class _IonLine:
         place = len(self._text[: self._position].encode("utf-8", "surrogatepass"))
         message = f"malformed Ion: {reason} (byte {place})"
         raise ItemError(message)
+
+
+class _LongIonLine(_IonLine):
+    """The same of a long line: equal short values are one, and what is larger than any item is refused on the way."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._room_bytes = MAX_ITEM_BYTES
+        self._known: dict[tuple[str, Any], dict[str, Any]] = {}
+
+    def _value(self) -> dict[str, Any]:
+        value = super()._value()
+        ((tag, content),) = value.items()
+        self._room_bytes -= _least_bytes(tag, content)
+        if self._room_bytes < 0:
+            self._refuse(TOO_MUCH)
+        if tag not in ("S", "N", "B", "BOOL", "NULL"):
+            return value
+        shared = self._known.get((tag, content))
+        if shared is None:
+            shared = value
+            if len(self._known) < _SHARED:
+                self._known[tag, content] = value
+        return shared
+
+
+def _least_bytes(tag: str, content: Any) -> int:
+    """How much a value adds to an item's size at least, its place included and what is nested in it left out."""
+    if tag in _FIXED_BYTES:
+        return _FIXED_BYTES[tag]
+    return 1 + (len(content) * 3 // 4 - 2 if tag == "B" else len(content))

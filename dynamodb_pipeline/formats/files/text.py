@@ -21,19 +21,45 @@ PIECE_BYTES = 1 << 20
 # text is 141 characters, `{"n":"0.` + 129 zeros + `1"},`. 409,600 / 3 * 141 = 19.3 million, so 20 MiB holds
 # every item. (A string of control characters grows 6 times, a list of empty strings or of nulls 9 times.)
 MAX_LINE_BYTES = 20 * 1024 * 1024
+LONG_BLOCK_BYTES = 1 << 20  # of a block that is not held as a whole
+SEARCH_BYTES = 1 << 16  # what is looked through at once for the end of a long line
 BLOCK_BYTES = 1 << 17  # of items parsed at once; beyond it they leave the processor's cache
 BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r"
+_BEGINS_BLANK = (b" ", b"\t", b"\r", b"\n")
+_LINE_FEEDS = b"\n" * PIECE_BYTES
 
 
-def pieces(text: Text) -> Iterator[bytes]:
+def pieces(text: Text, *, start: int = 0, end: int | None = None) -> Iterator[bytes]:
     """The text, a MiB at a time."""
-    return (text[start : start + PIECE_BYTES] for start in range(0, len(text), PIECE_BYTES))
+    last = len(text) if end is None else end
+    return (text[place : min(place + PIECE_BYTES, last)] for place in range(start, last, PIECE_BYTES))
 
 
 def line_count(text: Text) -> int:
     """How many line ends there are."""
-    return sum(piece.count(b"\n") for piece in pieces(text))
+    return sum(map(_lines_in, pieces(text)))
+
+
+def _lines_in(piece: bytes) -> int:
+    """The same of a piece; blank lines are counted as fast as they are read, for a file may hold millions."""
+    return len(piece) if piece == _LINE_FEEDS[: len(piece)] else piece.count(b"\n")
+
+
+def _is_blank(piece: bytes) -> bool:
+    return not piece.translate(None, b" \t\r\n")
+
+
+def _next_line_feed(plain: Text, place: int, *, most_bytes: int | None = None) -> int:
+    """The next line feed, -1 where none comes within `most_bytes`; looked for in pieces, for a map stays in memory."""
+    last = len(plain) if most_bytes is None else min(len(plain), place + most_bytes)
+    while place < last:
+        piece = plain[place : place + SEARCH_BYTES]
+        at = piece.find(b"\n")
+        if at >= 0:
+            return place + at
+        place += len(piece)
+    return -1
 
 
 def sha256_hex(text: Text) -> str:
@@ -84,24 +110,36 @@ class Block(NamedTuple):
     Some whole lines of a plain file.
 
     Attributes:
-        text: the lines, each with its LF; the file's last may lack it.
+        text: the lines, each with its LF; the file's last may lack it. Empty where a line is so long that it should
+            not be in memory once more.
         first_line: 1-based number of the first.
         offset_bytes: 0-based position of the first in the file.
+        end_bytes: where the block ends there, for a block without text.
     """
 
     text: bytes
     first_line: int
     offset_bytes: int
+    end_bytes: int = 0
 
 
 def blocks(plain: Text, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
-    """Cut a plain file into blocks of about `block_bytes`, for work that needs a multiple of what it looks at."""
+    """
+    Cut a plain file into blocks of about `block_bytes`, for work that needs a multiple of what it looks at; blocks of
+    nothing but blank lines are left out.
+    """
     start, line = 0, 1
     while start < len(plain):
-        end = plain.find(b"\n", start + block_bytes - 1) + 1 or len(plain)
-        text = plain[start:end]
-        yield Block(text, line, start)
-        start, line = end, line + text.count(b"\n")
+        end = _next_line_feed(plain, start + block_bytes - 1) + 1 or len(plain)
+        if end - start > LONG_BLOCK_BYTES:
+            yield Block(b"", line, start, end)
+            line += sum(map(_lines_in, pieces(plain, start=start, end=end)))
+        else:
+            text = plain[start:end]
+            if text[:1] not in _BEGINS_BLANK or not _is_blank(text):
+                yield Block(text, line, start, end)
+            line += _lines_in(text)
+        start = end
 
 
 class PlainLines:
@@ -114,7 +152,7 @@ class PlainLines:
     Args:
         plain: the file, or the text of one of its blocks.
         name: the object's address, for messages.
-        block: where `plain` stands in the file.
+        block: where `plain` stands in the file; of one without text, which of the file's lines are meant.
     """
 
     def __init__(
@@ -122,7 +160,10 @@ class PlainLines:
     ) -> None:
         self._plain, self._name, self._max_line_bytes = plain, name, max_line_bytes
         self._lines_before = block.first_line - 1 if block else 0
-        self._bytes_before = block.offset_bytes if block else 0
+        self._bytes_before = block.offset_bytes if block and block.text else 0
+        self._start, self._end = 0, len(plain)
+        if block and not block.text:
+            self._start, self._end = block.offset_bytes, block.end_bytes
 
     def __iter__(self) -> Iterator[tuple[int, int, bytes]]:
         """
@@ -132,20 +173,38 @@ class PlainLines:
             LineError: a line longer than the bound, found before it is copied.
         """
         plain = self._plain
-        has_bom = plain[: len(BOM)] == BOM and not self._bytes_before
-        start, number = len(BOM) if has_bom else 0, self._lines_before
-        while start < len(plain):
+        has_bom = plain[: len(BOM)] == BOM and not (self._bytes_before or self._start)
+        start, number = len(BOM) if has_bom else self._start, self._lines_before
+        while start < self._end:
             number += 1
             end = self._line_end(start, number)
             line = plain[start : end - 1] if plain[end - 1 : end] == b"\r" else plain[start:end]
             if line.strip(_BLANK):
                 yield number, self._bytes_before + start, line
-            start = end + 1
+                start = end + 1
+            else:
+                start, number = self._past_blank(end + 1, number)
+
+    def _past_blank(self, start: int, number: int) -> tuple[int, int]:
+        """Where the blank lines from `start` on end, and the number of the last."""
+        size_bytes = 16
+        while start < self._end:
+            piece = self._plain[start : min(start + size_bytes, self._end)]
+            if not _is_blank(piece):
+                piece = piece[: len(piece) - len(piece.lstrip(b" \t\r\n"))]
+            passed = piece.rfind(b"\n") + 1
+            number, start = number + _lines_in(piece[:passed]), start + passed
+            if passed < size_bytes:
+                break
+            size_bytes = min(4 * size_bytes, PIECE_BYTES)
+        return start, number
 
     def _line_end(self, start: int, number: int) -> int:
         longest = start + self._max_line_bytes
-        end = self._plain.find(b"\n", start, longest + 1)
-        if end >= 0:
+        end = self._plain.find(b"\n", start, start + SEARCH_BYTES)
+        if end < 0:
+            end = _next_line_feed(self._plain, start + SEARCH_BYTES, most_bytes=self._max_line_bytes)
+        if start <= end <= longest:
             return end
         if len(self._plain) > longest:
             reason = f"longer than {self._max_line_bytes} bytes, the most that one 400 KB item can need"

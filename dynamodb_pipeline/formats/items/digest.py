@@ -26,13 +26,13 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Callable
 
-from dynamodb_pipeline.formats.items.base64_text import decoded_length
 from dynamodb_pipeline.formats.items.item_error import ItemError
-from dynamodb_pipeline.formats.items.numbers import canonical_number
+from dynamodb_pipeline.formats.items.scalars import canonical_number, decoded_length
 
 DEFAULT_BUCKETS = 4096
 SHORT_DIGEST_BYTES = 16  # two different items of one key share it by chance of 1 in 10**38
 _MODULUS = 1 << 256
+LARGE_BYTES = 1 << 16  # of an item, by DynamoDB's rule; its canonical text may have 47 times as many
 
 
 def canonical_item(item: Mapping[str, Any]) -> bytes:
@@ -49,6 +49,30 @@ def canonical_item(item: Mapping[str, Any]) -> bytes:
     except UnicodeEncodeError as err:
         reason = "text holds a lone surrogate, which is no character"
         raise ItemError(reason) from err
+
+
+def _digest_in_pieces(item: Mapping[str, Any]) -> bytes:
+    digest = hashlib.sha256()
+    for piece in _pieces("M", item):
+        digest.update(piece.encode())
+    return digest.digest()
+
+
+def _pieces(tag: str, content: Any) -> Iterator[str]:
+    """The canonical form of a value, the elements of its lists and maps one by one."""
+    if tag == "M":
+        yield f"M{len(content)}:"
+        for name in sorted(content):
+            yield f"{len(name)}:{name}"
+            for inner in content[name].items():
+                yield from _pieces(*inner)
+    elif tag == "L":
+        yield f"L{len(content)}:"
+        for value in content:
+            for inner in value.items():
+                yield from _pieces(*inner)
+    else:
+        yield _value({tag: content})
 
 
 def _map(members: Mapping[str, Any]) -> str:
@@ -163,10 +187,16 @@ class BucketDigest:
         """How many items were added."""
         return sum(self._counts)
 
-    def add(self, item: Mapping[str, Any], key_bytes: bytes) -> None:
-        """Add `item`, whose key is `key_bytes`. Raises ItemError as `canonical_item`."""
+    def add(self, item: Mapping[str, Any], key_bytes: bytes, *, size_bytes: int = 0) -> None:
+        """
+        Add `item`, whose key is `key_bytes`; a large one is never in memory as a whole text.
+
+        Raises:
+            ItemError: as `canonical_item`.
+        """
         bucket = bucket_of(key_bytes, len(self._counts))
-        self._sums[bucket] += int.from_bytes(hashlib.sha256(canonical_item(item)).digest(), "big")
+        digest = _digest_in_pieces(item) if size_bytes > LARGE_BYTES else hashlib.sha256(canonical_item(item)).digest()
+        self._sums[bucket] += int.from_bytes(digest, "big")
         self._counts[bucket] += 1
 
     def merge(self, other: BucketDigest) -> None:

@@ -12,10 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, NamedTuple, NoReturn
 
-from dynamodb_pipeline.formats.items.base64_text import decoded_length
 from dynamodb_pipeline.formats.items.item_error import ItemError
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
-from dynamodb_pipeline.formats.items.numbers import canonical_number, canonical_size_bytes, number_size_bytes
+from dynamodb_pipeline.formats.items.scalars import (
+    canonical_number,
+    canonical_size_bytes,
+    decoded_length,
+    number_size_bytes,
+)
 
 MAX_NAME_BYTES = 65_535  # API reference, PutItem, Item: "Key Length Constraints"
 # "Nested attributes: up to 32 levels": an attribute's own value is level 1, so 31 maps around a text are

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from json import JSONDecodeError, JSONDecoder
 from typing import Any, NoReturn
 
@@ -33,7 +34,7 @@ class JsonTextError(ValueError):
         self.steps = steps
 
 
-class _RepeatedMemberError(JsonTextError):
+class RepeatedMemberError(JsonTextError):
     """A member twice in one object; where that is, the parser does not tell."""
 
 
@@ -46,7 +47,7 @@ def parse_json(data: bytes) -> Any:
             surrogate, or nested deeper than the interpreter can follow.
     """
     text = decode_utf8(data)
-    value, end = scan_json(text, 0, decoder=_STRICT)
+    value, end = scan_json(text, 0, decoder=STRICT)
     if end != len(text) and text[end:].strip(" \t\r\n"):
         msg = f"other text follows the JSON value (byte {_byte_position(text, end)})"
         raise JsonTextError(msg)
@@ -65,12 +66,12 @@ def scan_json(text: str, position: int, *, decoder: JSONDecoder | None = None) -
     try:
         value, end = (decoder or _LENIENT_STRINGS).raw_decode(text, _skip_space(text, position))
         if "\\u" in text and HALF_OF_PAIR.search(text, position, end):
-            _refuse_lone_surrogates(value)
+            refuse_lone_surrogates(value)
     except JSONDecodeError as err:
         msg = f"malformed JSON: {shape_of(err.msg)} (byte {_byte_position(text, err.pos)})"
         raise JsonTextError(msg) from err
-    except _RepeatedMemberError as err:
-        raise JsonTextError(str(err), _steps_to_repeated(text[_skip_space(text, position) :])) from None
+    except RepeatedMemberError as err:
+        raise JsonTextError(str(err), steps_to_repeated(text[_skip_space(text, position) :])) from None
     except RecursionError:
         msg = "nested too deep"
         raise JsonTextError(msg) from None
@@ -106,18 +107,20 @@ def integer(value: object) -> int:
     raise ValueError(msg)
 
 
-def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The members of an object. Raises RepeatedMemberError where one stands there twice."""
     members = dict(pairs)
     if len(members) != len(pairs):
-        _refuse_duplicate([name for name, _ in pairs])
+        refuse_repeated([name for name, _ in pairs])
     return members
 
 
-def _refuse_duplicate(names: list[str]) -> NoReturn:
+def refuse_repeated(names: Sequence[str]) -> NoReturn:
+    """Raise RepeatedMemberError for the first name that stands there twice."""
     seen: set[str] = set()
     twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
     msg = f"member {json.dumps(twice[:_SHOWN_CHARS])} stands there twice"
-    raise _RepeatedMemberError(msg)
+    raise RepeatedMemberError(msg)
 
 
 class _Repeated:
@@ -129,19 +132,33 @@ def _object_or_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Repea
     return members if len(members) == len(pairs) else _Repeated()
 
 
-def _steps_to_repeated(text: str) -> tuple[str | int, ...]:
+def steps_to_repeated(text: str) -> tuple[str | int, ...]:
     """Where `text`, read once more, has an object with a member twice; nothing where what follows is malformed."""
     try:
         value, _ = JSONDecoder(strict=False, object_pairs_hook=_object_or_repeated).raw_decode(text)
     except (ValueError, RecursionError):
         return ()
-    places: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
-    for steps, member in places:  # grows meanwhile
-        if isinstance(member, _Repeated):
-            return steps
-        inner = member.items() if isinstance(member, dict) else enumerate(member) if isinstance(member, list) else ()
-        places += [((*steps, step), each) for step, each in inner]
+    if isinstance(value, _Repeated):
+        return ()
+    steps: list[str | int] = []
+    inner = [_children(value)]  # of each container on the way, what is still to be looked at: no path for each element
+    while inner:
+        step, child = next(inner[-1], (None, None))
+        if step is None:
+            inner.pop()
+            del steps[-1:]
+            continue
+        steps.append(step)
+        if isinstance(child, _Repeated):
+            return tuple(steps)
+        inner.append(_children(child))
     return ()
+
+
+def _children(value: Any) -> Iterator[tuple[str | int, Any]]:
+    if isinstance(value, dict):
+        return iter(value.items())
+    return enumerate(value) if isinstance(value, list) else iter(())
 
 
 def _refuse_constant(word: str) -> NoReturn:
@@ -149,7 +166,8 @@ def _refuse_constant(word: str) -> NoReturn:
     raise JsonTextError(msg)
 
 
-def _refuse_lone_surrogates(value: Any) -> None:
+def refuse_lone_surrogates(value: Any) -> None:
+    """Raise JsonTextError where a text in `value` holds one."""
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
@@ -172,11 +190,11 @@ def shape_of(message: str) -> str:
     return message.partition(": '")[0].rstrip(" :")
 
 
-_HOOKS: dict[str, Any] = {
-    "object_pairs_hook": _unique_members,
+STRICT_HOOKS: dict[str, Any] = {
+    "object_pairs_hook": unique_members,
     "parse_int": NumberLiteral,
     "parse_float": NumberLiteral,
     "parse_constant": _refuse_constant,
 }
-_STRICT = JSONDecoder(strict=True, **_HOOKS)
-_LENIENT_STRINGS = JSONDecoder(strict=False, **_HOOKS)
+STRICT = JSONDecoder(strict=True, **STRICT_HOOKS)
+_LENIENT_STRINGS = JSONDecoder(strict=False, **STRICT_HOOKS)

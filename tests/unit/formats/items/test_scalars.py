@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynamodb_pipeline.formats.items.item_error import ItemError
-from dynamodb_pipeline.formats.items.numbers import canonical_number, number_size_bytes
+from dynamodb_pipeline.formats.items.scalars import canonical_number, number_size_bytes
 from tests.unit.formats.strategies import numbers
 
 # Answers of the service: nubo-db/dynoxide issue 109, ExtendDB/extenddb pull request 7, and dynamodb-conformance

@@ -1,13 +1,20 @@
 """
-DynamoDB's numbers as text, never as float: 38 significant digits, 1E-130 to 9.99...E+125, and zero.
+The two kinds of value that are texts with rules of their own: numbers and binaries.
 
-Limits: developer guide, "Supported data types and naming rules". Which texts the service takes and gives back
-was recorded against it by others: nubo-db/dynoxide issue 109 (leading plus), ExtendDB/extenddb pull request 7
-(leading zeros, `-0`), paritysuite/dynamodb-conformance limits/numberExponent and limits/numberByteSize.
+Numbers stay text and are never floats: 38 significant digits, 1E-130 to 9.99...E+125, and zero. Limits: developer
+guide, "Supported data types and naming rules". Which texts the service takes and gives back was recorded against it by
+others: nubo-db/dynoxide issue 109 (leading plus), ExtendDB/extenddb pull request 7 (leading zeros, `-0`),
+paritysuite/dynamodb-conformance limits/numberExponent and limits/numberByteSize.
+
+Binaries are base64 of the standard alphabet, checked strictly. The service refuses a length that is no multiple of four
+("Base64 encoded length is expected a multiple of 4 bytes", scylladb issue 6487) and spare bits that are not zero
+("Invalid last non-pad Base64 character", recorded in dynalite's tests). So one value has one text, and texts can be
+compared instead of bytes.
 """
 
 from __future__ import annotations
 
+import binascii
 import re
 
 from dynamodb_pipeline.formats.items.item_error import ItemError
@@ -19,6 +26,8 @@ MAX_EXPONENT = 125
 # What the service would answer with; within every limit when it has at most 38 characters.
 _CANONICAL = re.compile(r"0|-?(?:[1-9][0-9]*(?:\.[0-9]*[1-9])?|0\.[0-9]*[1-9])")
 _NUMBER = re.compile(r"([+-]?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,19}))?")
+# Before "=" the last character carries 4 bits of data and 2 spare ones, before "==" 2 and 4.
+_ALPHABET_AND_END = re.compile(r"[A-Za-z0-9+/]*(?:[AEIMQUYcgkosw048]=|[AQgw]==)?")
 
 
 def canonical_number(text: str) -> str:
@@ -90,3 +99,27 @@ def _plain(digits: str, magnitude: int) -> str:
     if point >= len(digits):
         return digits + "0" * (point - len(digits))
     return digits[:point] + "." + digits[point:]
+
+
+def decoded_length(text: str) -> int:
+    """
+    How many bytes `text` stands for.
+
+    Raises:
+        ItemError: anything but canonical base64; lenient decoders drop characters without a word.
+    """
+    if len(text) % 4 or _ALPHABET_AND_END.fullmatch(text) is None:
+        reason = "binary must be base64 with its padding, zero spare bits and nothing else"
+        raise ItemError(reason)
+    return len(text) // 4 * 3 - (text.endswith("=") + text.endswith("=="))
+
+
+def decode_base64(text: str) -> bytes:
+    """
+    The bytes of a binary value.
+
+    Raises:
+        ItemError: as `decoded_length`.
+    """
+    decoded_length(text)
+    return binascii.a2b_base64(text)
