@@ -1,7 +1,7 @@
 """
 `python -m sandbox up | status | env | down`: the sandbox as background servers.
 
-    python -m sandbox up [--yarn]
+    python -m sandbox up [--yarn | --emr]
     eval "$(python -m sandbox env)"
     aws dynamodb list-tables
     python -m sandbox down
@@ -10,11 +10,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
+import subprocess
 import sys
 
 from sandbox import stack, state
-from sandbox.processes import SandboxError
+from sandbox.deploy_roles import deploy_roles
+from sandbox.private_bucket import make_private_bucket
+from sandbox.processes import PROJECT, SandboxError
 from sandbox.yarn import YarnCluster
 
 DEFAULT_NAME = "main"
@@ -36,6 +40,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=list(COMMANDS))
     parser.add_argument("--name", default=DEFAULT_NAME, help="several sandboxes can run side by side")
     parser.add_argument("--yarn", action="store_true", help="with `up`: a YARN for spark-submit too")
+    parser.add_argument(
+        "--emr", action="store_true", help="with `up`: EMR with steps that run, and this tool's roles for --bucket"
+    )
+    parser.add_argument("--bucket", default="my-bucket", help="with `up --emr`: made, and named in the roles")
+    parser.add_argument(
+        "--table", action="append", help="with `up --emr`: the roles allow it; repeatable (Forum, Thread, Reply)"
+    )
     parser.add_argument("--all", action="store_true", help="with `down`: every sandbox of this folder")
     parser.add_argument("--region", default=stack.REGION, help="default region of `env` (%(default)s)")
     return parser
@@ -44,12 +55,36 @@ def _parser() -> argparse.ArgumentParser:
 def up(options: argparse.Namespace) -> int:
     """Start the servers and leave them running."""
     sandbox = stack.attach(options.name)
+    if sandbox is None and options.emr:
+        return up_with_emr(options)
     if sandbox is None:
         sandbox = stack.Sandbox(options.name, region=options.region, tethered=False)
         sandbox.start()
+    elif options.emr and not sandbox.state.urls.get("emr"):
+        raise SandboxError(f"sandbox {options.name!r} is up without EMR: `python -m sandbox down`, then up --emr")
     if options.yarn and "yarn" not in sandbox.state.urls:
         YarnCluster(sandbox).start()
     return status(options)
+
+
+def up_with_emr(options: argparse.Namespace) -> int:
+    """Start all of AWS, put the roles of `policy roles-template` into it, and say how to use it."""
+    from sandbox.emr.stack import EmrSandbox
+
+    sandbox = EmrSandbox(options.name, region=options.region, tethered=False)
+    sandbox.start()
+    sandbox.publish("emr", sandbox.s3_url)
+    make_private_bucket(sandbox.client("s3"), options.bucket)
+    words = ["policy", "roles-template", "--bucket", options.bucket, "--region", options.region]
+    words += [part for table in options.table or () for part in ("--table", table)]
+    command = [sys.executable, "-m", "dynamodb_pipeline.cli.main", *words]
+    template = subprocess.run(command, env=sandbox.process_env(), stdout=subprocess.PIPE, check=True, cwd=PROJECT)
+    deploy_roles(sandbox, json.loads(template.stdout), region=options.region)
+    ended = status(options)
+    python = shlex.quote(sys.executable)
+    print(f"bucket {options.bucket} and the roles for it are there in {options.region}; for this shell:")
+    print(f'eval "$({python} -m sandbox env --name {shlex.quote(options.name)})"')
+    return ended
 
 
 def status(options: argparse.Namespace) -> int:
@@ -70,7 +105,10 @@ def env(options: argparse.Namespace) -> int:
     if sandbox is None:
         return _not_up(options)
     print(f"unset {' '.join(stack.FOREIGN_VARIABLES)}")
-    variables = YarnCluster(sandbox).env() if "yarn" in sandbox.state.urls else sandbox.env()
+    if "emr" in sandbox.state.urls:  # whoever launches reaches DynamoDB as its nodes do, where each call is recorded
+        variables = {**sandbox.env(), "AWS_ENDPOINT_URL_DYNAMODB": sandbox.s3_url}
+    else:
+        variables = YarnCluster(sandbox).env() if "yarn" in sandbox.state.urls else sandbox.env()
     for key, value in variables.items():
         print(f"export {key}={shlex.quote(value)}")
     return 0

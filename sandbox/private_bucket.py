@@ -8,7 +8,9 @@ BLOCKED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "Restrict
 
 
 def make_private_bucket(s3: Any, name: str) -> str:
-    """Create a bucket that blocks public access and return its name."""
-    s3.create_bucket(Bucket=name)
+    """Create a bucket in the client's region, which blocks public access, and return its name."""
+    region = s3.meta.region_name
+    elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
+    s3.create_bucket(Bucket=name, **elsewhere)
     s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=dict.fromkeys(BLOCKED, True))
     return name

@@ -26,6 +26,7 @@ VERBS = {
     "verify": "check every byte and item of an export, or compare it with a table",
     "wait": "attach to a run until it ends",
     "status": "show a run's cluster, steps and exit code",
+    "runs": "list the runs below a log folder, or those of a region's clusters",
     "logs": "show what a run's steps printed",
     "cancel": "cancel a run's steps",
     "terminate": "end a run's cluster",

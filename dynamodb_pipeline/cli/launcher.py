@@ -136,6 +136,12 @@ def run_run_verb(line: CommandLine, *, voice: Voice) -> Any:
         return verbs[line.verb](query, here.clients, here.console)
 
 
+def list_cluster_runs(line: CommandLine, *, voice: Voice) -> commands.CommandResult:
+    """The runs of a region, by its clusters."""
+    with launcher(line.options[own.RUNS_REGION], bucket_owner=None, voice=voice) as here:
+        return commands.run_runs(here.clients, here.console)
+
+
 def print_policy(line: CommandLine, *, voice: Voice) -> Any:
     """Print a policy; the account is asked of STS only when no option names it and the document holds one."""
     options = line.options

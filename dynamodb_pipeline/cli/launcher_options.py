@@ -62,10 +62,10 @@ LOGS_VERB = "logs"
 LAUNCHED = (*JOBS, *JOB_VERBS)
 POLICY, INSPECT, REPORT, CLEAN, BUNDLE = (("policy",), ("inspect",), ("report",), ("clean",), ("bundle",))
 LIST, CONVERT, DEFINITION_OF = ("list",), ("convert",), ("definition",)
-RATE = ("rate",)
+RATE, RUNS = ("rate",), ("runs",)
 EVERY_VERB = (
     *LAUNCHED, *RUN_VERBS, *POLICY, "migrate-config", *LIST, *INSPECT, *CONVERT, *DEFINITION_OF,
-    *REPORT, *CLEAN, *RATE, *BUNDLE,
+    *REPORT, *CLEAN, *RATE, *RUNS, *BUNDLE,
     "init", "doctor", "completion", "help",
 )  # fmt: skip
 TEXT_VERBS = (LOGS_VERB, "completion", "help")  # what they print is text for programs too
@@ -339,6 +339,10 @@ CLEAN_LOGS: Row[S3Uri] = REPORT_LOGS.also(verbs=CLEAN, help="log folder the runs
 CLEAN_YES: Row[bool] = YES.also(
     verbs=CLEAN, help="delete; without it everything is only listed", where=Where.LOCAL
 )  # fmt: skip
+RUNS_LOGS: Row[S3Uri | None] = REPORT_LOGS.also(
+    verbs=RUNS, help="log folder of the runs; without it the clusters of the region are looked through"
+)
+RUNS_REGION: Row[str | None] = RUN_REGION.also(verbs=RUNS, help="of the clusters, or of the log folder")
 FIRST_REGION: Row[str | None] = REPORT_REGION.also(
     verbs=(*LIST, *INSPECT, *CONVERT, *DEFINITION_OF, *CLEAN, *RATE),
     help="of the first request; buckets' own regions are found",

@@ -161,6 +161,28 @@ def run_clean(line: CommandLine, voice: Voice) -> ExitCode:
     return voice.end("clean", work)
 
 
+def show_runs(line: CommandLine, voice: Voice) -> ExitCode:
+    """List runs, by their records or by their clusters."""
+    given = line.options
+
+    def work() -> Result:
+        from dynamodb_pipeline.aws.clients import AwsClients
+        from dynamodb_pipeline.folders.runs import list_runs, run_lines
+        from dynamodb_pipeline.store.anywhere import object_store
+
+        logs = given[own.RUNS_LOGS]
+        if logs is None:
+            from dynamodb_pipeline.cli.launcher import list_cluster_runs
+
+            done = list_cluster_runs(line, voice=voice)
+            return Result(done.to_json(), done.words)
+        store = object_store(AwsClients(given[own.RUNS_REGION]))
+        document = list_runs(store, str(logs), now=datetime.now(timezone.utc))
+        return Result(document, tuple(run_lines(document)))
+
+    return voice.end("runs", work)
+
+
 def run_rate(line: CommandLine, voice: Voice) -> ExitCode:
     """Say another speed to a run that is at work."""
 
@@ -241,6 +263,7 @@ LOCAL_VERBS: dict[str, Callable[[CommandLine, Voice], ExitCode]] = {
     "definition": run_definition,
     "inspect": run_inspect,
     "rate": run_rate,
+    "runs": show_runs,
     "report": run_report,
     "clean": run_clean,
     "bundle": run_bundle,

@@ -3,6 +3,6 @@ Works on folders of files without a job: lists and inspects what lies there, con
 
 Runs on the laptop; the nodes' zip does not hold it.
 
-May import: chain, documents, addresses, errors, settings, store, formats, run, reading, finished.
+May import: chain, documents, addresses, errors, durations, settings, store, formats, run, reading, finished.
 Must not know: tables, workers and EMR: no request to DynamoDB is needed for files.
 """

@@ -100,9 +100,21 @@ def retry_line(err: Exception, *, attempt: int, attempts: int) -> str:
     return f"attempt {attempt} of {attempts} failed, going on where it stopped: {err}"
 
 
+# What is done once more by each kind of run that is gone on with, as docs/operations.md has it.
+REPEATED = {
+    "export": "finished files stay; what was being read into a file that is not finished is read again",
+    "import": "the check of all files is repeated first; finished files are not written again, those begun are, whole",
+}
+
+
 def resume_line(command: str) -> str:
     """How to go on with a run that ended part-way."""
     return f"to go on where it stopped: {command}"
+
+
+def repeated_line(kind: str) -> str:
+    """What going on does once more."""
+    return f"note: {REPEATED[kind]}"
 
 
 def unsaved_line(err: Exception) -> str:

@@ -19,7 +19,15 @@ from dynamodb_pipeline.finished import DONE, FAILED, RunState, resumable_after
 from dynamodb_pipeline.run.context import Effects, RunContext
 from dynamodb_pipeline.run.heartbeat import Heartbeat, Here
 from dynamodb_pipeline.run.lifetime import RunLifetime, stop_on_signals
-from dynamodb_pipeline.run.progress import Reporter, resume_line, resumed_line, retry_line, start_line, unsaved_line
+from dynamodb_pipeline.run.progress import (
+    Reporter,
+    repeated_line,
+    resume_line,
+    resumed_line,
+    retry_line,
+    start_line,
+    unsaved_line,
+)
 from dynamodb_pipeline.run.record import RunRecord, latest_unfinished, resume_command, take_run, time_text
 from dynamodb_pipeline.settings.job import ExportSettings, JobSettings
 from dynamodb_pipeline.settings.run_ids import moment_of, new_run_id, run_folder
@@ -201,6 +209,7 @@ class Run(Generic[Settings]):
         except PipelineError as second:
             self._reporter.note(unsaved_line(second))
         if way_on:
+            self._reporter.note(repeated_line(self._kind))
             self._reporter.note(resume_line(way_on["resume"]))
 
     def _way_on(self, record: RunRecord, code: ExitCode) -> dict[str, str]:

@@ -33,6 +33,7 @@ class FoundCluster:
     name: str
     state: str
     created: datetime | None
+    ended: datetime | None = None
 
 
 def list_clusters(
@@ -48,8 +49,14 @@ def list_clusters(
 
 def _found_cluster(cluster: ClusterSummaryTypeDef) -> FoundCluster:
     status = cluster["Status"]
-    created = (status.get("Timeline") or {}).get("CreationDateTime")
-    return FoundCluster(id=cluster["Id"], name=cluster.get("Name", ""), state=status["State"], created=created)
+    times = status.get("Timeline") or {}
+    return FoundCluster(
+        id=cluster["Id"],
+        name=cluster.get("Name", ""),
+        state=status["State"],
+        created=times.get("CreationDateTime"),
+        ended=times.get("EndDateTime"),
+    )
 
 
 def clusters_named(emr: EMRClient, name: str, *, clock: Clock, created_after: datetime) -> list[FoundCluster]:

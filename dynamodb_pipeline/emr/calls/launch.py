@@ -94,7 +94,7 @@ def _start(emr: EMRClient, request: dict[str, Any], *, clock: Clock) -> Launched
             return Launched(started.id, existed=False)
     msg = (
         f"RunJobFlow was not answered {CALLS} times ({code}) and no cluster is named {request['Name']}; "
-        f"`dynamodb-pipeline status` with the run id tells whether one has come after all, before another try"
+        "before another try look whether one has come after all: `dynamodb-pipeline runs --help`"
     )
     raise ClusterError(msg)
 

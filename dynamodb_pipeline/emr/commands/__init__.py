@@ -4,7 +4,7 @@ Every command of the launcher by its verb, in one place for the command line to 
 A command takes frozen settings, clients and a console, and returns one JSON-able document with an exit code; it
 raises a PipelineError when there is nothing to report but the error.
 
-May import: errors, aws, settings, emr.cluster, emr.request, emr.calls, emr.documents, emr.plan,
+May import: errors, durations, aws, settings, emr.cluster, emr.request, emr.calls, emr.documents, emr.plan,
 emr.preflight, emr.watch.
 Must not know: options as words, or how clients are built; the command line hands in settings and clients.
 """
@@ -21,7 +21,15 @@ from dynamodb_pipeline.emr.commands.documents import (
     run_schedule,
 )
 from dynamodb_pipeline.emr.commands.launch import LaunchInputs, run_launch, run_plan, run_preflight
-from dynamodb_pipeline.emr.commands.runs import RunQuery, run_cancel, run_logs, run_status, run_terminate, run_wait
+from dynamodb_pipeline.emr.commands.runs import (
+    RunQuery,
+    run_cancel,
+    run_logs,
+    run_runs,
+    run_status,
+    run_terminate,
+    run_wait,
+)
 
 __all__ = [
     "Clients",
@@ -38,6 +46,7 @@ __all__ = [
     "run_plan",
     "run_policy",
     "run_preflight",
+    "run_runs",
     "run_schedule",
     "run_status",
     "run_terminate",

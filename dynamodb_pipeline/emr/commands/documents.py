@@ -78,6 +78,8 @@ def run_schedule(query: ScheduleQuery, clients: Clients, console: Console) -> Co
     request = scheduled_request(settings, name=query.schedule.name, shipped=code)
     scope = scope_of_launch(settings, request)
     template = schedule_template(query.schedule, request=request, scope=scope, name_prefix=settings.name_prefix)
+    if query.schedule.email is None:
+        console.say("WARNING: without --email nobody hears when a night's run fails; its topic has no subscriber")
     console.say(
         f"deploy: aws cloudformation deploy --stack-name {query.schedule.name} --template-file FILE "
         f"--capabilities CAPABILITY_IAM --region {settings.region}"

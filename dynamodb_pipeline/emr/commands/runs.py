@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.aws.clients import Clients
-from dynamodb_pipeline.emr.calls.clusters import StepView, cluster_line, read_cluster
+from dynamodb_pipeline.durations import duration_text
+from dynamodb_pipeline.emr.calls.clock import utc
+from dynamodb_pipeline.emr.calls.clusters import (
+    FoundCluster,
+    StepView,
+    cluster_line,
+    list_clusters,
+    read_cluster,
+    since,
+)
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.calls.stopping import cancel_steps, terminate_cluster
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
@@ -18,12 +28,13 @@ from dynamodb_pipeline.emr.watch.run_lookup import find_run
 from dynamodb_pipeline.emr.watch.run_records import JobResult, job_result, read_record
 from dynamodb_pipeline.emr.watch.run_report import RunReport, needs_diagnosis, run_exit_code, step_timeout_s
 from dynamodb_pipeline.emr.watch.step_logs import printed_result, step_log_files
-from dynamodb_pipeline.errors import ExitCode, PreconditionError
+from dynamodb_pipeline.errors import ExitCode, PreconditionError, counted
 from dynamodb_pipeline.settings.run_commands import run_command
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+CLUSTER_NAME = re.compile(r".*-(export|import|verify)-([A-Za-z0-9][A-Za-z0-9._-]{2,79})")
 FOLLOW_S = 15.0  # between two looks at the logs of a run
 
 
@@ -145,9 +156,8 @@ def run_cancel(query: RunQuery, clients: Clients, console: Console) -> CommandRe
     target = target_of(query, clients, console)
     look = look_at(target, clients, console)
     ids = tuple(step.id for step in look.unfinished)
-    if not ids:
-        msg = f"run {query.run} has no step left to cancel: {look.cluster.reason_text()}"
-        raise PreconditionError(msg)
+    if not ids:  # as `terminate` of a cluster that is gone: what was asked for is so
+        return _stopped(target, clients, console, kind="cancel", steps=look.steps)
     steps = cancel_steps(clients.client("emr"), target.cluster_id, ids, clock=console.clock)
     return _stopped(target, clients, console, kind="cancel", steps=steps)
 
@@ -208,3 +218,33 @@ def _put_new_text(look: Look, clients: Clients, console: Console, *, printed_cha
                 console.put([f"==> {step.name} {file.location.uri} <=="])
             console.put(file.text[start:].splitlines())
             printed_chars[file.location.uri] = len(file.text)
+
+
+def run_runs(clients: Clients, console: Console) -> CommandResult:
+    """The runs whose clusters this region has had within two months, the newest first."""
+    listed = list_clusters(clients.client("emr"), clock=console.clock, created_after=since(console.clock))
+    rows = [row for cluster in listed if (row := _cluster_row(cluster, now_s=console.clock.now()))]
+    words = [f"{'created (UTC)':<21}{'kind':<8}{'cluster':<17}{'took':<12}state"] if rows else []
+    for row in rows:
+        took = duration_text(row["seconds"]) if row["seconds"] is not None else "?"
+        created = (row["created"] or "?").replace("T", " ").removesuffix("Z")
+        words.append(f"{created:<21}{row['run_kind']:<8}{row['cluster_id']:<17}{took:<12}{row['cluster_state']}")
+        words.append(f"  {row['run_id']}")
+    words.append(f"{counted(len(rows), 'run')} in {clients.region} within two months; --logs shows what they did")
+    return CommandResult(ExitCode.DONE, {"kind": "runs", "region": clients.region, "runs": rows}, words=tuple(words))
+
+
+def _cluster_row(cluster: FoundCluster, *, now_s: float) -> dict[str, Any] | None:
+    """What ListClusters says of a run; None of a cluster that no launch of ours has named."""
+    match = CLUSTER_NAME.fullmatch(cluster.name)
+    if match is None:
+        return None
+    until = cluster.ended or utc(now_s)
+    return {
+        "run_id": match[2],
+        "run_kind": match[1],
+        "cluster_id": cluster.id,
+        "cluster_state": cluster.state,
+        "created": f"{cluster.created:%Y-%m-%dT%H:%M:%SZ}" if cluster.created else None,
+        "seconds": round((until - cluster.created).total_seconds()) if cluster.created else None,
+    }

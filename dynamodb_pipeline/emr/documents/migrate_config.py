@@ -371,7 +371,7 @@ def _role_notes(objects: Objects, values: dict[str, str]) -> Iterator[str]:
     service, nodes = (first_field(objects, field, values) for field in ("role", "resourceRole"))
     if service or nodes:
         keep = f"--service-role {service or 'DataPipelineDefaultRole'} --node-role {nodes or DEFAULT_NODES}"
-        yield f"roles: deploy ours (`dynamodb-pipeline policy roles-template`), or keep the old ones: {keep}"
+        yield f"roles: deploy ours (`dynamodb-pipeline policy roles-template --help`), or keep the old ones: {keep}"
 
 
 def _schedule_notes(schedules: Objects, values: dict[str, str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ Finds a run from anywhere, with nothing but its id: by cluster name, then by ste
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.emr.calls.clock import Clock
@@ -41,6 +42,8 @@ def find_run(emr: EMRClient, run: str, *, region: str, clock: Clock, cluster_id:
         PreconditionError: no such run in this region.
     """
     if cluster_id is not None:
+        if _is_ours(emr, cluster_id, clock=clock):
+            return own_cluster(emr, cluster_id, run=run, region=region, clock=clock)
         return _on_standing(emr, run, cluster_id=cluster_id, region=region, clock=clock)
     if run.startswith("j-"):
         return own_cluster(emr, run, run=run, region=region, clock=clock)
@@ -48,6 +51,13 @@ def find_run(emr: EMRClient, run: str, *, region: str, clock: Clock, cluster_id:
     for cluster in listed:
         if cluster.name.endswith(f"-{run}"):
             return own_cluster(emr, cluster.id, run=run, region=region, clock=clock)
+    whole, dot, _ = run.partition(".")
+    for cluster in listed if dot else ():  # `<run id>.<table>`: one table's job of a run of several
+        if cluster.name.endswith(f"-{whole}"):
+            target = own_cluster(emr, cluster.id, run=run, region=region, clock=clock)
+            ours = steps_of_run(read_steps(emr, cluster.id, clock=clock), run)
+            if ours:
+                return replace(target, step_ids=tuple(step.id for step in ours))
     return _search_standing(emr, listed, run=run, region=region, clock=clock)
 
 
@@ -58,11 +68,16 @@ def own_cluster(emr: EMRClient, cluster_id: str, *, run: str, region: str, clock
     Raises:
         PreconditionError: it does not carry it, so it is not ours to touch.
     """
-    tags = dict(read_cluster(emr, cluster_id, clock=clock).tags)
-    if tags.get(PIPELINE_TAG) != "true" or RUN_TAG not in tags:
+    if not _is_ours(emr, cluster_id, clock=clock):
         msg = f"cluster {cluster_id} was not started by dynamodb-pipeline (tag {RUN_TAG} is missing); not touched"
         raise PreconditionError(msg)
     return RunTarget(cluster_id=cluster_id, run=run, region=region, ours=True)
+
+
+def _is_ours(emr: EMRClient, cluster_id: str, *, clock: Clock) -> bool:
+    """A cluster that a launch or a schedule of ours made for one run."""
+    tags = dict(read_cluster(emr, cluster_id, clock=clock).tags)
+    return tags.get(PIPELINE_TAG) == "true" and RUN_TAG in tags
 
 
 def steps_of_run(steps: tuple[StepView, ...], run: str) -> tuple[StepView, ...]:

@@ -67,7 +67,11 @@ def test_every_command_written_out_in_a_message_is_whole() -> None:
     whole = {name for name, _ in found if name in ("s3_errors.py", "api_errors.py")}
     assert whole
     schedules = {(name, text) for name, text in found if name == "schedules.py"}  # EventBridge fills in the cluster
-    for name, text in found - schedules:
+    words = {
+        ("roles_template.py", f"{PROGRAM} runs"),  # "Launch and watch dynamodb-pipeline runs": no command
+        ("doctor.py", f"{PROGRAM} preflight export"),  # after `init`, whose pipeline.toml holds the options
+    }
+    for name, text in found - schedules - words:
         (line,) = {value for path, value in texts() if path.name == name and text in value}
         assert text.endswith(" --help"), (name, line)
 

@@ -28,8 +28,9 @@ from tests.unit.emr.builders import RUN
 from tests.unit.emr.fakes import LOST, THROTTLED, ClusterPlan, StepPlan
 
 run_launch, run_plan, run_preflight = map(telling, (launching.run_launch, launching.run_plan, launching.run_preflight))
-run_cancel, run_logs, run_status, run_terminate, run_wait = map(
-    telling, (runs.run_cancel, runs.run_logs, runs.run_status, runs.run_terminate, runs.run_wait)
+run_cancel, run_logs, run_runs, run_status, run_terminate, run_wait = map(
+    telling,
+    (runs.run_cancel, runs.run_logs, runs.run_runs, runs.run_status, runs.run_terminate, runs.run_wait),
 )
 
 TRACEBACK = """26/11/23 03:10:11 INFO Client: Application report
@@ -280,8 +281,29 @@ def test_cancel_stops_the_steps_of_the_run(zip_path: Path) -> None:
         made.clock.sleep(600)
         result = run_cancel(RunQuery(RUN), made.clients, made.console)
         assert [step["step_state"] for step in result.document["steps"]] == ["CANCELLED"]
-        with pytest.raises(PreconditionError, match="no step left"):
-            run_cancel(RunQuery(RUN), made.clients, made.console)
+        again = run_cancel(RunQuery(RUN), made.clients, made.console)
+        assert again.exit_code == ExitCode.DONE  # as `terminate` of a cluster that is gone
+
+
+def test_a_run_is_found_by_every_name_it_has(zip_path: Path) -> None:
+    """Run id, cluster id, both, and the id of one table's job."""
+    with account() as made:
+        launch(made, zip_path, "Forum", "Thread", wait=False)
+        cluster = only_cluster(made).id
+        for query in (RunQuery(RUN), RunQuery(cluster), RunQuery(RUN, cluster), RunQuery(cluster, cluster)):
+            found = run_status(query, made.clients, made.console).document
+            assert (found["cluster_id"], len(found["steps"])) == (cluster, 2)
+        one = run_status(RunQuery(f"{RUN}.Thread"), made.clients, made.console).document
+        assert [step["name"].rpartition(":")[2] for step in one["steps"]] == [f"{RUN}.Thread"]
+
+
+def test_the_runs_of_a_region_are_those_of_its_clusters(made: Account, zip_path: Path) -> None:
+    launch(made, zip_path)
+    result = run_runs(made.clients, made.console)
+    (row,) = result.document["runs"]
+    assert (row["run_id"], row["run_kind"], row["cluster_state"]) == (RUN, "export", "TERMINATED")
+    assert made.said[-2] == f"  {RUN}"
+    assert made.said[-1].startswith("1 run in ")
 
 
 def test_terminate_ends_the_cluster(zip_path: Path) -> None:

@@ -1,0 +1,104 @@
+"""
+Which runs there are below a log folder: kind, tables, state, when, how long, what they did, exit code.
+
+All of it is what each run's own `run.json` says; a run that was killed still says that it is at work, so one without a
+sign of life for minutes is said to be dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+from dynamodb_pipeline.addresses import join
+from dynamodb_pipeline.documents import TIME_FORMAT, DocumentError, moment, read_object
+from dynamodb_pipeline.durations import duration_text
+from dynamodb_pipeline.errors import counted
+from dynamodb_pipeline.finished import RUN_RECORD, RUNNING, RunState
+from dynamodb_pipeline.settings.run_ids import is_run_id
+from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
+
+AT_ONCE = 16  # small documents, fetched side by side
+DEAD_AFTER = timedelta(minutes=5)
+
+
+def list_runs(store: ObjectStore, logs: str, *, now: datetime) -> dict[str, Any]:
+    """The runs below a log folder, the newest first, as one document."""
+    places = [info.uri for info in store.list(join(logs, "runs")) if _is_record(info.uri)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        rows = [row for row in pool.map(lambda uri: _row(store, uri, now=now), places) if row]
+    rows.sort(key=lambda row: (row["started"] or "", row["run_id"]), reverse=True)
+    return {"kind": "runs", "exit_code": 0, "logs": logs, "runs": rows}
+
+
+def _is_record(uri: str) -> bool:
+    folder, _, name = uri.rpartition("/")
+    return name == RUN_RECORD and is_run_id(folder.rpartition("/")[2])
+
+
+def _row(store: ObjectStore, uri: str, *, now: datetime) -> dict[str, Any] | None:
+    try:
+        document = read_object(store.get(uri))
+    except (ObjectMissingError, DocumentError):
+        return None
+    state = RunState.readable(document)
+    began, ended = state.began, _moment(document.get("ended"))
+    until = ended or state.heartbeat
+    return {
+        "run_id": uri.split("/")[-2],
+        "run_kind": state.kind,
+        "tables": list(state.table_names or ()),
+        "state": _state(state, now=now),
+        "started": f"{began:{TIME_FORMAT}}" if began else None,
+        "seconds": round((until - began).total_seconds()) if until and began else None,
+        "items": _items(document),
+        "exit_code": int(state.exit_code) if state.exit_code is not None else None,
+    }
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return moment(text)
+    except DocumentError:
+        return None
+
+
+def _state(state: RunState, *, now: datetime) -> str:
+    if state.exit_code is not None:
+        return state.exit_code.row.status
+    if state.state == RUNNING:
+        alive = state.heartbeat is not None and now - state.heartbeat < DEAD_AFTER
+        return "running" if alive else "dead"
+    return state.state or "unknown"
+
+
+def _items(document: dict[str, Any]) -> int | None:
+    """Items of the run, or of all its tables; None where the record says nothing."""
+    tables = document.get("tables")
+    counts = [document.get("items")]
+    counts += [table.get("items") for table in tables if isinstance(table, dict)] if isinstance(tables, list) else []
+    known = [count for count in counts if isinstance(count, int) and not isinstance(count, bool)]
+    return sum(known) if known else None
+
+
+def run_lines(document: dict[str, Any]) -> Iterator[str]:
+    """
+    A table for people, two lines a run, 80 columns but for names:
+
+        started (UTC)        kind    state        took       items  exit
+        2026-11-23 03:00:00  export  done         12 min    12,400     0
+    """
+    if not document["runs"]:
+        yield f"no run has left its record below {document['logs']}"
+        return
+    yield f"{'started (UTC)':<21}{'kind':<8}{'state':<13}{'took':<12}{'items':>10}{'exit':>6}"
+    for row in document["runs"]:
+        started = (row["started"] or "?").replace("T", " ").removesuffix("Z")
+        took = duration_text(row["seconds"]) if row["seconds"] is not None else "?"
+        items = "" if row["items"] is None else f"{row['items']:,}"
+        code = "" if row["exit_code"] is None else str(row["exit_code"])
+        yield f"{started:<21}{row['run_kind'] or '?':<8}{row['state']:<13}{took:<12}{items:>10}{code:>6}"
+        yield f"  {row['run_id']}  {', '.join(row['tables'])}"
+    yield f"{counted(len(document['runs']), 'run')} below {document['logs']}"

@@ -1,0 +1,83 @@
+"""The runs below a log folder: what each record says, and what of it is believed."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from dynamodb_pipeline.folders.runs import list_runs, run_lines
+from tests.unit.store.memory_store import MemoryStore
+
+NOW = datetime(2026, 11, 23, 4, 0, tzinfo=timezone.utc)
+LOGS = "s3://b1b/logs"
+DONE = {
+    "run_id": "run-1",
+    "kind": "export",
+    "table_names": ["Forum", "Reply"],
+    "state": "done",
+    "exit_code": 0,
+    "first_started": "2026-11-23T03:00:00Z",
+    "started": "2026-11-23T03:00:00Z",
+    "ended": "2026-11-23T03:12:00Z",
+    "heartbeat": "2026-11-23T03:12:00Z",
+    "tables": [{"items": 12_000}, {"items": 400}],
+}
+
+
+def rows(**records: dict[str, Any]) -> list[dict[str, Any]]:
+    store = MemoryStore(
+        {f"{LOGS}/runs/{run_id}/run.json": json.dumps(record).encode() for run_id, record in records.items()}
+    )
+    return list(list_runs(store, LOGS, now=NOW)["runs"])
+
+
+def test_a_finished_run_says_all_of_it() -> None:
+    (row,) = rows(run1=DONE)
+    assert row == {
+        "run_id": "run1",
+        "run_kind": "export",
+        "tables": ["Forum", "Reply"],
+        "state": "done",
+        "started": "2026-11-23T03:00:00Z",
+        "seconds": 720,
+        "items": 12_400,
+        "exit_code": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({"exit_code": 130, "state": "failed"}, "interrupted"),
+        ({"exit_code": 5, "state": "failed"}, "failed"),
+        ({"exit_code": None, "state": "running", "heartbeat": "2026-11-23T03:58:00Z"}, "running"),
+        ({"exit_code": None, "state": "running", "heartbeat": "2026-11-23T03:50:00Z"}, "dead"),
+    ],
+)
+def test_a_state_is_what_became_of_the_run(changes: dict[str, Any], state: str) -> None:
+    record = {name: value for name, value in {**DONE, "ended": None, **changes}.items() if value is not None}
+    assert rows(run1=record)[0]["state"] == state
+
+
+def test_the_newest_stands_first_and_what_is_no_record_is_passed_over() -> None:
+    later = {**DONE, "first_started": "2026-11-23T03:30:00Z"}
+    store = MemoryStore(
+        {
+            f"{LOGS}/runs/run1/run.json": json.dumps(DONE).encode(),
+            f"{LOGS}/runs/run2/run.json": json.dumps(later).encode(),
+            f"{LOGS}/runs/run3/run.json": b"[]",
+            f"{LOGS}/runs/run1/ledger/export/Forum/1": b"{}",
+        }
+    )
+    document = list_runs(store, LOGS, now=NOW)
+    assert [row["run_id"] for row in document["runs"]] == ["run2", "run1"]
+    lines = list(run_lines(document))
+    assert lines[-1] == f"2 runs below {LOGS}"
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_folder_without_runs_says_so() -> None:
+    assert list(run_lines(list_runs(MemoryStore({}), LOGS, now=NOW))) == [f"no run has left its record below {LOGS}"]
