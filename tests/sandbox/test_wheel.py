@@ -87,7 +87,8 @@ def test_it_launches_a_cluster_whose_nodes_get_the_finished_bundle(installed: In
     with EmrSandbox() as emr:
         env, bucket, table = emr.process_env(), make_bucket(emr), make_table(emr)
         table.put(numbered(20))
-        template = installed.run("policy", "roles-template", "--bucket", bucket, *REGION, env=env)
+        places = ("--bucket", bucket, "--prefix", "x", "--logs", f"s3://{bucket}/logs", "--table", table.name)
+        template = installed.run("policy", "roles-template", *places, *REGION, env=env)
         deploy_roles(emr, template.result, region="us-east-1")
         words = ("export", "--table", table.name, "--output", f"s3://{bucket}/x", "--logs", f"s3://{bucket}/logs")
         out = installed.run(*words, *REGION, "--throughput-percent", "100", env=env)
