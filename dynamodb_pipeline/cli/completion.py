@@ -39,6 +39,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "convert": ("s3://my-bucket/backups/Forum s3://my-bucket/native --key Name:S",),
     "inspect": ("s3://my-bucket/found-somewhere --sample 1",),
     "report": ("20261123T030000Z-7f3a91c2 --logs s3://my-bucket/logs", "copied/run.json"),
+    "definition": ("s3://my-bucket/exports/Orders/2026-11-23-03-00-00",),
     "runs": ("--logs s3://my-bucket/logs --region eu-west-1", "--region eu-west-1"),
     "rate": (
         "20261123T030000Z-7f3a91c2 10% --logs s3://my-bucket/logs",

@@ -98,6 +98,6 @@ def check_definition(
     target: Mapping[str, object] = dynamodb.describe_table(TableName=table_name)["Table"]
     differing = list(differences(exported.table, target))
     if differing:
-        remedy = "the import works all the same; `dynamodb-pipeline definition EXPORT` prints the exported table"
+        remedy = "the import works all the same; {definition} prints the exported table"
         return warning("definition", f"table {table_name!r} differs: {'; '.join(differing)}", remedy=remedy)
     return ok("definition", "billing, class, stream, encryption and indexes are those of the exported table")
