@@ -28,6 +28,8 @@ REGION = "us-east-1"
 ACCOUNT_ID = "123456789012"  # moto's own; dynalite is told the same
 SERVER_ENVIRONMENT = {**os.environ, "AWS_ACCOUNT_ID": ACCOUNT_ID, "PYTHONUNBUFFERED": "1"}
 NPM_FOLDER = PROJECT / "sandbox" / "npm"
+# Port 9 (discard) refuses; every client repeats the address in its error.
+NO_WAY_OUT = "http://127.0.0.1:9/the-sandbox-lets-nothing-through-to-AWS"
 READY = r"^ready (http://127\.0\.0\.1:\d+)$"
 FOREIGN_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
@@ -151,6 +153,8 @@ def environment(urls: dict[str, str], *, region: str) -> dict[str, str]:
     Return the variables that point every AWS client at the sandbox.
 
     AWS_ENDPOINT_URL makes moto the answer for each service not named, so that nothing reaches AWS by mistake.
+    What looks past it (an endpoint of its own, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS) goes by https to a proxy that
+    nobody is, whose address says why.
     Endpoints given as an IP address get path-style S3 addresses from botocore by themselves.
     """
     return {
@@ -162,6 +166,8 @@ def environment(urls: dict[str, str], *, region: str) -> dict[str, str]:
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
+        **dict.fromkeys(("HTTPS_PROXY", "https_proxy"), NO_WAY_OUT),
+        **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
     }
 
 

@@ -125,6 +125,12 @@ AWS_RULES = (
         "tests/sandbox/test_cloudformation.py::test_template_that_is_too_long_for_a_request",
     ),
     AwsRule(
+        "EventBridge Scheduler takes a request of at most 256 KB (about 200 tables)",
+        "https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html",
+        LIKELY,
+        "ValidationException",
+    ),
+    AwsRule(
         "All strings of a step have at most 10,240 characters together",
         "https://docs.aws.amazon.com/emr/latest/APIReference/API_HadoopJarStepConfig.html",
         SURE,

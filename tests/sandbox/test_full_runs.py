@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.deploy_roles import deploy_roles, resolved
+from sandbox.deploy_roles import deploy_roles
 from sandbox.emr.stack import EmrSandbox
 from sandbox.private_bucket import make_private_bucket
 from tests.sandbox.cli import Outcome, run_cli
@@ -43,6 +43,7 @@ EXCEPTIONS = {
     "nodes-export": {},
     "nodes-import": {},
     "schedule": {
+        "FirstLaunch iam:CreateServiceLinkedRole": "the launcher's first launch has made the role",
         "DeadLetters sqs:SendMessage": "the sandbox's schedules reach EMR or raise; nothing becomes a dead letter",
     },
 }
@@ -101,18 +102,22 @@ class World:
         return steps
 
     def deploy_schedule(self, template: dict[str, Any]) -> dict[str, Any]:
-        """Make the schedule of a rendered template as CloudFormation would; returns its target's request."""
-        properties = resolved(template["Resources"]["Schedule"]["Properties"], region=REGION)
-        target = {**properties["Target"], "RoleArn": f"arn:aws:iam::123456789012:role/{properties['Name']}"}
-        del target["DeadLetterConfig"]
-        self.emr.client("scheduler", region=REGION).create_schedule(**{**properties, "Target": target})
-        sent: dict[str, Any] = json.loads(target["Input"])
+        """Deploy a rendered template; returns its target's request."""
+        client, schedule = self.emr.client("cloudformation", region=REGION), template["Resources"]["Schedule"]
+        made = client.create_change_set(
+            StackName=schedule["Properties"]["Name"],
+            ChangeSetName="first",
+            TemplateBody=json.dumps(template),
+            Capabilities=["CAPABILITY_IAM"],
+        )
+        client.execute_change_set(ChangeSetName=made["Id"])
+        sent: dict[str, Any] = json.loads(schedule["Properties"]["Target"]["Input"])
         return sent
 
     def fire(self, name: str) -> str:
         """Deliver once and wait until the cluster is gone; returns the cluster."""
         self.emr.control.forget_actions()
-        cluster: str = self.emr.control.fire(name, scheduled_time=SCHEDULED, region=REGION)["JobFlowId"]
+        cluster: str = self.emr.control.fire(name, group=name, scheduled_time=SCHEDULED, region=REGION)["JobFlowId"]
         self.emr.control.wait_for(cluster, *OVER, timeout_s=RUN_S)
         self.keep()
         return cluster
@@ -156,7 +161,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def run_by_launcher(world: World) -> None:
     """Preflight in a subnet, export, verify, import, and the verbs that look at a run."""
     seen, output = world.seen, ("--output", f"s3://{world.bucket}/exports")
-    subnet = world.emr.client("ec2", region=REGION).describe_subnets()["Subnets"][0]["SubnetId"]
+    subnet = private_subnet(world.emr)
     source, rate = ("--table", world.table.name), ("--throughput-percent", "100")
     world.launch("preflight", "export", *source, *output, "--subnet", subnet, code=3)  # it has no gateway endpoints
     seen["export"] = world.launch("export", *source, *output, *rate)
@@ -167,6 +172,14 @@ def run_by_launcher(world: World) -> None:
     for verb in ("status", "logs", "wait"):
         seen[verb] = world.run_verb(verb, seen["export"].result["run_id"])
     seen["terminate"] = stopped(world, "terminate", *source, *output)
+
+
+def private_subnet(emr: EmrSandbox) -> str:
+    """A subnet of a VPC without a way to anywhere."""
+    ec2 = emr.client("ec2", region=REGION)
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24", AvailabilityZone=f"{REGION}a")
+    return str(made["Subnet"]["SubnetId"])
 
 
 def stopped(world: World, verb: str, *words: str) -> Outcome:
@@ -196,7 +209,9 @@ def run_on_a_standing_cluster(world: World) -> None:
     client = world.emr.client("emr", region=REGION)
     roles = {"ServiceRole": "dynamodb-pipeline-service", "JobFlowRole": "dynamodb-pipeline-export"}
     logs = {"LogUri": f"s3://{world.bucket}/logs/emr/"}
-    standing = client.run_job_flow(**request(keep_alive=True, **roles, **logs))["JobFlowId"]
+    names = ("dynamodbdatapipeline", "for-use-with-amazon-emr-managed-policies")  # the second is EMR's managed policy's
+    tags = {"Tags": [{"Key": name, "Value": "true"} for name in names]}
+    standing = client.run_job_flow(**request(keep_alive=True, **roles, **logs, **tags))["JobFlowId"]
     world.emr.control.wait_for(standing, "WAITING", timeout_s=RUN_S)
     words = ("--table", world.table.name, "--output", f"s3://{world.bucket}/exports/standing")
     world.seen["standing"] = world.launch("export", *words, "--cluster-id", standing)

@@ -28,7 +28,7 @@ def emr() -> Iterator[EmrSandbox]:
 def bucket(emr: EmrSandbox) -> str:
     """A bucket, and the roles template deployed for it."""
     name = make_bucket(emr)
-    words = ["policy", "roles-template", "--bucket", name, "--region", REGION]
+    words = ["policy", "roles-template", "--bucket", name, "--prefix", "/", "--table-prefix", "T", "--region", REGION]
     template = run_cli(words, env=emr.process_env()).result
     deploy_roles(emr, template, region=REGION)
     return name

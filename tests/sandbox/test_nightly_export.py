@@ -84,6 +84,16 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         yield made
 
 
+def test_nothing_reaches_aws_from_the_sandbox(reader: Reader) -> None:
+    """Who looks past the sandbox's endpoints is told so at once, whichever way it was done."""
+    past = {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true", "AWS_MAX_ATTEMPTS": "1"}
+    words = [str(AWS), "emr", "list-clusters", "--region", REGION]
+    env = reader.emr.process_env(PATH="/usr/bin:/bin", **past)
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    assert done.returncode != 0
+    assert "the-sandbox-lets-nothing-through-to-AWS" in done.stderr
+
+
 def test_no_check_is_left_open(reader: Reader) -> None:
     """The bucket does not block public access, as the page shows; everything else is in order, and known."""
     preflight, plan = reader.documents("dynamodb-pipeline preflight")

@@ -10,10 +10,25 @@ from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.commands.launch import on_subnet
 from dynamodb_pipeline.emr.documents.migrate_config import LauncherRows, migration, read_definition
-from dynamodb_pipeline.emr.documents.policies import NOTES, POLICIES, ROLES_TEMPLATE, TRUSTED_SERVICES, trust_document
+from dynamodb_pipeline.emr.documents.policies import (
+    INLINE_CHARACTERS,
+    MANAGED_CHARACTERS,
+    NOTES,
+    POLICIES,
+    ROLES_TEMPLATE,
+    TRUSTED_SERVICES,
+    policy_characters,
+    trust_document,
+)
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope, scope_of_launch
 from dynamodb_pipeline.emr.documents.roles_template import roles_template
-from dynamodb_pipeline.emr.documents.schedules import Schedule, ScheduledCode, schedule_template, scheduled_request
+from dynamodb_pipeline.emr.documents.schedules import (
+    Schedule,
+    ScheduledCode,
+    deploy_options,
+    schedule_template,
+    scheduled_request,
+)
 from dynamodb_pipeline.emr.request.bundle import code_files, shipped_code, upload_code
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.errors import ExitCode, UsageError
@@ -37,7 +52,27 @@ def run_policy(query: PolicyQuery, console: Console) -> CommandResult:
     """
     if query.kind in NOTES:
         console.say(f"note: {NOTES[query.kind]}")
-    return CommandResult(ExitCode.DONE, _policy_document(query), bare=True)
+    document = _policy_document(query)
+    if query.kind == ROLES_TEMPLATE:
+        more = deploy_options(document, bucket=query.scope.data.bucket)
+        console.say_all([f"note: a template of this size is deployed with{more}"] if more else [])
+    elif not query.trust:
+        _refuse_too_long(query.kind, document)
+    return CommandResult(ExitCode.DONE, document, bare=True)
+
+
+def _refuse_too_long(kind: str, policy: dict[str, Any]) -> None:
+    """
+    Raises:
+        UsageError: IAM would take the policy neither as a managed nor, of a role, as an inline one.
+    """
+    most, size = MANAGED_CHARACTERS if kind == "launcher" else INLINE_CHARACTERS, policy_characters(policy)
+    if size > most:
+        msg = (
+            f"policy {kind} would have {size:,} characters, IAM takes {most:,}: `policy {ROLES_TEMPLATE}` splits it, "
+            "or name tables by how they begin, --table-prefix"
+        )
+        raise UsageError(msg)
 
 
 def _policy_document(query: PolicyQuery) -> dict[str, Any]:
@@ -83,6 +118,7 @@ def run_schedule(query: ScheduleQuery, clients: Clients, console: Console) -> Co
     console.say(
         f"deploy: aws cloudformation deploy --stack-name {query.schedule.name} --template-file FILE "
         f"--capabilities CAPABILITY_IAM --region {settings.region}"
+        f"{deploy_options(template, bucket=settings.logs.bucket)}"
     )
     return CommandResult(ExitCode.DONE, template, bare=True)
 

@@ -8,11 +8,19 @@ Describe* and Terminate* actions are never allowed.
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
 from typing import Any, Callable
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.documents import policy_statements as st
-from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
+from dynamodb_pipeline.emr.documents.policy_scope import (
+    CLOUDFORMATION_ACCOUNT,
+    CLOUDFORMATION_PARTITION,
+    CLOUDFORMATION_REGION,
+    PolicyScope,
+)
 from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG
 
 Policy = dict[str, Any]
@@ -126,6 +134,50 @@ def as_published_policy(_: PolicyScope) -> Policy:
     actions = [f"elasticmapreduce:{n}" for n in ("DescribeStep", "DescribeCluster", "RunJobFlow", "TerminateJobFlows")]
     condition = {"Null": {REQUEST_TAG: "false"}}
     return policy_document([{"Effect": "Allow", "Action": actions, "Resource": "*", "Condition": condition}])
+
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html; white space is not counted.
+MANAGED_CHARACTERS = 6_144
+INLINE_CHARACTERS = 10_240  # of all inline policies of one role together
+MANAGED_OF_A_ROLE = 10
+# CloudFormation's own values at their longest: a policy is counted as IAM gets it.
+LONGEST = {
+    CLOUDFORMATION_ACCOUNT: "123456789012",
+    CLOUDFORMATION_REGION: "ap-northeast-1",
+    CLOUDFORMATION_PARTITION: "aws-us-gov",
+    "${AWS::URLSuffix}": "amazonaws.com.cn",
+}
+
+
+def policy_characters(policy: Policy) -> int:
+    """How long IAM finds a policy."""
+    text = json.dumps(policy, separators=(",", ":"))
+    for name, value in LONGEST.items():
+        text = text.replace(name, value)
+    return len(re.sub(r"\s", "", text))
+
+
+def split_policy(policy: Policy, *, most: int) -> list[Policy]:
+    """
+    The policy in parts of at most `most` characters that allow the same together: whole statements, long ones by their
+    resources.
+    """
+    parts: list[list[st.Statement]] = [[]]
+    for statement in (piece for one in policy["Statement"] for piece in _pieces(one, most=most)):
+        if policy_characters(policy_document([*parts[-1], statement])) > most and parts[-1]:
+            parts.append([])
+        parts[-1].append(statement)
+    return [policy_document(part) for part in parts]
+
+
+def _pieces(statement: st.Statement, *, most: int) -> Iterator[st.Statement]:
+    resources = statement["Resource"]
+    if policy_characters(policy_document([statement])) <= most or isinstance(resources, str) or len(resources) < 2:
+        yield statement
+        return
+    half = len(resources) // 2
+    for number, some in enumerate((resources[:half], resources[half:]), start=1):
+        yield from _pieces({**statement, "Sid": f"{statement['Sid']}{number}", "Resource": some}, most=most)
 
 
 POLICIES: dict[str, Callable[[PolicyScope], Policy]] = {

@@ -35,6 +35,7 @@ SUFFIXES = {
 # Names as their services take them, beside those of settings/values.py; none may hold a wildcard or a variable of IAM.
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}")
 PARTITION = re.compile(r"aws(-[a-z]+)*")
+TABLE_PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 ROLE = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
 KMS_KEY = re.compile(r"arn:aws(-[a-z]+)*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}")
 
@@ -54,6 +55,7 @@ class PolicyScope:
     Names and places a policy allows; nothing outside them.
 
     Attributes:
+        table_prefixes: beginnings of names; every table whose name begins so is allowed.
         data: folder of the exports (written by an export, read by an import).
         logs: folder of logs and run records; `code` of the uploaded code.
         kms_key_arns: keys of the buckets and tables, when they use their own.
@@ -68,6 +70,7 @@ class PolicyScope:
     logs: S3Uri
     code: S3Uri
     partition: str = "aws"
+    table_prefixes: tuple[str, ...] = ()
     kms_key_arns: tuple[str, ...] = ()
     log_key_arns: tuple[str, ...] = ()
     service_role: str = "dynamodb-pipeline-service"
@@ -95,6 +98,7 @@ class PolicyScope:
             ("region", [self.region], REGION, "such as eu-west-1", {CLOUDFORMATION_REGION}),
             ("partition", [self.partition], PARTITION, "such as aws-cn", {CLOUDFORMATION_PARTITION}),
             ("table", self.tables, TABLE_NAME, "3 to 255 of a-z A-Z 0-9 _ - .", set[str]()),
+            ("table prefix", self.table_prefixes, TABLE_PREFIX, "1 to 255 of a-z A-Z 0-9 _ - .", set[str]()),
             ("role", roles, ROLE, "1 to 64 of A-Z a-z 0-9 + = , . @ _ -", set[str]()),
             (
                 "KMS key",
@@ -118,7 +122,7 @@ class PolicyScope:
     @property
     def table_arns(self) -> list[str]:
         place = f"arn:{self.partition}:dynamodb:{self.region}:{self.account}"
-        return [f"{place}:table/{name}" for name in self.tables]
+        return [f"{place}:table/{name}" for name in (*self.tables, *(f"{prefix}*" for prefix in self.table_prefixes))]
 
     @property
     def cluster_arn(self) -> str:

@@ -12,11 +12,15 @@ from dataclasses import replace
 from typing import Any
 
 from dynamodb_pipeline.emr.documents.policies import (
+    INLINE_CHARACTERS,
+    MANAGED_CHARACTERS,
+    MANAGED_OF_A_ROLE,
     MANAGED_SERVICE_POLICY,
     launcher_policy,
     nodes_export_policy,
     nodes_import_policy,
     service_policy,
+    split_policy,
     trust_document,
 )
 from dynamodb_pipeline.emr.documents.policy_scope import (
@@ -84,13 +88,14 @@ def roles_template(scope: PolicyScope) -> dict[str, Any]:
             "Type": "AWS::EMR::SecurityConfiguration",
             "Properties": {"Name": "dynamodb-pipeline", "SecurityConfiguration": SECURITY_CONFIGURATION},
         },
-        "LauncherPolicy": _launcher_policy(inside),
+        **_launcher_policies(inside),
     }
+    launcher = [name for name in resources if name.startswith("LauncherPolicy")]
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "dynamodb-pipeline: roles, instance profiles and security configuration of its EMR clusters",
         "Resources": substituted(resources),
-        "Outputs": {"LauncherPolicyArn": {"Value": {"Ref": "LauncherPolicy"}}},
+        "Outputs": {f"{name}Arn": {"Value": {"Ref": name}} for name in launcher},
     }
 
 
@@ -107,29 +112,61 @@ def _service_role(scope: PolicyScope) -> dict[str, Any]:
 
 
 def _node_resources(prefix: str, scope: PolicyScope, kind: str, policy: dict[str, Any]) -> dict[str, Any]:
-    """A role and the instance profile of the same name, which EMR needs."""
+    """
+    A role and the instance profile of the same name, which EMR needs.
+
+    What no longer fits into the role's own policy goes into managed ones of the same template.
+
+    Raises:
+        UsageError: more than a role can have.
+    """
     role_name = scope.import_role if kind == "nodes-import" else scope.export_role
+    first, *rest = split_policy(policy, most=INLINE_CHARACTERS)
+    more = [part for one in rest for part in split_policy(one, most=MANAGED_CHARACTERS)]
+    if len(more) > MANAGED_OF_A_ROLE:
+        msg = (
+            f"the tables of role {role_name} need {len(more)} managed policies and IAM lets a role have "
+            f"{MANAGED_OF_A_ROLE}: name tables by how they begin, --table-prefix"
+        )
+        raise UsageError(msg)
     role = {
         "Type": "AWS::IAM::Role",
         "Properties": {
             "RoleName": role_name,
             "AssumeRolePolicyDocument": trust_document(kind, scope=scope),
-            "Policies": [{"PolicyName": kind, "PolicyDocument": policy}],
+            "Policies": [{"PolicyName": kind, "PolicyDocument": first}],
         },
     }
     profile = {
         "Type": "AWS::IAM::InstanceProfile",
         "Properties": {"InstanceProfileName": role_name, "Roles": [{"Ref": f"{prefix}NodesRole"}]},
     }
-    return {f"{prefix}NodesRole": role, f"{prefix}NodesProfile": profile}
+    managed = {
+        f"{prefix}NodesPolicy{number}": {
+            "Type": "AWS::IAM::ManagedPolicy",
+            "Properties": {
+                "ManagedPolicyName": f"{role_name}-{number}-${{AWS::Region}}",
+                "PolicyDocument": part,
+                "Roles": [{"Ref": f"{prefix}NodesRole"}],
+            },
+        }
+        for number, part in enumerate(more, start=2)
+    }
+    return {f"{prefix}NodesRole": role, f"{prefix}NodesProfile": profile, **managed}
 
 
-def _launcher_policy(scope: PolicyScope) -> dict[str, Any]:
+def _launcher_policies(scope: PolicyScope) -> dict[str, Any]:
+    """The policy for people and CI; in as many as IAM needs, all of which are to be attached."""
+    parts = split_policy(launcher_policy(scope), most=MANAGED_CHARACTERS)
+    whole = f"attach all {len(parts)} to people and CI" if len(parts) > 1 else "attach it to people and CI"
     return {
-        "Type": "AWS::IAM::ManagedPolicy",
-        "Properties": {
-            "ManagedPolicyName": "dynamodb-pipeline-launcher-${AWS::Region}",
-            "Description": "Launch and watch dynamodb-pipeline runs; attach it to people and CI",
-            "PolicyDocument": launcher_policy(scope),
-        },
+        f"LauncherPolicy{number if number > 1 else ''}": {
+            "Type": "AWS::IAM::ManagedPolicy",
+            "Properties": {
+                "ManagedPolicyName": f"dynamodb-pipeline-launcher-${{AWS::Region}}{f'-{number}' if number > 1 else ''}",
+                "Description": f"Launch and watch dynamodb-pipeline runs; {whole}",
+                "PolicyDocument": part,
+            },
+        }
+        for number, part in enumerate(parts, start=1)
     }

@@ -25,6 +25,7 @@ from dynamodb_pipeline.emr.documents.roles_template import in_cloudformation, re
 from dynamodb_pipeline.emr.request.launch_settings import RUN_TAG, LaunchSettings
 from dynamodb_pipeline.emr.request.run_job_flow_request import BootstrapFile, run_job_flow_request
 from dynamodb_pipeline.emr.request.steps import JobCode, TableJob
+from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.settings.job_options import RUN_ID, SCHEDULED_TIME
 from dynamodb_pipeline.settings.rows import Given
 
@@ -37,6 +38,9 @@ RUN_JOB_FLOW_TARGET = "arn:${AWS::Partition}:scheduler:::aws-sdk:emr:runJobFlow"
 MAX_EVENT_AGE_S = 900
 RETRIES = 2
 QUEUE_KEEPS_S = 1_209_600
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+TEMPLATE_BYTES = 51_200
+TEMPLATE_BYTES_IN_S3 = 1_048_576
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html: the target answered with an error;
 # no more is tried. Both fall back to 0, so that the next failure is heard of too.
 FAILURE_METRICS = {"LaunchRefused": "TargetErrorCount", "LaunchDropped": "InvocationDroppedCount"}
@@ -141,6 +145,20 @@ def schedule_template(
     }
 
 
+def deploy_options(template: dict[str, Any], *, bucket: str) -> str:
+    """
+    What `aws cloudformation deploy` needs beside the template's file because of its size; empty for most.
+
+    Raises:
+        UsageError: CloudFormation takes no template of this size.
+    """
+    size = len(json.dumps(template).encode())
+    if size > TEMPLATE_BYTES_IN_S3:
+        msg = f"the template has {size:,} bytes, CloudFormation takes {TEMPLATE_BYTES_IN_S3:,}: split the tables"
+        raise UsageError(msg)
+    return f" --s3-bucket {bucket}" if size > TEMPLATE_BYTES else ""
+
+
 def _schedule(schedule: Schedule, request: dict[str, Any]) -> dict[str, Any]:
     return {
         "Type": "AWS::Scheduler::Schedule",
@@ -153,7 +171,7 @@ def _schedule(schedule: Schedule, request: dict[str, Any]) -> dict[str, Any]:
             "Target": {
                 "Arn": {"Fn::Sub": RUN_JOB_FLOW_TARGET},
                 "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
-                "Input": json.dumps(request, sort_keys=True),
+                "Input": json.dumps(request, sort_keys=True, separators=(",", ":")),
                 "RetryPolicy": {"MaximumRetryAttempts": RETRIES, "MaximumEventAgeInSeconds": MAX_EVENT_AGE_S},
                 "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}},
             },

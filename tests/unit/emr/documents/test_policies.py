@@ -14,7 +14,7 @@ import pytest
 from dynamodb_pipeline.addresses import S3Uri, partition_of
 from dynamodb_pipeline.cli.main import main
 from dynamodb_pipeline.emr.cluster.packaged_files import project_folder
-from dynamodb_pipeline.emr.documents.policies import POLICIES, TRUSTED_SERVICES, trust_document
+from dynamodb_pipeline.emr.documents.policies import POLICIES, TRUSTED_SERVICES, split_policy, trust_document
 from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, REGION, PolicyScope
 from dynamodb_pipeline.emr.documents.roles_template import roles_template
 from tests.unit.emr.builders import a_request
@@ -293,3 +293,72 @@ def test_without_credentials(words: list[str], code: int, capsys: pytest.Capture
     said = capsys.readouterr()
     assert ("no usable AWS credentials" in said.err) == (code == 7)
     assert "Traceback" not in said.err
+
+
+MANY = [1, 40, 200]
+
+
+def names(count: int) -> tuple[str, ...]:
+    return tuple(f"Production-Orders-{number:03d}" for number in range(count))
+
+
+def iam_size(policy: dict[str, Any]) -> int:
+    """IAM's way of counting, with CloudFormation's values filled in as they are in the longest region's name."""
+    text = json.dumps(policy)
+    filled = {"AWS::AccountId": "123456789012", "AWS::Region": "ap-northeast-1", "AWS::Partition": "aws-us-gov"}
+    for name, value in {**filled, "AWS::URLSuffix": "amazonaws.com.cn"}.items():
+        text = text.replace(f"${{{name}}}", value)
+    return len("".join(text.replace('{"Fn::Sub": "', '"').split()))
+
+
+def granted(policies: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    """Every (action, resource, condition) of some policies."""
+    return {
+        (action, json.dumps(resource), json.dumps(one.get("Condition")))
+        for policy in policies
+        for one in policy["Statement"]
+        for action in one["Action"]
+        for resource in (one["Resource"] if isinstance(one["Resource"], list) else [one["Resource"]])
+    }
+
+
+@pytest.mark.parametrize("count", MANY)
+def test_no_policy_of_the_template_is_longer_than_iam_takes(count: int) -> None:
+    """IAM quotas: 6,144 characters a managed policy, 10,240 of a role's inline ones, 10 managed ones of a role."""
+    resources = roles_template(scope(tables=names(count)))["Resources"].values()
+    managed = [one["Properties"] for one in resources if one["Type"] == "AWS::IAM::ManagedPolicy"]
+    assert all(iam_size(one["PolicyDocument"]) <= 6_144 for one in managed)
+    for role in [one["Properties"] for one in resources if one["Type"] == "AWS::IAM::Role"]:
+        assert sum(iam_size(one["PolicyDocument"]) for one in role["Policies"]) <= 10_240
+    for prefix in ("Export", "Import"):
+        assert len([one for one in managed if one.get("Roles") == [{"Ref": f"{prefix}NodesRole"}]]) <= 10
+    assert len([one for one in managed if "Roles" not in one]) == {1: 1, 40: 2, 200: 5}[count]
+
+
+@pytest.mark.parametrize("most", [6_144, 2_000])
+def test_parts_of_a_policy_allow_what_the_whole_did(most: int) -> None:
+    whole = POLICIES["launcher"](scope(tables=names(200)))
+    parts = split_policy(whole, most=most)
+    assert granted(parts) == granted([whole])
+    sids = [one["Sid"] for part in parts for one in part["Statement"]]
+    assert len(sids) == len(set(sids))
+
+
+def test_a_policy_that_iam_would_not_take_is_refused_with_a_way_out(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["policy", "launcher", "--bucket", "my-bucket", "--region", "eu-west-1", "--account", "123456789012"]
+    tables = [word for name in names(60) for word in ("--table", name)]
+    assert main([*words, *tables]) == 2
+    assert "--table-prefix" in capsys.readouterr().err
+    assert main([*words, "--table-prefix", "Production-"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    (tables_of,) = [one["Resource"] for one in printed["Statement"] if one["Sid"] == "Tables"]
+    assert tables_of == ["arn:aws:dynamodb:eu-west-1:123456789012:table/Production-*"]
+
+
+@pytest.mark.parametrize(("count", "more"), [(3, False), (200, True)])
+def test_a_long_template_says_how_it_is_deployed(count: int, more: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    tables = [word for name in names(count) for word in ("--table", name)]
+    assert main(["policy", "roles-template", "--bucket", "my-bucket", "--region", "eu-west-1", *tables]) == 0
+    said = capsys.readouterr()
+    assert (len(said.out.encode()) > 51_200) == more
+    assert ("--s3-bucket my-bucket" in said.err) == more
