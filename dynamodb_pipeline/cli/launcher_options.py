@@ -12,7 +12,7 @@ from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.documents.policies import POLICY_KINDS
-from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES
+from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, KEY_OPTION, LOG_KEY_OPTION
 from dynamodb_pipeline.emr.documents.schedule_times import parse_cron, parse_email, parse_schedule_name, parse_timezone
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings
 from dynamodb_pipeline.errors import UsageError, shown
@@ -160,7 +160,7 @@ SECURITY_CONFIGURATION: Row[str] = launcher_row(
 CODE: Row[S3Uri | None] = launcher_row(
     "--code", "folder for the uploaded code (default: below --logs)", "S3_FOLDER", value=S3_ADDRESS
 )
-LOG_KMS_KEY: Row[str | None] = launcher_row("--log-kms-key", "KMS key of EMR's logs", "ARN")
+LOG_KMS_KEY: Row[str | None] = launcher_row(LOG_KEY_OPTION, "KMS key of EMR's logs", "ARN")
 SPARK_CONF: Row[tuple[str, ...]] = launcher_row(
     "--spark-conf", "another setting for spark-submit; repeatable", "KEY=VALUE", many=True
 )
@@ -246,7 +246,7 @@ ACCOUNT: Row[str | None] = launcher_row(
 )  # fmt: skip
 POLICY_REGION: Row[str | None] = RUN_REGION.also(verbs=POLICY, help="region of tables and clusters")
 KMS_KEY: Row[tuple[str, ...]] = launcher_row(
-    "--kms-key", "KMS key of a bucket or table; repeatable", "ARN", verbs=POLICY, group=None, many=True
+    KEY_OPTION, "KMS key of a bucket or table; repeatable", "ARN", verbs=POLICY, group=None, many=True
 )
 POLICY_LOG_KEY: Row[tuple[str, ...]] = LOG_KMS_KEY.also(
     verbs=POLICY, help="KMS key of EMR's logs; repeatable", group=None, many=True

@@ -14,6 +14,7 @@ from dynamodb_pipeline.settings.job_options import MIRROR, ONLY_CHANGES, SET_ASI
 from dynamodb_pipeline.settings.values import ACCOUNT, TABLE_NAME
 
 # The example of the AWS page that this tool replaces.
+KEY_OPTION, LOG_KEY_OPTION = "--kms-key", "--log-kms-key"  # of `policy`, as the command line has them
 EXAMPLE_TABLES = ("Forum", "Thread", "Reply")
 
 # CloudFormation's own, in the place of values that it knows itself.
@@ -180,8 +181,8 @@ def scope_options(scope: PolicyScope) -> list[str]:
     """The options of `policy` that a scope asks for beyond tables and folders."""
     flags = {SKIP_EXISTING: scope.skip_existing, MIRROR: scope.mirror, ONLY_CHANGES: scope.only_changes}
     keys = [
-        *(("--kms-key", key) for key in scope.kms_key_arns),
-        *(("--log-kms-key", key) for key in scope.log_key_arns),
+        *((KEY_OPTION, key) for key in scope.kms_key_arns),
+        *((LOG_KEY_OPTION, key) for key in scope.log_key_arns),
     ]
     aside = [(SET_ASIDE.name, scope.set_aside.uri)] if scope.set_aside else []
     return [
