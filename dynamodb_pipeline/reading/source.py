@@ -271,6 +271,9 @@ def files_of_folder(store: ObjectStore, folder: str) -> ImportSource:
     if skipped:
         notes.append(f"skipped: {first_few(skipped)}")
     tables = sorted(set(described.values()))
+    if single and not single.bytes:
+        msg = f"{folder} is empty, or nothing that has a size; give a file of items, or the folder of an export"
+        raise PreconditionError(msg)
     files, part = tuple(_plain_file(o) for o in data), "no list of its files proves it whole" if tables else None
     exported = native.ExportedTable(tables[0]) if len(tables) == 1 else None
     return ImportSource(folder, "folder", files, None, tuple(notes), skipped, exported, part)

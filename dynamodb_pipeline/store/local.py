@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from dynamodb_pipeline.addresses import local_path
 from dynamodb_pipeline.errors import PreconditionError
@@ -18,6 +21,14 @@ from dynamodb_pipeline.store.objects import (
     ObjectChangedError,
     ObjectInfo,
     ObjectMissingError,
+)
+
+SHOWN_CHARS = 200
+_SPECIAL = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
 )
 
 
@@ -32,23 +43,36 @@ class LocalObjectStore:
 
     def _pieces(self, uri: str, etag: str | None) -> Iterator[bytes]:
         path = Path(local_path(uri))
-        try:
-            with path.open("rb") as file:
-                yield from iter(lambda: file.read(PIECE_BYTES), b"")
-            current = _etag(path)
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as err:
+        if self.head(uri) is None:
             msg = f"{uri} does not exist"
-            raise ObjectMissingError(msg) from err
-        except PermissionError as err:
-            msg = f"{uri} cannot be read: {err.strerror}"
-            raise PreconditionError(msg) from err
+            raise ObjectMissingError(msg)
+        with _said(uri):
+            # Not waiting for somebody to write, should it be a pipe by now.
+            file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+        with file:
+            status = os.fstat(file.fileno())
+            _refuse_special(uri, status.st_mode)
+            left = status.st_size  # what it has now: a file of the system may be without end
+            while piece := _read(uri, file, min(left, PIECE_BYTES)):
+                left -= len(piece)
+                yield piece
+        with _said(uri):
+            current = _etag(path)
         if etag is not None and current != etag:
             msg = f"{uri} was replaced since it was checked; start again"
             raise ObjectChangedError(msg)
 
     def head(self, uri: str) -> ObjectInfo | None:
         path = Path(local_path(uri))
-        return _info(uri, path) if path.is_file() else None
+        try:
+            with _said(uri):
+                status = path.stat()
+        except ObjectMissingError:
+            return None
+        if stat.S_ISDIR(status.st_mode):
+            return None
+        _refuse_special(uri, status.st_mode)
+        return _info(uri, path)
 
     def put(self, uri: str, body: Body, *, if_absent: bool = False, sha256_hex: str | None = None) -> None:
         data = body if isinstance(body, bytes) else body.read()
@@ -66,11 +90,52 @@ class LocalObjectStore:
 
     def list(self, folder_uri: str) -> Iterator[ObjectInfo]:
         folder = Path(local_path(folder_uri))
+        self.head(folder_uri)  # says what is neither a file nor a folder
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             yield _info(f"{folder_uri.rstrip('/')}/{path.relative_to(folder).as_posix()}", path)
 
     def delete(self, uri: str) -> None:
         Path(local_path(uri)).unlink(missing_ok=True)
+
+
+def _read(uri: str, file: IO[bytes], size_bytes: int) -> bytes:
+    with _said(uri):
+        return file.read(size_bytes)
+
+
+@contextmanager
+def _said(uri: str) -> Iterator[None]:
+    """
+    Raises:
+        ObjectMissingError: nothing is there.
+        PreconditionError: what is there, or its name, is nothing that can be read.
+    """
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as err:
+        msg = f"{_shown(uri)} does not exist"
+        raise ObjectMissingError(msg) from err
+    except (OSError, ValueError) as err:  # a ValueError: a name with a zero byte
+        reason = err.strerror if isinstance(err, OSError) else str(err)
+        msg = f"{_shown(uri)} cannot be read: {reason}; give the path of a regular file, or of a folder of such"
+        raise PreconditionError(msg) from err
+
+
+def _shown(uri: str) -> str:
+    """A path as messages have it: not without end."""
+    return uri if len(uri) <= SHOWN_CHARS else f"{uri[:SHOWN_CHARS]}..."
+
+
+def _refuse_special(uri: str, mode: int) -> None:
+    """
+    Raises:
+        PreconditionError: neither a file nor a folder.
+    """
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return
+    kind = next((name for is_it, name in _SPECIAL if is_it(mode)), "something else")
+    msg = f"{uri} is {kind}, and only regular files are read; copy what it gives into a file first"
+    raise PreconditionError(msg)
 
 
 def _publish(part: str, path: Path, *, if_absent: bool) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.folders.inspect import InspectOptions, inspect_path
 from dynamodb_pipeline.reading.finished_runs import backups_below
 from dynamodb_pipeline.reading.source import load_source
 from dynamodb_pipeline.store.anywhere import AnyObjectStore
@@ -95,3 +97,70 @@ def test_the_address_tells_where_an_object_lies(here: Path, uri: str) -> None:
     far, near = MemoryStore(), MemoryStore()
     AnyObjectStore(far, near).put(uri, b"x")
     assert (list(far.objects), list(near.objects)) == (([uri], []) if uri.startswith("s3") else ([], [uri]))
+
+
+def special(here: Path, kind: str) -> str:
+    """A path of this kind, relative to the folder."""
+    if kind == "pipe":
+        os.mkfifo(here / "special")
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind("special")
+    elif kind == "link":
+        (here / "special").symlink_to("special")
+    return {"device": "/dev/zero", "memory": "/proc/self/mem", "long": "n" * 300, "zero byte": "a\0b"}.get(
+        kind, "special"
+    )
+
+
+SAID = {
+    "pipe": "is a named pipe, and only regular files are read",
+    "socket": "is a socket, and only regular files are read",
+    "device": "is a device, and only regular files are read",
+    "link": "cannot be read: Too many levels of symbolic links",
+    "long": "cannot be read: File name too long",
+    "zero byte": "cannot be read: embedded null byte",
+}
+
+
+LOOKS = {
+    "inspect": lambda place: inspect_path(LocalObjectStore(), place, InspectOptions(), progress=lambda _: None),
+    "load": lambda place: load_source(LocalObjectStore(), place, without_manifest=True),
+    "list": lambda place: backups_below(LocalObjectStore(), place),
+    "fetch": lambda place: LocalObjectStore().fetch(place),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("kind", SAID)
+def test_what_is_no_regular_file_is_said_by_whoever_looks_at_it(here: Path, kind: str, look: str) -> None:
+    """No look waits, grows or ends in another error."""
+    with pytest.raises(PreconditionError) as refused:
+        LOOKS[look](special(here, kind))
+    assert SAID[kind] in str(refused.value)
+    assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize("look", ["inspect", "load"])
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_a_manifest_that_is_no_regular_file_is_said(here: Path, kind: str, look: str) -> None:
+    path = special(here, kind)
+    (here / "folder").mkdir()
+    (here / path).rename(here / "folder" / "manifest")
+    with pytest.raises(PreconditionError, match="manifest " + SAID[kind]):
+        LOOKS[look]("folder")
+
+
+@pytest.mark.parametrize("look", ["inspect", "load"])
+def test_a_file_of_the_system_without_a_size_is_no_data(look: str) -> None:
+    with pytest.raises(PreconditionError, match="is empty, or nothing that has a size"):
+        LOOKS[look]("/proc/self/mem")
+
+
+def test_of_a_file_that_grows_what_it_had_is_read(here: Path) -> None:
+    (here / "f").write_bytes(b"x" * 3_000_000)
+    pieces = LocalObjectStore()._pieces("f", None)
+    first = next(pieces)
+    with (here / "f").open("ab") as file:
+        file.write(b"y" * 1000)
+    assert len(first) + sum(map(len, pieces)) == 3_000_000
