@@ -24,7 +24,7 @@ from typing import Any
 
 from tests.fuzz.target import BYTES_MAX, Target, try_one, variant
 
-TARGETS = ("protocol", "http", "options", "state")  # modules of this folder
+TARGETS = ("protocol", "http", "options", "state", "readers")  # modules of this folder
 FOLDER = Path(".build/fuzz")
 SECONDS = 300
 INPUT_S_MAX = 10  # of one input; the machine may be slow, a loop without end is slower
