@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from dynamodb_pipeline import __version__
+from dynamodb_pipeline.background import Background
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.command_line import CommandLine
 from dynamodb_pipeline.cli.voice import Voice, somebody_is_there
@@ -29,8 +29,9 @@ def run_inspect(line: CommandLine, voice: Voice) -> ExitCode:
         from dynamodb_pipeline.folders.inspect_report import inspection_facts, report
 
         options = InspectOptions(given[own.SAMPLE], given[own.FILES], given[own.INSPECT_BUCKETS])
-        progress = _inspect_progress(time.monotonic, say=voice.say)
-        facts = inspection_facts(inspect_path(_store_for(given, path), path, options, progress=progress))
+        with InspectProgress(voice.say) as progress:
+            looked = inspect_path(_store_for(given, path), path, options, progress=progress.note)
+        facts = inspection_facts(looked)
         return Result(facts, tuple(report(facts)))
 
     return voice.end("inspect", work)
@@ -112,17 +113,35 @@ def _s3_store(given: Options) -> Any:
     return object_store(AwsClients(given[own.FIRST_REGION], bucket_owner=given[own.FOUND_OWNER]))
 
 
-def _inspect_progress(clock: Callable[[], float], *, say: Say) -> Callable[[Any], None]:
-    """Return what prints a line every ten seconds of a long look."""
-    last = [clock()]
+class InspectProgress(Background):
+    """
+    Says every ten seconds how far a look has come, whatever it is at: a file may be long, and worth nothing.
 
-    def progress(inspection: Any) -> None:
-        if clock() - last[0] >= INSPECT_INTERVAL_S:
-            last[0] = clock()
-            done, total = len(inspection.files), len(inspection.source.files)
-            say(f"{done:,} of {counted(total, 'file')}, {counted(inspection.schema.item_count, 'item')}")
+    Args:
+        say: prints a line.
+    """
 
-    return progress
+    def __init__(self, say: Say) -> None:
+        super().__init__(name="inspect")
+        self._say = say
+        self._inspection: Any = None
+
+    def note(self, inspection: Any) -> None:
+        """The look, which goes on to change."""
+        self._inspection = inspection
+
+    def run(self, wait: Callable[[float], bool]) -> None:
+        """Speak until `wait` says True."""
+        while not wait(INSPECT_INTERVAL_S):
+            self._say(self._line())
+
+    def _line(self) -> str:
+        look = self._inspection
+        if look is None or look.source is None:
+            return "looking for files"
+        at = f", reading {look.files[-1].name}" if look.files else ""
+        total = counted(len(look.source.files), "file")
+        return f"{len(look.files):,} of {total}, {counted(look.schema.item_count, 'item')}{at}"
 
 
 def run_report(line: CommandLine, voice: Voice) -> ExitCode:

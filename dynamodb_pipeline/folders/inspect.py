@@ -97,13 +97,14 @@ def inspect_path(
     store: ObjectStore, path: str, options: InspectOptions, *, progress: Callable[[Inspection], None]
 ) -> Inspection:
     """
-    Look at what lies at `path`; `progress` is called after every file.
+    Look at what lies at `path`; `progress` is called at first and after every file.
 
     Raises:
         PreconditionError: nothing is there that could hold items.
         DeniedError: it may not be read.
     """
     inspection = Inspection(path)
+    progress(inspection)
     if not is_finished(store, path):
         inspection.exports = tuple(backup for backup in backups_below(store, path) if backup.has_manifest)
         if len(inspection.exports) > 1:

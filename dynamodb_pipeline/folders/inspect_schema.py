@@ -12,7 +12,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any
 
 from dynamodb_pipeline.errors import counted
@@ -23,6 +23,9 @@ SHOWN_MEMBERS = 50
 ITEMS_COMPARED = 200_000  # 8 bytes for each of these and each attribute that could be a key
 ATTRIBUTES_COMPARED = 8  # pairs of them are tried: 28
 ATTRIBUTES_COUNTED = 10_000  # of maps used as items somebody may have a name per item
+NAME_CHARS_COUNTED = 1 << 20  # of all their names together; one may have 64 KB
+VALUES_COMPARED = 2_000_000  # 8 bytes each
+ATTRIBUTES_TRIED = 1000  # of the first item, as keys
 
 
 def redacted(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,9 +72,10 @@ class KeyCandidate:
 class SchemaTally:
     """Counts attributes item by item."""
 
-    def __init__(self, *, items_compared: int = ITEMS_COMPARED):
+    def __init__(self, *, items_compared: int = ITEMS_COMPARED, values_compared: int = VALUES_COMPARED):
         self.item_count = 0
         self._items_compared = items_compared
+        self._name_chars, self._values_left = 0, values_compared
         self._types: dict[str, Counter[str]] = {}
         self._values: dict[str, tuple[str, array[int]]] | None = None
 
@@ -79,10 +83,19 @@ class SchemaTally:
         """Take a valid item with upper-case tags."""
         self.item_count += 1
         for name, value in item.items():
-            if name in self._types or len(self._types) < ATTRIBUTES_COUNTED:
-                self._types.setdefault(name, Counter())[next(iter(value))] += 1
+            types = self._types.get(name)
+            if types is None:
+                self._name_chars += len(name)
+                if len(self._types) == ATTRIBUTES_COUNTED or self._name_chars > NAME_CHARS_COUNTED:
+                    continue
+                types = self._types[name] = Counter()
+            types[next(iter(value))] += 1
         if self._values is None:
-            self._values = dict(_possible_keys(item))
+            self._values = dict(islice(_possible_keys(item), ATTRIBUTES_TRIED))
+        if self.item_count <= self._items_compared:
+            self._values_left -= len(self._values)
+            if self._values_left < 0:
+                self._items_compared = self.item_count - 1
         self._compare(item, self._values)
 
     def attributes(self) -> list[Attribute]:

@@ -11,10 +11,17 @@ import re
 from json import JSONDecodeError, JSONDecoder
 from typing import Any, NoReturn
 
-from dynamodb_pipeline.formats.files.text import BOM, LONG_BLOCK_BYTES, MAX_LINE_BYTES, PIECE_BYTES, Text
+from dynamodb_pipeline.formats.files.text import (
+    BOM,
+    LONG_BLOCK_BYTES,
+    MAX_LINE_BYTES,
+    PIECE_BYTES,
+    WHITE_SPACE,
+    Text,
+    is_blank,
+)
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json, shape_of
 
-WHITE_SPACE = b" \t\r\n"
 WINDOW_BYTES = 1 << 18
 _PEEK_BYTES = 4096
 _NAME_BYTES = 1 << 17  # an attribute name has 64 KB; escapes make it longer
@@ -67,7 +74,7 @@ class JsonCursor:
         size_bytes = _PEEK_BYTES
         while self.position < len(self._text):
             piece = self._text[self.position : self.position + size_bytes]
-            if size_bytes == PIECE_BYTES and not piece.translate(None, WHITE_SPACE):  # much of it: the quick way
+            if size_bytes == PIECE_BYTES and is_blank(piece):  # much of it: the quick way
                 self.position += len(piece)
                 continue
             rest = piece.lstrip(WHITE_SPACE)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from dynamodb_pipeline.formats.documents.cursor import BrokenJsonError, JsonCursor
 from dynamodb_pipeline.formats.documents.items import NO_TABLE, DocumentItems
-from dynamodb_pipeline.formats.files.dialects import common_dialect, detect, sampled
-from dynamodb_pipeline.formats.files.file_forms import HIVE_SEPARATOR, LAYOUTS, FileForm, Layout, WantedTable
+from dynamodb_pipeline.formats.files.dialects import common_dialect, detect, first_lines, sampled
+from dynamodb_pipeline.formats.files.file_forms import HIVE_SEPARATOR, LAYOUTS, Dialect, FileForm, Layout, WantedTable
 from dynamodb_pipeline.formats.files.foreign import FormatError
-from dynamodb_pipeline.formats.files.text import PlainLines, Text, pieces
+from dynamodb_pipeline.formats.files.text import Text, pieces
 from dynamodb_pipeline.formats.items.tags import dynamodb_tag
 
 NAMED_TABLES = 5
@@ -30,6 +30,8 @@ def detect_form(plain: Text, *, name: str = "data", wanted: WantedTable | None =
         FormatError: as `detect`, or a file of several tables and not of the wanted one.
         LineError: a line longer than any item, or a document that is malformed before its first items end.
     """
+    if not JsonCursor(plain).peek():
+        return FileForm(Dialect.EMPTY)
     layout = layout_of(plain, name=name)
     if layout is Layout.LINES:
         return FileForm(detect(plain, name=name))
@@ -55,7 +57,7 @@ def layout_of(plain: Text, *, name: str = "data") -> Layout:
     layout = _envelope(plain, start) or _by_first_object(plain, start)
     if layout is not None:
         return layout
-    several = any(_objects_in(line) > 1 for _, _, line in sampled(PlainLines(plain, name=name)))
+    several = any(_objects_in(line) > 1 for _, _, line in first_lines(plain, name=name))
     return Layout.OBJECTS if several else Layout.LINES
 
 

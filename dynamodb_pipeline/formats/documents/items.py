@@ -12,9 +12,17 @@ import re
 from collections.abc import Iterator
 from typing import Callable, NamedTuple
 
-from dynamodb_pipeline.formats.documents.cursor import WHITE_SPACE, BrokenJsonError, JsonCursor
+from dynamodb_pipeline.formats.documents.cursor import BrokenJsonError, JsonCursor
 from dynamodb_pipeline.formats.files.file_forms import Layout
-from dynamodb_pipeline.formats.files.text import BLOCK_BYTES, LONG_BLOCK_BYTES, MAX_LINE_BYTES, Block, LineError, Text
+from dynamodb_pipeline.formats.files.text import (
+    BLOCK_BYTES,
+    LONG_BLOCK_BYTES,
+    MAX_LINE_BYTES,
+    WHITE_SPACE,
+    Block,
+    LineError,
+    Text,
+)
 from dynamodb_pipeline.formats.items.tags import CONNECTOR_SPELLINGS, DYNAMODB_SPELLINGS
 
 NO_TABLE = ""  # none is called so: of such a walk only the tables' names are of interest

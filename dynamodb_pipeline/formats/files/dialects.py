@@ -202,7 +202,14 @@ def detect(plain: Text, *, name: str = "data") -> Dialect:
     archive = foreign_archive(plain)
     if archive is not None:
         raise FormatError(foreign_message(archive, name))
-    return common_dialect(sampled(PlainLines(plain, name=name)), plain=plain, name=name)
+    return common_dialect(first_lines(plain, name=name), plain=plain, name=name)
+
+
+def first_lines(plain: Text, *, name: str = "data") -> list[_Line]:
+    """The first few of a file, looked for beyond its beginning only where that has none. Raises as `PlainLines`."""
+    beginning = plain[:SAMPLE_BYTES]
+    whole = beginning if len(beginning) == len(plain) else beginning[: beginning.rfind(b"\n") + 1]
+    return sampled(PlainLines(whole, name=name)) or sampled(PlainLines(plain, name=name))
 
 
 def sampled(lines: Iterable[_Line]) -> list[_Line]:

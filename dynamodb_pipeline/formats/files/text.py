@@ -22,10 +22,11 @@ PIECE_BYTES = 1 << 20
 # every item. (A string of control characters grows 6 times, a list of empty strings or of nulls 9 times.)
 MAX_LINE_BYTES = 20 * 1024 * 1024
 LONG_BLOCK_BYTES = 1 << 20  # of a block that is not held as a whole
+NEAR_BYTES = 1 << 12  # where most lines end
 SEARCH_BYTES = 1 << 16  # what is looked through at once for the end of a long line
 BLOCK_BYTES = 1 << 17  # of items parsed at once; beyond it they leave the processor's cache
 BOM = b"\xef\xbb\xbf"
-_BLANK = b" \t\r"
+WHITE_SPACE = b" \t\r\n"
 _BEGINS_BLANK = (b" ", b"\t", b"\r", b"\n")
 _LINE_FEEDS = b"\n" * PIECE_BYTES
 
@@ -43,22 +44,27 @@ def line_count(text: Text) -> int:
 
 def _lines_in(piece: bytes) -> int:
     """The same of a piece; blank lines are counted as fast as they are read, for a file may hold millions."""
-    return len(piece) if piece == _LINE_FEEDS[: len(piece)] else piece.count(b"\n")
+    if piece[:1] not in _BEGINS_BLANK:
+        return piece.count(b"\n")
+    return len(piece) if piece == _LINE_FEEDS[: len(piece)] else len(piece) - len(piece.translate(None, b"\n"))
 
 
-def _is_blank(piece: bytes) -> bool:
-    return not piece.translate(None, b" \t\r\n")
+def is_blank(piece: bytes) -> bool:
+    """Whether there is nothing but white space in a piece that is not empty."""
+    return piece.isspace() and b"\x0b" not in piece and b"\x0c" not in piece
 
 
 def _next_line_feed(plain: Text, place: int, *, most_bytes: int | None = None) -> int:
     """The next line feed, -1 where none comes within `most_bytes`; looked for in pieces, for a map stays in memory."""
     last = len(plain) if most_bytes is None else min(len(plain), place + most_bytes)
+    size_bytes = NEAR_BYTES
     while place < last:
-        piece = plain[place : place + SEARCH_BYTES]
+        piece = plain[place : place + size_bytes]
         at = piece.find(b"\n")
         if at >= 0:
             return place + at
         place += len(piece)
+        size_bytes = SEARCH_BYTES
     return -1
 
 
@@ -136,7 +142,7 @@ def blocks(plain: Text, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
             line += sum(map(_lines_in, pieces(plain, start=start, end=end)))
         else:
             text = plain[start:end]
-            if text[:1] not in _BEGINS_BLANK or not _is_blank(text):
+            if text[:1] not in _BEGINS_BLANK or not is_blank(text):
                 yield Block(text, line, start, end)
             line += _lines_in(text)
         start = end
@@ -179,7 +185,7 @@ class PlainLines:
             number += 1
             end = self._line_end(start, number)
             line = plain[start : end - 1] if plain[end - 1 : end] == b"\r" else plain[start:end]
-            if line.strip(_BLANK):
+            if line and (line[:1] not in _BEGINS_BLANK or not is_blank(line)):
                 yield number, self._bytes_before + start, line
                 start = end + 1
             else:
@@ -190,11 +196,12 @@ class PlainLines:
         size_bytes = 16
         while start < self._end:
             piece = self._plain[start : min(start + size_bytes, self._end)]
-            if not _is_blank(piece):
-                piece = piece[: len(piece) - len(piece.lstrip(b" \t\r\n"))]
+            blank = is_blank(piece)
+            if not blank:
+                piece = piece[: len(piece) - len(piece.lstrip(WHITE_SPACE))]
             passed = piece.rfind(b"\n") + 1
             number, start = number + _lines_in(piece[:passed]), start + passed
-            if passed < size_bytes:
+            if not blank or not passed:
                 break
             size_bytes = min(4 * size_bytes, PIECE_BYTES)
         return start, number

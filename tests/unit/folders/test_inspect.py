@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -210,14 +211,14 @@ def test_a_place_without_data_is_refused(files: dict[str, bytes]) -> None:
         look(files)
 
 
-def test_progress_is_told_after_every_file() -> None:
+def test_progress_is_told_at_first_and_after_every_file() -> None:
     store, seen = MemoryStore({f"{FOLDER}/{name}": lines("ab") for name in "xyz"}), []
 
     def progress(found: Inspection) -> None:
         seen.append((len(found.files), found.schema.item_count))
 
     inspect_path(store, FOLDER, InspectOptions(), progress=progress)
-    assert seen == [(1, 2), (2, 4), (3, 6)]
+    assert seen == [(0, 0), (1, 2), (2, 4), (3, 6)]
 
 
 def test_the_report_names_all_that_matters_and_no_value() -> None:
@@ -236,3 +237,22 @@ def test_items_are_those_of_the_file() -> None:
     """The tally takes what the reader hands it: upper-case tags whatever the dialect."""
     facts = look({"f": line("a", 5)})
     assert {a["name"]: a["types"] for a in facts["attributes"]} == {n: {t: 1} for n, (t,) in put_body("a").items()}
+
+
+def test_names_of_any_length_and_number_are_counted_in_bounded_memory() -> None:
+    """Items of 60 KB, each with a name of that length of its own; items of 1,500 attributes that could all be keys."""
+    tally = SchemaTally()
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            tally.add({"id": {"S": f"{number}"}, f"{number}" + "n" * 60_000: {"N": "1"}})
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000
+    assert len(tally.attributes()) == 1 + (1 << 20) // 60_003
+    wide = SchemaTally(values_compared=20_000)
+    for number in range(30):
+        wide.add({f"a{column}": {"N": f"{number}"} for column in range(1500)})
+    assert wide.items_compared == 20
+    assert wide.key_candidates()

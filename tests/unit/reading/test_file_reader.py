@@ -6,7 +6,9 @@ import base64
 import gzip
 import hashlib
 import json
+import sys
 import tracemalloc
+from contextlib import nullcontext
 
 import pytest
 
@@ -201,3 +203,31 @@ def test_the_same_of_a_large_document_on_disk(store: MemoryStore) -> None:
     puts = reader.puts(opened)
     assert [json.loads(put.body) for put in puts] == items  # type: ignore[union-attr]
     assert puts.regular
+
+
+@pytest.mark.parametrize(
+    "worthless",
+    [b"\n", b" \r\n", b"\t \n", b" " * 5000 + b"\n"],
+    ids=["line feeds", "blank lines", "white space", "long blank lines"],
+)
+@pytest.mark.parametrize("item", [b"", line("a")], ids=["nothing else", "behind an item"])
+def test_worthless_text_is_passed_by_the_piece_and_not_by_the_line(
+    store: MemoryStore, item: bytes, worthless: bytes
+) -> None:
+    """Counted in calls of functions, which do not depend on the machine: a call for each line would be 40,000."""
+    plain = item + worthless * (8_000_000 // len(worthless))
+    calls = [0]
+
+    def count(*event: object) -> None:
+        calls[0] += event[1] == "call"
+
+    sys.setprofile(count)
+    refused = nullcontext() if item else pytest.raises(IntegrityError, match="holds blank lines and no item")
+    found: list[object] = []
+    try:
+        with refused:
+            found += FileReader(store, KEYS).items(FileReader(store, KEYS).open(store.file(URI, plain)))
+    finally:
+        sys.setprofile(None)
+    assert len(found) == (1 if item else 0)
+    assert calls[0] < 8000
