@@ -35,7 +35,8 @@ CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
 ATTEMPTS = 4
 SMALL_BYTES = 65_536  # of a body that goes out with its head
-REGION = re.compile(r"[a-z0-9-]{1,63}")  # a label of a host name; stands in each signature's header
+# A label of a host name, as botocore has it; stands in each signature's header.
+REGION = re.compile(r"(?![0-9]+\Z)(?!-)[a-z0-9-]{1,63}(?<!-)")
 REGION_SHOWN_CHARS = 40
 SERVICES_WITH_OWN_ENDPOINT = ("dynamodb", "s3")
 

@@ -34,6 +34,7 @@ def never_used(policy: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]) 
     return {
         f"{statement['Sid']} {action}"
         for statement in policy["Statement"]
+        if statement["Effect"] == "Allow"
         for action in statement["Action"]
         if not any(entry["action"] == action and is_granted_by(statement, entry) for entry in used)
     }

@@ -169,8 +169,9 @@ def run_by_launcher(world: World) -> None:
     seen["verify"] = world.launch("verify", exported, *source, *rate)
     target = ("--table", world.target.name, "--input", exported, "--yes")
     seen["import"] = world.launch("import", *target, *rate)
+    run = seen["export"].result["run_id"]
     for verb in ("status", "logs", "wait"):
-        seen[verb] = world.run_verb(verb, seen["export"].result["run_id"])
+        seen[verb] = world.run_verb(verb, run, "--output-format", "json")
     seen["terminate"] = stopped(world, "terminate", *source, *output)
 
 
@@ -220,6 +221,9 @@ def run_on_a_standing_cluster(world: World) -> None:
     run = run_cli(["export", *words, *world.places, "--no-wait"], env=world.emr.process_env())
     step = next(s["Id"] for s in world.steps_of(standing) if s["Status"]["State"] != "COMPLETED")
     world.emr.control.wait_for(standing, "RUNNING", step=step, timeout_s=RUN_S)
+    record = {"Bucket": world.bucket, "Key": f"logs/runs/{run.result['run_id']}/run.json"}
+    world.emr.client("s3").get_waiter("object_exists").wait(**record, WaiterConfig={"Delay": 1, "MaxAttempts": 300})
+    world.launch("rate", run.result["run_id"], "50%")
     world.seen["cancel"] = world.run_verb("cancel", run.result["run_id"], "--cluster-id", standing)
     client.terminate_job_flows(JobFlowIds=[standing])
     world.emr.control.wait_for(standing, *OVER, timeout_s=RUN_S)

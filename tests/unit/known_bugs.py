@@ -78,7 +78,7 @@ BUGS = {
     "the last of two equal members wins": Bug(
         "Python's json: a damaged item loses an attribute silently",
         "formats/items/json_text.py",
-        "    if len(members) != len(pairs):\n        _refuse_duplicate([name for name, _ in pairs])\n",
+        "    if len(members) != len(pairs):\n        refuse_repeated([name for name, _ in pairs])\n",
         "",
         ("formats/files/test_dialects.py::test_read_items_names_the_place_inside_the_item",),
     ),

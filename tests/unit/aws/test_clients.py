@@ -1,4 +1,4 @@
-"""Small objects are sent without waiting for the server's leave; large ones wait."""
+"""What a client is built of: regions that are taken; small objects that wait for no leave of the server."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from typing import IO, Any
 
 import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.utils import validate_region_name
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dynamodb_pipeline.aws.clients import SMALL_BYTES, AwsClients, AwsSettings
+from dynamodb_pipeline.aws.clients import SMALL_BYTES, AwsClients, AwsSettings, check_region
+from dynamodb_pipeline.errors import UsageError
 
 
 def large_file() -> IO[bytes]:
@@ -37,3 +41,15 @@ def test_only_a_large_object_waits_for_100_continue(body: Any, waits: bool) -> N
     client.meta.events.register("before-send.s3", answer)
     client.put_object(Bucket="bucket", Key="key", Body=body, ChecksumSHA256="aGFzaA==")
     assert ["Expect" in request.headers for request in sent] == [waits]
+
+
+@given(
+    st.text("a0-", max_size=6) | st.sampled_from(["a" * 63, "a" * 64, "eu-west-1", "eu-west-1\n", "EU-WEST-1", "eu_1"])
+)
+def test_every_region_that_is_taken_is_one_to_botocore(text: str) -> None:
+    try:
+        check_region(text)
+    except UsageError:
+        return
+    validate_region_name(text)
+    assert text
