@@ -28,9 +28,10 @@ from dynamodb_pipeline.formats.files.foreign import TABLE_DESCRIPTION, foreign_o
 from dynamodb_pipeline.formats.files.text import line_count
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
-from dynamodb_pipeline.store.objects import ObjectInfo, ObjectMissingError, ObjectStore
+from dynamodb_pipeline.store.objects import ObjectInfo, ObjectMissingError, ObjectStore, in_parallel
 
 NAMED_IN_MESSAGE = 5
+MISSING_ASKED = 100  # files of a manifest that are not there: enough to say so
 NATIVE_SIDECARS = {name for m in (NATIVE_SUMMARY, native.FILES_NAME) for name in (m, native.md5_name(m))}
 FOLDERS_LISTED = 20
 SCHEMA_FILE = "schema.json"  # beside the items that dynamodump saved
@@ -64,9 +65,16 @@ def load_source(
 
 def _optional(store: ObjectStore, uri: str) -> bytes | None:
     try:
-        return store.get(uri)
+        return _whole(store, uri)
     except ObjectMissingError:
         return None
+
+
+def _whole(store: ObjectStore, uri: str) -> bytes:
+    """A manifest or record; one that is larger than its entries is refused while it lies on disk."""
+    text = store.fetch(uri)
+    manifests.check_size(text, where=uri)
+    return text[:]
 
 
 def _from_manifest(store: ObjectStore, folder: str, data: bytes, *, allow_buckets: tuple[str, ...]) -> ImportSource:
@@ -126,31 +134,31 @@ def _find(
     manifest_uri: str,
     allow_buckets: tuple[str, ...],
 ) -> tuple[list[ObjectInfo], list[str]]:
-    """Every entry's object, in the manifest's order; what the folder's listing answers takes no request."""
+    """
+    Every entry's object, in the manifest's order. A listing of S3 is complete: only what lies elsewhere is asked for, a
+    few at a time, and no more after `MISSING_ASKED` were not there.
+    """
     folder = manifest_uri.rpartition("/")[0] + "/"
-    objects: list[ObjectInfo] = []
-    missing: list[str] = []
-    notes: Counter[str] = Counter()
-    for entry in manifest.entries:
-        place = resolve_entry(entry.url, manifest_uri=manifest_uri, allow_buckets=allow_buckets)
-        candidates = (_looked_up(u, store, listing, folder=folder) for u in place.candidate_uris)
-        info = next(filter(None, candidates), None)
-        if info is None:
-            missing.append(entry.url)
-            continue
-        objects.append(info)
-        if place.note:
-            notes[place.note] += 1
-    _refuse_missing(manifest_uri, missing)
+    urls = [entry.url for entry in manifest.entries]
+    places = [resolve_entry(url, manifest_uri=manifest_uri, allow_buckets=allow_buckets) for url in urls]
+    infos = [next(filter(None, map(listing.get, place.candidate_uris)), None) for place in places]
+    elsewhere = {
+        number: [uri for uri in place.candidate_uris if not uri.startswith(folder)]
+        for number, place in enumerate(places)
+        if infos[number] is None
+    }
+    asked = [number for number, uris in elsewhere.items() if uris]
+    missing = [urls[number] for number, uris in elsewhere.items() if not uris]
+    for number, info in zip(asked, in_parallel(store.head, [elsewhere[number] for number in asked])):
+        infos[number] = info
+        missing += [] if info else [urls[number]]
+        if len(missing) >= MISSING_ASKED:
+            break
+    _refuse_missing(manifest_uri, missing, is_least=bool(asked))
+    objects = [info for info in infos if info is not None]
     _refuse_twice(manifest_uri, objects)
+    notes = Counter(place.note for place in places if place.note)
     return objects, [f"{note} ({counted(count, 'file')})" for note, count in notes.items()]
-
-
-def _looked_up(uri: str, store: ObjectStore, listing: Mapping[str, ObjectInfo], *, folder: str) -> ObjectInfo | None:
-    """The object, None where there is none. A listing of S3 is complete, so what it lacks is not asked for again."""
-    if uri in listing or uri.startswith(folder):
-        return listing.get(uri)
-    return store.head(uri)
 
 
 def _refuse_twice(where: str, objects: list[ObjectInfo]) -> None:
@@ -160,9 +168,10 @@ def _refuse_twice(where: str, objects: list[ObjectInfo]) -> None:
         raise IntegrityError(msg)
 
 
-def _refuse_missing(where: str, missing: list[str]) -> None:
+def _refuse_missing(where: str, missing: list[str], *, is_least: bool = False) -> None:
     if missing:
-        msg = f"{where}: {len(missing)} listed files are not there: {first_few(missing)}; the export is incomplete"
+        count = f"at least {len(missing)}" if is_least and len(missing) >= MISSING_ASKED else f"{len(missing)}"
+        msg = f"{where}: {count} listed files are not there: {first_few(missing)}; the export is incomplete"
         raise IntegrityError(msg)
 
 
@@ -188,7 +197,7 @@ def _with_record(objects: list[ObjectInfo], record: ExportRecord, folder: str) -
 
 def _from_native(store: ObjectStore, folder: str, data: bytes) -> ImportSource:
     where, files_uri = join(folder, NATIVE_SUMMARY), join(folder, native.FILES_NAME)
-    listing, files_data = {o.uri: o for o in store.list(folder)}, store.get(files_uri)
+    listing, files_data = {o.uri: o for o in store.list(folder)}, _whole(store, files_uri)
     _check_sidecars(store, listing, {where: data, files_uri: files_data})
     summary = native.parse_summary(data, where=where)
     listed = native.parse_files(files_data, where=files_uri)

@@ -8,12 +8,15 @@ kinds of place are in `s3` and `local`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import IO, Protocol, Union
+from typing import IO, Callable, Protocol, Union
 
 from dynamodb_pipeline.errors import IntegrityError, PipelineError
 from dynamodb_pipeline.formats.files.text import Text
+
+HEADS_AT_ONCE = 16
 
 Body = Union[bytes, IO[bytes]]
 
@@ -59,6 +62,24 @@ class ObjectStore(Protocol):
 
     def delete(self, uri: str) -> None:
         """Remove the object if it is there."""
+
+
+def in_parallel(
+    head: Callable[[str], ObjectInfo | None], asked: Sequence[Sequence[str]]
+) -> Iterator[ObjectInfo | None]:
+    """
+    Of each list of addresses the first object that is there, in order.
+
+    Args:
+        head: of a store. `HEADS_AT_ONCE` run at a time, and few more than somebody waits for.
+    """
+
+    def first(uris: Sequence[str]) -> ObjectInfo | None:
+        return next(filter(None, map(head, uris)), None)
+
+    with ThreadPoolExecutor(HEADS_AT_ONCE) as pool:
+        for start in range(0, len(asked), HEADS_AT_ONCE):
+            yield from pool.map(first, asked[start : start + HEADS_AT_ONCE])
 
 
 def put_once(store: ObjectStore, uri: str, body: bytes) -> bool:

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from dynamodb_pipeline.errors import IntegrityError, UsageError
+from dynamodb_pipeline.errors import IntegrityError, UsageError, counted
 from dynamodb_pipeline.formats.exports.entry_location import Resolved, check_entry_url, resolve_entry, s3_scheme
-from dynamodb_pipeline.formats.files.text import BOM
+from dynamodb_pipeline.formats.files.text import BOM, Text, pieces
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, integer, parse_json
 
 __all__ = ["VERSION", "Manifest", "ManifestEntry", "Resolved", "parse", "render", "resolve_entry"]
@@ -23,6 +23,10 @@ __all__ = ["VERSION", "Manifest", "ManifestEntry", "Resolved", "parse", "render"
 NAME = "DynamoDB-export"
 VERSION = 3
 MAX_ENTRIES = 1_000_000  # 100,000 items a file: 10^11 items; more is no manifest but an attack on memory
+# An address has a bucket of 63 characters and a key of 1,024 bytes, each of which may be `%XX`.
+ENTRY_BYTES = 4096
+OTHER_BYTES = 1 << 20  # of all members that are no entries
+_ENTRY_MARKS = (b'"url"', b'"dataFileS3Key"', b'"sha256"')
 
 _MEMBERS = {"name", "version", "entries", "url", "mandatory"}
 
@@ -31,6 +35,20 @@ _MEMBERS = {"name", "version", "entries", "url", "mandatory"}
 _ESCAPED = re.compile(
     "[^A-Za-z0-9\\-_.!~*'():@&=+$,;/\u0080-\U0010ffff]|[\u0080-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 )
+
+
+def check_size(text: Text, *, where: str) -> None:
+    """
+    Raises:
+        IntegrityError: more entries than are read, or more bytes than so many have.
+    """
+    entries = sum(piece.count(mark) for piece in pieces(text) for mark in _ENTRY_MARKS)
+    if entries > MAX_ENTRIES or len(text) > OTHER_BYTES + ENTRY_BYTES * entries:
+        msg = (
+            f"{where} has {len(text)} bytes for {counted(entries, 'file')}; at most {MAX_ENTRIES:,} files are read, "
+            f"with {ENTRY_BYTES} bytes each: it is damaged, or no list of files"
+        )
+        raise IntegrityError(msg)
 
 
 def manifest_object(data: bytes, *, where: str) -> dict[str, Any]:

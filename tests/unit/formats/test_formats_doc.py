@@ -13,7 +13,7 @@ import pytest
 
 from dynamodb_pipeline.formats.documents.items import MEMBER_NAME_CHARS, MOST_TABLES
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord, FileRecord
-from dynamodb_pipeline.formats.exports.manifest import parse, render
+from dynamodb_pipeline.formats.exports.manifest import ENTRY_BYTES, MAX_ENTRIES, OTHER_BYTES, parse, render
 from dynamodb_pipeline.formats.files import foreign
 from dynamodb_pipeline.formats.files.dialects import Dialect, detect, read_items
 from dynamodb_pipeline.formats.files.foreign import CODECS, CONTAINERS, OBJECTS, TEXTS
@@ -22,6 +22,7 @@ from dynamodb_pipeline.formats.items.digest import BucketDigest, bucket_of, cano
 from dynamodb_pipeline.formats.items.long_text import LONG_TEXT_BYTES, MOST_HELD_BYTES, MOST_LEVELS, PIECE_BYTES
 from dynamodb_pipeline.formats.items.tags import dynamodb_tag
 from dynamodb_pipeline.reading.file_reader import MAX_PLAIN_BYTES
+from dynamodb_pipeline.reading.source import MISSING_ASKED
 
 DOC = (Path(__file__).resolve().parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^ *```([\w.-]+)\n(.*?)\n *```$", DOC, re.DOTALL | re.MULTILINE)
@@ -152,4 +153,5 @@ def test_the_limits_are_those_of_the_code():
     table = DOC.partition("### 2.1 Limits\n")[2].partition("\n#")[0]
     named = {int(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", table)}
     limits = {MAX_LINE_BYTES, MAX_PLAIN_BYTES, LONG_TEXT_BYTES, MOST_HELD_BYTES, MOST_LEVELS, PIECE_BYTES, MOST_TABLES}
-    assert limits | {MEMBER_NAME_CHARS} <= named
+    limits |= {MEMBER_NAME_CHARS, MAX_ENTRIES, ENTRY_BYTES, OTHER_BYTES, MISSING_ASKED}
+    assert limits <= named

@@ -5,7 +5,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import threading
+import tracemalloc
 from base64 import b64encode
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,7 +16,8 @@ import pytest
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
 from dynamodb_pipeline.reading.file_reader import FileReader
-from dynamodb_pipeline.reading.source import NO_HASHES, load_source, refuse_unknown_part
+from dynamodb_pipeline.reading.source import MISSING_ASKED, NO_HASHES, load_source, refuse_unknown_part
+from dynamodb_pipeline.store.objects import HEADS_AT_ONCE, ObjectInfo
 from tests.unit.reading.export_records import export_record
 from tests.unit.reading.item_lines import KEYS, lines
 from tests.unit.store.memory_store import MemoryStore
@@ -339,3 +343,73 @@ def test_a_file_of_a_native_export_listed_again_with_the_same_hash_is_read_once(
     source = load_source(store, FOLDER)
     assert len(source.files) == 1
     assert source.notes == (f"{files} lists files again, with the same hash; each is read once",)
+
+
+class ElsewhereStore(MemoryStore):
+    """Counts requests for single objects elsewhere, and how many run at once: each waits until another has come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads, self.at_once, self.most_at_once = 0, 0, 0
+        self._lock, self._pair = threading.Lock(), threading.Barrier(2)
+
+    def head(self, uri: str) -> ObjectInfo | None:
+        if not uri.startswith("s3://b/old/"):
+            return super().head(uri)
+        with self._lock:
+            self.heads, self.at_once = self.heads + 1, self.at_once + 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        with suppress(threading.BrokenBarrierError):
+            self._pair.wait(timeout=10)
+        with self._lock:
+            self.at_once -= 1
+        return super().head(uri)
+
+
+def elsewhere(count: int, *, there: bool) -> ElsewhereStore:
+    """A manifest whose files lie in another folder of its bucket, or should."""
+    names = [f"f{number:04d}" for number in range(count)]
+    store = ElsewhereStore()
+    store.objects = {f"{FOLDER}/manifest": manifest(*names, folder="s3://b/old")}
+    store.objects |= {f"s3://b/old/{name}": DATA for name in names} if there else {}
+    return store
+
+
+def test_files_that_lie_elsewhere_are_asked_for_a_few_at_a_time_and_come_in_order() -> None:
+    store = elsewhere(40, there=True)
+    assert [file.name for file in load_source(store, FOLDER).files] == [f"f{number:04d}" for number in range(40)]
+    assert store.heads == 40
+    assert 2 <= store.most_at_once <= HEADS_AT_ONCE
+
+
+def test_of_many_missing_files_only_some_are_asked_for() -> None:
+    store = elsewhere(1000, there=False)
+    with pytest.raises(IntegrityError, match=r"at least 100 listed files are not there: s3://b/old/f0000, "):
+        load_source(store, FOLDER)
+    assert MISSING_ASKED <= store.heads <= MISSING_ASKED + 2 * HEADS_AT_ONCE
+
+
+def test_a_manifest_takes_at_most_6_kib_an_entry() -> None:
+    names = [f"{number:08d}-0000-0000-0000-000000000000_{number:06d}" for number in range(3000)]
+    store = backup(*names)
+    tracemalloc.start()
+    try:
+        source = load_source(store, FOLDER)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(source.files) == len(names)
+    assert peak < 6 * 1024 * len(names)
+
+
+@pytest.mark.parametrize(
+    "padding", [b" " * 3_000_000, b'"x":"%s",' % (b"x" * 3_000_000)], ids=["white space", "an unknown member"]
+)
+@pytest.mark.parametrize("name", ["manifest", "_export.json"])
+def test_a_manifest_much_larger_than_its_files_is_refused(name: str, padding: bytes) -> None:
+    store = backup("a", **{"_export.json": record("a")})
+    store.objects[f"{FOLDER}/{name}"] = store.objects[f"{FOLDER}/{name}"].replace(b"{", b"{" + padding, 1)
+    with pytest.raises(
+        IntegrityError, match=r"has 3\d{6} bytes for .*at most 1,000,000 files are read, with 4096 bytes"
+    ):
+        load_source(store, FOLDER)
