@@ -131,6 +131,7 @@ TARGET = Target(
         SMALL * 3,
         b'{"Items":[%s],"Count":1,"ScannedCount":1,"NextToken":"x"}' % ITEM,
         b'{"T":[{"PutRequest":{"Item":%s}}],"U":[{"DeleteRequest":{"Key":%s}}]}' % (ITEM, SMALL),
+        b'{"Responses":{"T":[%s],"U":[%s]},"UnprocessedKeys":{"T":{"Keys":[]}}}' % (ITEM, SMALL),
         b'{"DataModel":[{"TableName":"T","TableData":[%s]}]}' % ITEM,
         b'{"id":{"S":"a","N":null,"BOOL":false,"IsBOOLSet":false},"b":{"B":{"type":"Buffer","data":[1,2]}}}\n',
         b'{"id":{"S":"a"},"b":{"B":{"0":27,"1":5}}}\n',

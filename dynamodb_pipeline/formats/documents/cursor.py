@@ -91,6 +91,14 @@ class JsonCursor:
         self.position += 1
         return True
 
+    def at_empty_object(self) -> bool:
+        """Whether `{}` comes next, white space apart; the position stays before it."""
+        is_object, start = self.peek() == b"{", self.position
+        self.position += 1
+        is_empty = self.peek() == b"}"
+        self.position = start
+        return is_object and is_empty
+
     def take(self, byte: bytes, *, what: str) -> None:
         """Pass `byte`. Raises BrokenJsonError when something else comes, `what` being where that is."""
         if not self.took(byte):

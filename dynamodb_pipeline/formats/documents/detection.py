@@ -14,6 +14,7 @@ from dynamodb_pipeline.formats.items.tags import dynamodb_tag
 
 NAMED_TABLES = 5
 MEMBERS_TRIED = 1000  # of an object, for one that holds items
+_LIST_TAGS = ("L", "SS", "NS", "BS")
 _REQUESTS = ("PutRequest", "DeleteRequest")
 
 
@@ -125,6 +126,8 @@ def _envelope(plain: Text, start: int) -> Layout | None:
 def _layout_of_member(cursor: JsonCursor, name: str) -> Layout | None:
     """The layout that a member of the outermost object tells, LINES for an item's attribute; None goes on."""
     first = cursor.peek()
+    if first == b"{" and name == "Responses" and _is_of_tables(cursor):
+        return Layout.RESPONSES
     if first == b"{":
         return Layout.LINES if _is_tag(_first_name(cursor)) else None
     if first != b"[":
@@ -144,6 +147,16 @@ def _first_name(cursor: JsonCursor, *, depth: int = 1) -> str | None:
             cursor.peek()
             cursor.position += 1
         return cursor.text_value() if cursor.peek() == b'"' else None
+    finally:
+        cursor.position = start
+
+
+def _is_of_tables(cursor: JsonCursor) -> bool:
+    """Whether the object at the cursor has an array that no tag would have, as no name of a table is one."""
+    start = cursor.position
+    try:
+        cursor.position += 1
+        return cursor.peek() == b'"' and cursor.member().upper() not in _LIST_TAGS and cursor.peek() == b"["
     finally:
         cursor.position = start
 

@@ -288,6 +288,18 @@ class DocumentItems:
                 yield from self._items_of(table)
             self._cursor.took(b",")
 
+    def _responses(self) -> Iterator[bool]:
+        while self._cursor.peek():
+            for member in self._members():
+                if member == "Responses":
+                    for table in self._members():
+                        yield from self._items_of(table)
+                    continue
+                if member == "UnprocessedKeys" and not self._cursor.at_empty_object():
+                    self._notes["it is a part of what BatchGetItem was asked for: some keys were not processed"] = None
+                self._cursor.skip_value()
+            self._cursor.took(b",")
+
     def _models(self) -> Iterator[bool]:
         for member in self._members():
             if member != "DataModel":
@@ -332,6 +344,7 @@ _WALKS: dict[Layout, Callable[[DocumentItems], Iterator[bool]]] = {
     Layout.ARRAY: DocumentItems._arrays,
     Layout.SCAN: DocumentItems._scans,
     Layout.REQUESTS: DocumentItems._requests,
+    Layout.RESPONSES: DocumentItems._responses,
     Layout.MODEL: DocumentItems._models,
 }
 

@@ -235,6 +235,7 @@ class Layout(str, Enum):
     ARRAY = "array"
     SCAN = "scan-output"
     REQUESTS = "request-file"
+    RESPONSES = "batch-output"
     MODEL = "workbench-model"
 
 
@@ -270,6 +271,11 @@ LAYOUTS: Mapping[Layout, LayoutForm] = MappingProxyType(
         Layout.REQUESTS: LayoutForm(
             '`{"Forum":[{"PutRequest":{"Item":`item`}}` ...`]}`, one or several tables',
             "input of `aws dynamodb batch-write-item`",
+            names_tables=True,
+        ),
+        Layout.RESPONSES: LayoutForm(
+            '`{"Responses":{"Forum":[`item ...`]},"UnprocessedKeys":{}}`, one or several tables, also several of them',
+            "`aws dynamodb batch-get-item`",
             names_tables=True,
         ),
         Layout.MODEL: LayoutForm(

@@ -81,6 +81,16 @@ LAYOUTS_OF: dict[str, Callable[[Sequence[Any], Callable[[Any], str]], Document]]
         Layout.SCAN,
     ),
     "request file": lambda items, write: Document(write({"T": put_requests(items)}).encode(), Layout.REQUESTS),
+    "output of a batch": lambda items, write: Document(
+        write({"Responses": {"T": list(items)}, "UnprocessedKeys": {}}).encode(), Layout.RESPONSES
+    ),
+    "pages of batches, members sorted the other way": lambda items, write: Document(
+        "\n".join(
+            write({"UnprocessedKeys": {}, "ConsumedCapacity": [{"TableName": "T"}], "Responses": {"T": list(part)}})
+            for part in (items[:1], items[1:])
+        ).encode(),
+        Layout.RESPONSES,
+    ),
     "model": lambda items, write: Document(write(model(("T", items))).encode(), Layout.MODEL),
     "objects without line feeds": lambda items, write: Document("".join(map(write, items)).encode(), Layout.OBJECTS),
     "objects with commas": lambda items, write: Document(",\n".join(map(write, items)).encode(), Layout.OBJECTS),

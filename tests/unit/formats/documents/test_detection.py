@@ -37,6 +37,10 @@ BUFFER = b'{"id":{"S":"a"},"b":{"B":{"type":"Buffer","data":[1,2]}}}'
         (b'{"Count":1,"Items":[{"Id":{"s":"x"}}]}', Layout.SCAN, Dialect.CONNECTOR, 1),
         (b'{"ConsumedCapacity":{"TableName":"t"},"Items":[' + ITEM + b"]}", Layout.SCAN, Dialect.DYNAMODB_JSON, 1),
         (b'{"a":[],"t":[{"PutRequest":{"Item":' + ITEM + b"}}]}", Layout.REQUESTS, Dialect.PUT_REQUEST, 1),
+        (b'{"Responses":{"T":[{"Id":{"S":"x"}}]}}', Layout.RESPONSES, Dialect.DYNAMODB_JSON, 1),
+        (b'{"Responses":{"L":[{"S":"x"}]}}', Layout.LINES, Dialect.DYNAMODB_JSON, None),
+        (b'{"Responses":{"sS":["x"]}}', Layout.LINES, Dialect.CONNECTOR, None),
+        (b'{"Responses":{"M":{"T":{"S":"x"}}}}', Layout.LINES, Dialect.DYNAMODB_JSON, None),
         (json.dumps(model(("T", [{"Id": {"S": "x"}}]))).encode(), Layout.MODEL, Dialect.DYNAMODB_JSON, 1),
         (b'{"Items":{"L":[]},"Count":{"N":"1"}}', Layout.LINES, Dialect.DYNAMODB_JSON, None),
         (b'[x]\x03{"s":"x"}', Layout.LINES, Dialect.HIVE, None),
@@ -82,7 +86,10 @@ SEVERAL = json.dumps({name: put_requests([{"Id": {"S": name}}]) for name in "ABC
 MODELS = json.dumps(model(*((name, [{"Id": {"S": name}}]) for name in "ABC"))).encode()
 
 
-@pytest.mark.parametrize("text", [SEVERAL, MODELS], ids=["requests", "model"])
+BATCH = json.dumps({"Responses": {name: [{"Id": {"S": name}}] for name in "ABC"}, "UnprocessedKeys": {}}).encode()
+
+
+@pytest.mark.parametrize("text", [SEVERAL, MODELS, BATCH], ids=["requests", "model", "batch"])
 def test_of_several_tables_one_must_be_the_target(text):
     assert [judged.item for judged in read(text, wanted=WantedTable("B"))] == [{"Id": {"S": "B"}}]
     assert len(read(text)) == 3

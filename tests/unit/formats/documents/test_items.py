@@ -170,6 +170,7 @@ def test_of_several_tables_only_the_wanted_items_are_walked(write):
     for text, layout in (
         (write({"A": put_requests(other), "T": put_requests(SAMPLE), "Z": put_requests(other)}), Layout.REQUESTS),
         (write(model(("A", other), ("T", SAMPLE), ("Z", other))), Layout.MODEL),
+        (write({"Responses": {"A": other, "T": SAMPLE, "Z": other}, "UnprocessedKeys": {}}), Layout.RESPONSES),
     ):
         form = detect_form(text.encode(), wanted=WantedTable("T"))
         assert (form.layout, form.table) == (layout, "T")
@@ -227,3 +228,11 @@ def test_nothing_else_is_raised_on_any_bytes(data, start):
 def test_items_of_a_document_are_numbered_across_arrays():
     text = b"\n".join(json.dumps([item]).encode() for item in SAMPLE)
     assert [judged.number for judged in one_by_one(text, detect_form(text))] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("unprocessed", ["{}", " { } ", '{"T":{"Keys":[{"Id":{"S":"b"}}]}}'])
+def test_a_batch_whose_keys_were_not_all_processed_says_so(unprocessed: str) -> None:
+    text = b'{"Responses":{"T":[{"Id":{"S":"a"}}]},"UnprocessedKeys":%s}' % unprocessed.encode()
+    document = DocumentItems(text, Layout.RESPONSES)
+    assert [item for _ in document for _, _, item in document.one_by_one()] == [b'{"Id":{"S":"a"}}']
+    assert any("some keys were not processed" in note for note in document.notes) is ("Keys" in unprocessed)
