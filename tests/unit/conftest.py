@@ -10,5 +10,4 @@ from hypothesis import HealthCheck, settings
 settings.register_profile(
     "unit", deadline=None, max_examples=40, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.register_profile("few", settings.get_profile("unit"), max_examples=5)  # of what runs elsewhere already
 settings.load_profile("unit")
