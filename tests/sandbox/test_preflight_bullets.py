@@ -214,7 +214,7 @@ BULLETS = [
     Bullet("bucket not writable", "write s3://{bucket}/exports", 7, "policy launcher", unwritable),
     Bullet("manifest of another bucket", "manifest", 0, "nothing to edit", elsewhere),
     Bullet(
-        "service role", "service-role", 3, "deploy policies/roles.json",
+        "service role", "service-role", 3, "dynamodb-pipeline policy roles-template",
         lambda w: w.preflight("--service-role", "nobody"),
     ),
     Bullet(

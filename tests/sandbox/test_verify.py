@@ -179,7 +179,8 @@ def test_a_folder_without_manifest_is_read_only_when_told_so(sandbox: Sandbox, b
     folder = put_objects(sandbox, f"s3://{bucket}/bare", {"a": connector_lines(numbered(4))})
     refused = pipeline.verify(folder)
     assert refused.code == ExitCode.PRECONDITION
-    assert f"dynamodb-pipeline verify {folder} --without-manifest" in refused.result["error"]
+    command = f"dynamodb-pipeline verify {folder} --local --engine process --throughput-percent 100 --without-manifest"
+    assert command in refused.result["error"]
 
     done = pipeline.verify(folder, "--without-manifest")
 
