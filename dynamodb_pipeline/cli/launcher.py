@@ -146,9 +146,11 @@ def print_policy(line: CommandLine, *, voice: Voice) -> Any:
     """Print a policy; the account is asked of STS only when no option names it and the document holds one."""
     options = line.options
     with launcher(options[own.POLICY_REGION], bucket_owner=None, voice=voice) as here:
-        asked = options[own.POLICY_KIND] not in ACCOUNTLESS and not options[own.ACCOUNT]
-        account = _account(here.clients) if asked else options[own.ACCOUNT] or CLOUDFORMATION_ACCOUNT
-        return commands.run_policy(policy_query(options, account=account, region=here.clients.region), here.console)
+        region = here.clients.region
+        query = policy_query(options, account=options[own.ACCOUNT] or CLOUDFORMATION_ACCOUNT, region=region)
+        if options[own.POLICY_KIND] not in ACCOUNTLESS and not options[own.ACCOUNT]:
+            query = policy_query(options, account=_account(here.clients), region=region)  # all else was in order
+        return commands.run_policy(query, here.console)
 
 
 def _account(clients: AwsClients) -> str:

@@ -112,6 +112,7 @@ def test_a_limit_of_money_is_a_number_or_refused(text: str) -> None:
         (("export", *EXPORT, "--dry-run"), "unrecognized arguments: --dry-run"),
         (("verify", "--limt", "3", "s3://data/x"), "--limt: did you mean --limit?"),
         (("wait",), "required: RUN"),
+        (("policy", "launcher", "--region", "nf25", "--bucket", "data", "--prefix", "x"), "nf25"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
 )
