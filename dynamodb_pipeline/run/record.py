@@ -113,8 +113,9 @@ def _last_sign(store: ObjectStore, folder: str) -> RunState | None:
     start = None if last is None else _readable(store, last)
     if record is None or start is None or start.heartbeat is None:
         return record or start
-    same_process = (start.host, start.pid) == (record.host, record.pid)
-    return record if same_process or (record.heartbeat or LONG_AGO) > start.heartbeat else start
+    same_process, beat = (start.host, start.pid) == (record.host, record.pid), record.heartbeat or LONG_AGO
+    newer = beat > start.heartbeat or (beat == start.heartbeat and record.state == RUNNING)  # times are whole seconds
+    return record if same_process or newer else start
 
 
 def _last_start(store: ObjectStore, folder: str) -> str | None:

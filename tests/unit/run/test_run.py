@@ -208,6 +208,18 @@ def test_a_start_counts_before_its_process_has_written_the_record() -> None:
     assert sorted(uri.rpartition("/")[2] for uri in store.objects) == ["000001.json", "000002.json", "run.json"]
 
 
+def test_a_record_of_the_same_second_as_a_start_counts_while_it_says_that_it_runs() -> None:
+    """Times are whole seconds: of two signs of one second the living one decides, whoever looks."""
+    sign = {"state": "running", "heartbeat": f"{NOW:%Y-%m-%dT%H:%M:%SZ}"}
+    start = {"run_id": "nightly", **sign, "host": "here", "pid": 7}
+    record = {"run_id": "nightly", **sign, "host": "there", "pid": 9}
+    store = MemoryStore(
+        {f"{FOLDER}/starts/000001.json": json.dumps(start).encode(), f"{FOLDER}/run.json": json.dumps(record).encode()}
+    )
+    with pytest.raises(PreconditionError, match="process 9 on there"):
+        take_run(store, FOLDER, OWN, here=HERE)
+
+
 @pytest.mark.parametrize(
     ("start", "number"),
     [("000041.json", "000042.json"), ("x.json", "000001.json"), ("000007.tmp", "000001.json")],
