@@ -23,7 +23,7 @@ from dynamodb_pipeline.reading.file_reader import form_of, text_of
 from dynamodb_pipeline.reading.finished_runs import AT_ONCE, UNFINISHED, Backup, backup_rows, backups_below
 from dynamodb_pipeline.reading.input_files import InputFile
 from dynamodb_pipeline.run.heartbeat import Here, is_alive
-from dynamodb_pipeline.run.record import read_state
+from dynamodb_pipeline.run.record import read_state, recorded_folders
 from dynamodb_pipeline.settings.run_ids import is_run_id, run_folder
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
@@ -100,7 +100,7 @@ def _with_run(store: ObjectStore, backup: Backup, *, logs: str, here: Here) -> B
 
 def _verified(store: ObjectStore, logs: str, pool: ThreadPoolExecutor) -> Iterator[tuple[str, datetime]]:
     """Every verified export with the time of its last verification that found nothing wrong."""
-    uris = [o.uri for o in store.list(join(logs, "runs")) if o.uri.endswith(f"/{RUN_RECORD}")]
+    uris = [join(folder, RUN_RECORD) for folder in recorded_folders(store, logs)]
     runs = (run for run in pool.map(lambda uri: _verification(store, uri), uris) if run is not None)
     yield from sorted((_place(str(run.export)), run.ended) for run in runs if run.export and run.ended)
 

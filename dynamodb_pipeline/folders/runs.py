@@ -17,6 +17,7 @@ from dynamodb_pipeline.documents import TIME_FORMAT, DocumentError, moment, read
 from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.errors import counted
 from dynamodb_pipeline.finished import RUN_RECORD, RUNNING, RunState
+from dynamodb_pipeline.run.record import recorded_folders
 from dynamodb_pipeline.settings.run_ids import is_run_id
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
@@ -26,28 +27,23 @@ DEAD_AFTER = timedelta(minutes=5)
 
 def list_runs(store: ObjectStore, logs: str, *, now: datetime) -> dict[str, Any]:
     """The runs below a log folder, the newest first, as one document."""
-    places = [info.uri for info in store.list(join(logs, "runs")) if _is_record(info.uri)]
+    folders = [folder for folder in recorded_folders(store, logs) if is_run_id(folder.rpartition("/")[2])]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        rows = [row for row in pool.map(lambda uri: _row(store, uri, now=now), places) if row]
+        rows = [row for row in pool.map(lambda folder: _row(store, folder, now=now), folders) if row]
     rows.sort(key=lambda row: (row["started"] or "", row["run_id"]), reverse=True)
     return {"kind": "runs", "exit_code": 0, "logs": logs, "runs": rows}
 
 
-def _is_record(uri: str) -> bool:
-    folder, _, name = uri.rpartition("/")
-    return name == RUN_RECORD and is_run_id(folder.rpartition("/")[2])
-
-
-def _row(store: ObjectStore, uri: str, *, now: datetime) -> dict[str, Any] | None:
+def _row(store: ObjectStore, folder: str, *, now: datetime) -> dict[str, Any] | None:
     try:
-        document = read_object(store.get(uri))
+        document = read_object(store.get(join(folder, RUN_RECORD)))
     except (ObjectMissingError, DocumentError):
         return None
     state = RunState.readable(document)
     began, ended = state.began, _moment(document.get("ended"))
     until = ended or state.heartbeat
     return {
-        "run_id": uri.split("/")[-2],
+        "run_id": folder.rpartition("/")[2],
         "run_kind": state.kind,
         "tables": list(state.table_names or ()),
         "state": _state(state, now=now),

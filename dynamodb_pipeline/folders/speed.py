@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import DocumentError, read_object, to_bytes
 from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.finished import CONTINUE, PAUSE, RATE_ORDER, RUN_RECORD, RUNNING, RateOrder, RunState
-from dynamodb_pipeline.run.record import read_state
+from dynamodb_pipeline.finished import CONTINUE, PAUSE, RATE_ORDER, RUNNING, RateOrder, RunState
+from dynamodb_pipeline.folders.runs import DEAD_AFTER
+from dynamodb_pipeline.run.record import read_state, recorded_folders
 from dynamodb_pipeline.settings.run_ids import check_run_id, run_folder
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
-
-QUIET = timedelta(minutes=5)  # without a sign of life a run is probably dead
 
 
 @dataclass(frozen=True)
@@ -79,9 +78,8 @@ def _runs(store: ObjectStore, request: SpeedRequest) -> Iterator[tuple[str, RunS
     if state is not None:
         yield own, state
         return
-    for info in store.list(join(request.logs, "runs")):
-        folder, _, name = info.uri.rpartition("/")
-        if name == RUN_RECORD and folder.startswith(f"{own}."):
+    for folder in recorded_folders(store, request.logs):
+        if folder.startswith(f"{own}."):
             state = read_state(store, folder)
             if state is not None:
                 yield folder, state
@@ -125,7 +123,7 @@ def changed(order: RateOrder | None, speed: str, caller: OrderedBy) -> RateOrder
 
 def _doubt(state: RunState, by: OrderedBy | None) -> str:
     """That nobody may be there to obey."""
-    if by is None or state.heartbeat is None or by.at - state.heartbeat < QUIET:
+    if by is None or state.heartbeat is None or by.at - state.heartbeat < DEAD_AFTER:
         return ""
     minutes = int((by.at - state.heartbeat).total_seconds() / 60)
     return f"; but its last sign of life is {minutes} minutes old"

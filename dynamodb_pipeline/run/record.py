@@ -157,10 +157,17 @@ def latest_unfinished(
     return run_id
 
 
-def _states(store: ObjectStore, logs: str) -> Iterator[RunState]:
+def recorded_folders(store: ObjectStore, logs: str) -> Iterator[str]:
+    """Every folder below a log folder's runs that holds a record, in key order."""
     for info in store.list(join(logs, "runs")):
         folder, _, name = info.uri.rpartition("/")
-        state = read_state(store, folder) if name == RUN_RECORD else None
+        if name == RUN_RECORD:
+            yield folder
+
+
+def _states(store: ObjectStore, logs: str) -> Iterator[RunState]:
+    for folder in recorded_folders(store, logs):
+        state = read_state(store, folder)
         if state is not None and state.run_id == folder.rpartition("/")[2]:
             yield state
 
