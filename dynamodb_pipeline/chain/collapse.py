@@ -31,7 +31,7 @@ from dynamodb_pipeline.formats.exports.layout import NATIVE_SUMMARY
 from dynamodb_pipeline.formats.files.text import md5_base64
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.reading.input_files import ImportSource
-from dynamodb_pipeline.reading.key_spill import KEY_HASH_BYTES, key_hash, key_row
+from dynamodb_pipeline.reading.key_spill import KEY_HASH_BYTES, key_hash, key_row, key_rows
 from dynamodb_pipeline.reading.source import load_source
 from dynamodb_pipeline.store.local_disk import PARTS, Spill, room_on_disk
 from dynamodb_pipeline.store.objects import ObjectStore
@@ -186,12 +186,7 @@ def _kept(store: ObjectStore, folder: str) -> Collapsed:
 
 def deleted_keys(store: ObjectStore, folder: str) -> Iterator[bytes]:
     """The canonical keys whose last change was a deletion."""
-    stored = store.fetch(join(folder, DELETED_KEYS))
-    position = 0
-    while position < len(stored):
-        end = position + 2 + int.from_bytes(stored[position : position + 2], "big")
-        yield stored[position + 2 : end]
-        position = end
+    return (key for key, _ in key_rows(store.fetch(join(folder, DELETED_KEYS))))
 
 
 def chain_source(

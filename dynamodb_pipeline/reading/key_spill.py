@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from dynamodb_pipeline.formats.files.text import Text
 from dynamodb_pipeline.store.local_disk import PARTS, Spill
 
 KEY_HASH_BYTES = 16  # two different keys share one by chance of 1 in 10**20 for a billion items
@@ -33,7 +34,7 @@ def key_row(key: bytes, tail: bytes = b"") -> bytes:
     return len(key).to_bytes(2, "big") + key + tail
 
 
-def key_rows(data: bytes, *, tail_bytes: int = 0) -> Iterator[tuple[bytes, bytes]]:
+def key_rows(data: Text, *, tail_bytes: int = 0) -> Iterator[tuple[bytes, bytes]]:
     """Key and tail of every row."""
     position = 0
     while position < len(data):
@@ -41,6 +42,14 @@ def key_rows(data: bytes, *, tail_bytes: int = 0) -> Iterator[tuple[bytes, bytes
         end = start + int.from_bytes(data[position:start], "big")
         position = end + tail_bytes
         yield data[start:end], data[end:position]
+
+
+def spill_rows(spill: Spill, rows: str, *, tail_bytes: int = 0) -> int:
+    """Take many rows, base64, into the parts of their keys' hashes; how many they were."""
+    count = 0
+    for count, (key, tail) in enumerate(key_rows(base64.b64decode(rows), tail_bytes=tail_bytes), 1):  # noqa: B007
+        spill.add(key_hash(key)[0], key_row(key, tail))
+    return count
 
 
 def key_hash(key: bytes) -> bytes:

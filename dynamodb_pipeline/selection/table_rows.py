@@ -7,7 +7,6 @@ then it is 25 %.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +16,7 @@ from dynamodb_pipeline.formats.items.digest import SHORT_DIGEST_BYTES, short_dig
 from dynamodb_pipeline.formats.items.key_schema import Item, KeySchema
 from dynamodb_pipeline.passes.rated_run import Consumed
 from dynamodb_pipeline.passes.table_scan import ScannedRows, TableScan, row_sink
-from dynamodb_pipeline.reading.key_spill import key_hash, key_row, key_rows
+from dynamodb_pipeline.reading.key_spill import key_row, key_rows, spill_rows
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.store.local_disk import Spill
 from dynamodb_pipeline.workers.engine import Engine
@@ -76,9 +75,7 @@ def read_rows(ctx: RunContext, engine: Engine, scan: TableScan, *, kind: RowKind
     count = [0]
 
     def keep(record: Facts) -> None:
-        for key, tail in key_rows(base64.b64decode(ScannedRows.from_json(record).rows), tail_bytes=kind.tail_bytes):
-            spill.add(key_hash(key)[0], key_row(key, tail))
-            count[0] += 1
+        count[0] += spill_rows(spill, ScannedRows.from_json(record).rows, tail_bytes=kind.tail_bytes)
 
     consumed = scan.run(ctx, engine, sink=partial(row_sink, row=kind.row), on_record=keep)
     return TableRows(kind, spill, count[0], consumed, scan.rate.derivation)

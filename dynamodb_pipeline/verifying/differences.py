@@ -22,7 +22,7 @@ from dynamodb_pipeline.passes.table_scan import UNIT_BYTES, ScannedRows, TableSc
 from dynamodb_pipeline.reading.file_puts import BadLine, ParsedItem
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import FileWork
-from dynamodb_pipeline.reading.key_spill import key_hash, key_row, key_rows
+from dynamodb_pipeline.reading.key_spill import key_row, key_rows, spill_rows
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.store.local_disk import PARTS, Spill
 from dynamodb_pipeline.workers.contract import CoordinatorClient
@@ -120,8 +120,7 @@ def keep_rows(spill: Spill) -> Callable[[str], None]:
     """Return what takes base64 rows into `spill`."""
 
     def keep(rows: str) -> None:
-        for key, tail in key_rows(base64.b64decode(rows), tail_bytes=SHORT_DIGEST_BYTES):
-            spill.add(key_hash(key)[0], key_row(key, tail))
+        spill_rows(spill, rows, tail_bytes=SHORT_DIGEST_BYTES)
 
     return keep
 
