@@ -83,11 +83,17 @@ def take_run(store: ObjectStore, folder: str, own: RunState, *, here: Here) -> R
     Raises:
         PreconditionError: the run is at work, or another command's; nothing was written.
     """
-    refuse_living(lambda: _last_sign(store, folder), here)
-    earlier = read_state(store, folder)
+    earlier: RunState | None = None
+    last: str | None = None
+
+    def last_sign() -> RunState | None:
+        nonlocal earlier, last  # what was judged is what is taken: a start that comes after it has the number first
+        earlier, last = read_state(store, folder), _last_start(store, folder)
+        return _newer_sign(earlier, None if last is None else _readable(store, last))
+
+    refuse_living(last_sign, here)
     if earlier is not None:
         refuse_other_command(earlier, own)
-    last = _last_start(store, folder)
     place = f"{STARTS}/{_number(last) + 1:06d}.json"
     sign = {"heartbeat": time_text(here.now()), "state": RUNNING, "host": here.host, "pid": here.pid}
     if not put_once(store, join(folder, place), to_bytes({"run_id": own.run_id, "kind": own.kind, **sign})):
@@ -107,10 +113,8 @@ def refuse_other_command(earlier: RunState, own: RunState) -> None:
     raise PreconditionError(msg)
 
 
-def _last_sign(store: ObjectStore, folder: str) -> RunState | None:
+def _newer_sign(record: RunState | None, start: RunState | None) -> RunState | None:
     """The newer of the last start and the record: whoever took the run may not have written its record yet."""
-    record, last = read_state(store, folder), _last_start(store, folder)
-    start = None if last is None else _readable(store, last)
     if record is None or start is None or start.heartbeat is None:
         return record or start
     same_process, beat = (start.host, start.pid) == (record.host, record.pid), record.heartbeat or LONG_AGO

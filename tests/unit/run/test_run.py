@@ -23,7 +23,7 @@ from dynamodb_pipeline.run.record import take_run
 from dynamodb_pipeline.run.run import Run, stopped_part_way, tell_what_was_written
 from dynamodb_pipeline.settings.parse import SETTINGS_OF
 from dynamodb_pipeline.settings.parser import job_options
-from dynamodb_pipeline.store.objects import AlreadyExistsError, Body
+from dynamodb_pipeline.store.objects import AlreadyExistsError, Body, ObjectInfo
 from tests.unit.emr.aws import kept_client
 from tests.unit.store.memory_store import MemoryStore
 
@@ -195,6 +195,25 @@ def test_of_two_that_take_a_run_at_one_moment_one_has_it(before: dict[str, Any])
     with pytest.raises(PreconditionError, match=r"run nightly is at work: process 9 on there"):
         take_run(store, FOLDER, OWN, here=HERE)
     assert "pid" not in json.loads(store.objects.get(f"{FOLDER}/run.json", b"{}"))
+
+
+class LaterRivalStore(MemoryStore):
+    """Another process takes the run just after we have looked whether one has it."""
+
+    def list(self, folder_uri: str) -> Iterator[ObjectInfo]:
+        yield from list(super().list(folder_uri))
+        if folder_uri.endswith("/starts"):
+            rival = {"run_id": "nightly", "state": "running", "heartbeat": "2026-11-23T03:00:00Z"}
+            self.objects.setdefault(
+                f"{folder_uri}/000001.json", json.dumps({**rival, "host": "there", "pid": 9}).encode()
+            )
+
+
+def test_a_start_that_comes_after_the_look_has_the_run() -> None:
+    store = LaterRivalStore()
+    with pytest.raises(PreconditionError, match=r"run nightly is at work: process 9 on there"):
+        take_run(store, FOLDER, OWN, here=HERE)
+    assert [uri for uri in store.objects if "/starts/" in uri] == [f"{FOLDER}/starts/000001.json"]
 
 
 def test_a_start_counts_before_its_process_has_written_the_record() -> None:
