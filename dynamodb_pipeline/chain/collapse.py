@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
-import tempfile
 import uuid
 import zlib
 from base64 import b64encode
@@ -33,7 +32,7 @@ from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.reading.key_spill import KEY_HASH_BYTES, key_hash, key_row, key_rows
 from dynamodb_pipeline.reading.source import load_source
-from dynamodb_pipeline.store.local_disk import PARTS, Spill, room_on_disk
+from dynamodb_pipeline.store.local_disk import PARTS, Spill, room_on_disk, spooled
 from dynamodb_pipeline.store.objects import ObjectStore
 
 DELETED_KEYS = "_deleted_keys"  # key_spill's rows, beside the copy's manifests
@@ -120,7 +119,7 @@ def collapse(
 def _write(store: ObjectStore, chain: Chain, folder: str, rows: RowSpill, *, check: Callable[[], object]) -> Collapsed:
     deleted = 0
     with ExitStack() as stack:
-        spool = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
+        spool = stack.enter_context(spooled(max_bytes=SPOOL_BYTES))
         files = stack.enter_context(CopiedFiles(store, join(folder, native.DATA_FOLDER), is_native=True))
         for part in range(PARTS):
             check()
@@ -233,7 +232,7 @@ class CopiedFiles:
     def add(self, lines: bytes, count: int) -> None:
         """Append whole lines."""
         if self._spool is None:
-            self._spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed in close_file()
+            self._spool = spooled(max_bytes=SPOOL_BYTES)
             self._deflate = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 31)
             self._sha256, self._md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
             self._stored_bytes = self._text_bytes = self._count = 0

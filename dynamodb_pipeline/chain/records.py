@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Ou
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from dynamodb_pipeline.addresses import join
@@ -27,7 +27,7 @@ from dynamodb_pipeline.reading.file_puts import BadLine, check_count
 from dynamodb_pipeline.reading.file_reader import FileReader, check_stored, text_of
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
 from dynamodb_pipeline.reading.source import first_few, load_source
-from dynamodb_pipeline.store.objects import ObjectInfo, ObjectStore
+from dynamodb_pipeline.store.objects import ObjectInfo, ObjectStore, in_parallel
 
 MEMBERS = {"Metadata", "Keys", "NewImage", "OldImage"}
 MICROS_MAX = 1 << 63
@@ -68,7 +68,7 @@ def files_of(store: ObjectStore, window: Window) -> tuple[InputFile, ...]:
     if total != window.item_count:
         msg = f"{summary} says {window.item_count} items, {native.FILES_NAME} lists {total}; one of them is incomplete"
         raise IntegrityError(msg)
-    infos = [_find(store, listing, file.data_file_key, folder=window.folder) for file in listed]
+    infos = _found_files(store, listing, [file.data_file_key for file in listed], folder=window.folder)
     missing = [file.data_file_key for file, info in zip(listed, infos) if info is None]
     if missing:
         msg = f"{files_uri}: {len(missing)} listed files are not there: {first_few(missing)}; the export is incomplete"
@@ -80,12 +80,23 @@ def files_of(store: ObjectStore, window: Window) -> tuple[InputFile, ...]:
     )
 
 
-def _find(store: ObjectStore, listing: dict[str, ObjectInfo], key: str, *, folder: str) -> ObjectInfo | None:
+def _found_files(
+    store: ObjectStore, listing: dict[str, ObjectInfo], keys: Sequence[str], *, folder: str
+) -> list[ObjectInfo | None]:
     """Incremental exports share `AWSDynamoDB/data/`, one level above their own folders; copies may have moved it."""
-    name, bare = key.rpartition("/")[2], folder.rstrip("/")
+    infos = [_listed(listing, key, folder=folder) for key in keys]
+    left = [number for number, info in enumerate(infos) if info is None]
+    shared = join(folder.rstrip("/").rpartition("/")[0], native.DATA_FOLDER)
+    asked = [[join(shared, keys[number].rpartition("/")[2])] for number in left]
+    for number, info in zip(left, in_parallel(store.head, asked)):
+        infos[number] = info
+    return infos
+
+
+def _listed(listing: dict[str, ObjectInfo], key: str, *, folder: str) -> ObjectInfo | None:
+    name = key.rpartition("/")[2]
     inside = (native.current_uri(key, folder=folder), join(folder, f"{native.DATA_FOLDER}/{name}"), join(folder, name))
-    shared = join(bare.rpartition("/")[0], f"{native.DATA_FOLDER}/{name}")
-    return next((listing[uri] for uri in inside if uri in listing), None) or store.head(shared)
+    return next((listing[uri] for uri in inside if uri in listing), None)
 
 
 def changes_in(store: ObjectStore, window: Window, file: InputFile, keys: KeySchema) -> Iterator[Change]:

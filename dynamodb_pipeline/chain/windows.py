@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import TIME_FORMAT
@@ -20,10 +19,12 @@ from dynamodb_pipeline.formats.exports import native_manifest as native
 from dynamodb_pipeline.formats.exports.layout import NATIVE_SUMMARY
 from dynamodb_pipeline.formats.exports.native_manifest import ExportedTable, ExportKind
 from dynamodb_pipeline.formats.files.text import md5_base64
-from dynamodb_pipeline.reading.finished_runs import Backup, backup_rows, backups_below, moment_of_text
+from dynamodb_pipeline.reading.finished_runs import NATIVE_DIALECTS, Backup, backup_rows, backups_below, moment_of_text
 from dynamodb_pipeline.store.objects import ObjectStore
 
 VIEWS = ("NEW_IMAGE", "NEW_AND_OLD_IMAGES")
+
+NATIVE = {dialect.value for dialect in NATIVE_DIALECTS.values()}  # of a backup whose windows are known
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def find_chain(store: ObjectStore, place: str, *, table: str, until: datetime | 
     for backup in backups:
         if backup.problem:
             raise IntegrityError(backup.problem)
-    own = [b for b in backups if b.table is not None and b.table.name == table and b.dialect in native_dialects()]
+    own = [b for b in backups if b.table is not None and b.table.name == table and b.dialect in NATIVE]
     known = _one_table(own, backups, place=place, name=table)
     full = [_window(store, b) for b in own if b.kind == ExportKind.FULL.value]
     changes = [_window(store, b) for b in own if b.kind == ExportKind.INCREMENTAL.value]
@@ -89,11 +90,6 @@ def find_chain(store: ObjectStore, place: str, *, table: str, until: datetime | 
     note = f"{filtered} filtered exports of the table are left out: they hold a part of its changes"
     windows = choose_windows(full, changes, until=until, place=place)
     return Chain(place, known, windows, (note,) if filtered else ())
-
-
-def native_dialects() -> set[str]:
-    """Of which dialects a native export's data can be."""
-    return {"native-export", "ion-export"}
 
 
 def _one_table(own: Sequence[Backup], backups: Sequence[Backup], *, place: str, name: str) -> ExportedTable:
@@ -198,13 +194,3 @@ def _text(moment: datetime) -> str:
     if moment.microsecond:
         return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
     return f"{moment:{TIME_FORMAT}}"
-
-
-def chain_facts(chain: Chain) -> dict[str, Any]:
-    """For the result."""
-    return {
-        "chain_until": _text(chain.end),
-        "chain": [
-            {"folder": w.folder, "from": _text(w.start) if w.start else None, "to": _text(w.end)} for w in chain.windows
-        ],
-    }
