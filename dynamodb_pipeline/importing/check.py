@@ -36,7 +36,7 @@ from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import FileWork
 from dynamodb_pipeline.reading.key_spill import BLOCK_BYTES, Collision, KeySpill, place_bytes
 from dynamodb_pipeline.run.context import RunContext
-from dynamodb_pipeline.selection.wanted_keys import missing_keys
+from dynamodb_pipeline.selection.wanted_keys import asks_for, missing_keys
 from dynamodb_pipeline.workers.contract import CoordinatorClient
 from dynamodb_pipeline.workers.worker import Tools, Unit, UnitWorker
 
@@ -157,7 +157,7 @@ class _Judge:
         for item in judged:
             if isinstance(item, BadLine):
                 yield item
-            elif wanted is None or (item.key is not None and item.key in wanted):
+            elif asks_for(wanted, item.key):
                 self.asked_bytes += item.size_bytes
                 yield item
             else:

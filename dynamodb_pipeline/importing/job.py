@@ -251,7 +251,7 @@ class Checked:
     def units(self, source: ImportSource) -> list[WorkUnit]:
         """The files to write. Where keys collide every item's key is needed, so every file is parsed again."""
         units = source.units(checked={} if self.collisions else self.checked)
-        texts = map(self.unchanged.text_of, range(len(units)))
+        texts = map(self.unchanged.texts.get, range(len(units)))
         return [u if t is None else WorkUnit(u.work_id, {**u.body, "unchanged": t}) for u, t in zip(units, texts)]
 
 

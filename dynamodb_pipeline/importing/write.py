@@ -36,6 +36,7 @@ from dynamodb_pipeline.reading.key_spill import Collision, key_hash
 from dynamodb_pipeline.run.ledger import Ledger
 from dynamodb_pipeline.run.progress import Goal
 from dynamodb_pipeline.selection.changes import LineSet
+from dynamodb_pipeline.selection.wanted_keys import asks_for
 from dynamodb_pipeline.settings.values import ItemLimit
 from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.contract import CoordinatorClient
@@ -96,7 +97,7 @@ class _OpenFile:
     def _asked(self, judged: Iterable[Put | BadLine]) -> Iterator[Put | BadLine]:
         wanted = self._plan.keys_wanted
         for put in judged:
-            if isinstance(put, BadLine) or wanted is None or (put.key is not None and put.key in wanted):
+            if isinstance(put, BadLine) or asks_for(wanted, put.key):
                 yield put
             else:
                 self.items += 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from dynamodb_pipeline.reading.key_spill import KeySpill, key_hash
@@ -53,21 +53,26 @@ class LineSet:
 
 @dataclass(frozen=True)
 class Unchanged:
-    """By number of a file, the lines that need not be written."""
+    """
+    The lines that need not be written.
 
-    by_file: dict[int, LineSet] = field(default_factory=dict)
+    Attributes:
+        texts: by number of a file, its lines for its unit of work (`LineSet.from_text`).
+        count: of them all.
+    """
+
+    texts: Mapping[int, str] = field(default_factory=dict)
+    count: int = 0
+
+    @classmethod
+    def of(cls, by_file: Mapping[int, LineSet]) -> Unchanged:
+        """Without the files whose text would be too long for a message: those are written whole."""
+        texts = {number: lines.text() for number, lines in by_file.items()}
+        texts = {number: text for number, text in texts.items() if len(text) <= TEXT_CHARS_MAX}
+        return cls(texts, sum(len(by_file[number]) for number in texts))
 
     def __len__(self) -> int:
-        return sum(map(len, self.by_file.values()))
-
-    def text_of(self, file: int) -> str | None:
-        """Those of one file for its unit of work, None for none."""
-        lines = self.by_file.get(file)
-        return None if lines is None else lines.text()
-
-    def told_apart(self) -> Unchanged:
-        """Without the files whose text would be too long for a message: those are written whole."""
-        return Unchanged({n: lines for n, lines in self.by_file.items() if len(lines.text()) <= TEXT_CHARS_MAX})
+        return self.count
 
 
 def unchanged_lines(export: KeySpill, table: TableRows, *, but: Collection[bytes]) -> Unchanged:
@@ -83,4 +88,4 @@ def unchanged_lines(export: KeySpill, table: TableRows, *, but: Collection[bytes
         for key, (file, line), digest in export.places(part):
             if digests.get(key) == digest and key not in but:
                 by_file[file].add(line)
-    return Unchanged(dict(by_file)).told_apart()
+    return Unchanged.of(by_file)

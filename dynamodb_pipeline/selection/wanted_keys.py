@@ -148,6 +148,11 @@ def _refusal(place: str, reason: str) -> PreconditionError:
     return PreconditionError(f"--keys: {place}: {reason}. Nothing was written")
 
 
+def asks_for(wanted: WantedKeys | None, key: bytes | None) -> bool:
+    """True for the key of an item that is to be written."""
+    return wanted is None or (key is not None and key in wanted)
+
+
 def missing_keys(wanted: WantedKeys | None, export: KeySpill) -> tuple[bytes, ...]:
     """Those of the keys asked for that the export has no item of, sorted."""
     by_part: dict[int, list[bytes]] = defaultdict(list)

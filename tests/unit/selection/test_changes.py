@@ -44,9 +44,9 @@ def test_items_that_are_equal_by_value_are_unchanged() -> None:
         exported((0, 1, mine), (0, 2, other), (1, 1, absent)), table_of(same, put_body("b")), but=()
     )
     assert len(unchanged) == 1
-    lines = LineSet.from_text(unchanged.text_of(0) or "")
+    lines = LineSet.from_text(unchanged.texts.get(0, ""))
     assert [line in lines for line in (0, 1, 2, 9, 10**9)] == [False, True, False, False, False]
-    assert unchanged.text_of(1) is None
+    assert 1 not in unchanged.texts
 
 
 def test_a_key_that_stands_twice_is_not_taken_for_unchanged() -> None:
@@ -61,7 +61,7 @@ def test_unchanged_is_what_both_sides_have(export: dict[int, int], table: dict[i
     places = [(key % 3, key + 1, put_body(str(key), value)) for key, value in export.items()]
     unchanged = unchanged_lines(exported(*places), table_of(*(put_body(str(k), v) for k, v in table.items())), but=())
     both = {(key % 3, key + 1) for key, value in export.items() if table.get(key) == value}
-    sets = {file: LineSet.from_text(unchanged.text_of(file) or "") for file in unchanged.by_file}
+    sets = {file: LineSet.from_text(text) for file, text in unchanged.texts.items()}
     assert {(file, line) for file, lines in sets.items() for line in range(40) if line in lines} == both
     assert len(unchanged) == len(both)
 
@@ -69,10 +69,10 @@ def test_unchanged_is_what_both_sides_have(export: dict[int, int], table: dict[i
 def test_a_file_of_too_many_scattered_lines_is_written_whole() -> None:
     """Its unit of work would not fit into a message; a regular pattern of the same length does."""
     bits = bytearray(TEXT_CHARS_MAX)
-    assert Unchanged({0: LineSet(bits)}).text_of(0) is not None
+    assert 0 in Unchanged.of({0: LineSet(bits)}).texts
     state = 1
     for number in range(len(bits)):
         state = state * 1103515245 + 12345 & 0x7FFFFFFF
         bits[number] = state >> 16 & 0xFF
-    scattered = Unchanged({0: LineSet(bits)}).told_apart()
-    assert (scattered.text_of(0), len(scattered)) == (None, 0)
+    scattered = Unchanged.of({0: LineSet(bits)})
+    assert (scattered.texts, len(scattered)) == ({}, 0)
