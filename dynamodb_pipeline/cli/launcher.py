@@ -147,7 +147,7 @@ def print_policy(line: CommandLine, *, voice: Voice) -> Any:
     options = line.options
     with launcher(options[own.POLICY_REGION], bucket_owner=None, voice=voice) as here:
         region = here.clients.region
-        query = policy_query(options, account=options[own.ACCOUNT] or CLOUDFORMATION_ACCOUNT, region=region)
+        query = policy_query(options, account=CLOUDFORMATION_ACCOUNT, region=region)
         if options[own.POLICY_KIND] not in ACCOUNTLESS and not options[own.ACCOUNT]:
             query = policy_query(options, account=_account(here.clients), region=region)  # all else was in order
         return commands.run_policy(query, here.console)

@@ -208,6 +208,7 @@ def run_rate(line: CommandLine, voice: Voice) -> ExitCode:
     def work() -> Result:
         from dynamodb_pipeline.aws.clients import AwsClients
         from dynamodb_pipeline.folders.speed import OrderedBy, SpeedRequest, order_speed
+        from dynamodb_pipeline.store.anywhere import object_store
 
         given = line.options
         clients = AwsClients(given[own.FIRST_REGION], bucket_owner=given[own.FOUND_OWNER])
@@ -217,7 +218,7 @@ def run_rate(line: CommandLine, voice: Voice) -> ExitCode:
 
         request = SpeedRequest(given[own.RATED_RUN], str(given[own.RATE_LOGS]), given[own.SPEED])
         said: list[str] = []
-        return Result(order_speed(_s3_store(given), request, caller=caller, say=said.append), tuple(said))
+        return Result(order_speed(object_store(clients), request, caller=caller, say=said.append), tuple(said))
 
     return voice.end("rate", work)
 

@@ -31,16 +31,16 @@ from dynamodb_pipeline.settings.run_commands import PROGRAM
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    voice = first_voice(words)
+    voice: Voice | None = None
     try:
         refuse_access_keys(words)
         line = read_line(words)
         voice = voice_of(line.verb, line.options)
         code = run_line(line, voice)
     except UsageError as err:
-        return int(print_refusal(words, err, voice))
+        return int(print_refusal(words, err, voice or first_voice(words)))
     except KeyboardInterrupt:
-        voice.lines.say("interrupted; nothing was written or started")
+        (voice or first_voice(words)).lines.say("interrupted; nothing was written or started")
         return int(ExitCode.INTERRUPTED)
     return int(code)
 

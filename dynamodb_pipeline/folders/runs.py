@@ -17,11 +17,11 @@ from dynamodb_pipeline.documents import TIME_FORMAT, DocumentError, moment, read
 from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.errors import counted
 from dynamodb_pipeline.finished import RUN_RECORD, RUNNING, RunState
+from dynamodb_pipeline.reading.finished_runs import AT_ONCE
 from dynamodb_pipeline.run.record import recorded_folders
 from dynamodb_pipeline.settings.run_ids import is_run_id
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
-AT_ONCE = 16  # small documents, fetched side by side
 DEAD_AFTER = timedelta(minutes=5)
 
 

@@ -24,7 +24,7 @@ THEME = {
 }
 MISSING = "Charts need matplotlib: pip install 'dynamodb-pipeline[report]', then report again."
 UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-CHARTS_MAX = 12  # of one record: a page stays below 300 kB
+CHARTS_MAX = 12  # of one page: it stays below 300 kB
 WIDTH_IN, HEIGHT_IN = 7.2, 2.6
 
 

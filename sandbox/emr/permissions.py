@@ -40,10 +40,10 @@ def _is_allowed(policies: Sequence[Policy], action: Action, tags_of: TagsOf) -> 
     return decision(policies, whole.name, resource=whole.resource, context=whole.context) == ALLOWED
 
 
-def caller_arn(principal: Principal, *, user_arn: str = "") -> str:
+def caller_arn(principal: Principal) -> str:
     """Return who a message says called."""
     if principal.kind == LAUNCHER:
-        return user_arn or f"arn:aws:iam::{ACCOUNT_ID}:user/launcher"
+        return f"arn:aws:iam::{ACCOUNT_ID}:user/launcher"
     return f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{principal.role.rpartition('/')[2]}/session"
 
 

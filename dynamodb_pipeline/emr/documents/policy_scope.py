@@ -13,8 +13,8 @@ from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.settings.job_options import MIRROR, ONLY_CHANGES, SET_ASIDE, SKIP_EXISTING, SSE_KMS_KEY_ID
 from dynamodb_pipeline.settings.values import ACCOUNT, TABLE_NAME
 
-# The example of the AWS page that this tool replaces.
 KEY_OPTION, LOG_KEY_OPTION = "--kms-key", "--log-kms-key"  # of `policy`, as the command line has them
+# The example of the AWS page that this tool replaces.
 EXAMPLE_TABLES = ("Forum", "Thread", "Reply")
 
 # CloudFormation's own, in the place of values that it knows itself.

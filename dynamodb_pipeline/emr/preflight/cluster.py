@@ -241,14 +241,11 @@ def check_label_offers_types(emr: EMRClient, config: ClusterConfig) -> CheckResu
         if not page.get("Marker"):
             break
         marker = {"Marker": page["Marker"]}
-    missing = sorted({group.type_name for group in config.groups} - offered)
+    missing = sorted(types_of(config) - offered)
     if missing:
         detail = f"EMR does not list {', '.join(missing)} for {config.release_label} here"
         return failed("instance-type", detail, remedy=TYPE_REMEDY)
-    return ok(
-        "instance-type",
-        f"{config.release_label} lists {', '.join(sorted({group.type_name for group in config.groups}))}",
-    )
+    return ok("instance-type", f"{config.release_label} lists {', '.join(sorted(types_of(config)))}")
 
 
 def check_security_configuration(emr: EMRClient, name: str | None) -> CheckResult:

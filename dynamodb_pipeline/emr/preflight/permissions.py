@@ -263,12 +263,13 @@ def check_node_permissions(
     statements = POLICIES[kind](scope)["Statement"]
     if verb == "verify":  # it reads exports only
         statements = [{**one, "Action": ["s3:GetObject"]} if one["Sid"] == "Exports" else one for one in statements]
-    missing = [one.text for one in refusals(iam, role_arn, node_questions(statements, region=region))]
+    questions = node_questions(statements, region=region)
+    missing = [one.text for one in refusals(iam, role_arn, questions)]
     name = role_arn.rpartition("/")[2]
     if missing:
         options = "".join(f" {text}" for text in scope_options(scope))
         unless = "unless the own policy of table, bucket or key allows it"
         remedy = f"{{policy {kind}}}{options} prints what it needs, {unless}"
         return warning("node-permissions", f"role {name} is not allowed {', '.join(missing)}", remedy=remedy)
-    asked = dict.fromkeys(action for one in node_questions(statements, region=region) for action in one.actions)
+    asked = dict.fromkeys(action for one in questions for action in one.actions)
     return ok("node-permissions", f"{name}: {', '.join(asked)}")

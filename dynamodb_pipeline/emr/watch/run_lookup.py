@@ -43,7 +43,7 @@ def find_run(emr: EMRClient, run: str, *, region: str, clock: Clock, cluster_id:
     """
     if cluster_id is not None:
         if _is_ours(emr, cluster_id, clock=clock):
-            return own_cluster(emr, cluster_id, run=run, region=region, clock=clock)
+            return RunTarget(cluster_id=cluster_id, run=run, region=region, ours=True)
         return _on_standing(emr, run, cluster_id=cluster_id, region=region, clock=clock)
     if run.startswith("j-"):
         return own_cluster(emr, run, run=run, region=region, clock=clock)
