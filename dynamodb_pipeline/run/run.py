@@ -94,10 +94,10 @@ class Run(Generic[Settings]):
                 record.save()
                 with self._heartbeat(ctx, record):
                     result = lifetime.run(lambda: self._attempts(ctx, record))
-                record.save(state=DONE, ended=self._now(), **result, **_meanwhile(ctx))
+                record.save(state=DONE, ended=self._now(), **result, **self._meanwhile(ctx))
             except BaseException as err:
                 tell_what_was_written(err, ctx.effects)
-                self._record_failure(record, err, _meanwhile(ctx))
+                self._record_failure(record, err, self._meanwhile(ctx))
                 raise
         return result
 
@@ -136,7 +136,9 @@ class Run(Generic[Settings]):
 
     def _heartbeat(self, ctx: RunContext, record: RunRecord) -> AbstractContextManager[object]:
         return (
-            Heartbeat(lambda: record.save(**_meanwhile(ctx)), note=ctx.reporter.note) if ctx.folder else nullcontext()
+            Heartbeat(lambda: record.save(**self._meanwhile(ctx)), note=ctx.reporter.note)
+            if ctx.folder
+            else nullcontext()
         )
 
     def _resumed(self, store: ObjectStore) -> str | None:
@@ -212,6 +214,11 @@ class Run(Generic[Settings]):
             self._reporter.note(repeated_line(self._kind))
             self._reporter.note(resume_line(way_on["resume"]))
 
+    def _meanwhile(self, ctx: RunContext) -> Facts:
+        """What the run did over time; what was said about its speed, and obeyed: who, when and what; in what JVMs."""
+        orders = [order.to_json() for order in ctx.rate_orders[-ORDERS_KEPT:]]
+        return {**ctx.series.facts(), **({"rate_orders": orders} if orders else {}), **self._engines.facts}
+
     def _way_on(self, record: RunRecord, code: ExitCode) -> dict[str, str]:
         """The command that resumes the run, where that is possible."""
         if self._common.logs is None or self._kind == "verify" or not resumable_after(code):
@@ -223,9 +230,3 @@ def tell_what_was_written(err: BaseException, effects: Effects) -> None:
     """Exit code 3 says that nothing was written or started: after the first write it becomes 5, whoever raised it."""
     if effects.any and isinstance(err, PipelineError) and ExitCode.of_error(err) is ExitCode.PRECONDITION:
         err.exit_code = ExitCode.STOPPED
-
-
-def _meanwhile(ctx: RunContext) -> Facts:
-    """What the run did over time; what was said about its speed, and obeyed: who, when and what."""
-    orders = [order.to_json() for order in ctx.rate_orders[-ORDERS_KEPT:]]
-    return {**ctx.series.facts(), **({"rate_orders": orders} if orders else {})}

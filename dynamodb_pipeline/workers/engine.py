@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Protocol
 
+from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.settings.job import CommonSettings
 from dynamodb_pipeline.workers.client import TcpCoordinatorClient
 from dynamodb_pipeline.workers.contract import CoordinatorAddress, CoordinatorClient
@@ -135,6 +136,7 @@ class Engines:
         self._common, self._kind, self._local, self._name = common, kind, local, engine
         self._spark: SparkSession | None = None
         self._engine: Engine | None = None
+        self.facts: Facts = {}  # for the run's record, once the engine is there
 
     def get(self) -> Engine:
         """The run's engine, started once."""
@@ -151,6 +153,7 @@ class Engines:
         jar = session.find_jar(self._common.connector_jar) if self._local and self._kind == "export" else None
         self._spark = session.start_session(f"dynamodb-{self._kind}", jar=jar, local=self._local, tasks=tasks)
         sc = self._spark.sparkContext
+        self.facts = {"java_collectors": session.java_collectors(sc)}
         slots = session.slots(sc)
         return SparkEngine(sc, slots=min(slots, tasks or slots), host=session.driver_host(sc))
 

@@ -1,15 +1,19 @@
 """
 Starts Spark for a job, or takes the one spark-submit prepared, and makes sure that it cannot lose items silently.
+
+Its JVMs collect garbage by `COLLECTOR`, unless somebody has chosen another way.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +38,13 @@ LOCAL_CONF = {
 # Heap of a local run: Spark's own, and of each task the 600 pages of 200 KB that the connector holds when its reader is
 # slower than the table (PSCAN_MULTIPLEXER_CAPACITY; as Java objects they take four times the room of their text).
 LOCAL_HEAP_MB, LOCAL_HEAP_MB_PER_TASK = 512, 640
+# The connector's pages live long enough to make G1 mark all the time: a quarter of the JVM's CPU (own measurement).
+COLLECTOR = "-XX:+UseParallelGC"
+# A JVM that is given two collectors does not start; a file of options may name one as well.
+_MAY_NAME_A_COLLECTOR = re.compile(r"-XX:[+-]Use\w*GC\b|-XX:(?:Flags|VMOptionsFile)=|(?:^|\s)@|--properties-file")
+JAVA_VARIABLES = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
+SUBMIT_OPTIONS = "SPARK_SUBMIT_OPTS"  # what Spark's own scripts add to the command line of the JVM they start
+EXECUTOR_OPTIONS = "spark.executor.extraJavaOptions"
 PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
 THIS_MACHINE = ("127.0.0.1", "localhost")
 
@@ -73,12 +84,97 @@ def start_session(
             conf["spark.jars"] = jar
     if any(map(os.environ.get, PROXIES)):
         conf.update(bypassing_proxies(os.environ))
-    for key, value in conf.items():
-        builder = builder.config(key, value)
-    spark = builder.getOrCreate()
+    with driver_collector():
+        if not local:
+            conf.update(executor_collector(_merged_conf(), os.environ))
+        for key, value in conf.items():
+            builder = builder.config(key, value)
+        spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("WARN")
     assert_spark_conf(spark.sparkContext)
     return spark
+
+
+def chosen_collector(options: Iterable[tuple[str, str]]) -> str | None:
+    """The first place of (place, JVM options) whose options name a garbage collector, or may; None where none does."""
+    return next((place for place, words in options if _MAY_NAME_A_COLLECTOR.search(words)), None)
+
+
+def executor_options(conf: Mapping[str, str], environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """
+    Every place that the options of executors' JVMs come from, as (place, options).
+
+    Args:
+        conf: Spark's, spark-defaults.conf and the command line merged.
+        environ: the driver's own; a node's may say the same.
+    """
+    keys = ["spark.executor.defaultJavaOptions", EXECUTOR_OPTIONS]
+    keys += [f"spark.executorEnv.{name}" for name in JAVA_VARIABLES]
+    return [(key, conf.get(key, "")) for key in keys] + [(name, environ.get(name, "")) for name in JAVA_VARIABLES]
+
+
+def executor_collector(conf: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    """What makes executors collect by `COLLECTOR`, beside the options they have; nothing where one is named."""
+    if chosen_collector(executor_options(conf, environ)):
+        return {}
+    return {EXECUTOR_OPTIONS: f"{conf.get(EXECUTOR_OPTIONS, '')} {COLLECTOR}".strip()}
+
+
+def driver_options(environ: Mapping[str, str], folder: Path) -> list[tuple[str, str]]:
+    """
+    Every place that the options of a JVM come from which this process starts, as (place, options).
+
+    Args:
+        folder: Spark's own settings, such as spark-defaults.conf.
+    """
+    names = (*JAVA_VARIABLES, SUBMIT_OPTIONS, "PYSPARK_SUBMIT_ARGS")
+    texts = [(name, _text(folder / name)) for name in ("spark-env.sh", "java-opts")]
+    lines = re.sub(r"\\\n\s*", "", _text(folder / "spark-defaults.conf")).splitlines()
+    defaults = [line.strip() for line in lines if line.lstrip().startswith("spark.driver.")]
+    return [*((name, environ.get(name, "")) for name in names), *texts, *(("spark-defaults.conf", d) for d in defaults)]
+
+
+@contextmanager
+def driver_collector() -> Iterator[None]:
+    """While this block runs, a JVM that this process starts collects by `COLLECTOR`, unless another is named."""
+    from pyspark.find_spark_home import _find_spark_home
+
+    before = os.environ.get(SUBMIT_OPTIONS)
+    folder = os.environ.get("SPARK_CONF_DIR") or os.path.join(_find_spark_home(), "conf")
+    if chosen_collector(driver_options(os.environ, Path(folder))) is None:
+        os.environ[SUBMIT_OPTIONS] = f"{before or ''} {COLLECTOR}".strip()
+    try:
+        yield
+    finally:
+        os.environ.pop(SUBMIT_OPTIONS, None)
+        os.environ.update({} if before is None else {SUBMIT_OPTIONS: before})
+
+
+def java_collectors(sc: SparkContext) -> dict[str, str]:
+    """The garbage collectors that are at work, for the run's record: the driver's own, the executors' by options."""
+    beans = sc._jvm.java.lang.management.ManagementFactory.getGarbageCollectorMXBeans()
+    at_work = {"driver": ", ".join(sorted(str(bean.getName()) for bean in beans))}
+    if sc.master.startswith("local"):
+        return at_work
+    options = executor_options(dict(sc.getConf().getAll()), os.environ)
+    place = chosen_collector(options)
+    words = _MAY_NAME_A_COLLECTOR.search(dict(options)[place]) if place else None
+    return {**at_work, "executors": f"{words[0].strip()} in {place}" if words else "the JVM's own"}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""  # none, or one that Spark cannot read either
+
+
+def _merged_conf() -> dict[str, str]:
+    """Spark's conf before there is a context: spark-defaults.conf and spark-submit's command line."""
+    from pyspark import SparkConf, SparkContext
+
+    SparkContext._ensure_initialized()
+    return dict(SparkConf().getAll())
 
 
 def bypassing_proxies(environ: MutableMapping[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import venv
@@ -23,6 +24,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.yarn]
 
 HARD = next(t for t in demo_tables() if t.name == "HardCases")
 TIMEOUT_S = 280
+NAMES_NONE = "spark.executor.extraJavaOptions=-XX:TieredStopAtLevel=1"
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +44,12 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-def submit(yarn: YarnCluster, bundle: Path, python: Path, job: str, *words: str) -> Outcome:
+def submit(yarn: YarnCluster, bundle: Path, python: Path, job: str, *words: str, conf: tuple[str, ...] = ()) -> Outcome:
     command = [
         yarn.spark_submit,
         *("--master", "yarn", "--deploy-mode", "client"),
         *("--conf", "spark.executor.instances=2", "--conf", "spark.executor.cores=1"),
+        *(word for setting in conf for word in ("--conf", setting)),
         *("--conf", "spark.executor.memory=512m", "--jars", find_jar(None), "--py-files", str(bundle)),
         str(PROJECT / "jobs" / job),
         *words,
@@ -57,10 +60,20 @@ def submit(yarn: YarnCluster, bundle: Path, python: Path, job: str, *words: str)
     return outcome_of(subprocess.run(command, env=env, capture_output=True, timeout=TIMEOUT_S, check=False))
 
 
+def collectors(sandbox: Sandbox, bucket: str, run_id: str) -> dict[str, str]:
+    record = sandbox.client("s3").get_object(Bucket=bucket, Key=f"logs/runs/{run_id}/run.json")
+    found: dict[str, str] = json.load(record["Body"])["java_collectors"]
+    return found
+
+
 def test_export_and_import_with_two_executors(
     sandbox: Sandbox, yarn: YarnCluster, bundle: Path, bare_python: Path
 ) -> None:
-    """Connector out, coordinator and budget across containers, import back in: zero differences."""
+    """
+    Connector out, coordinator and budget across containers, import back in: zero differences.
+
+    spark-defaults.conf names a garbage collector for driver and executors: a second one would end their JVMs.
+    """
     bucket = make_bucket(sandbox)
     source = make_table(sandbox, HARD.keys, read_units=8000)
     source.put(HARD.items)
@@ -70,13 +83,17 @@ def test_export_and_import_with_two_executors(
     assert out.code == 0, out.text
     assert out.result["tables"][0]["tasks"] == 2
     assert out.result["tables"][0]["read_units_estimated"] is False
+    serial = {"driver": "Copy, MarkSweepCompact", "executors": "-XX:+UseSerialGC in spark.executor.extraJavaOptions"}
+    assert collectors(sandbox, bucket, out.result["run_id"]) == serial
 
     target = make_table(sandbox, HARD.keys, write_units=8000)
     source_words = ("--table", target.name, "--input", out.result["export_uri"])
-    done = submit(yarn, bundle, bare_python, "import_table.py", *source_words, *common)
+    done = submit(yarn, bundle, bare_python, "import_table.py", *source_words, *common, conf=(NAMES_NONE,))
 
     assert done.code == 0, done.text
     assert target.differences(HARD.items) == NONE
+    ours = "-XX:+UseParallelGC in spark.executor.extraJavaOptions"
+    assert collectors(sandbox, bucket, done.result["run_id"]) == {**serial, "executors": ours}
 
 
 def test_missing_bundle_is_said_in_one_line(sandbox: Sandbox) -> None:

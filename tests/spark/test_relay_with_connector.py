@@ -31,7 +31,7 @@ from dynamodb_pipeline.dynamodb.credentials import credentials_of
 from dynamodb_pipeline.connector.relay import Relay, listen
 from dynamodb_pipeline.connector.relay_handler import RelayHandler, RelayPlan
 from dynamodb_pipeline.connector.relay_settings import RelayKeys
-from dynamodb_pipeline.workers.spark_session import start_session
+from dynamodb_pipeline.workers.spark_session import java_collectors, start_session
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire, Endpoint
 
 table, jar, item_count, held_s = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
@@ -60,6 +60,7 @@ session = boto3.Session()
 client = session.client("dynamodb")
 wire = DynamoDbWire(Endpoint.from_client(client), credentials_of(session))
 sc = start_session("relay", jar=jar, local=True, tasks=2).sparkContext
+print(json.dumps({"case": "collectors", **java_collectors(sc)}), flush=True)
 
 def lines(secret, keys, relay, segments=4):
     read = ConnectorRead(table=table, region=session.region_name, splits=min(2, segments), segments=segments,
@@ -112,6 +113,10 @@ def cases(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
     )
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     return {case["case"]: case for case in found}
+
+
+def test_jvm_that_is_started_here_collects_in_parallel(cases: dict[str, dict[str, Any]]) -> None:
+    assert cases["collectors"] == {"case": "collectors", "driver": "PS MarkSweep, PS Scavenge"}
 
 
 def test_connector_reads_every_item_through_the_relay(cases: dict[str, dict[str, Any]]) -> None:

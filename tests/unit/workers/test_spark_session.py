@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from dynamodb_pipeline.workers.spark_session import bypassing_proxies
+from dynamodb_pipeline.workers.spark_session import (
+    COLLECTOR,
+    EXECUTOR_OPTIONS,
+    SUBMIT_OPTIONS,
+    bypassing_proxies,
+    chosen_collector,
+    driver_options,
+    executor_collector,
+)
+
+G1 = "-Dx=y -XX:+UseG1GC"
 
 
 @pytest.mark.parametrize(
@@ -20,3 +32,72 @@ def test_this_machine_is_asked_without_a_proxy(environ: dict[str, str], expected
     assert conf == {"spark.executorEnv.NO_PROXY": expected, "spark.executorEnv.no_proxy": expected}
     assert (environ["NO_PROXY"], environ["no_proxy"]) == (expected, expected)
     assert bypassing_proxies(environ) == conf
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "-XX:+UseG1GC",
+        "-Xmx1g -XX:+UseSerialGC",
+        "-XX:-UseParallelGC",
+        "-XX:+UseConcMarkSweepGC -XX:CMSInitiatingOccupancyFraction=70",
+        "-XX:+UseZGC -XX:+ZGenerational",
+        "-XX:Flags=/etc/java.flags",
+        "-XX:VMOptionsFile=/etc/java.options",
+        "@/etc/java.args",
+        "--properties-file other.conf pyspark-shell",
+    ],
+)
+def test_options_that_name_a_collector_or_may(options: str) -> None:
+    assert chosen_collector([("nowhere", "-Dx=y"), ("here", options)]) == "here"
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["", "-verbose:gc -XX:+PrintGCDetails", "-XX:-UseGCOverheadLimit -XX:MaxHeapFreeRatio=70", "-Dto=me@example.org"],
+)
+def test_options_that_name_none(options: str) -> None:
+    assert chosen_collector([("here", options)]) is None
+
+
+@pytest.mark.parametrize(
+    ("conf", "environ", "expected"),
+    [
+        ({}, {}, {EXECUTOR_OPTIONS: COLLECTOR}),
+        ({EXECUTOR_OPTIONS: "-Dx=y"}, {}, {EXECUTOR_OPTIONS: f"-Dx=y {COLLECTOR}"}),
+        ({"spark.driver.extraJavaOptions": G1}, {}, {EXECUTOR_OPTIONS: COLLECTOR}),
+        ({EXECUTOR_OPTIONS: G1}, {}, {}),
+        ({"spark.executor.defaultJavaOptions": G1}, {}, {}),
+        ({"spark.executor.defaultJavaOptions": G1, EXECUTOR_OPTIONS: "-Dx=y"}, {}, {}),
+        ({"spark.executorEnv.JAVA_TOOL_OPTIONS": G1}, {}, {}),
+        ({}, {"JAVA_TOOL_OPTIONS": G1}, {}),
+        ({}, {"JDK_JAVA_OPTIONS": G1}, {}),
+    ],
+)
+def test_executors_get_a_collector_unless_one_is_named(
+    conf: dict[str, str], environ: dict[str, str], expected: dict[str, str]
+) -> None:
+    assert executor_collector(conf, environ) == expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "files", "place"),
+    [
+        ({}, {}, None),
+        ({"JAVA_TOOL_OPTIONS": G1}, {}, "JAVA_TOOL_OPTIONS"),
+        ({SUBMIT_OPTIONS: G1}, {}, SUBMIT_OPTIONS),
+        ({"PYSPARK_SUBMIT_ARGS": f"--driver-java-options '{G1}' pyspark-shell"}, {}, "PYSPARK_SUBMIT_ARGS"),
+        ({}, {"spark-defaults.conf": f"spark.driver.extraJavaOptions {G1}"}, "spark-defaults.conf"),
+        ({}, {"spark-defaults.conf": f" spark.driver.defaultJavaOptions=-Da=b \\\n  {G1}"}, "spark-defaults.conf"),
+        ({}, {"spark-defaults.conf": f"# spark.driver.extraJavaOptions {G1}"}, None),
+        ({}, {"spark-defaults.conf": f"spark.executor.extraJavaOptions {G1}"}, None),
+        ({}, {"spark-env.sh": f"export JAVA_TOOL_OPTIONS='{G1}'"}, "spark-env.sh"),
+        ({}, {"java-opts": G1}, "java-opts"),
+    ],
+)
+def test_driver_here_is_asked_wherever_spark_looks(
+    tmp_path: Path, environ: dict[str, str], files: dict[str, str], place: str | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert chosen_collector(driver_options(environ, tmp_path)) == place
