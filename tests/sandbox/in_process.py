@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from json import loads
 from unittest import mock
 
@@ -20,16 +21,17 @@ FULL_RATE = ("--throughput-percent", "100")
 
 @dataclass(frozen=True)
 class Pipeline:
-    """`dynamodb-pipeline` on a sandbox; `dynamodb_url` may be a proxy before it."""
+    """`dynamodb-pipeline` on a sandbox; `dynamodb_url` may be a proxy before it, `keys` those of one of its users."""
 
     sandbox: Sandbox
     dynamodb_url: str | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, *words: str) -> Outcome:
         """Run one command line."""
         extra = {"AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb_url} if self.dynamodb_url else {}
         out, text = io.StringIO(), io.StringIO()
-        environment = mock.patch.dict(os.environ, self.sandbox.process_env(**extra), clear=True)
+        environment = mock.patch.dict(os.environ, self.sandbox.process_env(**extra, **self.keys), clear=True)
         with environment, redirect_stdout(out), redirect_stderr(text):
             code = main(words)
         lines = out.getvalue().splitlines()

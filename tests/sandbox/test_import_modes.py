@@ -333,3 +333,22 @@ def test_some_items_by_the_beginning_of_their_key(sandbox: Sandbox, baseline: st
     refused = pipeline.import_into(table, baseline, "--sort-key-prefix", "x")
     assert refused.code == ExitCode.PRECONDITION
     assert "the table has no sort key" in refused.text
+
+
+def test_a_reset_pays_one_pass_and_what_changed(sandbox: Sandbox, bucket: str) -> None:
+    """1 % of the items changed; by DynamoDB's own counts, against the plain import that came before."""
+    items, table = numbered(2000, size=900), make_table(sandbox)
+    folder = put_backup(sandbox, f"s3://{bucket}/reset", {"one": connector_lines(items)})
+    with MeteringProxy(sandbox.dynamodb_url) as proxy:
+        plain = Pipeline(sandbox, proxy.url).import_into(table, folder)
+        table.put({**item, "changed": {"BOOL": True}} for item in items[::100])
+        written = proxy.units(operation="BatchWriteItem")
+        proxy.clear()
+        reset = Pipeline(sandbox, proxy.url).import_into(
+            table, folder, "--only-changes", "--mirror", "--yes", *MIRROR[1:]
+        )
+        scanned, rewritten = proxy.units(operation="Scan"), proxy.units(operation="BatchWriteItem")
+    assert (plain.code, reset.code) == (ExitCode.DONE, ExitCode.DONE), reset.text
+    assert (written, rewritten) == (2000, 20)
+    assert scanned < 2000 / 4  # eventually consistent pages: half a unit for 4 KB
+    assert table.differences(items) == NONE

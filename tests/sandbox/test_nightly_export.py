@@ -6,59 +6,27 @@ Its commands run as they stand there, by a shell, with the AWS CLI; what a reade
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sandbox.active_table import create_active_table
 from sandbox.emr.stack import EmrSandbox
-from sandbox.processes import PROJECT
 from tests.sandbox.emr_cluster import OVER
 from tests.sandbox.quick_steps import quick_node
+from tests.sandbox.recipes import AWS, DOCS, Reader, blocks_of
 
-AWS = PROJECT / ".build" / "aws-cli" / "bin" / "aws"
 pytestmark = [
     pytest.mark.sandbox,
     pytest.mark.skipif(not AWS.exists(), reason="the AWS CLI is not installed here: make setup"),
 ]
 
-PAGE = (PROJECT / "docs" / "nightly-export.md").read_text(encoding="utf-8").partition("\n**6. ")[0]
+PAGE = (DOCS / "nightly-export.md").read_text(encoding="utf-8").partition("\n**6. ")[0]
 REGION, BUCKET, TABLES = "eu-west-1", "my-bucket", ("Forum", "Thread", "Reply")
 MOMENT, FOLDER = "2026-11-23T03:00:00Z", "2026-11-23-03-00-00"
 TIMEOUT_S = 300
-
-
-@dataclass
-class Reader:
-    """Somebody in a folder of their own who pastes one block after the other."""
-
-    emr: EmrSandbox
-    folder: Path
-    run_id: str = ""
-    said: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict)
-
-    def paste(self, block: str) -> None:
-        path = f"{Path(sys.executable).parent}:{AWS.parent}:/usr/bin:/bin"
-        script = "set -eu\n" + block.replace("RUN_ID", self.run_id)
-        self.said[block] = done = subprocess.run(
-            ["bash", "-c", script], env=self.emr.process_env(PATH=path), cwd=self.folder, capture_output=True,
-            text=True, timeout=TIMEOUT_S, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
-        found = re.search(r'"run_id": "([^"]+)"', done.stdout)
-        self.run_id = found[1] if found and block.startswith("dynamodb-pipeline export") else self.run_id
-
-    def documents(self, start: str) -> list[dict[str, Any]]:
-        """The JSON documents that the block which begins so has printed."""
-        (done,) = [done for block, done in self.said.items() if block.startswith(start)]
-        return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +47,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         made = Reader(emr, tmp_path_factory.mktemp("reader"))
         (settings,) = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
         (made.folder / "pipeline.toml").write_text(settings)
-        for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE):
+        for block in blocks_of(PAGE):
             made.paste(block)
         yield made
 

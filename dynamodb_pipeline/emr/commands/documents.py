@@ -109,6 +109,11 @@ def run_schedule(query: ScheduleQuery, clients: Clients, console: Console) -> Co
     if query.upload:
         upload_code(clients.client("s3"), files, folder=settings.code, bucket_owner=settings.bucket_owner)
         console.say(f"code stored in {shipped.folder.uri}; keep it as long as the schedule lives")
+    else:
+        console.say(
+            f"WARNING: the schedule's code {shipped.folder.uri} is not stored by this command (--no-upload): unless it "
+            "lies there already every firing fails; the same command without it stores it"
+        )
     code = ScheduledCode(shipped.job_code(settings.connector_jar), shipped.bootstrap())
     request = scheduled_request(settings, name=query.schedule.name, shipped=code)
     scope = scope_of_launch(settings, request)

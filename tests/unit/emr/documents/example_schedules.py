@@ -26,10 +26,10 @@ CODE = ScheduledCode(
 COMMON = ["--logs", f"{PLACE}/logs", "--region", "eu-west-1", "--throughput-percent", "25"]
 COMMON += ["--timezone", "Europe/Dublin", "--email", "ops@example.com", "--settings", "/dev/null"]
 TABLES = ["--table", "Forum", "--table", "Thread", "--table", "Reply"]
-RESET = ["--schedule-name", "nightly-reset"]
+RESET = ["--schedule-name", "nightly-reset", "--latest", "--only-changes", "--mirror", "--max-deletions", "100%"]
 EXAMPLES = {
     "export": [*TABLES, "--output", f"{PLACE}/exports", "--cron", "0 3 * * ? *", "--schedule-name", "nightly-export"],
-    "import": ["--table", "Forum", "--input", f"{PLACE}/baseline", "--cron", "0 5 * * ? *", "--yes", *RESET],
+    "import": ["--table", "Forum", "--input", f"{PLACE}/baseline/Forum", "--cron", "0 5 * * ? *", "--yes", *RESET],
 }
 
 
