@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline import __version__
 from dynamodb_pipeline.background import Background
@@ -16,6 +16,9 @@ from dynamodb_pipeline.errors import ExitCode, counted
 from dynamodb_pipeline.output import Result, Say
 from dynamodb_pipeline.settings.rows import Given, Options, command_line
 from dynamodb_pipeline.settings.run_ids import check_run_id
+
+if TYPE_CHECKING:
+    from dynamodb_pipeline.report.figures import RunFigures
 
 INSPECT_INTERVAL_S = 10.0
 
@@ -153,6 +156,12 @@ def run_report(line: CommandLine, voice: Voice) -> ExitCode:
 
         return AwsClients(given[own.REPORT_REGION]).client("s3")
 
+    def cost(run: RunFigures) -> dict[str, Any] | None:
+        from dynamodb_pipeline.aws.clients import AwsClients
+        from dynamodb_pipeline.cli.launcher import cost_of_run
+
+        return cost_of_run(run, AwsClients(run.region or given[own.REPORT_REGION]), say=voice.say)
+
     def work() -> Result:
         from dynamodb_pipeline.report import command
 
@@ -161,7 +170,7 @@ def run_report(line: CommandLine, voice: Voice) -> ExitCode:
         if not query.is_file:
             check_run_id(query.run)
         said: list[str] = []
-        return Result(command.write_report(query, s3=s3, say=said.append), tuple(said))
+        return Result(command.write_report(query, s3=s3, say=said.append, cost=cost), tuple(said))
 
     return voice.end("report", work)
 

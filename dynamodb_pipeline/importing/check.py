@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import Callable
 
-from dynamodb_pipeline.documents import Document, Facts, member, natural, optional, string, strings
+from dynamodb_pipeline.documents import Document, DocumentError, Facts, member, natural, optional, string, strings
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.files.file_forms import Layout
 from dynamodb_pipeline.formats.files.text import sha256_hex
@@ -40,8 +40,16 @@ from dynamodb_pipeline.selection.wanted_keys import asks_for, missing_keys
 from dynamodb_pipeline.workers.contract import CoordinatorClient
 from dynamodb_pipeline.workers.worker import Tools, Unit, UnitWorker
 
+OTHER_REASONS = "other reasons"
 TEXTS_OF_A_FILE = 20  # names of tables and the like that a document says of itself
 MAX_COLLISIONS = 100_000  # more are no accident; keeps the memory of the driver and of every worker bounded
+
+
+def _counts(value: object) -> dict[str, int]:
+    if not isinstance(value, dict):
+        msg = "an object of counts"
+        raise DocumentError(msg)
+    return {string(name): natural(count) for name, count in value.items()}
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class CheckedFile(Document):
         checked_sha256: of a text whose items need not be judged again.
         document: the file's number, where it is no file of lines.
         tables, passed_over: tables that the file names: those whose items are taken, and others.
+        reasons: why items are bad, and how many each time; rules, never contents.
     """
 
     items: int = member(natural)
@@ -65,6 +74,7 @@ class CheckedFile(Document):
     tables: tuple[str, ...] = member(strings, default=())
     passed_over: tuple[str, ...] = member(strings, default=())
     notes: tuple[str, ...] = member(strings, default=())
+    reasons: dict[str, int] | None = member(optional(_counts), default=None)
 
 
 def start_check(tools: Tools, *, plan: ImportPlan, collect_keys: bool) -> Callable[[Unit], None]:
@@ -115,6 +125,7 @@ def check_file(
         tables=_some(puts.tables),
         passed_over=_some(puts.passed_over),
         notes=_some(f"{file.uri}: {note}" for note in puts.notes),
+        reasons=judge.reasons or None,
     )
     grants.finished(work.work_id, checked.to_json())
 
@@ -129,6 +140,13 @@ def _refusal(judge: _Judge) -> str:
     return f"{judge.first_bad.error}{more}; nothing was written. {REMEDY}"
 
 
+def add_reason(reasons: dict[str, int], reason: str, count: int) -> None:
+    """Count a reason; when there are many, the rarer newcomers together."""
+    known = reason in reasons or len(reasons) < TEXTS_OF_A_FILE
+    name = reason if known else OTHER_REASONS
+    reasons[name] = reasons.get(name, 0) + count
+
+
 class _Judge:
     """Counts a file's items and bad lines, and hands its key hashes on in blocks."""
 
@@ -137,6 +155,7 @@ class _Judge:
         self._keys = bytearray()
         self.items = self.bad = self.left_out = self.asked_bytes = 0
         self.first_bad: BadLine | None = None
+        self.reasons: dict[str, int] = {}
 
     def read(self, puts: FilePuts) -> None:
         chooses = self._plan.only_changes or self._plan.keys_wanted is not None
@@ -145,6 +164,7 @@ class _Judge:
             if isinstance(item, BadLine):
                 self.bad += 1
                 self.first_bad = self.first_bad or item
+                add_reason(self.reasons, item.error.reason, 1)
             elif self._collect_keys and item.key is not None:
                 self._keys += place_bytes(item.key, file=self._number, line=item.line, tail=self._tail(item))
                 if len(self._keys) >= BLOCK_BYTES:
@@ -186,12 +206,15 @@ class _Sums:
     tables: dict[str, None] = field(default_factory=dict)
     passed_over: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
 
     def add(self, work_id: str, file: CheckedFile) -> None:
         self.items += file.items
         self.bad += file.bad
         self.left_out += file.left_out
         self.asked_bytes += file.asked_bytes
+        for reason, count in (file.reasons or {}).items():
+            add_reason(self.reasons, reason, count)
         if file.checked_sha256 is not None:
             self.checked[work_id] = file.checked_sha256
         if file.document is not None:
@@ -230,7 +253,8 @@ def check(run: ImportRun, *, keys: KeySpill) -> Checked:
     refuse_too_many_bad(job, sums.bad, total=sums.items, so="nothing was written")
     collisions = _collisions(run.ctx, job, keys, documents=sums.documents)
     absent = missing_keys(run.plan.keys_wanted, keys)
-    return Checked(sums.items, sums.bad, collisions, sums.checked, sums.left_out, sums.asked_bytes, absent)
+    checked = Checked(sums.items, sums.bad, collisions, sums.checked, sums.left_out, sums.asked_bytes, absent)
+    return replace(checked, reasons=sums.reasons)
 
 
 def _collisions(

@@ -222,6 +222,7 @@ class Checked:
         keys_absent: those of the keys asked for that no item has.
         checked: by work id, the SHA-256 of texts whose items need not be judged again (`InputFile.checked_sha256`).
         unchanged: lines that the table holds just so.
+        reasons: why items are bad, and how many each time.
     """
 
     items: int
@@ -232,6 +233,7 @@ class Checked:
     asked_bytes: int = 0
     keys_absent: tuple[bytes, ...] = ()
     unchanged: Unchanged = field(default_factory=Unchanged)
+    reasons: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def dropped(self) -> int:
@@ -298,20 +300,6 @@ class ImportedFile(Document):
 
 
 @dataclass(frozen=True)
-class DeletedKeys(Document):
-    """How many keys a unit of work of a mirror deleted."""
-
-    deleted: int = member(natural)
-
-
-@dataclass(frozen=True)
-class MirroredTable(Document):
-    """How many items the table held when the mirror was planned first; limits in percent are of it."""
-
-    table_items: int = member(natural)
-
-
-@dataclass(frozen=True)
 class ImportResult:
     """
     An import, as it is printed and kept in run.json; the names are those of the documents.
@@ -352,6 +340,7 @@ class ImportResult:
     items_left_out: int | None = None
     bytes_asked_for: int | None = None
     keys_absent: int | None = None
+    bad_reasons: dict[str, int] | None = None
 
     def to_json(self) -> Facts:
         """Its members; what the import had no part in is left out."""

@@ -19,16 +19,11 @@ from itertools import islice
 from typing import Callable
 
 from dynamodb_pipeline.chain.collapse import Collapsed, deleted_keys
-from dynamodb_pipeline.documents import Facts, base64_text, member
+from dynamodb_pipeline.documents import Document, Facts, base64_text, member, natural
 from dynamodb_pipeline.errors import PreconditionError, counted
 from dynamodb_pipeline.formats.items.item_rules import write_units
 from dynamodb_pipeline.formats.items.key_schema import KeySchema, key_item
-from dynamodb_pipeline.importing.job import (
-    DeletedKeys,
-    ImportPlan,
-    ImportRun,
-    MirroredTable,
-)
+from dynamodb_pipeline.importing.job import ImportPlan, ImportRun
 from dynamodb_pipeline.importing.table_writer import TableWriter, batches
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED, Consumed, Rated, RatedRun
 from dynamodb_pipeline.rate.work_size import average_item_bytes, write_worker_count
@@ -47,6 +42,20 @@ PLAN_ENTRY = "plan"
 # What a stopped worker deleted of its last unit is not known to the ledger, and so not to the cap of a resumed run.
 KEYS_PER_UNIT = 100
 UNITS_PER_ROUND = 2000
+
+
+@dataclass(frozen=True)
+class DeletedKeys(Document):
+    """How many keys a unit of work of a mirror deleted."""
+
+    deleted: int = member(natural)
+
+
+@dataclass(frozen=True)
+class MirroredTable(Document):
+    """How many items the table held when the mirror was planned first; limits in percent are of it."""
+
+    table_items: int = member(natural)
 
 
 @dataclass(frozen=True)

@@ -221,4 +221,5 @@ def _result(run: ImportRun, looked: Looked, written: Written) -> ImportResult:
         items_left_out=facts.left_out if settings.restricted else None,
         bytes_asked_for=facts.asked_bytes if settings.restricted else None,
         keys_absent=len(facts.keys_absent) if settings.restricted else None,
+        bad_reasons=dict(facts.reasons) or None,
     )

@@ -193,7 +193,8 @@ def sample_of(coordinator: Coordinator) -> Sample:
     """What the time series keeps of a coordinator."""
     state = coordinator.state()
     budget = state.budget
-    return Sample(state.items, budget.throttle_count, dict(budget.consumed), dict(budget.rates))
+    consumed, allowed = dict(budget.consumed), dict(budget.rates)
+    return Sample(state.items, budget.throttle_count, consumed, allowed, state.bytes, state.retry_count)
 
 
 def counts_of(coordinator: Coordinator) -> Counts:

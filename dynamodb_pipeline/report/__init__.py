@@ -1,5 +1,5 @@
 """
-One page for people about one run: reads its records, builds HTML out of them.
+One page for people about one run: reads its records, builds HTML out of them. The only user of Jinja2 and matplotlib.
 
 Runs on the laptop. What it knows of a run is what `run.json` says.
 

@@ -2,7 +2,7 @@
 Charts of what a run did over time, as SVG to stand inside a page: no script, no fonts, no network.
 
 Drawn by matplotlib, which is an extra of the package. Colours are the page's own, so that they change with its theme.
-Texts come from records and so from outside: they are drawn as plain text, never read as formulas, and escaped.
+Texts come from records and so from outside: none is drawn but numbers; titles and marks are the page's to escape.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 # Drawn in these, then replaced by the page's variables.
@@ -22,15 +23,15 @@ THEME = {
     THROTTLED: "var(--warn)",
     MOMENT: "var(--quiet)",
 }
-MISSING = "Charts need matplotlib: pip install 'dynamodb-pipeline[report]', then report again."
-UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 CHARTS_MAX = 12  # of one page: it stays below 300 kB
-WIDTH_IN, HEIGHT_IN = 7.2, 2.6
+POINTS_OF_A_CHART, POINTS_OF_A_PAGE = 240, 1_200  # a point is about 60 bytes of SVG
+MARKS_OF_A_CHART, NUMBERS_BESIDE_EACH_OTHER, TITLE_CHARS = 20, 40, 100
+WIDTH_IN, HEIGHT_IN = 4.6, 2.3  # at 72 to the inch about as wide as a phone: there its texts are as large as they say
 
 
 @dataclass(frozen=True)
 class Line:
-    """One chart: per second over minutes; `allowed` and `throttled` where they belong to it."""
+    """One chart: per second over minutes; `allowed` and `throttled` where they belong to it, `paused` from and to."""
 
     title: str
     unit: str
@@ -39,27 +40,80 @@ class Line:
     allowed: tuple[float, ...] = ()
     throttled: tuple[float, ...] = ()
     marks: tuple[tuple[float, str], ...] = ()
+    paused: tuple[tuple[float, float], ...] = ()
+    begin: float = 0.0
 
 
-def lines_of(series: Any) -> Iterator[Line]:
+@dataclass(frozen=True)
+class Chart:
+    """A line drawn; `marks` are in the order of the numbers that stand in it."""
+
+    title: str
+    svg: str
+    marks: tuple[str, ...]
+
+
+def lines_of(series: Any, *, points_max: int = POINTS_OF_A_CHART) -> Iterator[Line]:
     """What can be drawn of a record's series; what is no such thing is left out."""
-    if not isinstance(series, dict):
+    if not isinstance(series, dict) or not isinstance(series.get("passes"), list):
         return
-    marks = tuple((float(s) / 60, str(text)) for s, text in _pairs(series.get("marks")))
-    for one in series.get("passes") or ():
-        points = [point for point in one.get("points", ()) if _is_point(point, one)]
-        if len(points) < 2 or points[-1][0] <= points[0][0]:
+    marks = [(float(at_s), str(text)) for at_s, text in _pairs(series.get("marks"))]
+    for one in series["passes"]:
+        resources = one.get("resources") if isinstance(one, dict) else None
+        if not isinstance(resources, list):
             continue
-        inside = tuple(mark for mark in marks if points[0][0] <= mark[0] * 60 <= points[-1][0])
-        throttled = tuple(after[0] / 60 for before, after in zip(points, points[1:]) if after[2] > before[2])
-        for number, resource in enumerate(one["resources"]):
-            place = 3 + 2 * number
-            title = (
-                f"{one.get('label', '')}: {one.get('unit', 'units')}{'' if resource == 'table' else f' of {resource}'}"
-            )
-            allowed = tuple(point[place + 1] for point in points[1:])
-            yield Line(title, "units/s", *_per_s(points, place), allowed, throttled, inside)
-        yield Line(f"{one.get('label', '')}: items", "items/s", *_per_s(points, 1), marks=inside)
+        points = [point for point in one.get("points") or () if _is_point(point, len(resources))]
+        if len(points) >= 2 and points[-1][0] > points[0][0]:
+            yield from _lines_of_pass(one, resources, _thinned(points, points_max), marks)
+
+
+def _lines_of_pass(
+    one: dict[str, Any], resources: list[Any], points: list[list[float]], marks: list[tuple[float, str]]
+) -> Iterator[Line]:
+    label, begin_s, end_s = one.get("label", ""), points[0][0], points[-1][0]
+    within = [(at_s, text) for at_s, text in marks if begin_s <= at_s <= end_s]
+    paused = tuple(_pauses(within, end_s))
+    throttled = tuple(after[0] / 60 for before, after in zip(points, points[1:]) if after[2] > before[2])
+    span_s = end_s - begin_s
+    for number, resource in sorted(enumerate(resources), key=lambda pair: pair[1] != "table"):
+        place = 3 + 2 * number
+        allowed = tuple(point[place + 1] for point in points[1:])
+        name = f"{label}: {one.get('unit', 'units')}{'' if resource == 'table' else f' of {resource}'}"
+        moments = _minutes([*within, *_changes(points, place + 1)], span_s)
+        yield Line(name, "units/s", *_per_s(points, place), allowed, throttled, moments, paused, begin_s / 60)
+    yield Line(f"{label}: items", "items/s", *_per_s(points, 1), (), (), _minutes(within, span_s), paused, begin_s / 60)
+    counted_bytes = 3 + 2 * len(resources)
+    if len(points[0]) > counted_bytes and points[-1][counted_bytes]:
+        minutes, per_s = _per_s(points, counted_bytes)
+        size, name = next(
+            ((s, n) for s, n in ((1 << 20, "MiB/s"), (1 << 10, "KiB/s")) if max(per_s) >= s), (1, "bytes/s")
+        )
+        scaled = tuple(rate / size for rate in per_s)
+        yield Line(f"{label}: bytes", name, minutes, scaled, (), (), _minutes(within, span_s), paused, begin_s / 60)
+
+
+def _changes(points: list[list[float]], place: int) -> Iterator[tuple[float, str]]:
+    """Where another rate was allowed: the table's capacity changed, or somebody said so."""
+    for before, after in zip(points[1:], points[2:]):
+        if after[place] != before[place]:
+            yield after[0], f"{before[place]:,.1f} units/s allowed until here, then {after[place]:,.1f}"
+
+
+def _pauses(marks: list[tuple[float, str]], end_s: float) -> Iterator[tuple[float, float]]:
+    for number, (at_s, text) in enumerate(marks):
+        if text == "paused":
+            until_s = next((later_s for later_s, other in marks[number + 1 :] if other != "paused"), end_s)
+            yield at_s / 60, until_s / 60
+
+
+def _minutes(marks: list[tuple[float, str]], span_s: float) -> tuple[tuple[float, str], ...]:
+    """In minutes, one mark for all that is closer together than their numbers in the drawing can be."""
+    moments: list[tuple[float, list[str]]] = []
+    for at_s, text in sorted(marks):
+        if not moments or at_s - moments[-1][0] > span_s / NUMBERS_BESIDE_EACH_OTHER:
+            moments.append((at_s, []))
+        moments[-1][1].append(text)
+    return tuple((at_s / 60, ", ".join(dict.fromkeys(texts))) for at_s, texts in moments[:MARKS_OF_A_CHART])
 
 
 def _pairs(value: Any) -> Iterable[Sequence[Any]]:
@@ -67,9 +121,16 @@ def _pairs(value: Any) -> Iterable[Sequence[Any]]:
     return [pair for pair in pairs if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], (int, float))]
 
 
-def _is_point(point: Any, one: dict[str, Any]) -> bool:
-    wanted = 3 + 2 * len(one.get("resources", ()))
-    return isinstance(point, list) and len(point) == wanted and all(isinstance(n, (int, float)) for n in point)
+def _is_point(point: Any, resources: int) -> bool:
+    """Runs of earlier versions did not count bytes."""
+    sizes = (3 + 2 * resources, 4 + 2 * resources)
+    return isinstance(point, list) and len(point) in sizes and all(isinstance(n, (int, float)) for n in point)
+
+
+def _thinned(points: list[list[float]], most: int) -> list[list[float]]:
+    """Every n-th point and the last one: of totals, so that means between them stay true."""
+    step = -(-len(points) // most)
+    return [*points[:-1:step], points[-1]]
 
 
 def _per_s(points: list[list[float]], place: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -79,65 +140,74 @@ def _per_s(points: list[list[float]], place: int) -> tuple[tuple[float, ...], tu
     return tuple(after[0] / 60 for _, after in steps), tuple(rates)
 
 
-def charts(series: Any) -> list[str]:
+def charts(every: Iterable[Any]) -> list[Chart]:
     """
-    The charts of a record's series as SVG elements; none of a record without one.
+    The charts of several records' series, the first `CHARTS_MAX` of them; none of records without one.
 
     Raises:
         ImportError: matplotlib is not installed.
     """
-    return [_svg(line, number) for number, line in zip(range(CHARTS_MAX), lines_of(series))]
+    series = list(every)
+    count = sum(1 for one in series for _ in islice(lines_of(one), CHARTS_MAX))
+    most = min(POINTS_OF_A_CHART, POINTS_OF_A_PAGE // max(1, min(count, CHARTS_MAX)))
+    lines = islice((line for one in series for line in lines_of(one, points_max=most)), CHARTS_MAX)
+    return [
+        Chart(line.title[:TITLE_CHARS], _svg(line, number), tuple(map(_mark_text, line.marks)))
+        for number, line in enumerate(lines)
+    ]
+
+
+def _mark_text(mark: tuple[float, str]) -> str:
+    minute, text = mark
+    return f"{minute:.1f} min: {text[:TITLE_CHARS]}"
 
 
 def _svg(line: Line, number: int) -> str:
     import matplotlib
     from matplotlib.figure import Figure
 
-    plain: dict[str, Any] = {"parse_math": False}
     with matplotlib.rc_context(
         {"svg.fonttype": "none", "svg.hashsalt": f"chart {number}", "font.family": "sans-serif"}
     ):
         figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), layout="constrained")
         axes = figure.add_subplot()
-        axes.step(line.minutes, line.per_s, where="pre", color=TAKEN, linewidth=1.4, label="consumed")
-        if line.allowed:
-            axes.step(line.minutes, line.allowed, where="pre", color=ALLOWED, linewidth=1.2, label="allowed")
-        if line.throttled:
-            floor = [0.0] * len(line.throttled)
-            axes.plot(line.throttled, floor, "|", color=THROTTLED, markersize=10, label="throttled")
-        for minute, text in line.marks:
-            axes.axvline(minute, color=MOMENT, linewidth=1, linestyle=":")
-            axes.text(
-                minute, 0.9, f" {_shown(text)}", color=MOMENT, fontsize=8, transform=axes.get_xaxis_transform(), **plain
-            )
-        axes.set_ylim(bottom=0)
-        axes.set_xlabel("minutes", color=INK, fontsize=9)
-        axes.set_ylabel(line.unit, color=INK, fontsize=9)
-        axes.set_title(_shown(line.title), color=INK, fontsize=10, loc="left", **plain)
-        axes.tick_params(colors=INK, labelsize=8)
-        for spine in axes.spines.values():
-            spine.set_color(INK)
-        if line.allowed:
-            axes.legend(fontsize=8, frameon=False, labelcolor=INK, loc="lower right")
+        _draw(axes, line)
         drawn = io.StringIO()
         figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _themed(drawn.getvalue(), line.title)
+    return _themed(drawn.getvalue())
 
 
-def _shown(text: str) -> str:
-    return UNSHOWN.sub("\ufffd", text)[:80]
+def _draw(axes: Any, line: Line) -> None:
+    for begin, end in line.paused:
+        axes.axvspan(begin, end, color=MOMENT, alpha=0.2, linewidth=0)
+    for per_s, colour in ((line.per_s, TAKEN), (line.allowed, ALLOWED)):
+        if per_s:
+            axes.step([line.begin, *line.minutes], [per_s[0], *per_s], where="pre", color=colour, linewidth=1.3)
+    if line.throttled:
+        floor = [0.0] * len(line.throttled)
+        axes.plot(line.throttled, floor, "|", color=THROTTLED, markersize=12, markeredgewidth=1.5)
+    for place, (minute, _) in enumerate(line.marks, start=1):
+        axes.axvline(minute, color=MOMENT, linewidth=1, linestyle=":")
+        where = axes.get_xaxis_transform()
+        axes.text(minute, 1.01, str(place), color=INK, fontsize=8, ha="center", va="bottom", transform=where)
+    axes.set_ylim(bottom=0, top=1.15 * max([*line.per_s, *line.allowed, 1e-9]))
+    axes.set_xlabel("minutes", color=INK, fontsize=9)
+    axes.set_ylabel(line.unit, color=INK, fontsize=9)
+    axes.tick_params(colors=INK, labelsize=9)
+    for spine in axes.spines.values():
+        spine.set_color(INK)
 
 
-def _themed(text: str, title: str) -> str:
-    """The element alone, in the page's colours, as wide as the page."""
-    from xml.sax.saxutils import escape, quoteattr
-
+def _themed(text: str) -> str:
+    """The element alone, in the page's colours and font, as wide as its place; places to a tenth of a point."""
     inner = text[text.index("<svg") :]
     inner = re.sub(r"<metadata>.*?</metadata>", "", inner, flags=re.DOTALL)
+    inner = re.sub(r' (d|x|y|transform)="[^"]*"', lambda path: re.sub(r"(\.[0-9])[0-9]+", r"\1", path[0]), inner)
+    inner = re.sub(r"font-family: [^;\"]*; ", "", inner)  # the page's own
+    inner = re.sub(r"\s*\n\s*", "\n", inner)
     box = re.search(r'viewBox="[^"]*"', inner)
     body = inner[inner.index(">") + 1 :]
     for colour, variable in THEME.items():
         body = body.replace(colour, variable)
-    label, shown = quoteattr(_shown(title)), escape(_shown(title))
-    head = f'<svg class="chart" role="img" aria-label={label} {box[0] if box else ""} '
-    return f'{head}xmlns:xlink="http://www.w3.org/1999/xlink"><title>{shown}</title>{body}'
+    head = f'<svg class="chart" aria-hidden="true" {box[0] if box else ""} xmlns="http://www.w3.org/2000/svg" '
+    return f'{head}xmlns:xlink="http://www.w3.org/1999/xlink">{body}'

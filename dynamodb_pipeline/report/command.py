@@ -39,13 +39,16 @@ class ReportQuery:
         return Path(self.to or f"{Path(self.run).stem if self.is_file else self.run}.html")
 
 
-def write_report(query: ReportQuery, *, s3: Callable[[], Any], say: Say) -> dict[str, Any]:
+def write_report(
+    query: ReportQuery, *, s3: Callable[[], Any], say: Say, cost: Callable[[RunFigures], Any] = lambda _: None
+) -> dict[str, Any]:
     """
     Write the page and return the result.
 
     Args:
         s3: makes the S3 client; not called for a local file.
         say: takes a line for people.
+        cost: finds what a run on a cluster was planned to cost and came to; not called for a local file.
 
     Raises:
         UsageError: a run id without `--logs`; the page cannot be written there.
@@ -53,7 +56,8 @@ def write_report(query: ReportQuery, *, s3: Callable[[], Any], say: Say) -> dict
     """
     run = figures_of(query, s3=s3)
     logs = None if query.is_file else query.logs
-    _store(query.target, page(run, resume=resume_of(run, logs=logs)))
+    spent = None if query.is_file else cost(run)
+    _store(query.target, page(run, resume=resume_of(run, logs=logs), cost=spent))
     say(f"{run.kind} {run.run_id}: {run.state}; page in {query.target}")
     return {
         "kind": "report",

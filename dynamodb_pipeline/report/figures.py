@@ -35,6 +35,7 @@ class RunFigures:
         duration_s: from the first start to the last end, None while it runs.
         notes: attempts and errors that belong to no table.
         series: what each record says of its run over time.
+        records: the records themselves.
         resume: the command that the run itself named to go on with, None when it named none or was of several jobs.
     """
 
@@ -53,6 +54,7 @@ class RunFigures:
     tables: tuple[TableFigures, ...]
     sources: tuple[str, ...]
     series: tuple[Any, ...] = ()
+    records: tuple[dict[str, Any], ...] = ()
 
 
 def run_figures(records: Sequence[Record], *, run: str | None = None) -> RunFigures:
@@ -83,6 +85,7 @@ def run_figures(records: Sequence[Record], *, run: str | None = None) -> RunFigu
         tables=tuple(table for record in records for table in _tables(record.facts)),
         sources=tuple(record.where for record in records),
         series=tuple(record.facts["series"] for record in records if "series" in record.facts),
+        records=tuple(record.facts for record in records),
     )
 
 

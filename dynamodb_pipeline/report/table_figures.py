@@ -45,7 +45,15 @@ class Units:
 
 @dataclass(frozen=True)
 class TableFigures:
-    """One table: `name` None when the record names none; `figures` are label and text."""
+    """
+    One table.
+
+    Attributes:
+        name: None when the record names none.
+        figures: label and text.
+        reasons: why items are bad, and how many each time, the most first.
+        problems: what a verification found wrong; `doubts` what it could not prove.
+    """
 
     name: str | None
     exit_code: int | None
@@ -53,6 +61,8 @@ class TableFigures:
     figures: tuple[tuple[str, str], ...]
     units: Units | None
     problems: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+    reasons: tuple[tuple[str, str], ...] = ()
 
 
 def table_figures(facts: dict[str, Any], *, run_seconds: float | None) -> TableFigures:
@@ -72,8 +82,16 @@ def table_figures(facts: dict[str, Any], *, run_seconds: float | None) -> TableF
             (label, form(facts[key])) for key, label, form in FIGURES if facts.get(key) not in (None, {}, [])
         ),
         units=_units(facts, run_seconds),
-        problems=_strings(facts.get("problems")) + _strings(facts.get("not_proven")),
+        problems=_strings(facts.get("problems")),
+        doubts=_strings(facts.get("not_proven")),
+        reasons=_reasons(facts.get("bad_reasons")),
     )
+
+
+def _reasons(value: Any) -> tuple[tuple[str, str], ...]:
+    counts = value.items() if isinstance(value, dict) else ()
+    known = [(str(reason), number) for reason, count in counts if (number := _number(count)) is not None]
+    return tuple((reason, count_text(number)) for reason, number in sorted(known, key=lambda pair: -pair[1]))
 
 
 def _units(facts: dict[str, Any], run_seconds: float | None) -> Units | None:
@@ -164,6 +182,7 @@ FIGURES: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
     ("segments", "Segments", count_text),
     ("tasks", "Tasks", count_text),
     ("throttles", "Throttles", count_text),
+    ("set_aside_uri", "Bad items lie in", str),
     ("seconds", "Time", _seconds_text),
     ("resumed", "Went on where it had stopped", _yes_text),
     ("already_done", "Finished by an earlier attempt", _yes_text),

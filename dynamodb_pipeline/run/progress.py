@@ -142,21 +142,32 @@ def share_done(goal: Goal, counts: Counts) -> float | None:
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at a pass: totals since it began; units consumed, and units a second allowed now, by resource."""
+    """
+    One look at a pass: totals since it began; units consumed, and units a second allowed now, by resource.
+
+    Attributes:
+        bytes: of text read or written; 0 where nobody counts them.
+        retries: workers that were begun again.
+    """
 
     items: int
     throttles: int
     consumed: Mapping[str, float]
     allowed: Mapping[str, float]
+    bytes: int = 0
+    retries: int = 0
 
 
 @dataclass
 class PassPoints:
-    """A pass over time: each point has seconds, items, throttles, then consumed and allowed units of each resource."""
+    """
+    A pass over time: each point has seconds, items, throttles, consumed and allowed units of each resource, and bytes.
+    """
 
     label: str
     unit: str
     resources: tuple[str, ...]
+    retries: int = 0
     points: list[list[float]] = field(default_factory=list)
 
     def facts(self) -> dict[str, object]:
@@ -195,7 +206,10 @@ class TimeSeries:
     def add(self, one: PassPoints, sample: Sample) -> None:
         """Take one look."""
         units = [f for n in one.resources for f in (sample.consumed.get(n, 0.0), sample.allowed.get(n, 0.0))]
-        point = [self._clock() - self._began, sample.items, sample.throttles, *units]
+        point = [self._clock() - self._began, sample.items, sample.throttles, *units, sample.bytes]
+        if sample.retries > one.retries:
+            self.mark(f"{counted(sample.retries - one.retries, 'worker')} begun again")
+            one.retries = sample.retries
         with self._lock:
             one.points.append([round(number, 2) for number in point])
             while self._count() > POINTS_MAX or self._numbers() > NUMBERS_MAX:
@@ -216,7 +230,7 @@ class TimeSeries:
         return sum(len(one.points) for one in self._passes)
 
     def _numbers(self) -> int:
-        return sum(len(one.points) * (3 + 2 * len(one.resources)) for one in self._passes)
+        return sum(len(one.points) * (4 + 2 * len(one.resources)) for one in self._passes)
 
     def _thin(self) -> None:
         """Leave every second point, the first and the last of each pass always; of many passes the oldest go."""

@@ -69,6 +69,7 @@ class CoordinatorState:
     worker_count: int
     items: int
     bytes: int
+    retry_count: int = 0  # workers that were begun again
 
 
 class Dispatcher:
@@ -83,7 +84,7 @@ class Dispatcher:
         self._waiting: dict[Reservation, Session] = {}
         self._newest_attempt: dict[str, int] = {}
         self._grant_ids = itertools.count(1)
-        self._items = self._bytes = 0
+        self._items = self._bytes = self._retries = 0
         self._stop_reason: str | None = None
         self._handlers: dict[str, Callable[[Session, Message], None]] = {
             "reserve": self._reserve,
@@ -105,6 +106,7 @@ class Dispatcher:
                 session.refusal = _superseded(worker, attempt, newest)
             if attempt > newest:
                 self._newest_attempt[worker] = attempt
+                self._retries += 1
                 self._supersede(worker, attempt)
             self._sessions.add(session)
             deliver(session.refusal or {"caps": self._budget.request_units_caps()})
@@ -172,7 +174,7 @@ class Dispatcher:
         """Rates, work and counts now."""
         with self._lock:
             return CoordinatorState(
-                self._budget.state(), self._work.state(), len(self._sessions), self._items, self._bytes
+                self._budget.state(), self._work.state(), len(self._sessions), self._items, self._bytes, self._retries
             )
 
     def _deliver_grant(self, session: Session, reservation: Reservation) -> None:

@@ -25,7 +25,8 @@ from dynamodb_pipeline.finished import RunState
 from dynamodb_pipeline.folders.clean import find_leftovers
 from dynamodb_pipeline.folders.listing import ListQuery, list_backups, list_facts, list_lines
 from dynamodb_pipeline.formats.exports.layout import Claim
-from dynamodb_pipeline.importing.job import DeletedKeys, ImportedFile
+from dynamodb_pipeline.importing.job import ImportedFile
+from dynamodb_pipeline.importing.mirror import DeletedKeys
 from dynamodb_pipeline.reading.finished_runs import SourceChoice, choose_finished_run
 from dynamodb_pipeline.reading.source import load_source
 from dynamodb_pipeline.report.figures import resume_of, run_figures

@@ -40,7 +40,8 @@ from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.exports.layout import Claim
 from dynamodb_pipeline.formats.exports.manifest import parse as parse_manifest
 from dynamodb_pipeline.formats.exports.native_manifest import parse_files, parse_summary
-from dynamodb_pipeline.importing.job import DeletedKeys, ImportedFile, MirroredTable
+from dynamodb_pipeline.importing.job import ImportedFile
+from dynamodb_pipeline.importing.mirror import DeletedKeys, MirroredTable
 from dynamodb_pipeline.report.figures import resume_of, run_figures
 from dynamodb_pipeline.report.page import page
 from dynamodb_pipeline.report.read import parse_record

@@ -101,6 +101,8 @@ class ClusterView:
     log_uri: str | None = None
     ends_by_itself: bool = True
     tags: tuple[tuple[str, str], ...] = ()
+    created: datetime | None = None
+    ended_at: datetime | None = None
 
     @property
     def ended(self) -> bool:
@@ -119,7 +121,7 @@ class ClusterView:
 def cluster_view(cluster: ClusterTypeDef) -> ClusterView:
     """From DescribeCluster's `Cluster`."""
     status = cluster["Status"]
-    reason = status.get("StateChangeReason") or {}
+    reason, times = status.get("StateChangeReason") or {}, status.get("Timeline") or {}
     return ClusterView(
         id=cluster["Id"],
         name=cluster.get("Name", ""),
@@ -130,6 +132,8 @@ def cluster_view(cluster: ClusterTypeDef) -> ClusterView:
         log_uri=cluster.get("LogUri"),
         ends_by_itself=bool(cluster.get("AutoTerminate", True)),
         tags=tuple((tag["Key"], tag.get("Value", "")) for tag in cluster.get("Tags") or []),
+        created=times.get("CreationDateTime"),
+        ended_at=times.get("EndDateTime"),
     )
 
 

@@ -32,6 +32,7 @@ from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.request.run_job_flow_request import run_job_flow_request, spark_conf
 from dynamodb_pipeline.emr.request.steps import step_requests
 from dynamodb_pipeline.emr.watch.lifecycle import RunTarget
+from dynamodb_pipeline.emr.watch.spent import PLAN_TAG, PlannedCost
 from dynamodb_pipeline.errors import ExitCode, PreconditionError, counted
 from dynamodb_pipeline.settings.run_commands import run_command
 
@@ -94,8 +95,22 @@ def prepare(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients, co
     fleet = Fleet(config.groups, config.release_label)
     plan = make_plan(settings, fleet=fleet, tables=inputs.tables, prices=inputs.prices, today=today)
     code = shipped.job_code(settings.connector_jar)
+    settings = with_tag(settings, PLAN_TAG, planned_cost(plan).tag())
     request = run_job_flow_request(settings, config=config, code=code, bootstrap=shipped.bootstrap())
     return Prepared(config, request, plan, files, shipped)
+
+
+def planned_cost(plan: Plan) -> PlannedCost:
+    """What the cluster is to remember of its plan."""
+    cost = plan.cost
+    sums = {"total": cost.total_usd, "units_usd": cost.units_usd, "other": cost.s3_usd}
+    return PlannedCost.of(**sums, units=plan.planned_units, seconds=plan.wall_s)
+
+
+def with_tag(settings: LaunchSettings, key: str, value: str) -> LaunchSettings:
+    """The settings with another tag of the cluster."""
+    cluster = settings.cluster
+    return replace(settings, cluster=replace(cluster, tags=(*cluster.tags, (key, value))))
 
 
 def on_subnet(settings: LaunchSettings, clients: Clients, *, config: ClusterConfig | None = None) -> LaunchSettings:

@@ -38,6 +38,11 @@ class Plan:
         return self.fleet.start_s + sum(estimate.data_s for _, estimate in self.tables)
 
     @property
+    def planned_units(self) -> float:
+        """Units of all tables, those of written indexes too."""
+        return sum(one.units * (facts.written_copies if self.verb == "import" else 1) for facts, one in self.tables)
+
+    @property
     def unconfirmed_prices(self) -> list[str]:
         """Prices in the cost that were not read from their source."""
         return self.prices.doubtful(prices_used(self.verb, self.fleet.groups if self.fleet.billed else ()))

@@ -20,6 +20,7 @@ from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget
 from dynamodb_pipeline.emr.watch.look import step_line
 from dynamodb_pipeline.emr.watch.run_records import JobResult
+from dynamodb_pipeline.emr.watch.spent import spent, spent_line
 from dynamodb_pipeline.errors import ExitCode, counted, worst
 from dynamodb_pipeline.result_words import result_words
 from dynamodb_pipeline.settings.job_options import RUN_ID, TABLE, TIMEOUT
@@ -46,6 +47,11 @@ class RunReport:
     diagnosis: Diagnosis | None
     exit_code: ExitCode
 
+    @property
+    def cost(self) -> dict[str, Any] | None:
+        """Planned and actual US dollars, None where the cluster has not ended or had no plan."""
+        return spent(self.outcome.cluster, [result.record for result in self.results])
+
     def lines(self) -> list[str]:
         """For people; the cluster's fate is the last line, whatever happened before."""
         known = self.diagnosis.evidence if self.diagnosis else ()
@@ -53,6 +59,7 @@ class RunReport:
             *(line for result in self.results for line in _result_lines(result, explained=result.error in known)),
             *(self.diagnosis.lines() if self.diagnosis else []),
             *_advice(self),
+            *([spent_line(self.cost)] if self.cost else []),
             cluster_line(self.outcome.cluster, region=self.target.region),
         ]
 
@@ -68,6 +75,7 @@ class RunReport:
             "cluster_state": self.outcome.cluster.state,
             "tables": [_result_json(result) for result in self.results],
             "diagnosis": self.diagnosis.to_json() if self.diagnosis else None,
+            **({"cost": cost} if (cost := self.cost) else {}),
             "fate": cluster_line(self.outcome.cluster, region=self.target.region),
         }
         return CommandResult(self.exit_code, document, words=tuple(self.lines()))

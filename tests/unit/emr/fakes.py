@@ -312,10 +312,11 @@ class FakeCluster:
 
     def summary(self) -> dict[str, Any]:
         self.advance()
+        ended = {"EndDateTime": _time(self.ending_s)} if self.state.startswith("TERMINATED") else {}
         status = {
             "State": self.state,
             "StateChangeReason": self.reason,
-            "Timeline": {"CreationDateTime": _time(self.created_s)},
+            "Timeline": {"CreationDateTime": _time(self.created_s), **ended},
         }
         return {"Id": self.id, "Name": self.request["Name"], "Status": status}
 

@@ -13,7 +13,7 @@ import pytest
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
 from dynamodb_pipeline.formats.files.file_forms import WantedTable
 from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeyAttribute
-from dynamodb_pipeline.importing.check import check_file
+from dynamodb_pipeline.importing.check import OTHER_REASONS, TEXTS_OF_A_FILE, add_reason, check_file
 from dynamodb_pipeline.importing.job import ImportPlan, refuse_several_tables
 from dynamodb_pipeline.importing.set_aside import SetAside
 from dynamodb_pipeline.reading.file_reader import FileReader
@@ -80,8 +80,18 @@ def test_the_first_bad_item_is_named_with_how_many_there_are() -> None:
 def test_bad_items_are_counted_where_they_can_be_set_aside() -> None:
     plan = ImportPlan("orders", KEYS, (), ("table",), set_aside=SetAside("s3://aside"))
     work = check(line("a") + NO_KEY, plan=plan)
-    assert work.records == {"file-0": {"items": 2, "bad": 1}}
+    reasons = {"HASH key is missing; the table's key is id (S, HASH)": 1}
+    assert work.records == {"file-0": {"items": 2, "bad": 1, "reasons": reasons}}
     assert len(places(work)) == 1
+
+
+def test_reasons_are_counted_and_of_many_the_rare_ones_together() -> None:
+    counts: dict[str, int] = {}
+    for number in range(30):
+        add_reason(counts, f"rule {number}", number + 1)
+    add_reason(counts, "rule 0", 5)
+    assert len(counts) == TEXTS_OF_A_FILE + 1
+    assert (counts["rule 0"], counts[OTHER_REASONS]) == (6, sum(range(21, 31)))
 
 
 def test_an_index_judges_items_too() -> None:

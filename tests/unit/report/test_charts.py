@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.report.charts import charts, lines_of
+from dynamodb_pipeline.report.charts import CHARTS_MAX, charts, lines_of
 from dynamodb_pipeline.report.figures import run_figures
 from dynamodb_pipeline.report.page import page
 from dynamodb_pipeline.run.progress import MARKS_MAX, NUMBERS_MAX, POINTS_MAX, Goal, Sample, TimeSeries
@@ -29,7 +29,10 @@ class Clock:
 
 
 def series_of(seconds: int, *, resources: tuple[str, ...] = ("table",), label: str = "export Orders") -> dict[str, Any]:
-    """A run that takes 80 of 100 units/s and ten items/s, throttled in the 30th second."""
+    """
+    A run that takes 80 of 100 units/s, ten items/s and 4 KiB/s, a worker begun again in the 20th second, throttled in
+    the 30th, allowed twice as much from the 50th on.
+    """
     clock = Clock()
     series = TimeSeries(clock=clock)
     goal = Goal(label, 100.0, "read units")
@@ -37,7 +40,9 @@ def series_of(seconds: int, *, resources: tuple[str, ...] = ("table",), label: s
     for second in range(1, seconds + 1):
         clock.now_s += 1
         units = dict.fromkeys(resources, 80.0 * second)
-        series.add(one, Sample(10 * second, int(second >= 30), units, dict.fromkeys(resources, 100.0)))
+        allowed = dict.fromkeys(resources, 100.0 if second < 50 else 200.0)
+        totals = (10 * second, int(second >= 30), units, allowed, 4096 * second)
+        series.add(one, Sample(*totals, retries=int(second >= 20)))
         if second == 40:
             series.mark("attempt 2")
     facts: Any = series.facts()["series"]
@@ -53,7 +58,7 @@ def test_a_series_is_bounded_whatever_the_length_and_keeps_begin_and_end() -> No
     (one,) = facts["passes"]
     assert 200 <= len(one["points"]) <= POINTS_MAX
     assert one["points"][0][0] == 0
-    assert one["points"][-1] == [20_000.0, 200_000, 1, 1_600_000.0, 100.0]
+    assert one["points"][-1] == [20_000.0, 200_000, 1, 1_600_000.0, 200.0, 81_920_000]
     assert len(json.dumps(facts)) <= 100_000
 
 
@@ -78,24 +83,59 @@ def test_a_run_without_a_pass_says_nothing_of_time() -> None:
 
 
 def test_what_is_drawn_is_what_was_consumed_allowed_throttled_and_marked() -> None:
-    units, items = lines_of(series_of(60))
-    assert (units.title, units.unit, items.unit) == ("export Orders: read units", "units/s", "items/s")
+    units, items, size = lines_of(series_of(60))
+    assert (units.title, units.unit) == ("export Orders: read units", "units/s")
     assert set(units.per_s) == {80.0}
-    assert set(units.allowed) == {100.0}
-    assert set(items.per_s) == {10.0}
+    assert set(units.allowed) == {100.0, 200.0}
+    assert (items.unit, set(items.per_s), size.unit, set(size.per_s)) == ("items/s", {10.0}, "KiB/s", {4.0})
     assert units.throttled == (0.5,)
-    assert [(round(minute, 3), text) for minute, text in units.marks] == [(round(40 / 60, 3), "attempt 2")]
+    own = [(20, "1 worker begun again"), (40, "attempt 2")]
+    changed = (50, "100.0 units/s allowed until here, then 200.0")
+    assert [(round(60 * minute), text) for minute, text in units.marks] == [*own, changed]
+    assert [(round(60 * minute), text) for minute, text in items.marks] == own
+
+
+def test_marks_too_close_for_their_numbers_are_one() -> None:
+    series = series_of(400)
+    series["marks"] = [[100.0, "attempt 2"], [101.0, "1 worker begun again"], [120.0, "25%"]]
+    items = next(line for line in lines_of(series) if line.unit == "items/s")
+    assert [text for _, text in items.marks] == ["attempt 2, 1 worker begun again", "25%"]
+
+
+def test_a_pause_is_shaded_until_somebody_says_otherwise() -> None:
+    series = series_of(60)
+    series["marks"] = [[10.0, "paused"], [15.0, "paused"], [30.0, "25%"], [50.0, "paused"]]
+    assert [[round(60 * minute) for minute in span] for span in next(lines_of(series)).paused] == [
+        [10, 30], [15, 30], [50, 60],
+    ]  # fmt: skip
+
+
+def test_points_of_versions_that_counted_no_bytes_are_drawn_too() -> None:
+    series = series_of(60)
+    series["passes"][0]["points"] = [point[:-1] for point in series["passes"][0]["points"]]
+    assert [line.unit for line in lines_of(series)] == ["units/s", "items/s"]
+
+
+def test_thinned_points_keep_the_means() -> None:
+    units = next(lines_of(series_of(400), points_max=50))
+    assert len(units.per_s) <= 51
+    assert {round(rate, 6) for rate in units.per_s} == {80.0}
 
 
 def test_a_long_run_of_several_tables_stays_below_300_kb() -> None:
-    facts = [record(run_id=f"run.{n}", series=series_of(5_000, label=f"export T{n}")) for n in range(4)]
+    """Rates that jump with every point: nothing of their lines can be left out."""
+    facts = [record(run_id=f"run.{n}", series=series_of(450, label=f"export T{n}")) for n in range(20)]
+    for one in facts:
+        for number, point in enumerate(one.facts["series"]["passes"][0]["points"]):
+            point[3] += 37.21 * (number % 7)
+            point[4] += 7.3 * (number % 5)
     text = page(run_figures(facts, run="run"), resume=None)
-    assert text.count('class="chart"') == 8
-    assert len(text.encode()) <= 300_000
+    assert text.count('class="chart"') == CHARTS_MAX
+    assert len(text.encode()) <= 220_000  # a page has 80 kB of other things at most
 
 
 def test_a_chart_is_xml_without_scripts_links_or_fixed_colours() -> None:
-    for chart in charts(series_of(60)):
+    for chart in (chart.svg for chart in charts([series_of(60)])):
         names = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(chart).iter()}
         assert not names & {"script", "image", "foreignObject", "a", "metadata"}
         assert "#0" not in chart
@@ -110,8 +150,9 @@ def test_texts_of_a_record_are_never_markup_or_formulas() -> None:
     assert "<script" not in text
     assert "&lt;script&gt;" in text
     assert "\x00" not in text
-    for chart in charts(series):
-        ElementTree.fromstring(chart)
+    for chart in charts([series]):
+        ElementTree.fromstring(chart.svg)
+        assert "alert" not in chart.svg
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from dynamodb_pipeline.errors import ExitCode
-from dynamodb_pipeline.report.page import element
-from tests.unit.report.records import IMPORTED, STOPPED, exported, page_of, pairs, parsed_page, record
+from dynamodb_pipeline.report.page import DETAILED_MAX, page
+from tests.unit.report.records import (
+    IMPORTED,
+    RUN,
+    STOPPED,
+    exported,
+    figures,
+    page_of,
+    pairs,
+    parsed_page,
+    record,
+)
 
 EVIL = """<script>alert(1)</script>"'&amp;</style><img src=x onerror=alert(1)>"""
 
@@ -114,24 +127,81 @@ def test_a_verification_shows_counts_and_problems_but_no_keys() -> None:
 def test_nothing_from_a_record_becomes_markup() -> None:
     """Every text a record can hold, as a value and as a key."""
     table = {key: EVIL if isinstance(value, str) else value for key, value in exported("x").items()}
-    table |= {"error": EVIL, "problems": [EVIL], "items": EVIL, "dialects": {EVIL: 1}}
+    table |= {"error": EVIL, "problems": [EVIL], "items": EVIL, "dialects": {EVIL: 1}, "bad_reasons": {EVIL: 1}}
+    table |= {"not_proven": [EVIL], "table": EVIL}
     texts = dict.fromkeys(("kind", "region", "tool_version", "started", "ended", "state", "error", "run_id"), EVIL)
     text = page_of(record(**texts, exit_code=5, attempt=EVIL, last_error=EVIL, tables=[table, table]), logs=EVIL)
     found = parsed_page(text)
     assert {tag for tag, _ in found.elements} & {"script", "img"} == set()
     assert {key for _, given in found.elements for key in given if key.startswith("on")} == set()
+    assert "default-src 'none'" in text  # and were there a script, no browser would run it
     assert text.count("</style>") == 1
     assert EVIL in found.texts
 
 
 def test_text_that_html_cannot_hold_or_that_turns_the_line_is_replaced() -> None:
-    assert element("p", "a\x00b\ud800c\u202ed\ne", title='"\x1b') == (
-        '<p title="&quot;\ufffd">a\ufffdb\ufffdc\ufffdd\ne</p>'
-    )
+    text = page_of(record(error='a\x00b\ud800c\u202ed\n"\x1b<'))
+    assert '<p class="message">a\ufffdb\ufffdc\ufffdd\n&#34;\ufffd&lt;</p>' in text
 
 
 def test_template_marks_in_a_record_stay() -> None:
-    assert "cost $title ${body} $" in parsed_page(page_of(record(error="cost $title ${body} $"))).texts
+    assert "cost {{ 7 * 7 }} {% raw %} $" in parsed_page(page_of(record(error="cost {{ 7 * 7 }} {% raw %} $"))).texts
+
+
+def test_reasons_of_bad_items_are_counted_the_most_first() -> None:
+    reasons = {"HASH key is missing": 2, "number must be decimal text such as -12.5 or 1E+3": 5, "odd": "many"}
+    found = parsed_page(page_of(record(**IMPORTED, bad_reasons=reasons))).texts
+    place = found.index("Why items are bad")
+    assert found[place + 1 : place + 5] == [
+        "number must be decimal text such as -12.5 or 1E+3", "5", "HASH key is missing", "2",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"items": 5}, "Every file and item is as it must be."),
+        ({"items": 5, "table_items": 5}, "The table holds exactly the items of the export."),
+        (
+            {"items": 5, "not_proven": ["there is no manifest"]},
+            "Every file and item is as it must be. Not proven: see below.",
+        ),
+        ({"items": 5, "exit_code": 4, "state": "failed"}, "The export is not proven: see the message."),
+    ],
+)
+def test_a_verification_says_its_verdict(changes: dict[str, object], verdict: str) -> None:
+    assert verdict in parsed_page(page_of(record(kind="verify", **changes))).texts
+
+
+@pytest.mark.parametrize("code", [3, 5, 7, None])
+def test_a_verification_that_came_to_no_verdict_says_none(code: int | None) -> None:
+    assert 'class="verdict' not in page_of(record(kind="verify", exit_code=code, state="failed"))
+
+
+def test_cost_planned_stands_against_actual() -> None:
+    cost = {
+        "planned_usd": 0.5, "actual_usd": 0.4, "cluster_usd": 0.3, "units_usd": 0.09, "other_usd": 0.01,
+        "cluster_s": 2400,
+    }  # fmt: skip
+    rows = pairs(page(figures(record()), resume=None, cost=cost))
+    assert (rows["Planned"], rows["Actual"]) == ("$0.50", "$0.40, 80% of the plan")
+    assert rows["Made of"] == "cluster $0.30 (40 min), units $0.09, S3 $0.01"
+    assert "Planned" not in pairs(page_of(record()))
+
+
+def test_a_run_of_very_many_tables_with_long_texts_stays_below_300_kb() -> None:
+    """All of a command of 200 tables, the failed ones whole, the others in the overview."""
+    tables = [exported(f"Table-{n:03d}-{'x' * 60}", rate="r" * 5_000) for n in range(180)]
+    failed = [{"table": f"Failed-{n:02d}", "exit_code": 5, "error": "e" * 9_000} for n in range(20)]
+    names = " ".join(f"--table {table['table']}" for table in tables)
+    resume = f"dynamodb-pipeline export {names} --run-id {RUN}"
+    text = page_of(record(**STOPPED, tables=[*tables, *failed], resume=resume))
+    assert len(text.encode()) <= 300_000
+    assert resume in text
+    found = parsed_page(text).texts
+    assert [found.count(f"Failed-{n:02d}") for n in range(20)] == [2] * 20
+    assert text.count("<h2>Table-") == DETAILED_MAX - 20
+    assert "24 tables in full below, those that failed first" in found
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
@@ -144,9 +214,33 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
 
 def test_the_page_is_for_light_and_dark() -> None:
     """Every colour that is set for light is set for dark."""
-    light, dark = re.findall(r":root \{(.*?)\}", page_of(record()), re.DOTALL)
+    text = page_of(record())
+    light, dark = re.findall(r":root \{(.*?)\}", text, re.DOTALL)
     assert re.findall(r"--[a-z]+", light) == re.findall(r"--[a-z]+", dark)
+    assert "@media screen and (prefers-color-scheme: dark)" in text  # paper is white
 
 
 def bars(text: str) -> list[tuple[str | None, str | None]]:
     return [(given["class"], given["width"]) for tag, given in parsed_page(text).elements if tag == "rect"]
+
+
+@pytest.mark.slow
+def test_no_script_of_a_record_runs_in_a_browser(tmp_path: Path) -> None:
+    """Whatever runs says so in the title of the page; a page that lets scripts run shows that the browser would."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("needs Chromium")
+    script = "<script>document.title='it ran'</script><img src=x onerror=\"document.title='it ran'\">"
+    series = {
+        "passes": [
+            {"label": script, "unit": script, "resources": [script], "points": [[0, 0, 0, 0, 1], [9, 9, 0, 9, 1]]}
+        ],
+        "marks": [[1, script]],
+    }
+    evil = page_of(record(error=script, series=series, tables=[{**exported(script), "bad_reasons": {script: 1}}] * 2))
+    for name, text, runs in (("evil", evil, False), ("open", f"<title>x</title>{script}", True)):
+        (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
+        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--dump-dom"]
+        done = subprocess.run([*command, f"file://{tmp_path}/{name}.html"], capture_output=True, text=True, timeout=120)
+        assert ("<title>it ran</title>" in done.stdout) is runs, done.stderr[-500:]
+        assert "</html>" in done.stdout

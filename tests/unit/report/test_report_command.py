@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,17 @@ def test_a_local_record_needs_no_aws_even_with_a_log_folder_set(
     code, document, _ = report(capsys, "run.json", "--logs", LOGS)
     assert (code, document["path"]) == (0, "run.html")
     assert "Café\ufffd" in Path("run.html").read_text(encoding="utf-8")
+
+
+def test_without_jinja2_the_page_is_refused_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    Path("run.json").write_text(json.dumps(record().facts), encoding="utf-8")
+    code, document, _ = report(capsys, "run.json")
+    assert (code, "pip install 'dynamodb-pipeline[report]'" in document["error"]) == (3, True)
+    assert not Path("run.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,11 @@ def test_status_of_a_running_and_of_an_ended_run(made: Account, zip_path: Path) 
     running = run_status(RunQuery(RUN), made.clients, made.console)
     assert (running.document["status"], running.document["steps"][0]["step_state"]) == ("running", "RUNNING")
     made.clock.sleep(600)
-    assert run_status(RunQuery(RUN), made.clients, made.console).document["status"] == "done"
+    done = run_status(RunQuery(RUN), made.clients, made.console)
+    assert done.document["status"] == "done"
+    planned = run_plan(settings(), inputs(zip_path), made.clients, made.console).document["cost"]["total_usd"]
+    assert done.document["cost"]["planned_usd"] == pytest.approx(planned, abs=1e-4)
+    assert done.words[-2].startswith("cost: about $")
 
 
 def test_every_member_of_a_status_is_in_the_documents(zip_path: Path) -> None:
