@@ -24,11 +24,11 @@ from dynamodb_pipeline.documents import (
     strings,
 )
 from dynamodb_pipeline.errors import ExitCode
-from dynamodb_pipeline.formats.exports.layout import MANIFEST, NATIVE_SUMMARY
+from dynamodb_pipeline.formats.exports.layout import MANIFEST, NATIVE_SUMMARY, PART_MANIFEST
 from dynamodb_pipeline.settings.run_ids import is_run_id
 
 # Whoever writes an export stores one of these last, so a folder that holds one is whole.
-FINISHED_BY = (MANIFEST, NATIVE_SUMMARY)
+FINISHED_BY = (MANIFEST, NATIVE_SUMMARY, PART_MANIFEST)
 
 RUN_RECORD = "run.json"
 RATE_ORDER = "rate.json"

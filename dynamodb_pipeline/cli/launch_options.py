@@ -182,6 +182,7 @@ def policy_query(options: Options, *, account: str, region: str) -> PolicyQuery:
         mirror=options[own.POLICY_MIRROR],
         only_changes=options[own.POLICY_ONLY_CHANGES],
         set_aside=_folder(options[own.POLICY_SET_ASIDE]),
+        index=options[own.POLICY_INDEX],
     )
     return PolicyQuery(kind=options[own.POLICY_KIND], scope=scope, trust=options[own.TRUST])
 

@@ -18,11 +18,13 @@ from typing import Any
 from dynamodb_pipeline.aws.api_errors import denied_error, is_denied
 from dynamodb_pipeline.aws.clients import AwsClients
 from dynamodb_pipeline.aws.keys import without_secrets
+from dynamodb_pipeline.aws.request_errors import Denied
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.command_line import CommandLine
 from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, policy_query, prices_of, schedule_of
 from dynamodb_pipeline.cli.voice import Voice, import_question
 from dynamodb_pipeline.dynamodb.table import TableDescription, TableMissingError, Tables
+from dynamodb_pipeline.dynamodb.table_description import ScanTarget
 from dynamodb_pipeline.emr import commands
 from dynamodb_pipeline.emr.calls.clock import SignalClock
 from dynamodb_pipeline.emr.documents.migrate_config import LauncherRows
@@ -33,6 +35,7 @@ from dynamodb_pipeline.emr.request.bundle import build_bundle
 from dynamodb_pipeline.emr.request.table_jobs import table_run_id
 from dynamodb_pipeline.emr.watch.spent import cluster_of_run, spent
 from dynamodb_pipeline.errors import DeniedError, UsageError
+from dynamodb_pipeline.exporting.job import try_part
 from dynamodb_pipeline.finished import RunState
 from dynamodb_pipeline.importing.job import find_source
 from dynamodb_pipeline.importing.size import ImportSize, import_size
@@ -40,7 +43,7 @@ from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate, 
 from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.report.figures import RunFigures
 from dynamodb_pipeline.run.record import latest_unfinished, read_state, refuse_other_command
-from dynamodb_pipeline.settings.job import ImportSettings, JobSettings
+from dynamodb_pipeline.settings.job import ExportSettings, ImportSettings, JobSettings
 from dynamodb_pipeline.settings.job_options import RESUME, RUN_ID, TABLE
 from dynamodb_pipeline.settings.rows import Given, command_line
 from dynamodb_pipeline.settings.run_ids import moment_of, new_run_id, run_folder
@@ -90,6 +93,7 @@ def run_on_cluster(line: CommandLine, settings: JobSettings, *, voice: Voice) ->
     owner = settings.common.bucket_owner
     with launcher(settings.common.region, bucket_owner=owner, voice=voice) as here, built_bundle() as bundle:
         tables = described(settings, here.clients, skip_missing=command is commands.run_preflight)
+        _try_parts(settings, here.clients, tables, say=voice.say)
         start = run_start(kind, settings, here.clients, tables)
         launch = launch_of(kind, options, start=start)
         source = import_source(settings, here.clients) if kind == "import" else None
@@ -98,6 +102,19 @@ def run_on_cluster(line: CommandLine, settings: JobSettings, *, voice: Voice) ->
         m5 = command_line(line.program, options.given.without(own.CONFIG) + Given.of({own.CONFIG: "m5"}))
         inputs = commands.LaunchInputs(facts, bundle, prices_of(options), source, question, m5)
         return command(launch, inputs, here.clients, here.console)
+
+
+def _try_parts(
+    settings: JobSettings, clients: AwsClients, tables: Sequence[TableDescription], *, say: Callable[[str], None]
+) -> None:
+    """Raises as `try_part`; whoever may launch need not be one who may read tables: then the job asks, first of all."""
+    if not isinstance(settings, ExportSettings):
+        return
+    for table in tables:
+        try:
+            try_part(Tables.of(clients), table, settings)
+        except Denied:
+            say(f"note: {table.name}: this caller may not Scan it; the job tries its expressions before it reads")
 
 
 def import_source(settings: Any, clients: AwsClients) -> Callable[[], ImportSource]:
@@ -291,21 +308,23 @@ def imported(facts: TableFacts, size: ImportSize) -> TableFacts:
 
 def table_facts(kind: str, table: TableDescription, settings: Any) -> TableFacts:
     """What the plan needs of one table."""
-    rate = _rate(kind, table, settings.rate)
+    target = table.scanned(getattr(settings, "index", None))
+    rate = _rate(kind, table, settings.rate, target)
     return TableFacts(
         table_name=table.name,
-        size_bytes=table.size_bytes,
-        item_count=table.item_count,
+        size_bytes=target.size_bytes,
+        item_count=target.item_count,
         units_per_s=rate.tightest,
         rate_text=rate.derivation,
         on_demand=table.on_demand,
         written_copies=1 + len(table.index_capacities) if kind == "import" else 1,
         strong=getattr(settings, "consistent_read", False),
         vector_indexes=table.vector_indexes if kind == "import" else (),
+        basis=f"of index {target.index}" if target.index else "",
     )
 
 
-def _rate(kind: str, table: TableDescription, choice: RateChoice) -> AllowedRate:
+def _rate(kind: str, table: TableDescription, choice: RateChoice, target: ScanTarget) -> AllowedRate:
     if kind == "import":
         return write_rate(table.capacity, choice, indexes=table.index_capacities)
-    return read_rate(table.capacity, choice)
+    return read_rate(target.capacity, choice, index=target.rated_index)

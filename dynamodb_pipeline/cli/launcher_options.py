@@ -25,6 +25,7 @@ from dynamodb_pipeline.settings.job_options import (
     ALLOW_BUCKET,
     BUCKET_OWNER,
     FROM_TABLE,
+    INDEX,
     JOB_ROWS,
     JOBS,
     LATEST,
@@ -258,16 +259,13 @@ EXPORT_ROLE: Row[str] = launcher_row(
 IMPORT_ROLE: Row[str] = launcher_row(
     "--import-role", "role of import nodes", "ROLE", "dynamodb-pipeline-import", verbs=POLICY, group=None
 )
-POLICY_SKIP_EXISTING: Row[bool] = SKIP_EXISTING.also(
-    verbs=POLICY, help="nodes-import: allow --skip-existing", where=Where.LAUNCHER
-)  # fmt: skip
-POLICY_MIRROR: Row[bool] = MIRROR.also(verbs=POLICY, help="nodes-import: allow --mirror", where=Where.LAUNCHER)
-POLICY_ONLY_CHANGES: Row[bool] = ONLY_CHANGES.also(
-    verbs=POLICY, help="nodes-import: allow --only-changes", where=Where.LAUNCHER
-)
+POLICY_SKIP_EXISTING: Row[bool] = SKIP_EXISTING.also(verbs=POLICY, help="nodes-import: allow it", where=Where.LAUNCHER)
+POLICY_MIRROR: Row[bool] = MIRROR.also(verbs=POLICY, help="nodes-import: allow it", where=Where.LAUNCHER)
+POLICY_ONLY_CHANGES: Row[bool] = ONLY_CHANGES.also(verbs=POLICY, help="nodes-import: allow it", where=Where.LAUNCHER)
 POLICY_SET_ASIDE: Row[S3Uri | None] = SET_ASIDE.also(
     verbs=POLICY, help="nodes-import: allow --set-aside to this folder", where=Where.LAUNCHER
 )
+POLICY_INDEX: Row[str | None] = INDEX.also(verbs=POLICY, help="nodes-export: allow it", where=Where.LAUNCHER)
 TRUST: Row[bool] = launcher_row("--trust", "print the role's trust document instead", verbs=POLICY, group=None)
 
 # migrate-config

@@ -116,12 +116,14 @@ class RelayPlan:
         keys: the key pair made for the run; the connector signs with it.
         item_bytes: average item size from DescribeTable, 0 when not known.
         probe_keys: what signs with these gets one item, as if the table had no other.
+        words: what is added to each Scan (`ScanRequest.words`).
     """
 
     table: str
     keys: KeyPair = field(repr=False)
     item_bytes: float = 0.0
     probe_keys: KeyPair | None = field(default=None, repr=False)
+    words: bytes = field(default=b"", repr=False)
 
 
 class RelayHandler:
@@ -169,7 +171,7 @@ class RelayHandler:
         target = request.headers.get("x-amz-target", "")
         fields = table_request(request.body, table=self._plan.table)
         if target == f"{API}.Scan":
-            asked = scan_request(fields)
+            asked = scan_request(fields)._replace(words=self._plan.words)
             if self._probe_keys(request):
                 return Answer(200, last_page(self._scan.page(asked._replace(limit=1), client)))
             return Answer(200, self._scan.page(asked, client).body)

@@ -123,7 +123,9 @@ def serve(settings: RelaySettings, listener: socket.socket, *, on_ready: Callabl
     """
     worker = WorkerContext(settings.aws)
     wire = worker.wire(worker.clients())
-    handler = RelayHandler(wire, RelayPlan(settings.table, settings.keys, settings.item_bytes, settings.probe_keys))
+    words = settings.words.encode()
+    plan = RelayPlan(settings.table, settings.keys, settings.item_bytes, settings.probe_keys, words)
+    handler = RelayHandler(wire, plan)
     name = f"relay {socket.gethostname()} {os.getpid()}"
 
     def connect() -> CoordinatorClient:

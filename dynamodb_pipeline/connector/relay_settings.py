@@ -38,6 +38,7 @@ class RelaySettings:
     item_bytes: float = 0.0
     linger_s: float = LINGER_S
     probe_keys: RelayKeys | None = field(default=None, repr=False)
+    words: str = field(default="", repr=False)
 
     @property
     def endpoint(self) -> str:

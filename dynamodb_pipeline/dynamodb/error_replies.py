@@ -178,7 +178,7 @@ def error_from_reply(
     """
     fields = _error_fields(body)
     code = str(fields.get("__type") or headers.get("x-amzn-errortype", "")).split("#")[-1].split(":")[0]
-    message = str(fields.get("message") or fields.get("Message") or "")
+    message = error_message(body)
     row = row_of(code, status=status, message=message)
     error = row.raises("", code=code, status=status, body=body)
     error.exit_code = row.exit_code
@@ -218,6 +218,12 @@ def safe_text(message: str) -> str:
     for pattern in _VALUE_PATTERNS:
         text = pattern.sub("...", text)
     return text if len(text) <= MESSAGE_CHARS_MAX else text[:MESSAGE_CHARS_MAX] + "..."
+
+
+def error_message(body: bytes) -> str:
+    """The message of an error reply, all of it: it may hold values of items, and the session token."""
+    fields = _error_fields(body)
+    return str(fields.get("message") or fields.get("Message") or "")
 
 
 def _error_fields(body: bytes) -> dict[str, Any]:

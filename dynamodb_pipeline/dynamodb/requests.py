@@ -44,7 +44,8 @@ class ScanRequest(NamedTuple):
     """
     One page to read; `start_key` is the `last_evaluated_key` of the page before.
 
-    With `attributes` only those are sent back; the units consumed are those of whole items all the same.
+    With `attributes` only those are sent back; the units consumed are those of whole items all the same. `words` are
+    more members of the request, JSON with a comma before each (`scan_words`).
     """
 
     table: str
@@ -54,6 +55,7 @@ class ScanRequest(NamedTuple):
     limit: int | None = None
     consistent: bool = False
     attributes: tuple[str, ...] = ()
+    words: bytes = b""
 
     def body(self) -> bytes:
         """The request's JSON."""
@@ -70,8 +72,13 @@ class ScanRequest(NamedTuple):
         if self.attributes:
             names = {f"#a{number}": name for number, name in enumerate(self.attributes)}
             fields |= {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names}
-        text = _json(fields)
-        return text if self.start_key is None else text[:-1] + b',"ExclusiveStartKey":' + self.start_key + b"}"
+        text = _json(fields)[:-1] + self.words
+        return text + b"}" if self.start_key is None else text + b',"ExclusiveStartKey":' + self.start_key + b"}"
+
+
+def scan_words(members: Mapping[str, Any]) -> bytes:
+    """Members of a Scan (IndexName, FilterExpression and the like) as `ScanRequest.words`."""
+    return b"".join(b",%b:%b" % (_json(name), _json(value)) for name, value in members.items())
 
 
 def scan_page(wire: DynamoDbWire, request: ScanRequest) -> ScanPage:

@@ -18,11 +18,13 @@ from dynamodb_pipeline.aws.request_errors import (
     Denied,
     ExpiredCredentials,
     Gone,
+    Rejected,
     Throttled,
     Transient,
     WireError,
 )
 from dynamodb_pipeline.aws.retry import CALLS, FIRST_CONTACT_POLICY, GaveUp, Pacing, RetryPolicy, call_with_retry
+from dynamodb_pipeline.dynamodb.error_replies import error_message
 from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, describe_table, scan_page
 from dynamodb_pipeline.dynamodb.table_description import TableDescription, gone, refuse_changed, refuse_unusable
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire, wire_of
@@ -125,6 +127,22 @@ class Tables:
             raise StoppedError(msg) from err
         refuse_changed(pinned, now)
         return now
+
+    def try_scan(self, request: ScanRequest) -> None:
+        """
+        Send a Scan to hear whether DynamoDB understands it; half a unit, no item is kept.
+
+        Raises:
+            UsageError: it does not; in its own words, which hold nothing but what was asked.
+            PipelineError: DynamoDB does not answer that; the error's own exit code says what follows.
+        """
+        try:
+            self._first_page(request)
+        except Rejected as err:
+            if err.code != "ValidationException":
+                raise
+            msg = f"table {request.table!r}: DynamoDB does not understand what is asked: {error_message(err.body)}"
+            raise UsageError(msg) from err
 
     def holds_an_item(self, name: str) -> bool:
         """

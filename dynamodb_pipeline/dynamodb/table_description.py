@@ -7,7 +7,7 @@ Pure; table.py asks DynamoDB. Fields that an older SDK does not know are simply 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError
@@ -27,11 +27,31 @@ REMEDIES = {
 
 @dataclass(frozen=True)
 class GlobalIndex:
-    """A global secondary index: its own capacity, its own throttling."""
+    """A global secondary index: its own capacity, its own throttling; count and size as those of a table."""
 
     name: str
     status: str
     capacity: Capacity
+    item_count: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class ScanTarget:
+    """
+    What a Scan reads, the table or one of its indexes, and whose capacity that takes.
+
+    Attributes:
+        index: its name, None for the table.
+        rated_index: the index whose own capacity is read; None where that is the table's, as of a local index.
+        item_count, size_bytes: up to six hours old, for estimates only.
+    """
+
+    index: str | None
+    rated_index: str | None
+    capacity: Capacity
+    item_count: int
+    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -43,6 +63,7 @@ class TableDescription:
         table_id: changes when a table is deleted and created again under its name; empty when unknown.
         index_keys: key attributes of all indexes, local ones too.
         item_count, size_bytes: up to six hours old, for estimates only.
+        local_indexes: the same two of every local secondary index.
     """
 
     name: str
@@ -59,6 +80,7 @@ class TableDescription:
     replica_regions: tuple[str, ...]
     item_count: int
     size_bytes: int
+    local_indexes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
     def from_description(cls, table: Mapping[str, Any]) -> TableDescription:
@@ -81,7 +103,30 @@ class TableDescription:
             replica_regions=_other_regions(table, arn),
             item_count=int(table.get("ItemCount", 0)),
             size_bytes=int(table.get("TableSizeBytes", 0)),
+            local_indexes={index["IndexName"]: _sizes(index) for index in table.get("LocalSecondaryIndexes") or ()},
         )
+
+    def scanned(self, index: str | None) -> ScanTarget:
+        """
+        What a Scan of the table, or of the index of that name, reads.
+
+        Raises:
+            PreconditionError: there is no such index, or it cannot be read yet.
+        """
+        if index is None:
+            return ScanTarget(None, None, self.capacity, self.item_count, self.size_bytes)
+        if index in self.local_indexes:
+            return ScanTarget(index, None, self.capacity, *self.local_indexes[index])
+        known = {own.name: own for own in self.global_indexes}
+        if index not in known:
+            names = ", ".join(sorted({*known, *self.local_indexes})) or "none"
+            msg = f"table {self.name!r} has no index {index!r}; its indexes: {names}"
+            raise PreconditionError(msg)
+        own = known[index]
+        if own.status not in USABLE:
+            msg = f"index {index!r} of table {self.name!r} is {own.status}: wait until it is ACTIVE"
+            raise PreconditionError(msg)
+        return ScanTarget(index, index, own.capacity, own.item_count, own.size_bytes)
 
     @property
     def index_capacities(self) -> dict[str, Capacity]:
@@ -158,9 +203,15 @@ def _global_indexes(table: Mapping[str, Any], *, on_demand: bool) -> tuple[Globa
             index["IndexName"],
             index.get("IndexStatus", "ACTIVE"),
             Capacity.from_description(index, on_demand=on_demand),
+            *_sizes(index),
         )
         for index in table.get("GlobalSecondaryIndexes") or ()
     )
+
+
+def _sizes(index: Mapping[str, Any]) -> tuple[int, int]:
+    """Items and bytes of an index."""
+    return int(index.get("ItemCount", 0)), int(index.get("IndexSizeBytes", 0))
 
 
 def _region_of(arn: str) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Callable
 
 from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.exporting.data_files import DataFileWriter
+from dynamodb_pipeline.exporting.data_files import MAX_PLAIN_BYTES, DataFileWriter
 from dynamodb_pipeline.exporting.job import ReadDetails, ReadOutcome, SegmentEntry, TableExport, export_header
 from dynamodb_pipeline.formats.blocks.retag import scan_page_lines
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
@@ -18,7 +18,12 @@ from dynamodb_pipeline.formats.items.json_text import parse_json
 from dynamodb_pipeline.formats.items.tags import item_to_connector_line
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
 from dynamodb_pipeline.passes.scan import ScanPlan, Sink, check_page_count, page_items, segment_unit, start_scan
-from dynamodb_pipeline.rate.work_size import average_item_bytes, segment_count, worker_count
+from dynamodb_pipeline.rate.work_size import (
+    EVENTUAL_BYTES_PER_UNIT,
+    average_item_bytes,
+    segment_count,
+    worker_count,
+)
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger, entries_of
 from dynamodb_pipeline.run.progress import Goal
@@ -26,6 +31,8 @@ from dynamodb_pipeline.store.objects import ObjectStore
 from dynamodb_pipeline.workers.engine import Engine
 from dynamodb_pipeline.workers.work_queue import WorkUnit
 from dynamodb_pipeline.workers.worker import Tools, UnitWorker
+
+UNITS_OF_A_FILE = MAX_PLAIN_BYTES / EVENTUAL_BYTES_PER_UNIT
 
 
 def page_lines(page: ScanPage, *, null_tag: str) -> bytes:
@@ -67,9 +74,42 @@ class FileSink:
         self._files.clear()
 
 
-def file_sink(tools: Tools, *, folder: str, compression: str, null_tag: str) -> Sink:
-    """A worker's `FileSink`, which stores into `folder`."""
-    return FileSink(partial(_writer, tools.store(), folder, compression), null_tag=null_tag)
+class PartSink(FileSink):
+    """
+    The same of a part of a table, whose pages may hold any share of what was read, or nothing: a unit of work ends when
+    as much was read as a whole file may hold, so that a lost worker or a resume repeats no more than that.
+    """
+
+    _items_read = 0
+    _units_read = 0.0
+
+    def add(self, page: ScanPage) -> bool:
+        self._items_read += page.scanned_count
+        self._units_read += sum(page.consumed.values())
+        return super().add(page) and self._units_read < UNITS_OF_A_FILE
+
+    def record(self) -> Facts:
+        record = {**super().record(), "items_read": self._items_read}
+        self._items_read, self._units_read = 0, 0.0
+        return record
+
+    def abandon(self) -> None:
+        super().abandon()
+        self._items_read, self._units_read = 0, 0.0
+
+
+@dataclass(frozen=True)
+class SinkFor:
+    """Makes a worker's sink, which stores into `folder`; picklable."""
+
+    folder: str
+    compression: str
+    null_tag: str
+    of_a_part: bool = False
+
+    def __call__(self, tools: Tools) -> Sink:
+        writer_for = partial(_writer, tools.store(), self.folder, self.compression)
+        return (PartSink if self.of_a_part else FileSink)(writer_for, null_tag=self.null_tag)
 
 
 def _writer(store: ObjectStore, folder: str, compression: str, on_file: Callable[[FileRecord], None]) -> DataFileWriter:
@@ -97,23 +137,25 @@ def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger:
         ledger.add(work_id, record)
         records.append(SegmentEntry.from_json(record))
 
-    table = export.table
-    rated = Rated(table, export.rate_of, Goal(f"export {table.name}", allowed, "read units", table.item_count or None))
+    table, target = export.table, export.target
+    rated = Rated(table, export.rate_of, Goal(f"export {table.name}", allowed, "read units", export.expected_items))
     run = RatedRun(ctx, engine, rated, units=work, on_finished=on_finished)
     plan = ScanPlan(
         table.name,
         segments,
         settings.consistent_read,
-        average_item_bytes(table_bytes=table.size_bytes, item_count=table.item_count),
+        average_item_bytes(table_bytes=target.size_bytes, item_count=target.item_count),
+        words=export.words,
     )
-    files = partial(file_sink, folder=str(export.folder), compression=settings.compression, null_tag=settings.null_tag)
+    files = SinkFor(str(export.folder), settings.compression, settings.null_tag, of_a_part=export.part is not None)
     start = partial(start_scan, plan=plan, sink=files)
     consumed = run.run(
         lambda connect: UnitWorker(export.worker, connect, start), count=workers, group=f"export-{table.name}"
     )
     details = ReadDetails(segments, workers, bool(entries), consumed.throttles)
     read = tuple(file for entry in records for file in entry.files)
-    return ReadOutcome(read, consumed.units.get("table", 0.0), False, None, details)
+    items_read = sum(entry.items_read for entry in records) if export.part else None
+    return ReadOutcome(read, consumed.units.get("table", 0.0), False, None, details, items_read)
 
 
 def _segments(export: TableExport, ledger: Ledger, workers: int) -> int:
@@ -122,7 +164,7 @@ def _segments(export: TableExport, ledger: Ledger, workers: int) -> int:
     before = ledger.pinned_number("segments")
     if before is not None:
         return before
-    return segment_count(export.table.size_bytes, workers=workers)
+    return segment_count(export.target.size_bytes, workers=workers)
 
 
 def remaining_units(segments: int, entries: Iterable[SegmentEntry]) -> list[WorkUnit]:

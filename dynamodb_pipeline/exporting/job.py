@@ -6,27 +6,54 @@ from dataclasses import dataclass
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.documents import Document, Facts, facts_of, member, natural, optional, several, string
+from dynamodb_pipeline.dynamodb.requests import ScanRequest, scan_words
 from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, refuse_unusable
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.dynamodb.table_description import ScanTarget
+from dynamodb_pipeline.errors import PreconditionError, UsageError
 from dynamodb_pipeline.formats.exports.entry_location import check_entry_url
-from dynamodb_pipeline.formats.exports.export_record import FileRecord, file_record
+from dynamodb_pipeline.formats.exports.export_record import ExportPart, FileRecord, file_record
 from dynamodb_pipeline.formats.exports.table_definition import TableDefinition
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger
 from dynamodb_pipeline.settings.job import ExportSettings
+from dynamodb_pipeline.settings.job_options import (
+    ATTRIBUTE_NAMES,
+    ATTRIBUTE_VALUES,
+    CONSISTENT_READ,
+    FILTER,
+    INDEX,
+    PROJECTION,
+)
 from dynamodb_pipeline.workers.worker import WorkerContext
 
 
 @dataclass(frozen=True)
 class TableExport:
-    """One table's export, resolved: what is read, where to, how fast."""
+    """One table's export, resolved: what is read, where to, how fast; `part` is what of it, None for all."""
 
     table: TableDescription
     folder: S3Uri
     choice: RateChoice
     settings: ExportSettings
     worker: WorkerContext
+    part: ExportPart | None = None
+
+    @property
+    def target(self) -> ScanTarget:
+        """What the Scans read: the table, or one of its indexes."""
+        return self.table.scanned(self.part.index if self.part else None)
+
+    @property
+    def words(self) -> bytes:
+        """What every Scan says beside where it reads (`ScanRequest.words`)."""
+        return scan_words(self.part.scan_members(self.table.key_schema)) if self.part else b""
+
+    @property
+    def expected_items(self) -> int | None:
+        """How many are likely to come, None where nobody knows."""
+        filtered = self.part is not None and (self.part.filter or self.part.ttl_attribute)
+        return None if filtered else self.target.item_count or None
 
     @property
     def rate(self) -> AllowedRate:
@@ -34,7 +61,11 @@ class TableExport:
 
     def rate_of(self, table: TableDescription, choice: RateChoice | None = None) -> AllowedRate:
         """The rate that this run may read `table` at, as it is described now; `choice` in place of its own."""
-        return read_rate(table.capacity, choice or self.choice)
+        try:
+            target = table.scanned(self.target.index)
+        except PreconditionError:  # the index is going: its Scans say so
+            target = self.target
+        return read_rate(target.capacity, choice or self.choice, index=target.rated_index)
 
 
 @dataclass(frozen=True)
@@ -52,7 +83,8 @@ class ReadOutcome:
     """
     What a reader brought: files, units, and who says so.
 
-    `units_consumed` is None where nobody counted; `estimated` marks the connector's own limiter.
+    `units_consumed` and `items_read`, those that the Scans looked at, are None where nobody counted; `estimated` marks
+    the connector's own limiter.
     """
 
     files: tuple[FileRecord, ...]
@@ -60,6 +92,7 @@ class ReadOutcome:
     estimated: bool
     connector_version: str | None
     details: ReadDetails
+    items_read: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +100,8 @@ class ExportResult:
     """
     One table's export, as it is printed and kept in run.json; the names are those of the documents.
 
-    `read_units_consumed` and `details` are None where an earlier attempt of the run had finished the export.
+    `read_units_consumed` and `details` are None where an earlier attempt of the run had finished the export. Of a part
+    of a table alone: `part`, and `items_read`, those that the Scans looked at, where somebody counted.
     """
 
     table: str
@@ -84,11 +118,14 @@ class ExportResult:
     reader: str
     seconds: float
     details: ReadDetails | None
+    part: Facts | None = None
+    items_read: int | None = None
 
     def to_json(self) -> Facts:
         """Its members, those of the details among them."""
         facts, details = facts_of(self), self.details
-        del facts["details"]
+        for name in ("details", *(each for each in ("part", "items_read") if facts[each] is None)):
+            del facts[name]
         more: Facts = {"already_done": True} if details is None else facts_of(details)
         return {**facts, **{name: value for name, value in more.items() if value is not None}}
 
@@ -98,7 +135,8 @@ def resolve_export(ctx: RunContext, settings: ExportSettings, name: str, *, fold
     Check one table and derive its rate; nothing is claimed, read or started.
 
     Raises:
-        PreconditionError: no such table, a status that cannot be read, an output that no manifest may name.
+        PreconditionError: no such table or index, a status that cannot be read, an output that no manifest may name.
+        UsageError: DynamoDB does not understand what part of the table is asked for.
         DeniedError: the permission that is missing, by name.
     """
     try:
@@ -106,11 +144,36 @@ def resolve_export(ctx: RunContext, settings: ExportSettings, name: str, *, fold
     except ValueError as err:
         msg = f"--output: {err}; choose a folder without such parts"
         raise UsageError(msg) from err
-    table = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).describe(name)
+    tables = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep)
+    table = tables.describe(name)
     refuse_unusable(table, purpose="export")
     options = (("ServerSideEncryption", "aws:kms"), ("SSEKMSKeyId", settings.sse_kms_key_id or ""))
     worker = ctx.worker(put_options=options if settings.sse_kms_key_id else ())
-    return TableExport(table, folder, settings.rate, settings, worker)
+    try_part(tables, table, settings)
+    return TableExport(table, folder, settings.rate, settings, worker, settings.part)
+
+
+def try_part(tables: Tables, table: TableDescription, settings: ExportSettings) -> None:
+    """
+    Ask DynamoDB once whether it understands which part of the table is asked for, where it is not the whole.
+
+    Raises:
+        PreconditionError: there is no such index.
+        UsageError: it does not, or not with such reads; names the options.
+    """
+    if settings.part is None:
+        return
+    consistent, index = settings.consistent_read, table.scanned(settings.index).rated_index
+    if consistent and index is not None:
+        msg = f"{CONSISTENT_READ}: DynamoDB reads a global index ({index}) eventually consistent only; leave it out"
+        raise UsageError(msg)
+    words = scan_words(settings.part.scan_members(table.key_schema))
+    try:
+        tables.try_scan(ScanRequest(table.name, limit=1, consistent=consistent, words=words))
+    except UsageError as err:
+        options = f"{FILTER}, {PROJECTION}, {INDEX}, {ATTRIBUTE_NAMES} and {ATTRIBUTE_VALUES}"
+        msg = f"{err}; check {options}. Nothing was read"
+        raise UsageError(msg) from err
 
 
 def export_header(export: TableExport, *, kind: str, segments: int, more: Facts) -> Facts:
@@ -123,8 +186,14 @@ def export_header(export: TableExport, *, kind: str, segments: int, more: Facts)
         "segments": segments,
         "compression": export.settings.compression,
         "null_tag": export.settings.null_tag,
+        **part_facts(export),
         **more,
     }
+
+
+def part_facts(export: TableExport) -> Facts:
+    """What a ledger pins of a part of a table; nothing of a whole one."""
+    return {} if export.part is None else {"part": export.part.to_json()}
 
 
 def ledger_of(ctx: RunContext, export: TableExport) -> Ledger:
@@ -148,6 +217,7 @@ class SegmentEntry(Document):
         pages: read from the segment's beginning on, by all entries up to this one.
         next_key: where the next one starts, None at the segment's end.
         items: of this entry's own files.
+        items_read: those that its Scans looked at; noted of a part of a table only.
     """
 
     segment: int = member(natural)
@@ -155,11 +225,13 @@ class SegmentEntry(Document):
     next_key: str | None = member(optional(string))
     files: tuple[FileRecord, ...] = member(several(file_record))
     items: int = member(natural)
+    items_read: int = member(natural, default=0)
 
 
 def rate_line(export: TableExport) -> str:
     """At what rate the table is read, and where it goes."""
-    return f"{export.table.name}: {export.rate.derivation}; to {export.folder}"
+    part = f"; {export.part}" if export.part else ""
+    return f"{export.table.name}: {export.rate.derivation}; to {export.folder}{part}"
 
 
 def not_read_line(export: TableExport, definition: TableDefinition) -> str:

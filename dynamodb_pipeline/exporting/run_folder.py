@@ -1,7 +1,8 @@
 """
 The run folder of an export: claimed by a put-if-absent object before the first data file, published at the end.
 
-Publishing is `_export.json`, then `manifest`, last and put-if-absent, then the empty `_SUCCESS`. Until the manifest is
+Publishing is `_export.json`, then `manifest` (of a part of a table its own: `ExportRecord.manifest_name`), last and
+put-if-absent, then the empty `_SUCCESS`. Until the manifest is
 there the folder is no export; once it is there the export is whole. So a kill at any moment leaves no manifest or a
 complete one.
 """
@@ -18,6 +19,7 @@ from dynamodb_pipeline.formats.exports.layout import (
     EXPORT_RECORD,
     MANIFEST,
     MARKER_SUFFIX,
+    PART_MANIFEST,
     SUCCESS,
     UNKNOWN_CLAIM,
     Claim,
@@ -80,7 +82,7 @@ def _refuse_foreign_files(store: ObjectStore, folder: S3Uri) -> None:
 
 
 def _is_finished(store: ObjectStore, folder: S3Uri) -> bool:
-    return store.head(str(folder.child(MANIFEST))) is not None
+    return any(store.head(str(folder.child(name))) is not None for name in (MANIFEST, PART_MANIFEST))
 
 
 def _is_marker(uri: str, folder: S3Uri) -> bool:
@@ -102,8 +104,8 @@ def publish(store: ObjectStore, folder: S3Uri, record: ExportRecord, *, lifetime
     kept = _keep_record(store, folder, record)
     refuse_missing_files(store, folder, kept)
     lifetime.check()
-    if not put_once(store, str(folder.child(MANIFEST)), _manifest(folder, kept)):
-        raise _lost_race(folder, MANIFEST)
+    if not put_once(store, str(folder.child(kept.manifest_name)), _manifest(folder, kept)):
+        raise _lost_race(folder, kept.manifest_name)
     store.put(str(folder.child(SUCCESS)), b"")
     return kept
 
@@ -151,14 +153,14 @@ def finished_record(store: ObjectStore, folder: S3Uri) -> ExportRecord | None:
     Raises:
         IntegrityError: the manifest is not the one of the record: another writer's.
     """
-    manifest_uri, record_uri = str(folder.child(MANIFEST)), str(folder.child(EXPORT_RECORD))
+    record_uri = str(folder.child(EXPORT_RECORD))
     try:
-        manifest = store.get(manifest_uri)
         record = ExportRecord.from_bytes(store.get(record_uri), where=record_uri)
+        manifest = store.get(str(folder.child(record.manifest_name)))
     except ObjectMissingError:
         return None
     if manifest != _manifest(folder, record):
-        raise _lost_race(folder, MANIFEST)
+        raise _lost_race(folder, record.manifest_name)
     return record
 
 

@@ -19,6 +19,7 @@ from dynamodb_pipeline.exporting.job import (
     already_exported_line,
     ledger_of,
     not_read_line,
+    part_facts,
     rate_line,
 )
 from dynamodb_pipeline.exporting.run_folder import claim_folder, finished_record, mark_success, publish
@@ -37,7 +38,8 @@ def export_table(ctx: RunContext, export: TableExport, engine: Engine) -> Export
     """
     started, started_at = time.monotonic(), ctx.now()
     table, folder = export.table, export.folder
-    ledger_of(ctx, export).refuse_other({"table_id": table.table_id, "folder": str(folder)})  # before it is claimed
+    pinned = {"table_id": table.table_id, "folder": str(folder), "part": None, **part_facts(export)}
+    ledger_of(ctx, export).refuse_other(pinned)  # before it is claimed
     claim = Claim(ctx.run_id, table.name, table.table_id, started_at)
     resumed = claim_folder(ctx.store, folder, claim)
     done = finished_record(ctx.store, folder) if resumed else None
@@ -70,8 +72,13 @@ def _read(ctx: RunContext, export: TableExport, engine: Engine) -> ReadOutcome:
 
 
 def _check_not_falsely_empty(tables: Tables, export: TableExport, outcome: ReadOutcome) -> None:
-    """An empty RDD is the classic silent loss of connector and Spark versions that do not fit (Spark >= 3.2)."""
+    """
+    An empty RDD is the classic silent loss of connector and Spark versions that do not fit (Spark >= 3.2). Of a part
+    nothing may be left, but then something was read.
+    """
     if any(f.item_count for f in outcome.files):
+        return
+    if export.part is not None and (outcome.units_consumed or outcome.details.resumed):
         return
     if tables.holds_an_item(export.table.name):
         name = export.table.name
@@ -98,6 +105,8 @@ def _record(ctx: RunContext, export: TableExport, outcome: ReadOutcome, *, start
         compression=settings.compression,
         null_tag=settings.null_tag,
         files=tuple(sorted(outcome.files, key=lambda f: f.name)),
+        part=export.part,
+        items_read=outcome.items_read,
     )
 
 
@@ -105,7 +114,7 @@ def _result(export: TableExport, record: ExportRecord, outcome: ReadOutcome | No
     return ExportResult(
         table=export.table.name,
         export_uri=str(export.folder),
-        manifest=str(export.folder.child("manifest")),
+        manifest=str(export.folder.child(record.manifest_name)),
         items=record.item_count,
         files=len(record.files),
         bytes=record.bytes,
@@ -117,4 +126,6 @@ def _result(export: TableExport, record: ExportRecord, outcome: ReadOutcome | No
         reader=record.reader,
         seconds=round(seconds, 3),
         details=outcome.details if outcome else None,
+        part=record.part.to_json() if record.part else None,
+        items_read=record.items_read,
     )

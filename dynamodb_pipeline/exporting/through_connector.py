@@ -190,14 +190,16 @@ def _run(
     on_partition: OnPartition,
 ) -> float | None:
     """Read what is not done; returns the units the relay counted, None when nobody counted."""
-    goal = Goal(f"export {read.table}", export.rate.units_per_s["table"], "read units", export.table.item_count or None)
+    goal = Goal(f"export {read.table}", export.rate.units_per_s["table"], "read units", export.expected_items)
     steerable = export.settings.rate_control == "relay"
     table = Rated(export.table, export.rate_of, goal, steerable)
     rated = RatedRun(ctx, engine, table, units=[], on_finished=_nothing)
     group, settings = f"export-{read.table}", export.settings
     with rated.coordinator() as coordinator:
-        control, aws = settings.rate_control, export.worker.aws
-        metered = start_metering(engine, lambda: metering(read, coordinator, rate_control=control, aws=aws))
+        control, aws, words = settings.rate_control, export.worker.aws, export.words
+        metered = start_metering(
+            engine, lambda: metering(read, coordinator, rate_control=control, aws=aws, words=words)
+        )
         rdd = line_groups(engine.sc, metered.read)
         left = [p for p in range(rdd.getNumPartitions()) if partition_id(p) not in done]
         write = PartitionWriter(
@@ -247,18 +249,18 @@ def partition_id(partition: int) -> str:
 
 def connector_read(export: TableExport, splits: int) -> ConnectorRead:
     """What the connector is told about this export, before anything is metered."""
-    table = export.table
-    segments = export.settings.segments or segments_for(splits=splits, table_bytes=table.size_bytes)
+    table, target = export.table, export.target
+    segments = export.settings.segments or segments_for(splits=splits, table_bytes=target.size_bytes)
     return ConnectorRead(
         table=table.name,
         region=table.region or export.worker.aws.region,
         splits=min(splits, segments),
         segments=segments,
         rate_rcu=max(1, int(export.rate.units_per_s["table"])),
-        average_item_bytes=average_item_bytes(table_bytes=table.size_bytes, item_count=table.item_count)
+        average_item_bytes=average_item_bytes(table_bytes=target.size_bytes, item_count=target.item_count)
         or GUESSED_ITEM_BYTES,
-        item_count=table.item_count,
-        table_bytes=table.size_bytes,
+        item_count=target.item_count,
+        table_bytes=target.size_bytes,
         endpoint=export.worker.aws.endpoint("dynamodb"),
         keys=export.worker.aws.loopback_keys[:2] if export.worker.aws.loopback_keys else None,
     )

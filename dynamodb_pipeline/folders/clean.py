@@ -27,6 +27,7 @@ from dynamodb_pipeline.formats.exports.layout import (
     CLAIM,
     EXPORT_RECORD,
     MANIFEST,
+    PART_MANIFEST,
     TABLE_DEFINITION,
     Claim,
     is_data_file,
@@ -140,7 +141,7 @@ def _leftovers(store: ObjectStore, claimed: Claimed, *, logs: str, here: Here) -
         IntegrityError: the folder's manifest or record cannot be trusted.
     """
     state = _dead_state(store, run_folder(logs, claimed.run_id), claimed.run_id, here=here)
-    finished = MANIFEST in claimed.objects
+    finished = any(name in claimed.objects for name in (MANIFEST, PART_MANIFEST))
     listed = _listed(store, claimed) if finished else frozenset()
     files = tuple(info for name, info in claimed.objects.items() if is_data_file(name) and name not in listed)
     what = Leftovers(claimed.folder, claimed.run_id, claimed.table, state, finished, files)
@@ -167,7 +168,7 @@ def _listed(store: ObjectStore, claimed: Claimed) -> frozenset[str]:
     """Names of the finished export's files, by record and manifest, which must agree."""
     where = join(claimed.folder, EXPORT_RECORD)
     record = ExportRecord.from_bytes(store.get(where), where=where)
-    uri = join(claimed.folder, MANIFEST)
+    uri = join(claimed.folder, record.manifest_name)
     record.check_manifest(manifests.parse(store.get(uri), where=uri), where=where)
     return frozenset(file.name for file in record.files)
 

@@ -183,7 +183,7 @@ def resolve_conversion(store: ObjectStore, query: ConvertQuery) -> Conversion:
         folder = choose_finished_run(store, folder, choice)
     source = load_source(store, folder, without_manifest=query.without_manifest, allow_buckets=query.allow_buckets)
     refuse_other_source(source, None if query.from_table == UNKNOWN_TABLE else query.from_table)
-    if source.part is not None and source.kind == "native":
+    if source.part is not None and source.kind != "folder":
         msg = f"{source.folder}: {source.part}; a copy would pass for the whole table. Nothing was written"
         raise PreconditionError(msg)
     keys = source.key_schema or query.keys

@@ -28,7 +28,10 @@ from dynamodb_pipeline.workers.worker import Tools, Unit
 
 @dataclass(frozen=True)
 class ScanPlan:
-    """What is scanned and how: the same for every segment; `attributes` are those wanted, empty for all."""
+    """
+    What is scanned and how: the same for every segment; `attributes` are those wanted, empty for all, and `words` those
+    of `ScanRequest`.
+    """
 
     table: str
     total_segments: int
@@ -36,6 +39,7 @@ class ScanPlan:
     item_bytes: float = 0.0
     max_page_units: float = float("inf")
     attributes: tuple[str, ...] = ()
+    words: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,9 @@ class PageReader:
     def _granted(self, segment: int, key: bytes | None) -> ScanPage:
         plan = self._plan
         limit = self._sizer.limit(min(self._grants.units_cap(), plan.max_page_units))
-        request = ScanRequest(plan.table, segment, plan.total_segments, key, limit, plan.consistent, plan.attributes)
+        request = ScanRequest(
+            plan.table, segment, plan.total_segments, key, limit, plan.consistent, plan.attributes, plan.words
+        )
         page = metered(
             self._grants, {"table": self._sizer.estimate(limit)}, partial(scan_with_units, self._wire, request)
         )

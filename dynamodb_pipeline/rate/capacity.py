@@ -130,9 +130,12 @@ def parse_percent(text: str, *, option: str = "throughput percent") -> Decimal:
     return percent
 
 
-def read_rate(table: Capacity, choice: RateChoice) -> AllowedRate:
-    """The rate of an export or verify: a Scan reads the table only."""
-    units, text = _share(table, choice, kind="read")
+def read_rate(table: Capacity, choice: RateChoice, *, index: str | None = None) -> AllowedRate:
+    """
+    The rate of an export or verify: a Scan reads one thing only, the table or the global index of that name, whose
+    capacity it is then. It is the resource "table" either way.
+    """
+    units, text = _share(table, choice, kind="read", of="" if index is None else f" of index {index!r}")
     return AllowedRate({TABLE: units}, text)
 
 
@@ -151,13 +154,13 @@ def write_rate(table: Capacity, choice: RateChoice, *, indexes: Mapping[str, Cap
     return AllowedRate(rates, text)
 
 
-def _share(capacity: Capacity, choice: RateChoice, *, kind: str) -> tuple[float, str]:
+def _share(capacity: Capacity, choice: RateChoice, *, kind: str, of: str = "") -> tuple[float, str]:
     if choice.percent is None:
         units = choice.units or 0.0
-        return units, f"{_plain(units)} {kind} units/s (--{kind}-units)"
+        return units, f"{_plain(units)} {kind} units/s{of} (--{kind}-units)"
     limit, source = capacity.limit(kind)
     units = float(Decimal(str(limit)) * choice.percent / 100)
-    return units, f"{_plain(choice.percent)}% of {_plain(limit)} {kind} units ({source}) = {_plain(units)}/s"
+    return units, f"{_plain(choice.percent)}% of {_plain(limit)} {kind} units{of} ({source}) = {_plain(units)}/s"
 
 
 def _index_share(capacity: Capacity, choice: RateChoice) -> tuple[float, str]:

@@ -24,13 +24,14 @@ from dynamodb_pipeline.formats.exports.layout import (
     MANIFEST,
     NATIVE_STARTED,
     NATIVE_SUMMARY,
+    PART_MANIFEST,
     STAMP,
     STAMP_FORMAT,
     Claim,
 )
 from dynamodb_pipeline.formats.exports.native_manifest import ExportedTable, ExportKind
 from dynamodb_pipeline.formats.files.file_forms import Dialect, WantedTable
-from dynamodb_pipeline.reading.source import data_names, other_manifest_notes, recorded_table
+from dynamodb_pipeline.reading.source import data_names, other_manifest_notes
 from dynamodb_pipeline.store.objects import ObjectInfo, ObjectStore
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(?:Z|\+00:00)", re.ASCII)
@@ -155,7 +156,7 @@ def read_backup(store: ObjectStore, folder: str, inside: _Folder) -> Backup:
 
 def _identity(store: ObjectStore, folder: str, marks: set[str]) -> dict[str, Any]:
     """Fields of `Backup`; of a manifest without a record there is nothing to say."""
-    if EXPORT_RECORD in marks and MANIFEST in marks:
+    if EXPORT_RECORD in marks and marks & {MANIFEST, PART_MANIFEST}:
         return _of_record(store, join(folder, EXPORT_RECORD))
     if MANIFEST in marks:
         return {}
@@ -167,8 +168,10 @@ def _identity(store: ObjectStore, folder: str, marks: set[str]) -> dict[str, Any
 def _of_record(store: ObjectStore, where: str) -> dict[str, Any]:
     record = ExportRecord.from_bytes(store.get(where), where=where)
     return {
-        "table": recorded_table(record),
+        "kind": (ExportKind.FILTERED if record.part else ExportKind.FULL).value,
+        "table": record.exported_table,
         "moment": moment_of_text(record.scan_started),
+        "part": record.part_text,
         "items": record.item_count,
         "bytes": record.bytes,
         "dialect": Dialect.CONNECTOR.value,

@@ -116,5 +116,8 @@ class ImportSource:
 
     @property
     def cannot_repeat_keys(self) -> bool:
-        """True for our own hashed exports: a scan never returns a key twice."""
-        return self.record is not None
+        """
+        True for our own hashed exports: a scan of a table never returns a key twice. In a global index an item moves
+        when its index key changes, and may be met in both places.
+        """
+        return self.record is not None and not (self.record.part and self.record.part.index)

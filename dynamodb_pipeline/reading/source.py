@@ -1,8 +1,8 @@
 """
 Finds what an import or a verification reads: the files of one export, every one of them before anything is written.
 
-Three kinds of folder: a Data Pipeline export (`manifest`, with our `_export.json` when we wrote it), a native export of
-DynamoDB (`manifest-summary.json`), and, only when asked for, a folder without any manifest.
+Three kinds of folder: a Data Pipeline export (`manifest` or `_part_manifest`, with `_export.json` when we wrote it), a
+native export of DynamoDB (`manifest-summary.json`), and, only when asked for, a folder without any manifest.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dynamodb_pipeline.formats.exports.layout import (
     MANIFEST,
     MARKER_SUFFIX,
     NATIVE_SUMMARY,
+    PART_MANIFEST,
 )
 from dynamodb_pipeline.formats.files.foreign import TABLE_DESCRIPTION, foreign_object
 from dynamodb_pipeline.formats.files.text import line_count
@@ -51,9 +52,10 @@ def load_source(
         PreconditionError: no manifest there (says which command reads the folder all the same).
         IntegrityError: a manifest, record or object is missing, contradictory or of the wrong size.
     """
-    data = _optional(store, join(folder, MANIFEST))
-    if data is not None:
-        return _from_manifest(store, folder, data, allow_buckets=allow_buckets)
+    for name in (MANIFEST, PART_MANIFEST):
+        data = _optional(store, join(folder, name))
+        if data is not None:
+            return _from_manifest(store, (folder, name), data, allow_buckets=allow_buckets)
     summary = _optional(store, join(folder, NATIVE_SUMMARY))
     if summary is not None:
         return _from_native(store, folder, summary)
@@ -77,8 +79,10 @@ def _whole(store: ObjectStore, uri: str) -> bytes:
     return text[:]
 
 
-def _from_manifest(store: ObjectStore, folder: str, data: bytes, *, allow_buckets: tuple[str, ...]) -> ImportSource:
-    uri = join(folder, MANIFEST)
+def _from_manifest(
+    store: ObjectStore, place: tuple[str, str], data: bytes, *, allow_buckets: tuple[str, ...]
+) -> ImportSource:
+    folder, uri = place[0], join(*place)
     manifest = manifests.parse(data, where=uri)
     listing = {o.uri: o for o in store.list(folder)}
     objects, notes = _find(store, manifest, listing, manifest_uri=uri, allow_buckets=allow_buckets)
@@ -88,20 +92,17 @@ def _from_manifest(store: ObjectStore, folder: str, data: bytes, *, allow_bucket
     if record is None:
         notes.append(NO_HASHES)
         _refuse_repeated(uri, manifest.repeated)
+        _refuse_missing(uri, [where] if place[1] == PART_MANIFEST else [])
         files = tuple(_plain_file(o) for o in objects)
     else:
+        record.check_name(place[1], where=where)
         record.check_manifest(manifest, where=where)
         files = _with_record(objects, record, folder)
+        notes += [f"{record.part}{record.part.caution}"] if record.part else []
     notes += _tolerated(uri, manifest, files)
     orphans = _orphans(listing.values(), {f.uri for f in files})
-    exported = recorded_table(record) if record else None
-    return ImportSource(folder, "datapipeline", files, record, tuple(notes), orphans, exported)
-
-
-def recorded_table(record: ExportRecord) -> native.ExportedTable:
-    """The table that an export of ours is of."""
-    named = native.ExportedTable.of_arn(record.table_arn)
-    return native.ExportedTable(record.table_name, record.region, named.account if named else None, record.table_id)
+    exported, part = (record.exported_table, record.part_text) if record else (None, None)
+    return ImportSource(folder, "datapipeline", files, record, tuple(notes), orphans, exported, part)
 
 
 def _refuse_repeated(where: str, names: tuple[str, ...]) -> None:

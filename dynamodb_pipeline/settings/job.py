@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Union
 
 from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.formats.exports.export_record import ExportPart
 from dynamodb_pipeline.rate.capacity import RateChoice
 from dynamodb_pipeline.settings.rows import Given, Row, command_line
 from dynamodb_pipeline.settings.values import ItemLimit
@@ -56,6 +58,19 @@ class ExportSettings:
     segments: int | None
     scheduled_time: datetime | None
     sse_kms_key_id: str | None
+    filter: str | None = None
+    projection: str | None = None
+    index: str | None = None
+    expression_attribute_names: Mapping[str, str] = field(default_factory=dict)
+    expression_attribute_values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def part(self) -> ExportPart | None:
+        """Which part of its tables is asked for, None for the whole."""
+        if (self.filter, self.projection, self.index) == (None, None, None):
+            return None
+        names, values = self.expression_attribute_names, self.expression_attribute_values
+        return ExportPart(self.index, self.filter, self.projection, dict(names), dict(values))
 
     @property
     def table_names(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ name in the first of its rows only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -19,7 +20,10 @@ from dynamodb_pipeline.settings.values import (
     ACCOUNT_ID,
     BUCKET_NAME,
     DURATION,
+    EXPRESSION_NAMES,
+    EXPRESSION_VALUES,
     FILE,
+    INDEX_NAMES,
     ITEM_LIMIT,
     LOG_FOLDER,
     MOMENT,
@@ -49,6 +53,26 @@ OUTPUT: Row[S3Uri] = Row(
 )  # fmt: skip
 EXACT_OUTPUT: Row[bool] = Row(
     "--exact-output", "write into --output itself (one table, folder must be empty)", EXPORT
+)  # fmt: skip
+FILTER: Row[str | None] = Row(
+    "--filter", "export only items that meet this FilterExpression of DynamoDB; it saves no read units", EXPORT,
+    "EXPRESSION",
+)  # fmt: skip
+PROJECTION: Row[str | None] = Row(
+    "--projection", "export only these attributes, a ProjectionExpression; the table's keys are always with them",
+    EXPORT, "EXPRESSION",
+)  # fmt: skip
+INDEX: Row[str | None] = Row(
+    "--index", "read this secondary index in place of the table, at the index's own capacity", EXPORT, "NAME",
+    INDEX_NAMES,
+)  # fmt: skip
+ATTRIBUTE_NAMES: Row[Mapping[str, str]] = Row(
+    "--expression-attribute-names", "what #names of --filter and --projection stand for, as JSON", EXPORT, "JSON",
+    EXPRESSION_NAMES, default="{}",
+)  # fmt: skip
+ATTRIBUTE_VALUES: Row[Mapping[str, Any]] = Row(
+    "--expression-attribute-values", "what :values of --filter stand for, as DynamoDB JSON", EXPORT, "JSON",
+    EXPRESSION_VALUES, default="{}",
 )  # fmt: skip
 INPUT: Row[str] = Row(
     "--input", "folder of an export, or a parent of exactly one finished export", IMPORT, "FOLDER", PLACE

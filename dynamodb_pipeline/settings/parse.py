@@ -12,6 +12,8 @@ from dynamodb_pipeline.settings.job import CommonSettings, ExportSettings, Impor
 from dynamodb_pipeline.settings.job_options import (
     ACCEPT_MEMBER,
     ALLOW_BUCKET,
+    ATTRIBUTE_NAMES,
+    ATTRIBUTE_VALUES,
     CHAIN,
     CHAIN_VERIFIED,
     COMPARED,
@@ -20,6 +22,8 @@ from dynamodb_pipeline.settings.job_options import (
     DUPLICATES,
     EXACT_OUTPUT,
     EXPORTED,
+    FILTER,
+    INDEX,
     INPUT,
     KEY_PREFIX,
     KEYS,
@@ -28,6 +32,8 @@ from dynamodb_pipeline.settings.job_options import (
     MIRROR,
     ONLY_CHANGES,
     OUTPUT,
+    PROJECTION,
+    RATE_CONTROL,
     READ_PERCENT,
     READ_UNITS,
     READER,
@@ -107,6 +113,7 @@ def export_settings(options: Options, *, program: tuple[str, ...] = ()) -> Expor
         not options[CONSISTENT_READ] or options[READER] == "direct",
         f"{CONSISTENT_READ} needs {READER} direct: the connector reads eventually consistent only",
     )
+    _check_part(options, problems)
     check_common(options, problems, data=[options[OUTPUT]])
     problems.end()
     return filled(
@@ -116,6 +123,19 @@ def export_settings(options: Options, *, program: tuple[str, ...] = ()) -> Expor
         rate=rate_choice(options, READ_UNITS),
         tables=tables,
     )
+
+
+def _check_part(options: Options, problems: Problems) -> None:
+    """What the words for a part of a table need, and who can carry them out."""
+    asked: tuple[Row[str | None], ...] = (FILTER, PROJECTION, INDEX)
+    for row in asked:
+        by_limiter = options[row] is not None and options[RATE_CONTROL] == "connector"
+        text = f"the connector cannot ask for it; leave out {RATE_CONTROL}, so that our relay does"
+        problems.require(not by_limiter, f"{row} and {RATE_CONTROL} connector exclude each other: {text}")
+    needless = bool(options[ATTRIBUTE_NAMES]) and options[FILTER] is None and options[PROJECTION] is None
+    problems.require(not needless, f"{ATTRIBUTE_NAMES} needs {FILTER} or {PROJECTION}")
+    needless = bool(options[ATTRIBUTE_VALUES]) and options[FILTER] is None
+    problems.require(not needless, f"{ATTRIBUTE_VALUES} needs {FILTER}")
 
 
 # Modes of an import of which one cannot be had with another, and why; every other pair can (docs/operations.md).

@@ -19,6 +19,9 @@ from dynamodb_pipeline.aws.clients import check_region
 from dynamodb_pipeline.durations import LONGEST_D, duration_s
 from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.formats.exports.layout import STAMP
+from dynamodb_pipeline.formats.items.item_error import ItemError
+from dynamodb_pipeline.formats.items.item_rules import check_item
+from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.rate.capacity import PERCENT_MAX, PERCENT_MIN, parse_percent
 from dynamodb_pipeline.settings.run_ids import check_run_id
 
@@ -204,6 +207,61 @@ def parse_table_name(name: str, *, option: str) -> str:
     return name
 
 
+def parse_index_name(name: str, *, option: str) -> str:
+    """
+    Raises:
+        UsageError: not the name of an index, for which the same rules hold as for a table's.
+    """
+    if not TABLE_NAME.fullmatch(name):
+        msg = f"{option} {shown(name)} is not an index name (3-255 of a-z A-Z 0-9 _ - .)"
+        raise UsageError(msg)
+    return name
+
+
+def parse_expression_names(text: str, *, option: str) -> dict[str, str]:
+    """
+    ExpressionAttributeNames, such as `{"#s": "Status"}`.
+
+    Raises:
+        UsageError: no JSON object of names.
+    """
+    names = _placeholders(text, option=option, example='{"#s": "Status"}', mark="#")
+    wrong = next((name for name, meant in names.items() if type(meant) is not str), None)
+    if wrong is not None:
+        msg = f'{option}: {shown(wrong)} stands for no attribute; write {{"#s": "Status"}}'
+        raise UsageError(msg)
+    return names
+
+
+def parse_expression_values(text: str, *, option: str) -> dict[str, Any]:
+    """
+    ExpressionAttributeValues, such as `{":x": {"S": "open"}}`.
+
+    Raises:
+        UsageError: no JSON object, or a value that DynamoDB would refuse.
+    """
+    values = _placeholders(text, option=option, example='{":x": {"S": "open"}}', mark=":")
+    for name, value in values.items():
+        try:
+            check_item({name: value})
+        except ItemError as err:
+            msg = f'{option}: {shown(name)}: {err.reason}; write {{":x": {{"S": "open"}}}}'
+            raise UsageError(msg) from err
+    return values
+
+
+def _placeholders(text: str, *, option: str, example: str, mark: str) -> dict[str, Any]:
+    try:
+        members = parse_json(text.encode("utf-8", "replace"))
+    except JsonTextError as err:
+        msg = f"{option} {shown(text)} is not JSON ({err}); write {example}"
+        raise UsageError(msg) from err
+    if not isinstance(members, dict) or not all(name.startswith(mark) for name in members):
+        msg = f"{option} {shown(text)} is no JSON object of names that begin with {mark}; write {example}"
+        raise UsageError(msg)
+    return members
+
+
 def parse_account(text: str, *, option: str) -> str:
     """
     Raises:
@@ -295,6 +353,9 @@ TEXT = ValueKind(parse_text)
 REGION_NAME = ValueKind(parse_region, "a name such as eu-west-1")
 BUCKET_NAME = ValueKind(parse_bucket)
 TABLE_NAMES = ValueKind(parse_table_name, "3 to 255 of a-z A-Z 0-9 _ - .")
+INDEX_NAMES = ValueKind(parse_index_name, "3 to 255 of a-z A-Z 0-9 _ - .")
+EXPRESSION_NAMES = ValueKind(parse_expression_names, '{"#s": "Status"}')
+EXPRESSION_VALUES = ValueKind(parse_expression_values, '{":x": {"S": "open"}}')
 S3_ADDRESS = ValueKind(S3Uri.parse, "s3://bucket/folder")
 LOG_FOLDER = ValueKind(parse_log_folder, "s3://bucket/folder, never a bucket's top")
 FILE = ValueKind(parse_file)

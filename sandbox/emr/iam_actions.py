@@ -95,12 +95,13 @@ def _role_arn(name: str) -> str:
 
 
 def dynamodb(request: Request) -> tuple[Action, ...]:
-    """Return one action per table that the request names."""
+    """Return one action per table that the request names; one that reads an index asks for that instead."""
     params = request.json()
     name = f"dynamodb:{request.target}"
     named = params.get("TableName") or params.get("ResourceArn")
     tables = [named] if named else sorted(params.get("RequestItems", {}))
-    return tuple(Action(name, _table_arn(table, request.region)) for table in tables) or (Action(name),)
+    index = f"/index/{params['IndexName']}" if params.get("IndexName") else ""
+    return tuple(Action(name, _table_arn(table, request.region) + index) for table in tables) or (Action(name),)
 
 
 def _table_arn(table: str, region: str) -> str:

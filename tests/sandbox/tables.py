@@ -46,16 +46,17 @@ def make_table(
     region: str | None = None,
     read_units: int = 1000,
     write_units: int = 1000,
+    extra_attributes: Keys = (),
     **extra: Any,
 ) -> Table:
-    """Create a table; a fresh name unless given."""
+    """Create a table; a fresh name unless given. `extra_attributes` are those of its indexes."""
     client = sandbox.client("dynamodb", region=region)
     name = name or f"T{uuid.uuid4().hex[:12]}"
     create_active_table(
         client,
         TableName=name,
         KeySchema=[{"AttributeName": n, "KeyType": r} for (n, _), r in zip(keys, ("HASH", "RANGE"))],
-        AttributeDefinitions=[{"AttributeName": n, "AttributeType": t} for n, t in keys],
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": t} for n, t in (*keys, *extra_attributes)],
         ProvisionedThroughput={"ReadCapacityUnits": read_units, "WriteCapacityUnits": write_units},
         **extra,
     )

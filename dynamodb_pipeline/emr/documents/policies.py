@@ -66,6 +66,7 @@ def nodes_export_policy(scope: PolicyScope) -> Policy:
     return policy_document(
         [
             st.table_statement(scope, ["DescribeTable", "Scan", *st.DEFINITION_READS]),
+            *([st.allow("Indexes", ["dynamodb:Scan"], scope.index_arns)] if scope.index else []),
             st.autoscaling_statement(),
             *st.list_statement(scope, [scope.data, scope.logs, scope.code]),
             st.objects_statement("Exports", scope, ["GetObject", "PutObject"], [scope.data]),
@@ -198,6 +199,7 @@ NOTES = {
     "for-use-with-amazon-emr-managed-policies=true on the subnet and security groups",
     "as-published": "the AWS page's own text: Describe* and Terminate* carry no request tag, so it only ever allows "
     "RunJobFlow, with any value of the tag; use `policy launcher` instead",
+    "nodes-export": "with --index NAME its Scans need it as a resource of its own: give the same here",
     "nodes-import": "with --skip-existing add PutItem, with --mirror or --only-changes Scan: give the same here",
 }
 

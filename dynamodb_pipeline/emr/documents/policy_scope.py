@@ -10,7 +10,7 @@ from typing import Any
 from dynamodb_pipeline.addresses import BUCKET, S3Uri
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.errors import UsageError
-from dynamodb_pipeline.settings.job_options import MIRROR, ONLY_CHANGES, SET_ASIDE, SKIP_EXISTING, SSE_KMS_KEY_ID
+from dynamodb_pipeline.settings.job_options import INDEX, MIRROR, ONLY_CHANGES, SET_ASIDE, SKIP_EXISTING, SSE_KMS_KEY_ID
 from dynamodb_pipeline.settings.values import ACCOUNT, TABLE_NAME
 
 KEY_OPTION, LOG_KEY_OPTION = "--kms-key", "--log-kms-key"  # of `policy`, as the command line has them
@@ -62,6 +62,7 @@ class PolicyScope:
         kms_key_arns: keys of the buckets and tables, when they use their own.
         log_key_arns: keys of EMR's logs.
         skip_existing, mirror, only_changes, set_aside: options of an import that need more rights.
+        index: of an export that reads it.
     """
 
     account: str
@@ -81,6 +82,7 @@ class PolicyScope:
     mirror: bool = False
     only_changes: bool = False
     set_aside: S3Uri | None = None
+    index: str | None = None
 
     def __post_init__(self) -> None:
         """
@@ -99,6 +101,7 @@ class PolicyScope:
             ("region", [self.region], REGION, "such as eu-west-1", {CLOUDFORMATION_REGION}),
             ("partition", [self.partition], PARTITION, "such as aws-cn", {CLOUDFORMATION_PARTITION}),
             ("table", self.tables, TABLE_NAME, "3 to 255 of a-z A-Z 0-9 _ - .", set[str]()),
+            ("index", [self.index] if self.index else [], TABLE_NAME, "3 to 255 of a-z A-Z 0-9 _ - .", set[str]()),
             ("table prefix", self.table_prefixes, TABLE_PREFIX, "1 to 255 of a-z A-Z 0-9 _ - .", set[str]()),
             ("role", roles, ROLE, "1 to 64 of A-Z a-z 0-9 + = , . @ _ -", set[str]()),
             (
@@ -124,6 +127,11 @@ class PolicyScope:
     def table_arns(self) -> list[str]:
         place = f"arn:{self.partition}:dynamodb:{self.region}:{self.account}"
         return [f"{place}:table/{name}" for name in (*self.tables, *(f"{prefix}*" for prefix in self.table_prefixes))]
+
+    @property
+    def index_arns(self) -> list[str]:
+        """The index of every table, where one is read: IAM takes it for a resource of its own."""
+        return [f"{arn}/index/{self.index}" for arn in self.table_arns] if self.index else []
 
     @property
     def cluster_arn(self) -> str:
@@ -173,6 +181,7 @@ def scope_of_launch(
         skip_existing=SKIP_EXISTING in given,
         mirror=MIRROR in given,
         only_changes=ONLY_CHANGES in given,
+        index=given.text(INDEX),
         set_aside=S3Uri.of_folder(aside, option=SET_ASIDE.name) if aside else None,
     )
 
@@ -185,6 +194,7 @@ def scope_options(scope: PolicyScope) -> list[str]:
         *((LOG_KEY_OPTION, key) for key in scope.log_key_arns),
     ]
     aside = [(SET_ASIDE.name, scope.set_aside.uri)] if scope.set_aside else []
+    aside += [(INDEX.name, scope.index)] if scope.index else []
     return [
         *(row.name for row, is_set in flags.items() if is_set),
         *(text for pair in (*aside, *keys) for text in pair),

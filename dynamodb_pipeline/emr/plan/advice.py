@@ -13,6 +13,7 @@ from dynamodb_pipeline.emr.cluster.sizing import layout_of_groups
 from dynamodb_pipeline.emr.plan.cost import Prices, changes_cost, native_export_usd
 from dynamodb_pipeline.emr.plan.estimate import GIB, START_UP_S, Estimate, TableFacts, slots_for_rate
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
+from dynamodb_pipeline.settings.job_options import FILTER, INDEX, PROJECTION
 
 # Below this a cluster's start-up costs more than the export.
 SMALL_BYTES = GIB
@@ -86,11 +87,21 @@ def plan_notes(
     """What is good to know: support, timeout, the reader that suits, the alternatives."""
     notes = [support_text(fleet.release_label, today=today), f"timeout {duration_text(settings.limits.timeout_s)}"]
     if settings.verb == "export":
-        notes += [_reader_note(fleet, estimates), _native_note(estimates, prices)]
+        notes += [_reader_note(fleet, estimates), _native_note(estimates, prices), *_part_notes(settings)]
     if settings.verb == "import":
         notes += [_changes_note(*one, prices) for one in estimates if one[0].is_known and one[0].held_bytes]
     if all(facts.is_known for facts, _ in estimates) and sum(facts.size_bytes for facts, _ in estimates) < SMALL_BYTES:
         notes.append("below 1 GiB a cluster mostly starts and stops: --local does the same here")
+    return notes
+
+
+def _part_notes(settings: LaunchSettings) -> list[str]:
+    """What reading a part of a table saves, and what it does not."""
+    given = settings.jobs[0].given
+    less = [str(row) for row in (FILTER, PROJECTION) if row in given]
+    notes = [f"{' and '.join(less)} save no read units: DynamoDB reads and bills every item whole"] if less else []
+    if INDEX in given:
+        notes.append(f"{INDEX}: units and time are those of the index, which holds no more than was projected into it")
     return notes
 
 

@@ -2,9 +2,9 @@
 `_export.json`: what an export knows about itself, written just before the manifest.
 
 The manifest says which files count; this says what is in them: sizes, item counts, SHA-256 of every stored
-object, the table and its key, the time of the scan. AWS's tools skip names that start with "_". The record
-carries the SHA-256 of its own fields, so that damage to the record itself shows; against somebody who edits
-data and record alike no plain hash helps.
+object, the table and its key, the time of the scan, and of a part of a table (version 2) which part it is. AWS's
+tools skip names that start with "_". The record carries the SHA-256 of its own fields, so that damage to the record
+itself shows; against somebody who edits data and record alike no plain hash helps.
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import hashlib
+import itertools
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from dynamodb_pipeline.documents import DocumentError
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.exports import record_fields as fields
+from dynamodb_pipeline.formats.exports.layout import MANIFEST, PART_MANIFEST
 from dynamodb_pipeline.formats.exports.manifest import Manifest
+from dynamodb_pipeline.formats.exports.native_manifest import ExportedTable
 from dynamodb_pipeline.formats.exports.record_fields import FieldError
+from dynamodb_pipeline.formats.items.item_rules import expired_range
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.formats.items.tags import NULL_TAG_OPTIONS
@@ -29,7 +33,7 @@ from dynamodb_pipeline.formats.items.tags import NULL_TAG_OPTIONS
 _LEAST_LINE_BYTES = len('{"k":{"s":"x"}}\n')  # a key attribute's name and value have a character each
 
 NAME = "_export.json"
-FORMAT_VERSION = 1
+WHOLE_VERSION, PART_VERSION = 1, 2  # of a whole table; of a part of one
 NOT_A_POINT_IN_TIME = "not a point in time: items changed during the scan may be in their old or new state"
 READERS = ("connector", "direct", "convert")
 CONSISTENCIES = ("eventual", "strong")
@@ -93,6 +97,102 @@ def file_record(value: object) -> FileRecord:
 
 
 @dataclass(frozen=True)
+class ExportPart:
+    """
+    Which part of its table an export holds, in the words of DynamoDB's Scan; checked when made.
+
+    Attributes:
+        index: the secondary index that was read in place of the table.
+        filter, projection: FilterExpression and ProjectionExpression.
+        names, values: ExpressionAttributeNames and ExpressionAttributeValues.
+        ttl_attribute: the table's TTL attribute, where items that had expired are left out.
+        expired_at: the moment that decides which had, in seconds since 1970.
+    """
+
+    index: str | None = None
+    filter: str | None = None
+    projection: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    ttl_attribute: str | None = None
+    expired_at: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise FieldError for what is not as it must be, and for a part that leaves nothing out."""
+        said = [text for text in (self.index, self.filter, self.projection, self.ttl_attribute) if text is not None]
+        fields.at_least("part", len(said), 1, why="an index, a filter, a projection or a TTL attribute")
+        for text in said:
+            fields.text("part", text)
+        if self.ttl_attribute is not None:
+            fields.whole_number("part.expired_at", self.expired_at)
+        for name in ("names", "values"):
+            fields.members_of(f"part.{name}", getattr(self, name))
+
+    def to_json(self) -> dict[str, Any]:
+        """Its members in a record and in a ledger's header."""
+        return {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+
+    @classmethod
+    def from_json(cls, value: object) -> ExportPart:
+        """From a record's member. Raises FieldError."""
+        fields.exactly("part", value, {each.name for each in dataclasses.fields(cls)})
+        return cls(**fields.members_of("part", value))
+
+    def scan_members(self, keys: KeySchema) -> dict[str, Any]:
+        """
+        Members of a Scan request. The table's key attributes are in every projection: without its key an item can be
+        told from no other, and none could be imported.
+        """
+        names, values = dict(self.names), dict(self.values)
+        filters = [] if self.filter is None else [self.filter]
+        if self.ttl_attribute is not None:
+            filters.append(_not_expired(self.ttl_attribute, int(self.expired_at or 0), names, values))
+        projection = None if self.projection is None else _with_keys(self.projection, names, keys)
+        members = {
+            "IndexName": self.index,
+            "FilterExpression": " AND ".join(f"({text})" for text in filters) if len(filters) > 1 else "".join(filters),
+            "ProjectionExpression": projection,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+        }
+        return {name: value for name, value in members.items() if value}
+
+    @property
+    def caution(self) -> str:
+        """What an import of it may do beside what is wanted."""
+        return "; an import replaces whole items by what it holds of them" if self.projection or self.index else ""
+
+    def __str__(self) -> str:
+        """For people; values are left out."""
+        words = {"index": self.index, "filter": self.filter, "projection": self.projection}
+        words["without what had expired by"] = self.ttl_attribute
+        said = ", ".join(f"{name} {text!r}" for name, text in words.items() if text is not None)
+        return f"it holds a part of its table ({said})"
+
+
+def _with_keys(projection: str, names: dict[str, str], keys: KeySchema) -> str:
+    """The projection with the key attributes that it does not name; placeholders that are needed go into `names`."""
+    asked = {names.get(path, path) for path in map(str.strip, projection.split(","))}
+    missing = [name for name in keys.names if name not in asked]
+    return ", ".join((projection, *(_placeholder("#key", name, names) for name in missing)))
+
+
+def _not_expired(attribute: str, moment: int, names: dict[str, str], values: dict[str, Any]) -> str:
+    """What an item meets that had not expired; a comparison with what is absent or no number is false."""
+    name = _placeholder("#ttl", attribute, names)
+    first, end = ({"N": str(limit)} for limit in expired_range(moment))
+    least, below = _placeholder(":from", first, values), _placeholder(":now", end, values)
+    return f"NOT ({name} >= {least} AND {name} < {below})"
+
+
+def _placeholder(stem: str, means: Any, taken: dict[str, Any]) -> str:
+    """A placeholder of an expression that nobody uses yet, noted in `taken` with what it stands for."""
+    free = next(name for name in map(f"{stem}{{}}".format, itertools.count()) if name not in taken)
+    taken[free] = means
+    return free
+
+
+@dataclass(frozen=True)
 class ExportRecord:
     """
     A finished export; checked as a whole when made.
@@ -109,6 +209,9 @@ class ExportRecord:
         compression: "none" or "gzip".
         null_tag: how NULL is tagged, "nULL" or "nULLValue".
         files: the data files, in the order of their names whatever order they are given in.
+        part: which part of the table it is, None for the whole.
+        items_read: how many items a scan that left some out has looked at; None where nobody counted.
+        format_version: 1, of a part 2: an earlier version of this tool, which knows no parts, must not take it.
     """
 
     tool_version: str
@@ -126,7 +229,17 @@ class ExportRecord:
     compression: str
     null_tag: str
     files: tuple[FileRecord, ...]
-    format_version: int = FORMAT_VERSION
+    part: ExportPart | None = None
+    items_read: int | None = None
+
+    @property
+    def format_version(self) -> int:
+        return WHOLE_VERSION if self.part is None else PART_VERSION
+
+    @property
+    def manifest_name(self) -> str:
+        """The name of the object that makes the export a finished one."""
+        return MANIFEST if self.part is None else PART_MANIFEST
 
     def __post_init__(self) -> None:
         """Raise FieldError, a ValueError, for the first field that is not as it must be."""
@@ -134,7 +247,8 @@ class ExportRecord:
             fields.text(name, getattr(self, name))
         if self.connector_version is not None:
             fields.text("connector_version", self.connector_version)
-        fields.one_of("format_version", self.format_version, (FORMAT_VERSION,))
+        if self.items_read is not None:
+            fields.whole_number("items_read", self.items_read)
         fields.one_of("reader", self.reader, READERS)
         fields.one_of("consistency", self.consistency, CONSISTENCIES)
         fields.one_of("compression", self.compression, COMPRESSIONS)
@@ -145,6 +259,17 @@ class ExportRecord:
         fields.distinct("files", [record.name for record in self.files])
         in_order = tuple(sorted(self.files, key=lambda record: record.name))
         object.__setattr__(self, "files", in_order)  # so that equal exports are equal records
+
+    @property
+    def part_text(self) -> str | None:
+        """Which part of its table it is, in words; None for the whole."""
+        return str(self.part) if self.part else None
+
+    @property
+    def exported_table(self) -> ExportedTable:
+        """The table that this is an export of."""
+        named = ExportedTable.of_arn(self.table_arn)
+        return ExportedTable(self.table_name, self.region, named.account if named else None, self.table_id)
 
     @property
     def item_count(self) -> int:
@@ -200,9 +325,19 @@ class ExportRecord:
             msg = f"{where}: manifest and {NAME} name different files ({odd}); one is damaged or of another export"
             raise IntegrityError(msg)
 
+    def check_name(self, name: str, *, where: str) -> None:
+        """Raise IntegrityError unless `name` is that of this record's manifest: a part must not pass for a table."""
+        if name != self.manifest_name:
+            msg = f"{where} says that the manifest's name must be {self.manifest_name}, not {name}: name it so again"
+            raise IntegrityError(msg)
+
     def _members(self) -> dict[str, Any]:
         members = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        part, items_read = members.pop("part"), members.pop("items_read")
+        if part is not None:
+            members.update(part=part.to_json(), items_read=items_read)
         members.update(
+            format_version=self.format_version,
             point_in_time=NOT_A_POINT_IN_TIME,
             key_schema=self.key_schema.to_json(),
             files=[dataclasses.asdict(record) for record in self.files],
@@ -221,10 +356,13 @@ class ExportRecord:
     @classmethod
     def _from_members(cls, value: Any) -> ExportRecord:
         members = fields.plain_numbers(value)
-        own = {field.name for field in dataclasses.fields(cls)}
-        fields.one_of("format_version", fields.members_of("the record", members).get("format_version"), (1,))
-        fields.exactly("the record", members, own | {"point_in_time", "totals", "record_sha256"})
+        version = fields.members_of("the record", members).get("format_version")
+        fields.one_of("format_version", version, (WHOLE_VERSION, PART_VERSION))
+        of_parts = {"part", "items_read"}
+        own = {field.name for field in dataclasses.fields(cls)} - (of_parts if version == WHOLE_VERSION else set())
+        fields.exactly("the record", members, own | {"format_version", "point_in_time", "totals", "record_sha256"})
         found_hash, totals = members.pop("record_sha256"), members.pop("totals")
+        del members["format_version"]
         fields.equal("point_in_time", members.pop("point_in_time"), NOT_A_POINT_IN_TIME, why="it is a fixed text")
         record = cls(**{**members, **_parsed(members)})
         fields.equal("totals", totals, record._totals(), why="the sums over files")
@@ -239,7 +377,8 @@ def _parsed(members: dict[str, Any]) -> dict[str, Any]:
         msg = f"key_schema: {err}"
         raise FieldError(msg) from err
     files = fields.list_of("files", members["files"])
-    return {"key_schema": key_schema, "files": tuple(parse_file_records(files))}
+    part = {"part": ExportPart.from_json(members["part"])} if "part" in members else {}
+    return {"key_schema": key_schema, "files": tuple(parse_file_records(files)), **part}
 
 
 def _digest(members: dict[str, Any]) -> str:

@@ -18,6 +18,9 @@ from dynamodb_pipeline.errors import UsageError
 NAME = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}_[0-9]{6,}(\.gz)?")
 
 MANIFEST = "manifest"
+# Of an export that holds a part of its table. AWS's importer and earlier versions of this tool look for `manifest`, and
+# read no object whose name begins with "_".
+PART_MANIFEST = "_part_manifest"
 NATIVE_SUMMARY = "manifest-summary.json"  # of DynamoDB's own export to S3
 NATIVE_STARTED = "_started"  # what that puts first
 EXPORT_RECORD = "_export.json"

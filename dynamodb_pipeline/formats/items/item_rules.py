@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 MAX_ITEM_BYTES = 409_600  # 400 KB, developer guide, "Quotas and limits"; exactly this many are accepted
+TTL_YEARS = 5
 WRITE_UNIT_BYTES = 1024  # developer guide, "DynamoDB throughput capacity": one unit for each KB begun
 
 
@@ -272,3 +273,14 @@ def item_size_bytes(item: Mapping[str, Any]) -> int:
 def write_units(size_bytes: int) -> int:
     """Write units of one put of an item of `size_bytes`."""
     return max(1, -(-size_bytes // WRITE_UNIT_BYTES))
+
+
+def expired_range(now_s: int) -> tuple[int, int]:
+    """
+    Values of a TTL attribute, in seconds since 1970, by which an item had expired at `now_s`: from the first on and
+    below the second.
+
+    DynamoDB keeps what has no such attribute or none that is a number, and a time of more than five years ago, which
+    it takes for a mistake: "Using time to live (TTL) in DynamoDB", developer guide.
+    """
+    return now_s - TTL_YEARS * 365 * 86_400, now_s

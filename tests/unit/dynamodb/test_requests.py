@@ -16,6 +16,7 @@ from dynamodb_pipeline.dynamodb.requests import (
     key_absent,
     put_item,
     scan_page,
+    scan_words,
 )
 from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
 from tests.unit.dynamodb.scripted_server import Answer, error, reply
@@ -68,6 +69,15 @@ def test_scan_request_asks_for_nothing_that_was_not_given():
         "TotalSegments": 1,
         "ReturnConsumedCapacity": "TOTAL",
     }
+
+
+def test_words_of_a_scan_are_members_of_its_request():
+    words = scan_words({"IndexName": "i", "ExpressionAttributeValues": {":a": {"S": '\u00e9"'}}})
+    for key in (None, b'{"Id":{"S":"x"}}'):
+        body = json.loads(ScanRequest("orders", start_key=key, words=words).body())
+        assert body["ExpressionAttributeValues"] == {":a": {"S": 'é"'}}
+        assert (body["IndexName"], body["Segment"]) == ("i", 0)
+        assert ("ExclusiveStartKey" in body) == (key is not None)
 
 
 def test_last_key_of_a_page_is_the_start_of_the_next():

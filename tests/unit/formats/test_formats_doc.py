@@ -71,7 +71,7 @@ def test_every_field_of_the_record_is_in_its_table():
     table = DOC.partition("| Field | Type, range | Meaning |")[2].partition("\n\n")[0]
     own = {f"`{field.name}`" for field in dataclasses.fields(ExportRecord)}
     of_files = {f"`files[].{field.name}`" for field in dataclasses.fields(FileRecord)}
-    assert own | of_files | {"`point_in_time`", "`totals`", "`record_sha256`"} == set(
+    assert own | of_files | {"`format_version`", "`point_in_time`", "`totals`", "`record_sha256`"} == set(
         re.findall(r"`[\w\[\].]+`", "".join(row.split("|")[1] for row in table.splitlines() if row.startswith("| `")))
     )
 

@@ -128,6 +128,14 @@ def test_import_options_add_exactly_their_rights(option: dict[str, Any], more: s
     assert actions("nodes-import", **option) - actions("nodes-import") == more
 
 
+def test_an_index_is_a_resource_of_its_own() -> None:
+    """Service authorization reference of DynamoDB: Scan knows table and index."""
+    assert "Indexes" not in {one["Sid"] for one in statements("nodes-export")}
+    (one,) = (one for one in statements("nodes-export", index="by-date") if one["Sid"] == "Indexes")
+    tables = [f"arn:aws:dynamodb:us-west-2:123456789012:table/{name}" for name in EXAMPLE_TABLES]
+    assert (one["Action"], one["Resource"]) == (["dynamodb:Scan"], [f"{arn}/index/by-date" for arn in tables])
+
+
 def test_nodes_cannot_change_the_code_they_run() -> None:
     for kind in ("nodes-export", "nodes-import"):
         writable = [s["Resource"] for s in statements(kind) if "s3:PutObject" in s["Action"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from dynamodb_pipeline.emr.plan.estimate import GIB, TableFacts, export_estimate
 from dynamodb_pipeline.emr.plan.plan import Plan, make_plan
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.errors import PreconditionError, UsageError
+from dynamodb_pipeline.settings.job_options import FILTER, INDEX, PROJECTION
+from dynamodb_pipeline.settings.rows import Given
 from tests.unit.emr.builders import a_job, settings
 
 TODAY = date(2026, 11, 23)
@@ -212,3 +215,19 @@ def test_the_plan_of_an_import_says_what_only_changes_would_cost(held: int, said
     one = facts(size_bytes=10 * 1000**3, item_count=10_000_000, units_per_s=4000.0, held_bytes=held)
     notes = [note for note in plan(one, verb="import").notes if "--only-changes" in note]
     assert [said in note for note in notes] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({}, []),
+        ({FILTER: "a = b", PROJECTION: "a"}, ["--filter and --projection save no read units"]),
+        ({INDEX: "by-date"}, ["--index: units and time are those of the index"]),
+    ],
+    ids=["the whole", "filter and projection", "index"],
+)
+def test_the_plan_of_a_part_says_what_it_saves(words: dict[Any, str], said: list[str]) -> None:
+    job = a_job("Forum")
+    notes = plan(facts(), jobs=(replace(job, given=job.given + Given.of(words)),)).notes
+    found = [note for note in notes if note.startswith(("--filter", "--projection", "--index"))]
+    assert [note[: len(start)] for note, start in zip(found, said, strict=True)] == said

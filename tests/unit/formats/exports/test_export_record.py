@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamodb_pipeline.errors import IntegrityError
-from dynamodb_pipeline.formats.exports.export_record import ExportRecord, FileRecord
+from dynamodb_pipeline.formats.exports.export_record import ExportPart, ExportRecord, FileRecord
 from dynamodb_pipeline.formats.exports.manifest import parse, render
 from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
 
@@ -107,8 +107,11 @@ def test_no_flipped_bit_gives_another_record():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 2}, "format_version: expected 1, found 2"),
-        ({"format_version": True}, "format_version: expected 1, found true"),
+        ({"format_version": 3}, "format_version: expected 1 or 2, found 3"),
+        ({"format_version": True}, "format_version: expected 1 or 2, found true"),
+        ({"format_version": 2}, "missing ['items_read', 'part']"),
+        ({"format_version": 2, "part": {}, "items_read": None}, "part: expected its members"),
+        ({"part": None, "items_read": None}, "unknown ['items_read', 'part']"),
         ({"run_id": ""}, "run_id: expected a text of 1 to 4096 characters"),
         ({"table_name": 5}, "table_name: expected a text"),
         ({"reader": "spark"}, 'reader: expected "connector" or "direct" or "convert", found "spark"'),
@@ -214,3 +217,21 @@ def test_check_manifest_finds_a_damaged_or_foreign_manifest():
     twice = parse(render([*addresses, f"s3://b/g/{record.files[0].name}"]), where="m")
     with pytest.raises(IntegrityError, match="a file listed twice"):
         record.check_manifest(twice, where="m")
+
+
+def test_a_part_is_read_back_and_names_its_manifest() -> None:
+    values = {":x": {"M": {"n": {"N": "1.50"}, "b": {"BOOL": True}, "l": {"L": [{"NULL": True}]}}}}
+    part = ExportPart("by-date", "#a = :x", "a", {"#a": "é"}, values, "expires", 1_700_000_000)
+    record = a_record(part=part, items_read=9)
+    read = ExportRecord.from_bytes(record.to_bytes(), where=WHERE)
+    assert (read, read.format_version, read.manifest_name) == (record, 2, "_part_manifest")
+    assert read.to_bytes() == record.to_bytes()
+    assert (a_record().format_version, a_record().manifest_name) == (1, "manifest")
+    for mine, other in ((record, "manifest"), (a_record(), "_part_manifest")):
+        with pytest.raises(IntegrityError, match=f"must be {mine.manifest_name}, not {other}"):
+            mine.check_name(other, where=WHERE)
+
+
+def test_a_part_that_leaves_nothing_out_is_none() -> None:
+    with pytest.raises(ValueError, match="part: expected at least 1"):
+        ExportPart(names={"#a": "b"})
