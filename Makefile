@@ -8,10 +8,10 @@ PIPELINE := $(BIN)/dynamodb-pipeline
 MVN := mvn -B -ntp -q -f pom.xml
 UV_VERSION := 0.13.9
 
-# Variables of `make export`, `make import`, `make verify` and `make fuzz`. They go on untouched, in the environment of
-# the one program that reads them (.ci/pipeline_verb.py, tests/fuzz): no shell sees a value, and $(value ...) keeps make
-# from expanding it.
-VARIABLES := TABLES TABLE OUTPUT INPUT PERCENT REGION LOGS CONFIG LOCAL ARGS SECONDS TARGET SEED NUMBER
+# Variables of `make export`, `make import`, `make verify`, `make fuzz` and `make test-aws`. They go on untouched, in the
+# environment of the one program that reads them (.ci/pipeline_verb.py, tests/fuzz, tests/smoke): no shell sees a value,
+# and $(value ...) keeps make from expanding it.
+VARIABLES := TABLES TABLE OUTPUT INPUT PERCENT REGION LOGS CONFIG LOCAL ARGS SECONDS TARGET SEED NUMBER BUCKET SUBNET ROLES CONFIRM
 unexport $(VARIABLES)
 $(foreach name,$(VARIABLES),$(eval export PIPELINE_$(name) = $$(value $(name))))
 VERB = @$(RUN) .ci/pipeline_verb.py
@@ -67,6 +67,10 @@ test-unit: .build/package ## Tests without Java, servers or waiting
 .PHONY: test-slow
 test-slow: setup ## The tests the CI leaves out: real connector behind the relay, steps killed on the sandbox EMR
 	$(RUN) -m pytest tests --ignore=tests/faults -m slow
+
+.PHONY: test-aws
+test-aws: .build/package ## The real thing on your account: REGION= BUCKET= [CONFIG=m5] [SUBNET=] [ROLES=service,export,import]; says the price, CONFIRM=yes
+	@$(RUN) -m tests.smoke
 
 .PHONY: lint
 lint: .build/package ## Style, types, and nothing that Python 3.9 (the nodes') has not
