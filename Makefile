@@ -58,7 +58,7 @@ bundle: .build/package ## Build what spark-submit gets into dist/
 
 .PHONY: test
 test: setup lint test-unit ## Everything the CI runs: checks, unit tests, then Spark, sandbox and faults in short form
-	$(RUN) -m pytest tests --ignore=tests/unit -m "not slow" -n 2 --dist loadfile
+	$(RUN) -m pytest tests --ignore=tests/unit -m "not slow" -n 3 --dist loadfile
 
 .PHONY: test-unit
 test-unit: .build/package ## Tests without Java, servers or waiting

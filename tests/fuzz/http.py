@@ -214,5 +214,5 @@ TARGET = Target(
             b"1e309",
         ),
     ),
-    short_count=12_000,
+    short_count=6_000,
 )

@@ -106,5 +106,5 @@ TARGET = Target(
         *(text.encode("utf-8", "surrogatepass") for text in HOSTILE if 0 < len(text) < 100),
         *(b"\n", b"=", b"[export]", b'"', b"true", b" = "),
     ),
-    short_count=450,
+    short_count=200,
 )

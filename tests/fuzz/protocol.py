@@ -121,5 +121,5 @@ TARGET = Target(
             *("challenge", "worker", "attempt", "proof", "a", "b", True, None, 1, 2, -1, 0.5, [], {}),
         )
     ),
-    short_count=12_000,
+    short_count=6_000,
 )

@@ -159,12 +159,17 @@ def test_a_failing_helper_is_a_matter_of_credentials_and_its_output_is_not_shown
     assert "Traceback" not in shown
 
 
+WITH_USER = f"https://user:{CANARY}@host.example"
+OTHER_URLS = {"user": f"http://{CANARY}@127.0.0.1:9", "no url": f"https://{CANARY} x"}
+
+
 @pytest.mark.parametrize(
-    "url",
-    [f"https://user:{CANARY}@host.example", f"http://{CANARY}@127.0.0.1:9", f"https://{CANARY} x"],
-    ids=["user and password", "user", "no url"],
+    ("words", "url"),
+    [
+        *(pytest.param(words, WITH_USER, id=verb) for verb, words in VERBS.items()),
+        *(pytest.param(VERBS[verb], url, id=f"{verb}-{kind}") for kind, url in OTHER_URLS.items() for verb in SOME),
+    ],
 )
-@pytest.mark.parametrize("words", VERBS.values(), ids=VERBS.keys())
 def test_user_and_password_of_an_endpoint_are_refused_and_not_shown(
     words: tuple[str, ...],
     url: str,

@@ -19,7 +19,7 @@ from tests.unit.reading.item_lines import lines
 from tests.unit.reading.test_source import FOLDER, manifest
 from tests.unit.store.memory_store import MemoryStore
 
-FLIPS = 10_000
+FLIPS = 3_000
 
 
 def export(files: dict[str, bytes]) -> dict[str, bytes]:

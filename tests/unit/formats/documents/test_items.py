@@ -44,7 +44,7 @@ USUAL = [
 
 @pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__)
 @pytest.mark.parametrize("layout", LAYOUTS_OF)
-@settings(max_examples=15)
+@settings(max_examples=5)
 @given(st.lists(keyed_items, min_size=2, max_size=5), st.sampled_from([40, 300, 1 << 17]))
 def test_every_layout_gives_the_items_back(layout, write, items, block_bytes):
     document = LAYOUTS_OF[layout](items, write)
@@ -69,7 +69,7 @@ def test_a_large_document_is_read_in_blocks(layout, write):
 
 @pytest.mark.parametrize("layout", LAYOUTS_OF)
 @pytest.mark.parametrize("write", [compact, pretty])
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(st.data())
 def test_blocks_take_nothing_that_the_careful_way_refuses(layout, write, data):
     """A byte replaced, removed or doubled anywhere: both ways come to the same items, or to the same refusal."""
