@@ -16,6 +16,7 @@ from pathlib import Path
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.clients import AwsClients, Clients
+from dynamodb_pipeline.dynamodb.table import table_names
 from dynamodb_pipeline.emr.preflight.buckets import check_bucket
 from dynamodb_pipeline.emr.preflight.check_result import (
     CheckResult,
@@ -96,12 +97,6 @@ def _aws(region: str | None) -> Iterable[CheckResult]:
 def _caller(clients: Clients) -> CheckResult:
     said = clients.client("sts").get_caller_identity()
     return ok("credentials", f"{said['Arn']}")
-
-
-def table_names(clients: Clients) -> list[str]:
-    """Every table of the region, by ListTables."""
-    pages = clients.client("dynamodb").get_paginator("list_tables").paginate()
-    return [name for page in pages for name in page["TableNames"]]
 
 
 @dataclass(frozen=True)

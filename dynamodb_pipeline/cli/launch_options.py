@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from dynamodb_pipeline.emr.documents.schedules import Schedule
 from dynamodb_pipeline.emr.plan.cost import Prices, load_prices
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, RunLimits
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, TableJob
-from dynamodb_pipeline.emr.request.table_jobs import RunWords, export_jobs, single_job
+from dynamodb_pipeline.emr.request.table_jobs import RunWords, export_jobs, pattern_job, single_job
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.settings import job_options as job
 from dynamodb_pipeline.settings.rows import Options, Row, Where
+from dynamodb_pipeline.settings.values import is_pattern
 
 NO_SECURITY_CONFIGURATION = "none"
 # Options that differ from table to table, and those that every job is given by the launcher.
@@ -38,12 +40,14 @@ class RunStart:
         run_id: new, or the one to resume.
         moment: ISO 8601 UTC time that names an export's folders; None lets the job take its own start.
         size_bytes: table sizes, so that the biggest starts first.
+        by_pattern: the tables were found by a pattern: each has its own folder, one as well as several.
     """
 
     run_id: str
     region: str
     moment: str | None = None
     size_bytes: dict[str, int] = field(default_factory=dict)
+    by_pattern: bool = False
 
 
 def launch_of(kind: str, options: Options, *, start: RunStart) -> LaunchSettings:
@@ -78,8 +82,11 @@ def _jobs_of(
 ) -> tuple[tuple[TableJob, ...], tuple[str, ...]]:
     """The jobs of a run, and the data folders they touch."""
     if kind == "export":
-        output = options.given.text(job.OUTPUT) or ""
-        return export_jobs(run, tables=options[job.TABLES], output=output, size_bytes=start.size_bytes), (output,)
+        output, tables = options.given.text(job.OUTPUT) or "", options[job.TABLES]
+        if any(map(is_pattern, tables)):  # a schedule: the job looks them up each time
+            return pattern_job(run, tables, output=output), (output,)
+        sizes = start.size_bytes
+        return export_jobs(run, tables=tables, output=output, size_bytes=sizes, apart=start.by_pattern), (output,)
     if kind == "import":
         table, folder, chain = options[job.TABLE], options[job.INPUT], options[job.CHAIN]
         moment = options.given.text(job.SCHEDULED_IMPORT)
@@ -147,7 +154,7 @@ def schedule_of(options: Options, *, kind: str, table: str) -> Schedule:
     if expression is None:
         msg = f"schedule needs {own.CRON}, e.g. {own.CRON} 'cron(0 3 * * ? *)'"
         raise UsageError(msg)
-    name = options[own.SCHEDULE_NAME] or f"{kind}-{table}".replace(".", "-")[:41]
+    name = options[own.SCHEDULE_NAME] or re.sub(r"[^A-Za-z0-9_-]+", "-", f"{kind}-{table}")[:41]
     return Schedule(name, expression, timezone=options[own.TIMEZONE], email=options[own.EMAIL])
 
 

@@ -23,7 +23,7 @@ from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.command_line import CommandLine
 from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, policy_query, prices_of, schedule_of
 from dynamodb_pipeline.cli.voice import Voice, import_question
-from dynamodb_pipeline.dynamodb.table import TableDescription, TableMissingError, Tables
+from dynamodb_pipeline.dynamodb.table import TableDescription, TableMissingError, Tables, matching_tables
 from dynamodb_pipeline.dynamodb.table_description import ScanTarget
 from dynamodb_pipeline.emr import commands
 from dynamodb_pipeline.emr.calls.clock import SignalClock
@@ -34,7 +34,7 @@ from dynamodb_pipeline.emr.plan.estimate import TableFacts
 from dynamodb_pipeline.emr.request.bundle import build_bundle
 from dynamodb_pipeline.emr.request.table_jobs import table_run_id
 from dynamodb_pipeline.emr.watch.spent import cluster_of_run, spent
-from dynamodb_pipeline.errors import DeniedError, UsageError
+from dynamodb_pipeline.errors import DeniedError, UsageError, counted
 from dynamodb_pipeline.exporting.job import try_part
 from dynamodb_pipeline.finished import RunState
 from dynamodb_pipeline.importing.job import find_source
@@ -44,8 +44,9 @@ from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.report.figures import RunFigures
 from dynamodb_pipeline.run.record import latest_unfinished, read_state, refuse_other_command
 from dynamodb_pipeline.settings.job import ExportSettings, ImportSettings, JobSettings
-from dynamodb_pipeline.settings.job_options import RESUME, RUN_ID, TABLE
-from dynamodb_pipeline.settings.rows import Given, command_line
+from dynamodb_pipeline.settings.job_options import EXCLUDE, RESUME, RUN_ID, TABLE, TABLE_TAG, TABLES
+from dynamodb_pipeline.settings.parse import SETTINGS_OF
+from dynamodb_pipeline.settings.rows import Given, Options, command_line
 from dynamodb_pipeline.settings.run_ids import moment_of, new_run_id, run_folder
 from dynamodb_pipeline.store.anywhere import object_store
 
@@ -92,9 +93,14 @@ def run_on_cluster(line: CommandLine, settings: JobSettings, *, voice: Voice) ->
     command = {"plan": commands.run_plan, "preflight": commands.run_preflight}.get(line.verb, commands.run_launch)
     owner = settings.common.bucket_owner
     with launcher(settings.common.region, bucket_owner=owner, voice=voice) as here, built_bundle() as bundle:
+        by_pattern = isinstance(settings, ExportSettings) and settings.by_pattern
+        if isinstance(settings, ExportSettings) and by_pattern:
+            options = with_matching_tables(options, settings, here.clients)
+            settings = SETTINGS_OF[kind](options, program=line.program)
+            here.console.say(f"{counted(len(settings.table_names), 'table')}: {', '.join(settings.table_names)}")
         tables = described(settings, here.clients, skip_missing=command is commands.run_preflight)
         _try_parts(settings, here.clients, tables, say=voice.say)
-        start = run_start(kind, settings, here.clients, tables)
+        start = replace(run_start(kind, settings, here.clients, tables), by_pattern=by_pattern)
         launch = launch_of(kind, options, start=start)
         source = import_source(settings, here.clients) if kind == "import" else None
         facts = tuple(run_facts(kind, settings, tables, source=source, clients=here.clients))
@@ -115,6 +121,19 @@ def _try_parts(
             try_part(Tables.of(clients), table, settings)
         except Denied:
             say(f"note: {table.name}: this caller may not Scan it; the job tries its expressions before it reads")
+
+
+def with_matching_tables(options: Options, settings: ExportSettings, clients: AwsClients) -> Options:
+    """
+    The options with the tables that a pattern means now, each by its name: every one is a job of its own.
+
+    Raises:
+        PreconditionError, DeniedError: see `matching_tables`.
+    """
+    names = matching_tables(clients, settings.tables, exclude=settings.exclude, tags=settings.table_tag)
+    given = options.given.without(TABLES, EXCLUDE, TABLE_TAG) + Given(((TABLES, names),))
+    values = {**options.values, TABLES.name: names, EXCLUDE.name: (), TABLE_TAG.name: ()}
+    return Options(given, values)
 
 
 def import_source(settings: Any, clients: AwsClients) -> Callable[[], ImportSource]:

@@ -229,9 +229,7 @@ POLICY_TABLES: Row[tuple[str, ...]] = TABLE.also(
     verbs=POLICY, help=f"table the policy allows; repeatable (example: {' '.join(EXAMPLE_TABLES)})", many=True,
     required=False, where=Where.LAUNCHER,
 )  # fmt: skip
-TABLE_PREFIXES: Row[tuple[str, ...]] = launcher_row(
-    "--table-prefix", "allow tables whose names begin so; repeatable", "PREFIX", verbs=POLICY, group=None, many=True
-)
+TABLE_PREFIXES: Row[tuple[str, ...]] = run_commands.TABLE_PREFIX.also()
 BUCKET: Row[str | None] = run_commands.BUCKET.also(value=BUCKET_NAME)
 PREFIX: Row[str] = run_commands.PREFIX.also()
 POLICY_LOGS: Row[S3Uri | None] = LOGS.also(

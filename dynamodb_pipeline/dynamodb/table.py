@@ -7,11 +7,14 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Callable
 
 from dynamodb_pipeline.addresses import partition_of
-from dynamodb_pipeline.aws.clients import RunClients
+from dynamodb_pipeline.aws.api_errors import denied_error, is_denied, is_no_answer
+from dynamodb_pipeline.aws.clients import Clients, RunClients
 from dynamodb_pipeline.aws.request_errors import (
     BadReply,
     ClockSkewed,
@@ -43,9 +46,11 @@ __all__ = [
     "TableMissingError",
     "TableUnreachableError",
     "Tables",
+    "matching_tables",
     "refuse_changed",
     "refuse_unusable",
     "table_name_of",
+    "table_names",
 ]
 
 _RESOURCE = re.compile(r"on resource: (arn:[^\s\"]+)")  # in an AccessDeniedException's message
@@ -195,6 +200,66 @@ _REFUSALS: dict[type[WireError], tuple[type[PipelineError], str]] = {
     ClockSkewed: (DeniedError, "DynamoDB in {region} does not accept the time of this machine"),
     Throttled: (TableBusyError, "DescribeTable of {name!r} is throttled"),
 }
+
+
+LISTING_ATTEMPTS = 10  # ListTagsOfResource is answered ten times a second (DynamoDB API Reference)
+LISTING_RIGHTS = "`dynamodb-pipeline policy KIND --table-prefix ...` prints what patterns need"
+
+
+def table_names(clients: Clients) -> list[str]:
+    """Every table of the region, by ListTables."""
+    pages = clients.client("dynamodb", attempts=LISTING_ATTEMPTS).get_paginator("list_tables").paginate()
+    return [name for page in pages for name in page["TableNames"]]
+
+
+def matching_tables(
+    clients: RunClients, patterns: Sequence[str], *, exclude: Sequence[str], tags: Sequence[tuple[str, str]]
+) -> tuple[str, ...]:
+    """
+    The tables of the region that match one of `patterns` (a name matches itself) and none of `exclude`, by name; with
+    `tags` those that have them all.
+
+    Raises:
+        PreconditionError: there is none, or DynamoDB cannot be reached.
+        DeniedError: ListTables, DescribeTable or ListTagsOfResource is not allowed.
+    """
+    try:
+        every = table_names(clients)
+        matching = [name for name in every if _matches(name, patterns) and not _matches(name, exclude)]
+        taken = tuple(_tagged(clients, matching, tags)) if tags and matching else tuple(matching)
+    except Exception as err:
+        if is_denied(err):
+            msg = f"{denied_error(err, call='dynamodb:ListTables')}; {LISTING_RIGHTS}"
+            raise DeniedError(msg) from err
+        if not is_no_answer(err):
+            raise
+        msg = f"DynamoDB did not answer; check --region, network and proxy: {err}"
+        raise UnreachableError(msg) from err
+    if not taken:
+        wanted = " or ".join(patterns) + "".join(f", but {one}" for one in exclude)
+        tagged = "".join(f", tagged {key}={value}" for key, value in tags)
+        msg = (
+            f"none of the {len(every)} tables in {clients.region} matches {wanted}{tagged}; check --table and --region"
+        )
+        raise PreconditionError(msg)
+    return taken
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _tagged(clients: RunClients, names: Sequence[str], tags: Sequence[tuple[str, str]]) -> list[str]:
+    """Those of one region's and account's tables that have all of the tags."""
+    first = Tables.of(clients).describe(names[0])
+    ask = clients.client("dynamodb", attempts=LISTING_ATTEMPTS).get_paginator("list_tags_of_resource")
+    place = first.arn.removesuffix(first.name)
+
+    def has_them(name: str) -> bool:
+        pages = ask.paginate(ResourceArn=f"{place}{name}")
+        return set(tags) <= {(tag["Key"], tag["Value"]) for page in pages for tag in page["Tags"]}
+
+    return [name for name in names if has_them(name)]
 
 
 def table_name_of(name: str) -> str:

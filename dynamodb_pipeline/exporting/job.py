@@ -245,6 +245,6 @@ def already_exported_line(export: TableExport) -> str:
     return f"{export.table.name}: already exported by this run to {export.folder}"
 
 
-def failed_line(export: TableExport, err: Exception) -> str:
+def failed_line(table_name: str, err: Exception) -> str:
     """That one of several tables failed."""
-    return f"{export.table.name}: failed: {err}"
+    return f"{table_name}: failed: {err}"

@@ -11,7 +11,7 @@ from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.formats.exports.export_record import ExportPart
 from dynamodb_pipeline.rate.capacity import RateChoice
 from dynamodb_pipeline.settings.rows import Given, Row, command_line
-from dynamodb_pipeline.settings.values import ItemLimit
+from dynamodb_pipeline.settings.values import ItemLimit, is_pattern
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ class ExportSettings:
     index: str | None = None
     expression_attribute_names: Mapping[str, str] = field(default_factory=dict)
     expression_attribute_values: Mapping[str, Any] = field(default_factory=dict)
+    exclude: tuple[str, ...] = ()
+    table_tag: tuple[tuple[str, str], ...] = ()
 
     @property
     def part(self) -> ExportPart | None:
@@ -74,7 +76,13 @@ class ExportSettings:
 
     @property
     def table_names(self) -> tuple[str, ...]:
+        """As they were given: patterns are looked up when the run begins."""
         return self.tables
+
+    @property
+    def by_pattern(self) -> bool:
+        """Which tables it is about is known only when DynamoDB is asked."""
+        return any(map(is_pattern, self.tables))
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,14 @@ from dynamodb_pipeline.settings.values import (
     ITEM_LIMIT,
     LOG_FOLDER,
     MOMENT,
+    PAIR,
     PERCENT,
     PLACE,
     REGION_NAME,
     RUN_IDS,
     S3_ADDRESS,
     TABLE_NAMES,
+    TABLE_PATTERNS,
     UNITS,
     ItemLimit,
     whole,
@@ -43,7 +45,17 @@ EXPORT, IMPORT, VERIFY = (JOBS[:1], JOBS[1:2], JOBS[2:])
 
 EXPORTED: Row[str] = Row("EXPORT", "folder of a finished export", VERIFY, "EXPORT", PLACE, required=True)
 TABLE: Row[str] = Row("--table", "existing table to import into", IMPORT, "TABLE", TABLE_NAMES, required=True)
-TABLES: Row[tuple[str, ...]] = TABLE.also(verbs=EXPORT, help="table to export; repeat for several", many=True)
+TABLES: Row[tuple[str, ...]] = TABLE.also(
+    verbs=EXPORT, help="table to export, or a pattern such as 'prod-*'; repeat for several", many=True,
+    value=TABLE_PATTERNS,
+)  # fmt: skip
+EXCLUDE: Row[tuple[str, ...]] = Row(
+    "--exclude", "leave out these tables of a pattern; repeatable", EXPORT, "PATTERN", TABLE_PATTERNS, many=True
+)
+TABLE_TAG: Row[tuple[tuple[str, str], ...]] = Row(
+    "--table-tag", "of a pattern's tables take those with this tag; several must all be there", EXPORT, "KEY=VALUE",
+    PAIR, many=True,
+)  # fmt: skip
 COMPARED: Row[str | None] = TABLE.also(
     verbs=VERIFY, help="also compare with this table, item by item", required=False
 )  # fmt: skip

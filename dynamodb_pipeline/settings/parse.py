@@ -21,6 +21,7 @@ from dynamodb_pipeline.settings.job_options import (
     DRY_RUN,
     DUPLICATES,
     EXACT_OUTPUT,
+    EXCLUDE,
     EXPORTED,
     FILTER,
     INDEX,
@@ -43,6 +44,7 @@ from dynamodb_pipeline.settings.job_options import (
     SET_ASIDE,
     SKIP_EXISTING,
     SORT_KEY_PREFIX,
+    TABLE_TAG,
     TABLES,
     TIMEOUT,
     UNTIL,
@@ -51,6 +53,7 @@ from dynamodb_pipeline.settings.job_options import (
     YES,
 )
 from dynamodb_pipeline.settings.rows import Options, Problems, Row
+from dynamodb_pipeline.settings.values import is_pattern
 
 Made = TypeVar("Made")
 
@@ -109,6 +112,11 @@ def export_settings(options: Options, *, program: tuple[str, ...] = ()) -> Expor
     problems, tables = Problems(), options[TABLES]
     problems.require(len(set(tables)) == len(tables), f"{TABLES} names a table twice")
     problems.require(not (options[EXACT_OUTPUT] and len(tables) > 1), f"{EXACT_OUTPUT} takes one {TABLES}")
+    by_pattern = any(map(is_pattern, tables))
+    problems.require(not (options[EXACT_OUTPUT] and by_pattern), f"{EXACT_OUTPUT} takes one {TABLES}, and no pattern")
+    narrowed: tuple[Row[Any], ...] = (EXCLUDE, TABLE_TAG)
+    for row in narrowed:
+        problems.require(by_pattern or not options[row], f"{row} narrows a pattern: give {TABLES} '*' or another one")
     problems.require(
         not options[CONSISTENT_READ] or options[READER] == "direct",
         f"{CONSISTENT_READ} needs {READER} direct: the connector reads eventually consistent only",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.settings.job_options import LOGS, REGION, TABLE, TIMEOUT
 from dynamodb_pipeline.settings.rows import Given, Row, Where, command_line
+from dynamodb_pipeline.settings.values import is_pattern, literal_prefixes
 
 PROGRAM = "dynamodb-pipeline"
 ON_CLUSTER = ("wait", "status", "logs", "cancel", "terminate")  # verbs about a run that a cluster has
@@ -24,6 +25,10 @@ CLUSTER_ID: Row[str | None] = Row(
 )  # fmt: skip
 KIND: Row[str] = Row("KIND", "which document", ("policy",), "KIND", where=Where.LAUNCHER, required=True)
 BUCKET: Row[str | None] = Row("--bucket", "bucket of the exports", ("policy",), "BUCKET", where=Where.LAUNCHER)
+TABLE_PREFIX: Row[tuple[str, ...]] = Row(
+    "--table-prefix", "allow tables whose names begin so, also those that are made later; repeatable", ("policy",),
+    "PREFIX", where=Where.LAUNCHER, many=True,
+)  # fmt: skip
 PREFIX: Row[str] = Row(
     "--prefix", "folder of the exports in it", ("policy",), "PREFIX", where=Where.LAUNCHER, default="exports"
 )  # fmt: skip
@@ -77,7 +82,10 @@ class PolicyPlaces:
 def policy_command(kind: str, places: PolicyPlaces) -> str:
     """The command that prints a policy, or the template with all roles, for exactly this run."""
     data = places.data or places.logs
-    entries = [(KIND, kind), *((TABLE.also(many=True), table) for table in places.tables), (BUCKET, data.bucket)]
+    names = [name for name in places.tables if not is_pattern(name)]
+    tables = [(TABLE.also(many=True), name) for name in names]
+    tables += [(TABLE_PREFIX, prefix) for prefix in literal_prefixes(places.tables)]
+    entries = [(KIND, kind), *tables, (BUCKET, data.bucket)]
     entries += [(PREFIX, data.key.strip("/")), (LOGS, str(places.logs)), (REGION, places.region)]
     given = Given(tuple((row, (text,)) for row, text in entries if text))
     return command_line((PROGRAM, "policy"), given)

@@ -8,7 +8,7 @@ with both ends of the range.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -26,6 +26,7 @@ from dynamodb_pipeline.rate.capacity import PERCENT_MAX, PERCENT_MIN, parse_perc
 from dynamodb_pipeline.settings.run_ids import check_run_id
 
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB naming rules
+TABLE_PATTERN = re.compile(r"[A-Za-z0-9_.*?-]{1,255}")
 ACCOUNT = re.compile(r"[0-9]{12}")
 DECIMAL = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?")
 WHOLE = re.compile(r"[0-9]{1,18}")
@@ -201,6 +202,9 @@ def parse_table_name(name: str, *, option: str) -> str:
     Raises:
         UsageError: not a DynamoDB table name (also an ARN: an index or stream cannot be exported).
     """
+    if is_pattern(name):
+        msg = f"{option} {shown(name)} is a pattern, which only an export takes: other jobs are of one table and folder"
+        raise UsageError(msg)
     if not TABLE_NAME.fullmatch(name):
         msg = f"{option} {shown(name)} is not a table name (3-255 of a-z A-Z 0-9 _ - .); ARNs are not taken"
         raise UsageError(msg)
@@ -260,6 +264,29 @@ def _placeholders(text: str, *, option: str, example: str, mark: str) -> dict[st
         msg = f"{option} {shown(text)} is no JSON object of names that begin with {mark}; write {example}"
         raise UsageError(msg)
     return members
+
+
+def is_pattern(name: str) -> bool:
+    """Whether it stands for all tables that it matches: `*` for any characters, `?` for one."""
+    return "*" in name or "?" in name
+
+
+def literal_prefixes(names: Iterable[str]) -> tuple[str, ...]:
+    """How the tables of the patterns among `names` begin, as far as all begin alike."""
+    return tuple(dict.fromkeys(filter(None, (re.split(r"[*?]", name)[0] for name in names if is_pattern(name)))))
+
+
+def parse_table_pattern(text: str, *, option: str) -> str:
+    """
+    Raises:
+        UsageError: neither a table's name nor a pattern of names.
+    """
+    if not is_pattern(text):
+        return parse_table_name(text, option=option)
+    if not TABLE_PATTERN.fullmatch(text):
+        msg = f"{option} {shown(text)} is no pattern of table names (1-255 of a-z A-Z 0-9 _ - . and * or ?)"
+        raise UsageError(msg)
+    return text
 
 
 def parse_account(text: str, *, option: str) -> str:
@@ -356,6 +383,7 @@ TABLE_NAMES = ValueKind(parse_table_name, "3 to 255 of a-z A-Z 0-9 _ - .")
 INDEX_NAMES = ValueKind(parse_index_name, "3 to 255 of a-z A-Z 0-9 _ - .")
 EXPRESSION_NAMES = ValueKind(parse_expression_names, '{"#s": "Status"}')
 EXPRESSION_VALUES = ValueKind(parse_expression_values, '{":x": {"S": "open"}}')
+TABLE_PATTERNS = ValueKind(parse_table_pattern, "3 to 255 of a-z A-Z 0-9 _ - ., or a pattern with * and ?")
 S3_ADDRESS = ValueKind(S3Uri.parse, "s3://bucket/folder")
 LOG_FOLDER = ValueKind(parse_log_folder, "s3://bucket/folder, never a bucket's top")
 FILE = ValueKind(parse_file)

@@ -32,6 +32,8 @@ from dynamodb_pipeline.emr.documents.schedules import (
 from dynamodb_pipeline.emr.request.bundle import code_files, shipped_code, upload_code
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.errors import ExitCode, UsageError
+from dynamodb_pipeline.settings.run_commands import policy_command
+from dynamodb_pipeline.settings.values import is_pattern
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ def run_policy(query: PolicyQuery, console: Console) -> CommandResult:
     """
     if query.kind in NOTES:
         console.say(f"note: {NOTES[query.kind]}")
+    for prefix in query.scope.table_prefixes:
+        console.say(f"note: every table whose name begins with {prefix} is allowed, also those that are made later")
     document = _policy_document(query)
     if query.kind == ROLES_TEMPLATE:
         more = deploy_options(document, bucket=query.scope.data.bucket)
@@ -118,6 +122,11 @@ def run_schedule(query: ScheduleQuery, clients: Clients, console: Console) -> Co
     request = scheduled_request(settings, name=query.schedule.name, shipped=code)
     scope = scope_of_launch(settings, request)
     template = schedule_template(query.schedule, request=request, scope=scope, name_prefix=settings.name_prefix)
+    if any(map(is_pattern, settings.table_names)):
+        command = policy_command("nodes-export", settings.places)
+        console.say(
+            f"note: the nodes look for the tables each time, for which their role needs what this prints: {command}"
+        )
     if query.schedule.email is None:
         console.say("WARNING: without --email nobody hears when a night's run fails; its topic has no subscriber")
     console.say(

@@ -45,6 +45,7 @@ def launcher_policy(scope: PolicyScope) -> Policy:
             *st.read_roles_statements(scope),
             st.simulate_statement(scope),
             st.table_statement(scope, ["DescribeTable"]),
+            *st.find_tables_statements(scope),
             *st.list_statement(scope, places),
             _bucket_settings(scope, places),
             st.objects_statement("ReadResults", scope, ["GetObject"], places),
@@ -67,6 +68,7 @@ def nodes_export_policy(scope: PolicyScope) -> Policy:
         [
             st.table_statement(scope, ["DescribeTable", "Scan", *st.DEFINITION_READS]),
             *([st.allow("Indexes", ["dynamodb:Scan"], scope.index_arns)] if scope.index else []),
+            *st.find_tables_statements(scope)[:1],  # ListTagsOfResource is among the definition's
             st.autoscaling_statement(),
             *st.list_statement(scope, [scope.data, scope.logs, scope.code]),
             st.objects_statement("Exports", scope, ["GetObject", "PutObject"], [scope.data]),

@@ -11,7 +11,7 @@ from dynamodb_pipeline.addresses import BUCKET, S3Uri
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.settings.job_options import INDEX, MIRROR, ONLY_CHANGES, SET_ASIDE, SKIP_EXISTING, SSE_KMS_KEY_ID
-from dynamodb_pipeline.settings.values import ACCOUNT, TABLE_NAME
+from dynamodb_pipeline.settings.values import ACCOUNT, TABLE_NAME, is_pattern, literal_prefixes
 
 KEY_OPTION, LOG_KEY_OPTION = "--kms-key", "--log-kms-key"  # of `policy`, as the command line has them
 # The example of the AWS page that this tool replaces.
@@ -168,7 +168,8 @@ def scope_of_launch(
     return PolicyScope(
         account=account,
         region=settings.region,
-        tables=settings.table_names,
+        tables=tuple(name for name in settings.table_names if not is_pattern(name)),
+        table_prefixes=literal_prefixes(settings.table_names),
         data=S3Uri.of_folder(data, option="data folder"),
         logs=settings.logs,
         code=settings.code,

@@ -136,6 +136,14 @@ def table_statement(scope: PolicyScope, names: Iterable[str]) -> Statement:
     return allow("Tables", [f"dynamodb:{name}" for name in names], scope.table_arns)
 
 
+def find_tables_statements(scope: PolicyScope) -> list[Statement]:
+    """Look for the tables of a pattern: their names, which know no resource, and their tags."""
+    if not scope.table_prefixes:
+        return []
+    tagged = allow("TableTags", ["dynamodb:ListTagsOfResource"], scope.table_arns)
+    return [allow("FindTables", ["dynamodb:ListTables"], "*"), tagged]
+
+
 def autoscaling_statement() -> Statement:
     """Read a table's autoscaling, for `_table.json`; both calls know no resource."""
     names = ("DescribeScalableTargets", "DescribeScalingPolicies")

@@ -99,7 +99,7 @@ class LaunchSettings:
     @property
     def table_names(self) -> tuple[str, ...]:
         """The tables that the run touches: a verification of an export alone touches none."""
-        return tuple(job.table_name for job in self.jobs if TABLE in job.given)
+        return tuple(name for job in self.jobs for name in job.given.texts(TABLE) or ())
 
     @property
     def logs(self) -> S3Uri:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from dynamodb_pipeline.addresses import S3Uri
@@ -53,15 +53,25 @@ def table_run_id(run_id: str, table_name: str, *, several: bool) -> str:
 
 
 def export_jobs(
-    run: RunWords, *, tables: tuple[str, ...], output: str, size_bytes: dict[str, int] | None = None
+    run: RunWords,
+    *,
+    tables: tuple[str, ...],
+    output: str,
+    size_bytes: dict[str, int] | None = None,
+    apart: bool = False,
 ) -> tuple[TableJob, ...]:
-    """One export job per table. `run.options` must not hold table, output or what `RunWords` names."""
+    """
+    One export job per table. `run.options` must not hold table, output or what `RunWords` names.
+
+    Args:
+        apart: also a single table goes into a folder of its own name, as several do.
+    """
     several = len(tables) > 1
     return tuple(
         _job(
             run,
             table,
-            {TABLE: table, OUTPUT: _table_output(output, table, several=several), SCHEDULED_TIME: run.moment},
+            {TABLE: table, OUTPUT: _table_output(output, table, apart=apart or several), SCHEDULED_TIME: run.moment},
             run_id=table_run_id(run.run_id, table, several=several),
             size_bytes=(size_bytes or {}).get(table, 0),
         )
@@ -69,10 +79,16 @@ def export_jobs(
     )
 
 
-def _table_output(output: str, table: str, *, several: bool) -> str:
+def pattern_job(run: RunWords, tables: tuple[str, ...], *, output: str) -> tuple[TableJob, ...]:
+    """The one export job of tables that are known only when it runs: it looks them up and takes one after the other."""
+    (job,) = single_job(run, tables[0], {OUTPUT: output, SCHEDULED_TIME: run.moment})
+    return (replace(job, given=Given(((TABLE.also(many=True), tables),)) + job.given),)
+
+
+def _table_output(output: str, table: str, *, apart: bool) -> str:
     """A bucket alone already means `s3://bucket/<region>/<table>` to the job."""
     place = S3Uri.of_folder(output, option=OUTPUT.name)
-    return place.child(table).uri if several and place.key else output
+    return place.child(table).uri if apart and place.key else output
 
 
 def single_job(run: RunWords, table: str, own: Texts, *, size_bytes: int = 0) -> tuple[TableJob, ...]:

@@ -6,8 +6,10 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import CredentialRetrievalError, EndpointConnectionError, NoCredentialsError
+from moto import mock_aws
 
 from dynamodb_pipeline.dynamodb.credentials import Credentials
 from dynamodb_pipeline.dynamodb.table import (
@@ -15,6 +17,7 @@ from dynamodb_pipeline.dynamodb.table import (
     TableMissingError,
     Tables,
     TableUnreachableError,
+    matching_tables,
     refuse_changed,
     refuse_unusable,
 )
@@ -49,6 +52,34 @@ def failing(*script: Answer, name: str = "orders") -> PipelineError:
     with pytest.raises(PipelineError) as caught:
         described(*script, name=name)
     return caught.value
+
+
+class MotoClients:
+    """Clients of an account in this process."""
+
+    region, bucket_owner = "eu-west-1", None
+
+    def __init__(self) -> None:
+        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+        self.dynamodb = boto3.client("dynamodb", region_name=self.region, **keys)
+
+    def client(self, service: str, **_: Any) -> Any:
+        assert service == "dynamodb"
+        return self.dynamodb
+
+
+def test_tables_are_found_beyond_the_first_page() -> None:
+    """ListTables gives 100 names a page."""
+    with mock_aws():
+        clients = MotoClients()
+        for number in range(103):
+            clients.dynamodb.create_table(
+                TableName=f"t-{number:03d}", BillingMode="PAY_PER_REQUEST",
+                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            )  # fmt: skip
+        found = matching_tables(clients, ["t-10?", "t-000", "x"], exclude=["*1"], tags=())  # type: ignore[arg-type]
+        assert found == ("t-000", "t-100", "t-102")
 
 
 # the description

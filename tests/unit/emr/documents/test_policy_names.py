@@ -103,6 +103,24 @@ def test_no_table_but_those_named_is_allowed(tables: list[str], other: str, kind
 
 
 @settings(max_examples=100)
+@given(prefix=st.text("abAB01_.-", min_size=1, max_size=3), other=TABLES, kind=st.sampled_from(sorted(POLICIES)))
+def test_no_table_but_those_that_begin_as_named_is_allowed(prefix: str, other: str, kind: str) -> None:
+    policy = POLICIES[kind](scope(tables=(), table_prefixes=(prefix,)))
+    for name in (other, f"{prefix}{other}", f"x{prefix}", "*"):
+        for region, account in ((REGION, ACCOUNT), ("us-east-1", ACCOUNT), (REGION, "999999999999")):
+            arn = f"arn:aws:dynamodb:{region}:{account}:table/{name}"
+            if any(judged(policy, action, arn) for action in [*ACTIONS["table"], "dynamodb:ListTagsOfResource"]):
+                assert (name.startswith(prefix), region, account) == (True, REGION, ACCOUNT)
+
+
+@pytest.mark.parametrize("kind", sorted(POLICIES))
+def test_only_a_prefix_lets_tables_be_listed(kind: str) -> None:
+    assert not judged(POLICIES[kind](scope()), "dynamodb:ListTables", "*")
+    looks = judged(POLICIES[kind](scope(table_prefixes=("prod-",))), "dynamodb:ListTables", "*")
+    assert looks == (kind in ("launcher", "nodes-export"))
+
+
+@settings(max_examples=100)
 @given(role=st.text("abAB01_-", min_size=1, max_size=4), kind=st.sampled_from(sorted(POLICIES)))
 def test_no_role_but_those_named_is_handed_on(role: str, kind: str) -> None:
     policy = POLICIES[kind](scope(export_role="ab", import_role="AB", service_role="01"))
