@@ -18,7 +18,7 @@ from moto.iam import models as iam_models
 from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
 
-from sandbox.emr import simulator
+from sandbox.emr import network, simulator
 from sandbox.emr.access import LAUNCHER, NODE, Principal
 from sandbox.emr.iam_actions import ACCOUNT_ID
 from sandbox.emr.policy_judge import Policy
@@ -90,6 +90,11 @@ class Account:
         found = [one for zone in _ec2(region).subnets.values() for one in zone.values()]
         own = [one for one in found if one.vpc_id == vpc.id and one.default_for_az in (True, "true")]
         return sorted((_subnet(one, region) for one in own), key=lambda one: one.zone)
+
+    def network_problem(self, subnet_id: str, region: str) -> str | None:
+        """Return why nodes in this subnet do not come up, None when they do; see network.problem."""
+        found = [one for zone in _ec2(region).subnets.values() for one in zone.values() if one.id == subnet_id]
+        return network.problem(_ec2(region), found[0]) if found else None
 
     def emr_groups(self, vpc_id: str, region: str) -> dict[str, Tagged]:
         """Return EMR's own security groups in a VPC by name."""

@@ -23,6 +23,7 @@ NO_CLEANUP_ROLE = (
     f"Service-linked role '{CLEANUP_ROLE}' for EMR is required. "
     "Please create this role directly or add permission to create it in your IAM entity."
 )
+NO_PROVISIONING = "On the master instance (i-00000000000000000), application provisioning failed"
 NO_DEFAULT_VPC = "The VPC/subnet configuration was invalid: No default VPC for this user"
 
 
@@ -36,6 +37,7 @@ class Ground(Protocol):
     def subnet(self, subnet_id: str, region: str) -> Subnet | None: ...
     def default_subnets(self, region: str) -> list[Subnet]: ...
     def emr_groups(self, vpc_id: str, region: str) -> dict[str, Tagged]: ...
+    def network_problem(self, subnet_id: str, region: str) -> str | None: ...
     def make_emr_groups(self, vpc_id: str, region: str, tags: Mapping[str, str]) -> None: ...
 
 
@@ -90,7 +92,11 @@ def failure(launch: Launch, ground: Ground) -> ProvisioningFailed | None:
         arn = f"arn:aws:iam::{ACCOUNT_ID}:role/{launch.service_role.rpartition('/')[2]}"
         return _invalid(f"Service role {arn} has insufficient EC2 permissions")
     ground.make_emr_groups(subnet.vpc.id, launch.region, launch.cluster.tags)
-    return _absent_type(launch, subnet.zone) or _unusable_log_key(launch, ground)
+    return (
+        _absent_type(launch, subnet.zone)
+        or _unusable_log_key(launch, ground)
+        or _unusable_network(subnet, launch.region, ground)
+    )
 
 
 def _ec2_actions(launch: Launch, subnet: Subnet, ground: Ground) -> Iterator[Action]:
@@ -131,6 +137,13 @@ def _unusable_log_key(launch: Launch, ground: Ground) -> ProvisioningFailed | No
     if refused_action(ground.policies_of_role(launch.service_role), described):
         return _invalid(f"Service role {launch.service_role} is not authorized to perform: kms:DescribeKey on {key}")
     return None
+
+
+def _unusable_network(subnet: Subnet, region: str, ground: Ground) -> ProvisioningFailed | None:
+    """EMR does not look: nodes that do not come up end the cluster, in words that do not say why."""
+    if ground.network_problem(subnet.id, region) is None:
+        return None
+    return ProvisioningFailed(Reason("BOOTSTRAP_FAILURE", NO_PROVISIONING))
 
 
 def _invalid(message: str, detail: ErrorDetail | None = None) -> ProvisioningFailed:

@@ -132,6 +132,7 @@ def _inline_policies(kind: str, name: str) -> dict[str, str]:
 
 
 OWN_ANSWERS: dict[str, OwnAnswer] = {
+    **dict.fromkeys(("scheduler:CreateSchedule", "scheduler:UpdateSchedule"), _checked(size_limits.check_schedule)),
     "iam:SimulatePrincipalPolicy": lambda request: simulator.answer(request, _policies_of),
     "iam:AttachRolePolicy": _checked(lambda request: make_managed_policy(request.form.get("PolicyArn", ""))),
     "ec2:DescribeRouteTables": _checked(lambda request: reach_internet(request.region)),

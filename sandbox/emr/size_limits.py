@@ -1,6 +1,7 @@
 """
-How long IAM lets policies be. moto takes any length.
+How long IAM lets policies be, and EventBridge Scheduler requests. moto takes any length.
 
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html: a payload of 256 KB.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: white space is not counted, and the inline
 policies of one user, group or role are counted together.
 """
@@ -16,6 +17,7 @@ MANAGED = 6_144
 INLINE = {"PutUserPolicy": 2_048, "PutGroupPolicy": 5_120, "PutRolePolicy": 10_240}
 NAMED_BY = {"PutUserPolicy": "UserName", "PutGroupPolicy": "GroupName", "PutRolePolicy": "RoleName"}
 CONFLICT = 409
+SCHEDULE_INPUT = 262_144
 
 
 def characters(document: str) -> int:
@@ -44,3 +46,10 @@ def check_inline(request: Request, *, inline_of: Callable[[str, str], Mapping[st
         who = f"{kind.removesuffix('Name').lower()} {name}"
         text = f"Maximum policy size of {INLINE[operation]} bytes exceeded for {who}"
         raise ServiceError("LimitExceeded", text, status=CONFLICT)
+
+
+def check_schedule(request: Request) -> None:
+    """Refuse a schedule whose target's input is too long."""
+    if len(request.json().get("Target", {}).get("Input", "").encode()) > SCHEDULE_INPUT:
+        text = f"Member must have length less than or equal to {SCHEDULE_INPUT}"
+        raise ServiceError("ValidationException", f"Value at 'target.input' failed to satisfy constraint: {text}")

@@ -218,6 +218,63 @@ def test_no_default_vpc(world: World) -> None:
     assert iam
 
 
+def done_as_told(world: World, commands: str) -> None:
+    """Do what `aws ec2` commands say that change a VPC or make an endpoint."""
+    ec2 = world.emr.client("ec2", region=REGION)
+    for command in commands.split("; "):
+        program, service, call, *words = shlex.split(command)
+        assert (program, service) == ("aws", "ec2")
+        given = dict(zip(words[::2], words[1::2]))
+        assert given.pop("--region") == REGION
+        vpc = given.pop("--vpc-id")
+        if call == "modify-vpc-attribute":
+            ((option, value),) = given.items()
+            name = {"--enable-dns-hostnames": "EnableDnsHostnames", "--enable-dns-support": "EnableDnsSupport"}[option]
+            assert value == "Value=true"
+            ec2.modify_vpc_attribute(VpcId=vpc, **{name: {"Value": True}})
+        else:
+            assert call == "create-vpc-endpoint"
+            tables = [given.pop("--route-table-ids")]
+            ec2.create_vpc_endpoint(VpcId=vpc, RouteTableIds=tables, ServiceName=given.pop("--service-name"))
+            assert not given
+
+
+NOT_UP = ("BOOTSTRAP_FAILURE", "On the master instance (i-00000000000000000), application provisioning failed")
+
+
+def test_network_in_which_nodes_do_not_come_up(world: World) -> None:
+    """
+    A new VPC: no names in it, no way to S3 and DynamoDB, then one whose policy allows our own bucket only.
+
+    Each is named, each mended as told; then a launch works.
+    """
+    ec2 = world.emr.client("ec2", region=REGION)
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
+    ec2.create_tags(Resources=[vpc, subnet], Tags=[{"Key": TAG, "Value": "true"}])
+    for name in ("vpc", "routes"):
+        found = world.check(name, "--subnet", subnet)
+        assert found["verdict"] == "failed"
+        assert reason(world.launch(Ec2SubnetId=subnet)) == NOT_UP
+        done_as_told(world, found["remedy"])
+    ends = ec2.describe_vpc_endpoints(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["VpcEndpoints"]
+    (endpoint,) = [one["VpcEndpointId"] for one in ends if one["ServiceName"].endswith(".s3")]
+    ours = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{world.bucket}*"}
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, PolicyDocument=json.dumps({"Statement": [ours]}))
+    found = world.check("endpoint-policies", "--subnet", subnet)
+    assert found["verdict"] == "warning"
+    assert world.bucket not in found["detail"]
+    for bucket in (f"al2023-repos-{REGION}-de612dc2", f"repo.{REGION}.emr.amazonaws.com", f"aws157-logs-prod-{REGION}"):
+        assert f"arn:aws:s3:::{bucket}/example by {endpoint}" in found["detail"]
+    assert reason(world.launch(Ec2SubnetId=subnet)) == NOT_UP
+    ec2.modify_vpc_endpoint(
+        VpcEndpointId=endpoint, PolicyDocument=json.dumps({"Statement": [{**ours, "Resource": "*"}]})
+    )
+    checks = world.run("preflight", "export", "--subnet", subnet).result["checks"]
+    assert {one["name"]: one["detail"] for one in checks if one["verdict"] != "ok"} == {}
+    assert reason(world.launch(Ec2SubnetId=subnet))[0] == "ALL_STEPS_COMPLETED"
+
+
 @pytest.fixture
 def table_key(world: World) -> Iterator[None]:
     world.emr.control.set(table_keys={world.table.name: KEY})

@@ -38,6 +38,17 @@ def deploy(emr: EmrSandbox, name: str, body: str, *capabilities: str) -> dict[st
     return dict(stack)
 
 
+def deploy_from_s3(emr: EmrSandbox, name: str, body: str) -> dict[str, Any]:
+    """The same with a template that is too long for a request."""
+    s3, client = emr.client("s3"), emr.client("cloudformation")
+    s3.create_bucket(Bucket=f"templates-{name}")
+    s3.put_object(Bucket=f"templates-{name}", Key="template.json", Body=body.encode())
+    url = f"https://templates-{name}.s3.us-east-1.amazonaws.com/template.json"
+    made = client.create_change_set(StackName=name, ChangeSetName="c", TemplateURL=url, Capabilities=["CAPABILITY_IAM"])
+    client.execute_change_set(ChangeSetName=made["Id"])
+    return dict(client.describe_stacks(StackName=name)["Stacks"][0])
+
+
 def test_roles_template_makes_what_it_names(emr: EmrSandbox) -> None:
     stack = deploy(emr, "roles", shipped("policies/roles.json"), "CAPABILITY_NAMED_IAM")
     assert stack["StackStatus"] == "CREATE_COMPLETE", stack.get("StackStatusReason")
@@ -80,6 +91,17 @@ def test_template_that_is_too_long_for_a_request(emr: EmrSandbox) -> None:
     body = json.dumps({"Resources": {"T": {"Type": "AWS::SNS::Topic"}}, "Description": "x" * 51_200})
     with pytest.raises(ClientError, match="less than or equal to 51200"):
         deploy(emr, "long", body)
+
+
+def test_request_that_is_too_long_for_a_schedule(emr: EmrSandbox) -> None:
+    """The stack ends in Scheduler's own words."""
+    template = json.loads(shipped("schedules/export.json"))
+    target = template["Resources"]["Schedule"]["Properties"]["Target"]
+    target["Input"] = json.dumps({**json.loads(target["Input"]), "Name": "x" * 262_144})
+    stack = deploy_from_s3(emr, "too-long", json.dumps(template))
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "ValidationException" in stack["StackStatusReason"]
+    assert "less than or equal to 262144" in stack["StackStatusReason"]
 
 
 def test_a_stack_that_fails_takes_back_what_it_made(emr: EmrSandbox) -> None:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from sandbox.deploy_roles import deploy_roles
 from sandbox.emr.stack import EmrSandbox
@@ -26,6 +28,7 @@ from tests.sandbox.tables import Table, make_table, numbered
 pytestmark = pytest.mark.sandbox
 
 REGION = "us-east-1"
+EMR_TAG = "for-use-with-amazon-emr-managed-policies"
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,55 @@ def test_one_action_taken_from_the_launcher_is_named(world: World, action: str) 
     assert f"{action} on " in found["detail"]
     assert "policy launcher" in found["remedy"]
     assert len(clusters(world.emr)) == before
+
+
+@pytest.fixture(scope="module")
+def standing(world: World) -> Iterator[str]:
+    """A cluster with the tag and the nodes' role of exports that waits for steps."""
+    groups = [{"InstanceRole": role, "InstanceType": "m3.xlarge", "InstanceCount": 1} for role in ("MASTER", "CORE")]
+    emr = world.emr.client("emr", region=REGION)
+    cluster = emr.run_job_flow(
+        Name="standing", ReleaseLabel="emr-7.13.0", LogUri=f"s3://{world.bucket}/logs/emr/",
+        ServiceRole="dynamodb-pipeline-service", JobFlowRole="dynamodb-pipeline-export",
+        Instances={"InstanceGroups": groups, "KeepJobFlowAliveWhenNoSteps": True},
+        Tags=[{"Key": "dynamodbdatapipeline", "Value": "true"}, {"Key": EMR_TAG, "Value": "true"}],
+    )["JobFlowId"]  # fmt: skip
+    world.emr.control.wait_for(cluster, "WAITING", timeout_s=60)
+    yield str(cluster)
+    emr.terminate_job_flows(JobFlowIds=[cluster])
+
+
+def test_on_a_standing_cluster_nothing_is_left_to_say(world: World, standing: str) -> None:
+    out = world.preflight("--cluster-id", standing, key=world.user_with(world.launcher_policy()))
+    assert out.code == 0, out.text
+    checks = {c["name"]: c for c in out.result["checks"]}
+    assert {name: c["detail"] for name, c in checks.items() if c["verdict"] != "ok"} == {}
+    assert {"permissions", "node-permissions"} <= set(checks)
+
+
+def test_steps_on_a_standing_cluster_that_the_caller_may_not_give(world: World, standing: str) -> None:
+    """Preflight names the right; without it EMR refuses the call in its own words."""
+    key = world.user_with(without(world.launcher_policy(), "elasticmapreduce:AddJobFlowSteps"))
+    out = world.preflight("--cluster-id", standing, key=key)
+    assert out.code == 7, out.text
+    found = check(out, "permissions")
+    assert f"elasticmapreduce:AddJobFlowSteps on arn:aws:elasticmapreduce:{REGION}" in found["detail"]
+    assert "policy launcher" in found["remedy"]
+    session: Any = boto3.session.Session(key["AWS_ACCESS_KEY_ID"], key["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+    emr = session.client("emr", endpoint_url=world.emr.s3_url)
+    step = {"Name": "no", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]}}
+    with pytest.raises(ClientError, match="not authorized to perform: elasticmapreduce:AddJobFlowSteps"):
+        emr.add_job_flow_steps(JobFlowId=standing, Steps=[step])
+
+
+def test_a_standing_cluster_without_the_tag(world: World, standing: str) -> None:
+    """The printed policy allows clusters that carry it: EMR does not even describe this one."""
+    emr, tag = world.emr.client("emr", region=REGION), {"Key": "dynamodbdatapipeline", "Value": "true"}
+    emr.remove_tags(ResourceId=standing, TagKeys=[tag["Key"]])
+    out = world.preflight("--cluster-id", standing, key=world.user_with(world.launcher_policy()))
+    emr.add_tags(ResourceId=standing, Tags=[tag])
+    assert out.code == 7, out.text
+    assert "elasticmapreduce:DescribeCluster" in out.text
 
 
 def test_one_action_taken_from_the_nodes_is_named(world: World) -> None:

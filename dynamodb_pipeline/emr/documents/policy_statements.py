@@ -83,6 +83,7 @@ def look_up_statement() -> Statement:
         "ec2:DescribeRouteTables",
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeSubnets",
+        "ec2:DescribeVpcAttribute",
         "ec2:DescribeVpcEndpoints",
         "ec2:DescribeVpcs",
         "elasticmapreduce:DescribeSecurityConfiguration",

@@ -41,6 +41,7 @@ QUEUE_KEEPS_S = 1_209_600
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 TEMPLATE_BYTES = 51_200
 TEMPLATE_BYTES_IN_S3 = 1_048_576
+INPUT_BYTES = 262_144  # https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html: 256 KB
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html: the target answered with an error;
 # no more is tried. Both fall back to 0, so that the next failure is heard of too.
 FAILURE_METRICS = {"LaunchRefused": "TargetErrorCount", "LaunchDropped": "InvocationDroppedCount"}
@@ -115,7 +116,7 @@ def schedule_template(
     The whole template; `request` is what each firing sends.
 
     Raises:
-        UsageError: a text of them that CloudFormation would resolve by itself.
+        UsageError: a text of them that CloudFormation would resolve by itself, or more tables than Scheduler takes.
     """
     for text in (schedule.name, schedule.expression, schedule.email or "", name_prefix, json.dumps(request)):
         refuse_dynamic_reference(text)
@@ -171,12 +172,31 @@ def _schedule(schedule: Schedule, request: dict[str, Any]) -> dict[str, Any]:
             "Target": {
                 "Arn": {"Fn::Sub": RUN_JOB_FLOW_TARGET},
                 "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
-                "Input": json.dumps(request, sort_keys=True, separators=(",", ":")),
+                "Input": _input(request),
                 "RetryPolicy": {"MaximumRetryAttempts": RETRIES, "MaximumEventAgeInSeconds": MAX_EVENT_AGE_S},
                 "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}},
             },
         },
     }
+
+
+def _input(request: dict[str, Any]) -> str:
+    """
+    The request as Scheduler keeps it.
+
+    Raises:
+        UsageError: Scheduler takes no request of this size.
+    """
+    text = json.dumps(request, sort_keys=True, separators=(",", ":"))
+    size, tables = len(text.encode()), len(request["Steps"])
+    if size > INPUT_BYTES:
+        fitting = tables * INPUT_BYTES // size
+        msg = (
+            f"the request for {tables} tables has {size:,} bytes and EventBridge Scheduler takes {INPUT_BYTES:,}: "
+            f"give this schedule at most {fitting} of the tables, and another (--schedule-name) the others"
+        )
+        raise UsageError(msg)
+    return text
 
 
 def _role(scope: PolicyScope) -> dict[str, Any]:

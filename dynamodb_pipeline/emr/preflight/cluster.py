@@ -5,8 +5,11 @@ the quota holds, EMR may use its network, its subnet has addresses, and its node
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.aws.api_errors import error_code
@@ -19,7 +22,7 @@ from dynamodb_pipeline.emr.request.run_job_flow_request import MANAGED_POLICY_TA
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
-    from mypy_boto3_ec2.type_defs import FilterTypeDef, RouteTableTypeDef, SubnetTypeDef, TagTypeDef
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, RouteTableTypeDef, SubnetTypeDef, TagTypeDef, VpcEndpointTypeDef
     from mypy_boto3_emr import EMRClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_service_quotas import ServiceQuotasClient
@@ -112,10 +115,14 @@ def check_routes(ec2: EC2Client, subnet_id: str, *, region: str) -> CheckResult:
     if any(route.get("NatGatewayId") or route.get("TransitGatewayId") for route in table.get("Routes", [])):
         remedy = "S3 and DynamoDB gateway endpoints are free, NAT is charged per GiB"
         return warning("routes", "private subnet through NAT", remedy=remedy)
-    missing = _missing_endpoints(ec2, subnet, table, region=region)
+    present = {service_of(endpoint) for endpoint in endpoints_of(ec2, subnet)}
+    missing = [name for name in GATEWAY_SERVICES if name not in present]
     if missing:
         detail = f"private subnet without gateway endpoint for {' and '.join(missing)}"
-        remedy = "; ".join(f"aws ec2 create-vpc-endpoint for com.amazonaws.{region}.{name}" for name in missing)
+        place = f"--region {region} --vpc-id {subnet['VpcId']} --route-table-ids {table.get('RouteTableId', '')}"
+        start = "cn.com.amazonaws" if region.startswith("cn-") else "com.amazonaws"
+        names = [f"{start}.{region}.{name}" for name in missing]
+        remedy = "; ".join(f"aws ec2 create-vpc-endpoint {place} --service-name {name}" for name in names)
         return failed("routes", detail, remedy=remedy)
     return ok("routes", "private subnet with S3 and DynamoDB gateway endpoints")
 
@@ -134,16 +141,101 @@ def _route_table(ec2: EC2Client, subnet: SubnetTypeDef) -> RouteTableTypeDef:
     return {}
 
 
-def _missing_endpoints(ec2: EC2Client, subnet: SubnetTypeDef, table: RouteTableTypeDef, *, region: str) -> list[str]:
+def endpoints_of(ec2: EC2Client, subnet: SubnetTypeDef) -> list[VpcEndpointTypeDef]:
+    """The VPC's endpoints that this subnet's traffic takes: those of its route table, and interfaces."""
     filters: list[FilterTypeDef] = [{"Name": "vpc-id", "Values": [subnet["VpcId"]]}]
-    endpoints = ec2.describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]
-    table_id = table.get("RouteTableId")
-    present = {
-        endpoint["ServiceName"].removeprefix(f"com.amazonaws.{region}.")
-        for endpoint in endpoints
-        if endpoint.get("VpcEndpointType") == "Interface" or table_id in endpoint.get("RouteTableIds", [])
+    table_id = _route_table(ec2, subnet).get("RouteTableId")
+    return [
+        one
+        for one in ec2.describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]
+        if one.get("VpcEndpointType") == "Interface" or table_id in one.get("RouteTableIds", [])
+    ]
+
+
+def service_of(endpoint: VpcEndpointTypeDef) -> str:
+    """`s3` of com.amazonaws.eu-west-1.s3."""
+    return endpoint["ServiceName"].rpartition(".")[2]
+
+
+def check_vpc(ec2: EC2Client, subnet_id: str, *, region: str) -> CheckResult:
+    """
+    Nodes find each other by names that the VPC gives them, at private addresses.
+
+    https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-vpc-host-job-flows.html
+    """
+    subnet = subnet_of(ec2, subnet_id)
+    if subnet is None:
+        return unknown("vpc", f"subnet {subnet_id} does not exist", remedy="check --subnet")
+    vpc_id = subnet["VpcId"]
+    support = ec2.describe_vpc_attribute(VpcId=vpc_id, Attribute="enableDnsSupport")["EnableDnsSupport"]
+    names = ec2.describe_vpc_attribute(VpcId=vpc_id, Attribute="enableDnsHostnames")["EnableDnsHostnames"]
+    off = {"DNS resolution": ("support", support), "DNS hostnames": ("hostnames", names)}
+    wrong = {what: option for what, (option, value) in off.items() if not value.get("Value")}
+    if wrong:
+        call = f"aws ec2 modify-vpc-attribute --region {region} --vpc-id {vpc_id}"
+        remedy = "; ".join(f"{call} --enable-dns-{option} Value=true" for option in wrong.values())
+        return failed("vpc", f"{vpc_id} has no {' and no '.join(wrong)}: nodes do not find each other", remedy=remedy)
+    if not ip_network(subnet["CidrBlock"]).is_private:
+        remedy = "use a subnet of private addresses (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16)"
+        return warning("vpc", f"{subnet_id} has the public addresses {subnet['CidrBlock']}", remedy=remedy)
+    return ok("vpc", f"{vpc_id}: DNS resolution and hostnames, private addresses")
+
+
+def check_endpoint_policies(ec2: EC2Client, subnet_id: str, needs: Iterable[tuple[str, str]]) -> CheckResult:
+    """
+    No policy of an endpoint that the subnet's traffic takes leaves out what nodes need.
+
+    A statement with a condition is taken to allow nothing: whether it holds on a node is not known here.
+
+    Args:
+        needs: (action, ARN), such as `("s3:GetObject", "arn:aws:s3:::bucket/key")`.
+    """
+    subnet = subnet_of(ec2, subnet_id)
+    if subnet is None:
+        return unknown("endpoint-policies", f"subnet {subnet_id} does not exist", remedy="check --subnet")
+    endpoints = [one for one in endpoints_of(ec2, subnet) if service_of(one) in GATEWAY_SERVICES]
+    refused = [
+        f"{action} on {arn} by {one['VpcEndpointId']}"
+        for one in endpoints
+        for action, arn in needs
+        if action.startswith(f"{service_of(one)}:") and not policy_allows(one.get("PolicyDocument"), action, arn)
+    ]
+    if refused:
+        remedy = "allow it in the endpoint's policy, https://docs.aws.amazon.com/emr/latest/ManagementGuide/"
+        remedy += "private-subnet-iampolicy.html, or use another --subnet"
+        return warning("endpoint-policies", f"not allowed {', '.join(refused)}", remedy=remedy)
+    return ok("endpoint-policies", f"{len(endpoints)} of S3 or DynamoDB, none leaves out what nodes need")
+
+
+def node_needs(region: str, *, partition: str, wanted: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """
+    What nodes ask of S3 and DynamoDB: `wanted` by the run, and Amazon Linux's and EMR's packages and EMR's own logs.
+
+    https://docs.aws.amazon.com/emr/latest/ManagementGuide/private-subnet-iampolicy.html
+    """
+    start = f"arn:{partition}:s3:::"
+    own = (f"al2023-repos-{region}-de612dc2", f"repo.{region}.emr.amazonaws.com", f"prod.{region}.appinfo.src")
+    read = [("s3:GetObject", f"{start}{bucket}/example") for bucket in own]
+    return [*wanted, *read, ("s3:PutObject", f"{start}aws157-logs-prod-{region}/example")]
+
+
+def policy_allows(document: str | None, action: str, arn: str) -> bool:
+    """Whether an endpoint's policy lets everybody do this; without one everything is allowed."""
+    statements = json.loads(document)["Statement"] if document else []
+    listed = statements if isinstance(statements, list) else [statements]
+    met = {
+        one["Effect"]
+        for one in listed
+        if _names(one.get("Action"), action.lower(), lower=True)
+        and _names(one.get("Resource"), arn)
+        and (one["Effect"] == "Deny" or not one.get("Condition"))
     }
-    return [name for name in GATEWAY_SERVICES if name not in present]
+    return not document or met == {"Allow"}
+
+
+def _names(patterns: Any, text: str, *, lower: bool = False) -> bool:
+    every = patterns if isinstance(patterns, list) else [patterns]
+    return any(fnmatchcase(text, one.lower() if lower else one) for one in every if isinstance(one, str))
 
 
 def check_zone(

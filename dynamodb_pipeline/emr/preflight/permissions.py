@@ -17,7 +17,7 @@ from dynamodb_pipeline.emr.documents.policies import POLICIES
 from dynamodb_pipeline.emr.documents.policy_scope import SUFFIXES, PolicyScope, scope_options
 from dynamodb_pipeline.emr.documents.policy_statements import CLEANUP_ROLE, Statement
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, error_text, failed, ok, unknown, warning
-from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG, RESOURCE_TAG
+from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG, REQUEST_TAG, RESOURCE_TAG
 from dynamodb_pipeline.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ DEPLOY = "{deploy-roles}; or name your own with --service-role and --node-role"
 POLICY = "{policy launcher} prints a policy that allows exactly this"
 # What watching and stopping a run takes; ListClusters finds it again.
 OPERATE = ("DescribeCluster", "ListSteps", "CancelSteps", "TerminateJobFlows")
+# On a standing cluster, which is sized from its groups, gets our steps and is never ended.
+ON_STANDING = ("DescribeCluster", "ListInstanceGroups", "AddJobFlowSteps", "ListSteps", "CancelSteps")
 # Of IAM; `${*}` is the character itself.
 WILDCARD = re.compile(r"\*(?!\})")
 
@@ -222,6 +224,28 @@ def check_launch_permissions(
     return ok("permissions", "launch with the tag, watch, stop, and PassRole on the roles")
 
 
+def standing_questions(caller: Caller, *, region: str, cluster_id: str, tags: dict[str, str]) -> list[Question]:
+    """What the caller must be allowed on a standing cluster, judged by the tags that it carries."""
+    cluster = f"arn:{caller.partition}:elasticmapreduce:{region}:{caller.account}:cluster/{cluster_id}"
+    context = {f"elasticmapreduce:ResourceTag/{key}": value for key, value in tags.items()}
+    return [Question(tuple(f"elasticmapreduce:{name}" for name in ON_STANDING), (cluster,), context)]
+
+
+def check_standing_permissions(
+    iam: IAMClient, caller: Caller, *, region: str, cluster_id: str, tags: dict[str, str]
+) -> CheckResult:
+    """The caller may give this cluster steps, and watch and cancel them."""
+    asked = standing_questions(caller, region=region, cluster_id=cluster_id, tags=tags)
+    refused = refusals(iam, caller.source_arn, asked)
+    if not refused:
+        return ok("permissions", f"give {cluster_id} steps, watch and cancel them")
+    detail = f"not allowed: {', '.join(one.text for one in refused)}"
+    if tags.get(PIPELINE_TAG) != "true":
+        remedy = f"put the tag {PIPELINE_TAG}=true on {cluster_id}: {{policy launcher}} allows clusters that carry it"
+        return failed("permissions", detail, remedy=remedy, exit_code=ExitCode.DENIED)
+    return failed("permissions", detail, remedy=POLICY, exit_code=ExitCode.DENIED)
+
+
 def node_questions(statements: Iterable[Statement], *, region: str) -> list[Question]:
     """
     What nodes will ask, by the statements of the policy that is printed for them: each action on one thing of each
@@ -253,17 +277,32 @@ def _example_context(statement: Statement, *, region: str) -> dict[str, str]:
     }
 
 
+def node_policy_kind(verb: str) -> str:
+    """Which of the printed policies the nodes of a verb have."""
+    return "nodes-import" if verb == "import" else "nodes-export"
+
+
+def questions_of_nodes(scope: PolicyScope, *, verb: str, region: str) -> list[Question]:
+    """What the nodes of this run will ask of AWS."""
+    statements = POLICIES[node_policy_kind(verb)](scope)["Statement"]
+    if verb == "verify":  # it reads exports only
+        statements = [{**one, "Action": ["s3:GetObject"]} if one["Sid"] == "Exports" else one for one in statements]
+    return node_questions(statements, region=region)
+
+
+def node_actions(scope: PolicyScope, *, verb: str, region: str) -> list[tuple[str, str]]:
+    """The same as pairs of action and ARN."""
+    asked = questions_of_nodes(scope, verb=verb, region=region)
+    return [(action, arn) for one in asked for action in one.actions for arn in one.resources]
+
+
 def check_node_permissions(
     iam: IAMClient, *, role_arn: str | None, scope: PolicyScope, verb: str, region: str
 ) -> CheckResult:
     """The nodes' role may do what the printed policy allows for this run: its tables, folders, keys and options."""
     if role_arn is None:
         return unknown("node-permissions", "there is no role to look at", remedy="see the check node-role")
-    kind = "nodes-import" if verb == "import" else "nodes-export"
-    statements = POLICIES[kind](scope)["Statement"]
-    if verb == "verify":  # it reads exports only
-        statements = [{**one, "Action": ["s3:GetObject"]} if one["Sid"] == "Exports" else one for one in statements]
-    questions = node_questions(statements, region=region)
+    kind, questions = node_policy_kind(verb), questions_of_nodes(scope, verb=verb, region=region)
     missing = [one.text for one in refusals(iam, role_arn, questions)]
     name = role_arn.rpartition("/")[2]
     if missing:

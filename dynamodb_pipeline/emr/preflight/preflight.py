@@ -47,11 +47,12 @@ def _results(scope: PreflightScope, clients: Clients) -> list[CheckResult]:
     credentials, caller = permissions.check_credentials(clients.client("sts"), clients.client("iam"))
     if caller is None:
         return [credentials]
+    cluster_checks = _cluster_checks if scope.config and scope.request else _standing_checks
     return [
         credentials,
         *_table_checks(scope, clients),
         *_bucket_checks(scope, clients),
-        *(_cluster_checks(scope, clients, caller) if scope.config and scope.request else ()),
+        *cluster_checks(scope, clients, caller),
     ]
 
 
@@ -120,6 +121,25 @@ def _cluster_checks(scope: PreflightScope, clients: Clients, caller: permissions
     yield run_check("quota", lambda: cluster.check_quota(clients.client("service-quotas"), config))
 
 
+def _standing_checks(scope: PreflightScope, clients: Clients, caller: permissions.Caller) -> Iterator[CheckResult]:
+    """Of a cluster that is there: the caller's rights on it, and those of its nodes."""
+    cluster_id, region, iam = scope.settings.cluster_id or "", scope.settings.region, clients.client("iam")
+
+    def launcher() -> CheckResult:
+        described = clients.client("emr").describe_cluster(ClusterId=cluster_id)["Cluster"]
+        tags = cluster.tags_of(described)
+        return permissions.check_standing_permissions(iam, caller, region=region, cluster_id=cluster_id, tags=tags)
+
+    def nodes() -> CheckResult:
+        described = clients.client("emr").describe_cluster(ClusterId=cluster_id)["Cluster"]
+        profile = described["Ec2InstanceAttributes"]["IamInstanceProfile"].rpartition("/")[2]
+        service = described["ServiceRole"].rpartition("/")[2]
+        return _node_permissions(scope, clients, caller, roles={"ServiceRole": service, "JobFlowRole": profile})
+
+    yield run_check("permissions", launcher)
+    yield run_check("node-permissions", nodes)
+
+
 def _permission_checks(scope: PreflightScope, clients: Clients, caller: permissions.Caller) -> Iterator[CheckResult]:
     settings, request, iam = scope.settings, scope.request or {}, clients.client("iam")
     service, profile = request["ServiceRole"], request["JobFlowRole"]
@@ -131,16 +151,21 @@ def _permission_checks(scope: PreflightScope, clients: Clients, caller: permissi
         }
         return permissions.check_launch_permissions(iam, caller, region=settings.region, passed=passed)
 
-    def nodes() -> CheckResult:
-        keys = tables.key_arns(clients.client("dynamodb"), settings.table_names)
-        granted = scope_of_launch(settings, request, account=caller.account, partition=caller.partition, keys=keys)
-        role_arn = permissions.role_of_profile(iam, profile)
-        return permissions.check_node_permissions(
-            iam, role_arn=role_arn, scope=granted, verb=settings.verb, region=settings.region
-        )
-
     yield run_check("permissions", launcher)
-    yield run_check("node-permissions", nodes)
+    yield run_check("node-permissions", lambda: _node_permissions(scope, clients, caller, roles=request))
+
+
+def _node_permissions(
+    scope: PreflightScope, clients: Clients, caller: permissions.Caller, *, roles: dict[str, Any]
+) -> CheckResult:
+    """`roles` has ServiceRole and JobFlowRole, as a request names them."""
+    settings, iam = scope.settings, clients.client("iam")
+    keys = tables.key_arns(clients.client("dynamodb"), settings.table_names)
+    granted = scope_of_launch(settings, roles, account=caller.account, partition=caller.partition, keys=keys)
+    role_arn = permissions.role_of_profile(iam, roles["JobFlowRole"])
+    return permissions.check_node_permissions(
+        iam, role_arn=role_arn, scope=granted, verb=settings.verb, region=settings.region
+    )
 
 
 def _network_checks(scope: PreflightScope, clients: Clients, caller: permissions.Caller) -> Iterator[CheckResult]:
@@ -153,10 +178,18 @@ def _network_checks(scope: PreflightScope, clients: Clients, caller: permissions
         parts = cluster.network_parts(ec2, subnet, caller=caller, region=region) if subnet else ()
         return cluster.check_network_rights(iam, role_arn, parts, region=region)
 
+    def endpoints() -> CheckResult:
+        granted = scope_of_launch(scope.settings, request, account=caller.account, partition=caller.partition)
+        wanted = permissions.node_actions(granted, verb=scope.settings.verb, region=region)
+        needs = cluster.node_needs(region, partition=caller.partition, wanted=wanted)
+        return cluster.check_endpoint_policies(ec2, subnet_id, needs)
+
     if subnet_id:
         yield run_check("subnet", lambda: cluster.check_subnet(ec2, subnet_id, config=config))
         yield run_check("network-rights", rights)
+        yield run_check("vpc", lambda: cluster.check_vpc(ec2, subnet_id, region=region))
         yield run_check("routes", lambda: cluster.check_routes(ec2, subnet_id, region=region))
+        yield run_check("endpoint-policies", endpoints)
     else:
         yield run_check("subnet", lambda: cluster.check_default_vpc(ec2, region=region))
     yield run_check(

@@ -28,8 +28,9 @@ class Cluster:
     master = "local[1]"
     defaultParallelism = 1
 
-    def __init__(self, *ends: PipelineError | None) -> None:
+    def __init__(self, *ends: PipelineError | None, hosts: tuple[str, ...] = ("node-1",)) -> None:
         self.ends = list(ends)
+        self.hosts = hosts
 
     def parallelize(self, *_: Any) -> Cluster:
         return self
@@ -48,8 +49,8 @@ class Cluster:
 
     @property
     def _jsc(self) -> Any:
-        """Of the JVM's objects: one executor, on that node."""
-        addresses = iter(["node-1:4041"])
+        """Of the JVM's objects: an executor on each host."""
+        addresses = iter([f"{host}:4041" for host in self.hosts])
         keys = SimpleNamespace(hasNext=lambda: addresses.__length_hint__() > 0, next=lambda: next(addresses))
         status = SimpleNamespace(keySet=lambda: SimpleNamespace(iterator=lambda: keys))
         driver = SimpleNamespace(blockManagerId=lambda: SimpleNamespace(hostPort=lambda: "node-1:4041"))
@@ -87,3 +88,13 @@ def test_what_another_port_does_not_help_is_said(ends: list[PipelineError], rais
         started(cluster)
     assert caught.value.exit_code is raised.exit_code
     assert cluster.ends == []
+
+
+def test_a_host_without_a_relay_ends_the_run_with_a_way_out() -> None:
+    """Looked at twice, for an executor may have come late."""
+    cluster = Cluster(*[None] * 2 * PORTS_TRIED, hosts=("node-1", "node-2"))
+    with pytest.raises(
+        StoppedError, match=r"node-1, node-2, relays only on node-1; resume the run, or give --reader direct"
+    ):
+        started(cluster)
+    assert len(cluster.ends) == 2 * PORTS_TRIED - 2

@@ -131,6 +131,9 @@ class EmptyGround:
     def emr_groups(self, *_: str) -> dict[str, Any]:
         return {}
 
+    def network_problem(self, subnet_id: str, region: str) -> str | None:
+        return None
+
     def make_emr_groups(self, *_: Any) -> None:
         """Nobody looks at them."""
 

@@ -20,6 +20,7 @@ from dynamodb_pipeline.emr.documents.schedules import (
     scheduled_request,
 )
 from dynamodb_pipeline.emr.request.bundle import BOOTSTRAP_NAME
+from dynamodb_pipeline.errors import UsageError
 from tests.unit.emr.builders import BOOTSTRAP, CODE, a_job, a_request, settings
 from tests.unit.emr.documents import example_schedules
 
@@ -126,6 +127,20 @@ def heard(name: str, step: str) -> set[str]:
     """The rules of schedule `nightly` that hear of a cluster and a step of these names, each only of its own event."""
     rules = {rule: template()["Resources"][rule]["Properties"]["EventPattern"] for rule in events("", "")}
     return {rule for rule, event in events(name, step).items() if matches(rules[rule], event)}
+
+
+def many(count: int) -> dict[str, Any]:
+    """The schedule of that many tables with names of 150 characters."""
+    return template(jobs=tuple(a_job(f"Orders-{number:0143d}") for number in range(count)))
+
+
+def test_a_request_that_scheduler_would_not_take_is_refused_with_the_number_that_fits() -> None:
+    """EventBridge Scheduler's quotas: 256 KB of payload."""
+    with pytest.raises(UsageError, match=r"EventBridge Scheduler takes 262,144") as caught:
+        many(250)
+    (fitting,) = re.findall(r"at most (\d+) of the tables, and another \(--schedule-name\)", str(caught.value))
+    target = many(int(fitting))["Resources"]["Schedule"]["Properties"]["Target"]
+    assert 250_000 < len(target["Input"].encode()) <= 262_144
 
 
 def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:

@@ -16,13 +16,13 @@ from dynamodb_pipeline.emr.preflight.permissions import (
     launch_questions,
     node_questions,
     policy_source_arn,
+    standing_questions,
 )
 from sandbox.emr.policy_judge import ALLOWED, decision
 
 CALLER = Caller("123456789012", "arn:aws:iam::123456789012:user/me")
-# Granted and not asked about: preflight makes the call itself, or only a step on a standing cluster needs it.
+# Granted and not asked about: preflight makes the call itself.
 CALLED = {"elasticmapreduce:DescribeSecurityConfiguration", "elasticmapreduce:ListSupportedInstanceTypes"}
-STANDING_ONLY = {"elasticmapreduce:AddJobFlowSteps", "elasticmapreduce:ListInstanceGroups"}
 
 
 def granted(kind: str) -> set[str]:
@@ -32,10 +32,13 @@ def granted(kind: str) -> set[str]:
 
 
 def test_preflight_asks_for_every_right_that_a_launch_needs_of_emr_and_of_roles() -> None:
+    """Of a new cluster or a standing one."""
     passed = {"ec2.amazonaws.com": "arn:aws:iam::123456789012:role/nodes"}
-    asked = {action for one in launch_questions(CALLER, region="eu-west-1", passed=passed) for action in one.actions}
+    questions = launch_questions(CALLER, region="eu-west-1", passed=passed)
+    questions += standing_questions(CALLER, region="eu-west-1", cluster_id="j-1", tags={})
+    asked = {action for one in questions for action in one.actions}
     needed = {action for action in granted("launcher") if action.startswith(("elasticmapreduce:", "iam:PassRole"))}
-    assert asked == needed - CALLED - STANDING_ONLY
+    assert asked == needed - CALLED
 
 
 PLACE = S3Uri("my-bucket", "exports")

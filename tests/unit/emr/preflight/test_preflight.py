@@ -286,6 +286,26 @@ def test_private_subnet_with_both_endpoints_passes(made: Account) -> None:
     assert checks(made, cluster=ClusterSettings(subnet_id=subnet_id))["routes"].verdict is CheckVerdict.OK
 
 
+def test_vpc_without_names_is_refused_with_the_commands(made: Account) -> None:
+    vpc_id, subnet_id = subnet(made)
+    made.clients.client("ec2").modify_vpc_attribute(VpcId=vpc_id, EnableDnsSupport={"Value": False})
+    found = checks(made, cluster=ClusterSettings(subnet_id=subnet_id))["vpc"]
+    assert found.verdict is CheckVerdict.FAILED
+    call = f"aws ec2 modify-vpc-attribute --region {REGION} --vpc-id {vpc_id}"
+    assert found.remedy == f"{call} --enable-dns-support Value=true; {call} --enable-dns-hostnames Value=true"
+
+
+def test_subnet_of_public_addresses_warns(made: Account) -> None:
+    ec2 = made.clients.client("ec2")
+    vpc_id = ec2.create_vpc(CidrBlock="52.10.0.0/16")["Vpc"]["VpcId"]
+    ec2.modify_vpc_attribute(VpcId=vpc_id, EnableDnsHostnames={"Value": True})
+    subnet_id = ec2.create_subnet(VpcId=vpc_id, CidrBlock="52.10.1.0/24")["Subnet"]["SubnetId"]
+    found = checks(made, cluster=ClusterSettings(subnet_id=subnet_id))["vpc"]
+    assert found.verdict is CheckVerdict.WARNING
+    assert "52.10.1.0/24" in found.detail
+    assert "10.0.0.0/8" in found.remedy
+
+
 def test_public_subnet_passes(made: Account) -> None:
     vpc_id, subnet_id = subnet(made)
     ec2 = made.clients.client("ec2")
