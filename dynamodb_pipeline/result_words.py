@@ -52,6 +52,8 @@ def _exported(table: Mapping[str, Any]) -> Iterator[str]:
     if units:
         estimated = " (estimated)" if table.get("read_units_estimated") else ""
         yield f"{INDENT}{units}{estimated}{_throttled(table)}"
+    if read := _count(table, "items_read"):
+        yield f"{INDENT}{counted(read - _count(table, 'items'), 'item')} left out of {read:,} read"
     yield f"{INDENT}to {table.get('export_uri')}"
 
 
@@ -99,6 +101,8 @@ def _left_out(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _not_asked_for(document: Mapping[str, Any]) -> Iterator[str]:
+    if expired := _count(document, "items_expired"):
+        yield f"{INDENT}{counted(expired, 'item')} left out: expired (--skip-expired)"
     if left := _count(document, "items_left_out"):
         yield f"{INDENT}{counted(left, 'item')} left out: not asked for"
     if absent := _count(document, "keys_absent"):

@@ -11,20 +11,23 @@ connection, both kept open and without Nagle's delay (40 ms per request on loopb
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from urllib.parse import urlsplit
 
 from sandbox.http_upstream import BUFFER_BYTES, LENGTH, Message, Upstream, read_head
 from sandbox.metering import TABLE, Call, Windows, consumed_units, table_name, windows
 
 HOST = "127.0.0.1"
+_JSON = "content-type: application/x-amz-json-1.0"
 _OPERATION = re.compile(rb"(?im)^x-amz-target:[ \t]*\w+\.(\w+)")
 _EXPECT = re.compile(rb"(?im)^expect:[^\n]*\n")
 _STATUS = re.compile(rb"HTTP/1\.\d (\d{3})")
@@ -34,10 +37,18 @@ class MeteringProxy:
     """
     Forwards to the DynamoDB at `upstream_url` (http) from `url`, as long as the `with` block.
 
-    `calls` is the ledger so far. Time starts at zero with `clear` or the proxy.
+    `calls` is the ledger so far. Time starts at zero with `clear` or the proxy. To an operation of `answers` it gives
+    that reply itself, in place of an emulator that does not know it.
     """
 
-    def __init__(self, upstream_url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        upstream_url: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        answers: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
+        self.answers = {operation: json.dumps(reply).encode() for operation, reply in answers.items()}
         target = urlsplit(upstream_url)
         self.upstream = (target.hostname or HOST, target.port or 80)
         self.calls: list[Call] = []
@@ -136,11 +147,19 @@ class _Connection(socketserver.StreamRequestHandler):
         with Upstream(self.server.proxy.upstream) as upstream, suppress(ConnectionError):  # client is gone
             while request := self._next_request():
                 started_s = self.server.proxy.now_s()
-                reply = upstream.exchange(request)
+                reply = self._own_answer(request) or upstream.exchange(request)
                 self.server.proxy.record(request, reply, started_s=started_s)
                 self.connection.sendall(reply.head + reply.body)
                 if request.closes or reply.closes:
                     return
+
+    def _own_answer(self, request: Message) -> Message | None:
+        operation = _OPERATION.search(request.head)
+        body = self.server.proxy.answers.get(operation[1].decode()) if operation else None
+        if body is None:
+            return None
+        lines = (f"content-length: {len(body)}", f"x-amz-crc32: {zlib.crc32(body)}")
+        return Message("\r\n".join(("HTTP/1.1 200 OK", _JSON, *lines, "", "")).encode(), body)
 
     def _next_request(self) -> Message | None:
         head = read_head(self.rfile)

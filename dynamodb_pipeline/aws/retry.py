@@ -86,6 +86,7 @@ CALLS: Mapping[str, CallRow] = {
     "PutItem": CallRow(DATA_POLICY, ("ConsumedCapacity",)),
     "DeleteItem": CallRow(DATA_POLICY, ("ConsumedCapacity",)),
     "DescribeTable": CallRow(CALL_POLICY, ("Table",)),
+    "DescribeTimeToLive": CallRow(CALL_POLICY, ("TimeToLiveDescription",)),
     "head_bucket": CallRow(CALL_POLICY),
     "head_object": CallRow(CALL_POLICY, ("ContentLength", "ETag")),
     "get_object": CallRow(CALL_POLICY, ("ContentLength", "Body")),

@@ -115,6 +115,20 @@ def describe_table(wire: DynamoDbWire, name: str) -> tuple[TableDescription, byt
     return description, reply.body
 
 
+def describe_time_to_live(wire: DynamoDbWire, table: str) -> str | None:
+    """
+    The attribute by which items of the table expire, None where they do not.
+
+    Raises:
+        WireError: see `DynamoDbWire.call`; BadReply also when the reply does not say it.
+    """
+    described = wire.call("DescribeTimeToLive", _json({"TableName": table})).json().get("TimeToLiveDescription")
+    if not isinstance(described, dict):
+        raise bad_field(operation="DescribeTimeToLive", name="TimeToLiveDescription", problem="is missing")
+    name = described.get("AttributeName")
+    return name if described.get("TimeToLiveStatus") in ("ENABLED", "ENABLING") and isinstance(name, str) else None
+
+
 class BatchReply(NamedTuple):
     """What one BatchWriteItem left undone (the very bytes that were sent) and the units it consumed."""
 

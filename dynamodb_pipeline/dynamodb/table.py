@@ -28,7 +28,7 @@ from dynamodb_pipeline.aws.request_errors import (
 )
 from dynamodb_pipeline.aws.retry import CALLS, FIRST_CONTACT_POLICY, GaveUp, Pacing, RetryPolicy, call_with_retry
 from dynamodb_pipeline.dynamodb.error_replies import error_message
-from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, describe_table, scan_page
+from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, describe_table, describe_time_to_live, scan_page
 from dynamodb_pipeline.dynamodb.table_description import TableDescription, gone, refuse_changed, refuse_unusable
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire, wire_of
 from dynamodb_pipeline.errors import (
@@ -39,6 +39,7 @@ from dynamodb_pipeline.errors import (
     UnreachableError,
     UsageError,
 )
+from dynamodb_pipeline.formats.items.item_rules import Expiry
 
 __all__ = [
     "TableBusyError",
@@ -54,6 +55,11 @@ __all__ = [
 ]
 
 _RESOURCE = re.compile(r"on resource: (arn:[^\s\"]+)")  # in an AccessDeniedException's message
+
+
+def no_expiry(name: str) -> PreconditionError:
+    """The error where --skip-expired is asked for of a table whose items do not expire."""
+    return PreconditionError(f"--skip-expired: items of table {name!r} do not expire, it has no TTL; leave it out")
 
 
 class TableMissingError(PreconditionError):
@@ -132,6 +138,22 @@ class Tables:
             raise StoppedError(msg) from err
         refuse_changed(pinned, now)
         return now
+
+    def expiry(
+        self, name: str, *, now_s: int, policy: RetryPolicy = CALLS["DescribeTimeToLive"].policy
+    ) -> Expiry | None:
+        """
+        By what items of a table expire, None where they do not.
+
+        Raises:
+            PipelineError: DynamoDB does not answer that, or dynamodb:DescribeTimeToLive is not allowed.
+        """
+        ask = partial(describe_time_to_live, self._wire, table_name_of(name))
+        try:
+            attribute = call_with_retry(ask, pacing=Pacing(policy, sleep=self._sleep))
+        finally:
+            self._wire.close()
+        return None if attribute is None else Expiry(attribute, now_s)
 
     def try_scan(self, request: ScanRequest) -> None:
         """

@@ -11,9 +11,17 @@ from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.dynamodb.requests import ScanPage
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.exporting.data_files import MAX_PLAIN_BYTES, DataFileWriter
-from dynamodb_pipeline.exporting.job import ReadDetails, ReadOutcome, SegmentEntry, TableExport, export_header
+from dynamodb_pipeline.exporting.job import (
+    ReadDetails,
+    ReadOutcome,
+    SegmentEntry,
+    TableExport,
+    expiry_sample,
+    export_header,
+)
 from dynamodb_pipeline.formats.blocks.retag import scan_page_lines
 from dynamodb_pipeline.formats.exports.export_record import FileRecord
+from dynamodb_pipeline.formats.items.item_rules import Expiry, ExpirySample
 from dynamodb_pipeline.formats.items.json_text import parse_json
 from dynamodb_pipeline.formats.items.tags import item_to_connector_line
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
@@ -52,26 +60,39 @@ def page_lines(page: ScanPage, *, null_tag: str) -> bytes:
 
 
 class FileSink:
-    """Pages become one data file per unit of work."""
+    """Pages become one data file per unit of work; the first is looked at for items that expire soon."""
 
-    def __init__(self, writer_for: Callable[[Callable[[FileRecord], None]], DataFileWriter], *, null_tag: str):
+    def __init__(
+        self,
+        writer_for: Callable[[Callable[[FileRecord], None]], DataFileWriter],
+        *,
+        null_tag: str,
+        expiry: Expiry | None = None,
+    ):
         self._files: list[FileRecord] = []
         self._writer = writer_for(self._files.append)
-        self._null_tag = null_tag
+        self._null_tag, self._expiry = null_tag, expiry
+        self._sample: ExpirySample | None = None
 
     def add(self, page: ScanPage) -> bool:
         if page.count:
-            self._writer.add(page_lines(page, null_tag=self._null_tag), page.count)
+            lines = page_lines(page, null_tag=self._null_tag)
+            self._writer.add(lines, page.count)
+            if self._expiry is not None and self._sample is None:
+                self._sample = ExpirySample(self._expiry)
+                self._sample.add(lines)
         return not self._files
 
     def record(self) -> Facts:
         self._writer.flush()
         files, self._files[:] = [asdict(f) for f in self._files], []
-        return {"files": files}
+        sample, self._sample = self._sample, None
+        return {"files": files, **({"sampled": sample.items, "expiring": sample.expiring} if sample else {})}
 
     def abandon(self) -> None:
         self._writer.abandon()
         self._files.clear()
+        self._sample = None
 
 
 class PartSink(FileSink):
@@ -106,10 +127,12 @@ class SinkFor:
     compression: str
     null_tag: str
     of_a_part: bool = False
+    expiry: Expiry | None = None
 
     def __call__(self, tools: Tools) -> Sink:
         writer_for = partial(_writer, tools.store(), self.folder, self.compression)
-        return (PartSink if self.of_a_part else FileSink)(writer_for, null_tag=self.null_tag)
+        kind = PartSink if self.of_a_part else FileSink
+        return kind(writer_for, null_tag=self.null_tag, expiry=self.expiry)
 
 
 def _writer(store: ObjectStore, folder: str, compression: str, on_file: Callable[[FileRecord], None]) -> DataFileWriter:
@@ -147,7 +170,8 @@ def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger:
         average_item_bytes(table_bytes=target.size_bytes, item_count=target.item_count),
         words=export.words,
     )
-    files = SinkFor(str(export.folder), settings.compression, settings.null_tag, of_a_part=export.part is not None)
+    of_a_part = export.part is not None
+    files = SinkFor(str(export.folder), settings.compression, settings.null_tag, of_a_part, export.expiry)
     start = partial(start_scan, plan=plan, sink=files)
     consumed = run.run(
         lambda connect: UnitWorker(export.worker, connect, start), count=workers, group=f"export-{table.name}"
@@ -155,7 +179,8 @@ def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger:
     details = ReadDetails(segments, workers, bool(entries), consumed.throttles)
     read = tuple(file for entry in records for file in entry.files)
     items_read = sum(entry.items_read for entry in records) if export.part else None
-    return ReadOutcome(read, consumed.units.get("table", 0.0), False, None, details, items_read)
+    sample = expiry_sample(export.expiry, records)
+    return ReadOutcome(read, consumed.units.get("table", 0.0), False, None, details, items_read, sample)
 
 
 def _segments(export: TableExport, ledger: Ledger, workers: int) -> int:

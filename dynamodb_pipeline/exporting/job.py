@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.documents import Document, Facts, facts_of, member, natural, optional, several, string
 from dynamodb_pipeline.dynamodb.requests import ScanRequest, scan_words
-from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, refuse_unusable
+from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, no_expiry, refuse_unusable
 from dynamodb_pipeline.dynamodb.table_description import ScanTarget
 from dynamodb_pipeline.errors import PreconditionError, UsageError
 from dynamodb_pipeline.formats.exports.entry_location import check_entry_url
 from dynamodb_pipeline.formats.exports.export_record import ExportPart, FileRecord, file_record
 from dynamodb_pipeline.formats.exports.table_definition import TableDefinition
+from dynamodb_pipeline.formats.items.item_rules import Expiry, ExpirySample
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger
@@ -30,7 +32,13 @@ from dynamodb_pipeline.workers.worker import WorkerContext
 
 @dataclass(frozen=True)
 class TableExport:
-    """One table's export, resolved: what is read, where to, how fast; `part` is what of it, None for all."""
+    """
+    One table's export, resolved: what is read, where to, how fast.
+
+    Attributes:
+        part: what of the table is read, None for all.
+        expiry: where items that expire soon are counted in passing.
+    """
 
     table: TableDescription
     folder: S3Uri
@@ -38,6 +46,7 @@ class TableExport:
     settings: ExportSettings
     worker: WorkerContext
     part: ExportPart | None = None
+    expiry: Expiry | None = None
 
     @property
     def target(self) -> ScanTarget:
@@ -93,6 +102,7 @@ class ReadOutcome:
     connector_version: str | None
     details: ReadDetails
     items_read: int | None = None
+    sample: ExpirySample | None = None
 
 
 @dataclass(frozen=True)
@@ -150,7 +160,22 @@ def resolve_export(ctx: RunContext, settings: ExportSettings, name: str, *, fold
     options = (("ServerSideEncryption", "aws:kms"), ("SSEKMSKeyId", settings.sse_kms_key_id or ""))
     worker = ctx.worker(put_options=options if settings.sse_kms_key_id else ())
     try_part(tables, table, settings)
-    return TableExport(table, folder, settings.rate, settings, worker, settings.part)
+    part = settings.part
+    if settings.skip_expired:
+        part = without_expired(part, tables.expiry(table.name, now_s=int(ctx.moment.timestamp())), table=table.name)
+    return TableExport(table, folder, settings.rate, settings, worker, part)
+
+
+def without_expired(part: ExportPart | None, expiry: Expiry | None, *, table: str) -> ExportPart:
+    """
+    Raises:
+        PreconditionError: items of this table do not expire.
+    """
+    if expiry is None:
+        raise no_expiry(table)
+    if part is None:
+        return ExportPart(ttl_attribute=expiry.attribute, expired_at=expiry.now_s)
+    return replace(part, ttl_attribute=expiry.attribute, expired_at=expiry.now_s)
 
 
 def try_part(tables: Tables, table: TableDescription, settings: ExportSettings) -> None:
@@ -203,9 +228,11 @@ def ledger_of(ctx: RunContext, export: TableExport) -> Ledger:
 
 @dataclass(frozen=True)
 class PartitionEntry(Document):
-    """The ledger's entry of one of the connector's partitions: its data files."""
+    """The ledger's entry of one of the connector's partitions: its data files; the sample as of `SegmentEntry`."""
 
     files: tuple[FileRecord, ...] = member(several(file_record))
+    sampled: int = member(natural, default=0)
+    expiring: int = member(natural, default=0)
 
 
 @dataclass(frozen=True)
@@ -218,6 +245,7 @@ class SegmentEntry(Document):
         next_key: where the next one starts, None at the segment's end.
         items: of this entry's own files.
         items_read: those that its Scans looked at; noted of a part of a table only.
+        sampled, expiring: items looked at for their TTL attribute, and those that expire soon.
     """
 
     segment: int = member(natural)
@@ -226,6 +254,16 @@ class SegmentEntry(Document):
     files: tuple[FileRecord, ...] = member(several(file_record))
     items: int = member(natural)
     items_read: int = member(natural, default=0)
+    sampled: int = member(natural, default=0)
+    expiring: int = member(natural, default=0)
+
+
+def expiry_sample(expiry: Expiry | None, entries: Iterable[SegmentEntry | PartitionEntry]) -> ExpirySample | None:
+    """What the entries' samples say together; None where nobody looked."""
+    if expiry is None:
+        return None
+    sampled = [(entry.sampled, entry.expiring) for entry in entries]
+    return ExpirySample(expiry, sum(items for items, _ in sampled), sum(expiring for _, expiring in sampled))
 
 
 def rate_line(export: TableExport) -> str:

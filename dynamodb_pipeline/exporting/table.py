@@ -8,6 +8,7 @@ here, so the lists published are of files that are whole.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from dynamodb_pipeline.dynamodb.table import Tables
 from dynamodb_pipeline.errors import IntegrityError
@@ -51,7 +52,13 @@ def export_table(ctx: RunContext, export: TableExport, engine: Engine) -> Export
     definition = definition_of(ctx, table)
     if definition.not_read:
         ctx.reporter.note(not_read_line(export, definition))
+    if not (export.part and export.part.ttl_attribute):
+        expiry = definition.expiry(now_s=int(ctx.moment.timestamp()))
+        export = replace(export, expiry=expiry)
     outcome = _read(ctx, export, engine)
+    about_expiry = outcome.sample.line(sum(file.item_count for file in outcome.files)) if outcome.sample else None
+    if about_expiry is not None:
+        ctx.reporter.note(f"{table.name}: {about_expiry}")
     tables = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep)
     tables.describe_again(table)
     _check_not_falsely_empty(tables, export, outcome)

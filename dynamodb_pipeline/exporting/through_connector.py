@@ -24,11 +24,19 @@ from dynamodb_pipeline.connector.read import (
 )
 from dynamodb_pipeline.connector.relay_process import check_relay
 from dynamodb_pipeline.connector.relay_settings import RelaySettings
-from dynamodb_pipeline.documents import Facts, facts_of
+from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.errors import UnreachableError
 from dynamodb_pipeline.exporting.data_files import DataFileWriter
-from dynamodb_pipeline.exporting.job import PartitionEntry, ReadDetails, ReadOutcome, TableExport, export_header
-from dynamodb_pipeline.formats.exports.export_record import FileRecord, file_record
+from dynamodb_pipeline.exporting.job import (
+    PartitionEntry,
+    ReadDetails,
+    ReadOutcome,
+    TableExport,
+    expiry_sample,
+    export_header,
+)
+from dynamodb_pipeline.formats.exports.export_record import FileRecord
+from dynamodb_pipeline.formats.items.item_rules import Expiry, ExpirySample
 from dynamodb_pipeline.formats.items.tags import CONNECTOR_NULL, TEMPLATE_NULL
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
 from dynamodb_pipeline.rate.work_size import EVENTUAL_BYTES_PER_UNIT, average_item_bytes
@@ -48,7 +56,8 @@ if TYPE_CHECKING:
 
     from pyspark import RDD
 
-OnPartition = Callable[[int, list[FileRecord]], None]
+OnPartition = Callable[[int, PartitionEntry], None]
+SAMPLED_ITEMS = 100  # of a partition
 _NULL, _TEMPLATE_NULL = (b'{"%b":true}' % tag.encode() for tag in (CONNECTOR_NULL, TEMPLATE_NULL))
 GUESSED_ITEM_BYTES = 512.0  # where DescribeTable knows nothing yet; only sizes the connector's first pages
 
@@ -56,7 +65,9 @@ GUESSED_ITEM_BYTES = 512.0  # where DescribeTable knows nothing yet; only sizes 
 @dataclass(frozen=True)
 class PartitionWriter:
     """
-    Runs in a Spark worker: turns one partition's lines into data files and yields their records as plain dicts.
+    Runs in a Spark worker: turns one partition's lines into data files and yields its entry of the ledger.
+
+    Of a table whose items expire it looks at the first `SAMPLED_ITEMS` for those that expire soon.
 
     Replacing the null tag on bytes is exact: the bytes `{"nULL":true}` cannot stand inside a JSON string (its quotes
     would be escaped), and an attribute named nULL has an object after it, not `true`.
@@ -68,6 +79,7 @@ class PartitionWriter:
     null_tag: str
     connect: Connect
     relay: RelaySettings | None = None
+    expiry: Expiry | None = None
 
     def __call__(self, groups: Iterable[bytes]) -> Iterator[Facts]:
         with carry_exit_code():
@@ -75,21 +87,27 @@ class PartitionWriter:
 
     def _written(self, groups: Iterable[bytes]) -> Iterator[Facts]:
         records: list[FileRecord] = []
+        sample = ExpirySample(self.expiry) if self.expiry else None
         with tools(self.worker, self.connect, *_task()) as opened:
             writer = DataFileWriter(opened.store(), self.folder, compression=self.compression, on_file=records.append)
             try:
-                self._write(writer, groups, opened.grants)
+                self._write(writer, groups, opened.grants, sample)
                 if self.relay is not None:
                     check_relay(self.relay)
             except BaseException:
                 writer.abandon()
                 raise
-        return iter([facts_of(record) for record in records])
+        seen = (sample.items, sample.expiring) if sample else (0, 0)
+        return iter([PartitionEntry(tuple(records), *seen).to_json()])
 
-    def _write(self, writer: DataFileWriter, groups: Iterable[bytes], driver: CoordinatorClient) -> None:
+    def _write(
+        self, writer: DataFileWriter, groups: Iterable[bytes], driver: CoordinatorClient, sample: ExpirySample | None
+    ) -> None:
         retag = self.null_tag != CONNECTOR_NULL
         for lines, count in read_partition(iter(groups)):
             writer.add(lines.replace(_NULL, _TEMPLATE_NULL) if retag else lines, count)
+            if sample is not None and sample.items < SAMPLED_ITEMS:
+                sample.add(lines)
             driver.progress(items=count)
         writer.flush()
 
@@ -116,7 +134,7 @@ def run_partitions(
     Args:
         rdd: `connector.line_groups`.
         job_group: Spark job group, so that a stop can cancel all of it.
-        on_partition: called from several threads with a partition's file records.
+        on_partition: called from several threads with a partition's entry.
 
     Raises:
         Exception: the first partition's failure; the others are cancelled.
@@ -145,8 +163,8 @@ def _start(
     def run(partition: int) -> None:
         sc.setJobGroup(job_group, f"export partition {partition}", interruptOnCancel=True)
         with raise_task_failure():
-            records = sc.runJob(rdd, write, [partition])
-        on_partition(partition, [file_record(record) for record in records])
+            (entry,) = sc.runJob(rdd, write, [partition])
+        on_partition(partition, PartitionEntry.from_json(entry))
 
     pool = ThreadPoolExecutor(max_workers=max(1, len(partitions)), thread_name_prefix="partition")
     return pool, [pool.submit(inheritable_thread_target(run), p) for p in partitions]
@@ -165,19 +183,22 @@ def read_with_connector(ctx: RunContext, export: TableExport, engine: SparkEngin
     dealt: Facts = {"splits": read.splits}  # the same segments to the same partitions
     header = export_header(export, kind="export-connector", segments=read.segments, more=dealt)
     entries = entries_of(PartitionEntry, ledger.open(header))
-    records = [file for entry in entries.values() for file in entry.files]
+    records = list(entries.values())
     lock = threading.Lock()
 
-    def on_partition(partition: int, files: list[FileRecord]) -> None:
+    def on_partition(partition: int, entry: PartitionEntry) -> None:
         with lock:
-            records.extend(files)
-            ledger.add(partition_id(partition), PartitionEntry(tuple(files)).to_json())
+            records.append(entry)
+            ledger.add(partition_id(partition), entry.to_json())
 
     units = _run(ctx, export, engine, read, done=frozenset(entries), on_partition=on_partition)
-    estimate = sum(f.plain_bytes for f in records) / EVENTUAL_BYTES_PER_UNIT
+    files = tuple(file for entry in records for file in entry.files)
+    estimate = sum(file.plain_bytes for file in files) / EVENTUAL_BYTES_PER_UNIT
     details = ReadDetails(read.segments, read.splits, bool(entries))
     version = connector_version(engine.sc) or "unknown"
-    return ReadOutcome(tuple(records), estimate if units is None else units, units is None, version, details)
+    consumed = estimate if units is None else units
+    sample = expiry_sample(export.expiry, records)
+    return ReadOutcome(files, consumed, units is None, version, details, sample=sample)
 
 
 def _run(
@@ -209,6 +230,7 @@ def _run(
             settings.null_tag,
             engine.connect_to(coordinator),
             metered.relay,
+            export.expiry,
         )
         with ctx.lifetime.on_stop(lambda _: engine.cancel(group)), rated.replace_by_cause(coordinator):
             if left:

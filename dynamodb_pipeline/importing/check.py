@@ -19,7 +19,8 @@ from dynamodb_pipeline.documents import Document, DocumentError, Facts, member, 
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.files.file_forms import Layout
 from dynamodb_pipeline.formats.files.text import sha256_hex
-from dynamodb_pipeline.formats.items.digest import short_digest
+from dynamodb_pipeline.formats.items.digest import SHORT_DIGEST_BYTES, short_digest
+from dynamodb_pipeline.formats.items.item_rules import SAMPLE_BYTES, Expiry, ExpirySample
 from dynamodb_pipeline.importing.job import (
     Checked,
     ImportPlan,
@@ -31,7 +32,7 @@ from dynamodb_pipeline.importing.job import (
 )
 from dynamodb_pipeline.importing.set_aside import REMEDY
 from dynamodb_pipeline.passes.rated_run import Rated, RatedRun
-from dynamodb_pipeline.reading.file_puts import BadLine, FilePuts, ParsedItem, Put
+from dynamodb_pipeline.reading.file_puts import BadLine, DataFile, FilePuts, ParsedItem, Put
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.input_files import FileWork
 from dynamodb_pipeline.reading.key_spill import BLOCK_BYTES, Collision, KeySpill, place_bytes
@@ -58,7 +59,8 @@ class CheckedFile(Document):
     What a file holds, as its check reports it.
 
     Attributes:
-        left_out, asked_bytes: as of `Checked`.
+        left_out, asked_bytes, expired: as of `Checked`.
+        sampled, expiring: as of `ExpirySample`.
         checked_sha256: of a text whose items need not be judged again.
         document: the file's number, where it is no file of lines.
         tables, passed_over: tables that the file names: those whose items are taken, and others.
@@ -74,6 +76,9 @@ class CheckedFile(Document):
     tables: tuple[str, ...] = member(strings, default=())
     passed_over: tuple[str, ...] = member(strings, default=())
     notes: tuple[str, ...] = member(strings, default=())
+    expired: int = member(natural, default=0)
+    sampled: int = member(natural, default=0)
+    expiring: int = member(natural, default=0)
     reasons: dict[str, int] | None = member(optional(_counts), default=None)
 
 
@@ -106,8 +111,10 @@ def check_file(
     work = FileWork.from_json(unit)
     file, number = work.file, work.number
     data = reader.open(file)
-    if reader.fast and file.sha256 is not None:
-        grants.finished(work.work_id, CheckedFile(file.item_count or 0, 0).to_json())
+    sample = _sample(data, plan)
+    if reader.fast and file.sha256 is not None and not plan.skip_expired:
+        whole = CheckedFile(file.item_count or 0, 0, sampled=sample.items, expiring=sample.expiring)
+        grants.finished(work.work_id, whole.to_json())
         return
     judge = _Judge(plan, lambda block: grants.keep(work.work_id, block), number, collect_keys)
     puts = reader.puts(data)
@@ -120,6 +127,9 @@ def check_file(
         judge.bad,
         left_out=judge.left_out,
         asked_bytes=judge.asked_bytes,
+        expired=judge.expired,
+        sampled=sample.items,
+        expiring=sample.expiring,
         checked_sha256=sha256_hex(data.plain) if puts.regular else None,
         document=number if data.form.layout is not Layout.LINES else None,
         tables=_some(puts.tables),
@@ -128,6 +138,14 @@ def check_file(
         reasons=judge.reasons or None,
     )
     grants.finished(work.work_id, checked.to_json())
+
+
+def _sample(data: DataFile, plan: ImportPlan) -> ExpirySample:
+    """The first items of a file of lines, looked at for those that expire soon; nothing where none does, or is kept."""
+    sample = ExpirySample(plan.expiry or Expiry("", 0))
+    if plan.expiry is not None and not plan.skip_expired and data.form.layout is Layout.LINES:
+        sample.add(data.plain[:SAMPLE_BYTES])
+    return sample
 
 
 def _some(texts: Iterable[str]) -> tuple[str, ...]:
@@ -153,19 +171,24 @@ class _Judge:
     def __init__(self, plan: ImportPlan, keep: Callable[[str], None], number: int, collect_keys: bool):
         self._plan, self._keep, self._number, self._collect_keys = plan, keep, number, collect_keys
         self._keys = bytearray()
-        self.items = self.bad = self.left_out = self.asked_bytes = 0
+        self.items = self.bad = self.left_out = self.asked_bytes = self.expired = 0
         self.first_bad: BadLine | None = None
         self.reasons: dict[str, int] = {}
 
     def read(self, puts: FilePuts) -> None:
-        chooses = self._plan.only_changes or self._plan.keys_wanted is not None
+        plan = self._plan
+        chooses = plan.only_changes or plan.keys_wanted is not None
+        leaves_out = plan.leaves_out if plan.skip_expired else None
         for item in self._chosen(puts.items()) if chooses else puts.judged():
             self.items += 1
             if isinstance(item, BadLine):
                 self.bad += 1
                 self.first_bad = self.first_bad or item
                 add_reason(self.reasons, item.error.reason, 1)
-            elif self._collect_keys and item.key is not None:
+                continue
+            if leaves_out is not None and leaves_out(item):
+                self.expired += 1
+            if self._collect_keys and item.key is not None:
                 self._keys += place_bytes(item.key, file=self._number, line=item.line, tail=self._tail(item))
                 if len(self._keys) >= BLOCK_BYTES:
                     self._send()
@@ -185,7 +208,10 @@ class _Judge:
                 self.left_out += 1
 
     def _tail(self, item: Put | ParsedItem) -> bytes:
-        return short_digest(item.item) if self._plan.only_changes and isinstance(item, ParsedItem) else b""
+        """Of a whole item where those are compared; one that has expired is the same as none."""
+        if not self._plan.only_changes or not isinstance(item, ParsedItem):
+            return b""
+        return bytes(SHORT_DIGEST_BYTES) if self._plan.leaves_out(item) else short_digest(item.item)
 
     def _send(self) -> None:
         if self._keys:
@@ -201,6 +227,9 @@ class _Sums:
     bad: int = 0
     left_out: int = 0
     asked_bytes: int = 0
+    expired: int = 0
+    sampled: int = 0
+    expiring: int = 0
     checked: dict[str, str] = field(default_factory=dict)
     documents: set[int] = field(default_factory=set)
     tables: dict[str, None] = field(default_factory=dict)
@@ -213,6 +242,9 @@ class _Sums:
         self.bad += file.bad
         self.left_out += file.left_out
         self.asked_bytes += file.asked_bytes
+        self.expired += file.expired
+        self.sampled += file.sampled
+        self.expiring += file.expiring
         for reason, count in (file.reasons or {}).items():
             add_reason(self.reasons, reason, count)
         if file.checked_sha256 is not None:
@@ -250,11 +282,15 @@ def check(run: ImportRun, *, keys: KeySpill) -> Checked:
     refuse_several_tables(job, sums.tables, passed_over=sums.passed_over)
     for note in sums.notes:
         run.ctx.reporter.note(f"note: {note}")
+    expiring = ExpirySample(run.plan.expiry, sums.sampled, sums.expiring) if run.plan.expiry else None
+    about_expiry = expiring.line(sums.items) if expiring else None
+    if about_expiry is not None:
+        run.ctx.reporter.note(about_expiry)
     refuse_too_many_bad(job, sums.bad, total=sums.items, so="nothing was written")
     collisions = _collisions(run.ctx, job, keys, documents=sums.documents)
     absent = missing_keys(run.plan.keys_wanted, keys)
     checked = Checked(sums.items, sums.bad, collisions, sums.checked, sums.left_out, sums.asked_bytes, absent)
-    return replace(checked, reasons=sums.reasons)
+    return replace(checked, reasons=sums.reasons, expired=sums.expired)
 
 
 def _collisions(

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from dynamodb_pipeline.addresses import join
+from dynamodb_pipeline.aws.retry import LOOK_POLICY
 from dynamodb_pipeline.chain.collapse import Collapsed, chain_source
 from dynamodb_pipeline.chain.records import uncollapsed_source
 from dynamodb_pipeline.chain.windows import Chain, find_chain
 from dynamodb_pipeline.documents import Document, Facts, facts_of, member, natural, string
-from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, refuse_unusable
+from dynamodb_pipeline.dynamodb.table import TableDescription, Tables, no_expiry, refuse_unusable
 from dynamodb_pipeline.dynamodb.table_description import may_skip_parsing, refuse_other_keys
-from dynamodb_pipeline.errors import IntegrityError, PreconditionError, counted
+from dynamodb_pipeline.errors import IntegrityError, PipelineError, PreconditionError, counted
 from dynamodb_pipeline.formats.files.file_forms import WantedTable
-from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema, shown_key
+from dynamodb_pipeline.formats.items.item_rules import Expiry
+from dynamodb_pipeline.formats.items.key_schema import IndexKeys, KeySchema
 from dynamodb_pipeline.importing.set_aside import SetAside
-from dynamodb_pipeline.passes.table_scan import PAGE_UNITS, TableScan
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, write_rate
+from dynamodb_pipeline.reading.file_puts import ParsedItem, Put
 from dynamodb_pipeline.reading.finished_runs import UNKNOWN_TABLE, SourceChoice, choose_finished_run, wanted_table
 from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.reading.key_spill import Collision, KeySpill
 from dynamodb_pipeline.reading.source import first_few, load_source, refuse_other_source, refuse_unknown_part
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.selection.changes import Unchanged, unchanged_lines
-from dynamodb_pipeline.selection.table_rows import RowKind, TableRows
+from dynamodb_pipeline.selection.table_rows import TableRows
 from dynamodb_pipeline.selection.wanted_keys import KeyPrefix, WantedKeys, wanted_keys
 from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.settings.job_options import LATEST, WITHOUT_MANIFEST
@@ -157,13 +159,35 @@ def import_plan(ctx: RunContext, job: TableImport) -> ImportPlan:
         wanted=wanted_table(table.name, from_table=settings.from_table),
         only_changes=settings.only_changes,
         keys_wanted=wanted_keys(ctx.store, table.key_schema, file=settings.keys, prefix=prefix),
+        expiry=_expiry(ctx, job),
+        skip_expired=settings.skip_expired,
     )
+
+
+def _expiry(ctx: RunContext, job: TableImport) -> Expiry | None:
+    """
+    By what items of the target expire. Only --skip-expired needs it; without, not to be told is no reason to end.
+
+    Raises:
+        PreconditionError: it is needed, and they do not.
+    """
+    tables, name, now_s = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep), job.table.name, int(ctx.moment.timestamp())
+    if not job.settings.skip_expired:
+        try:
+            return tables.expiry(name, now_s=now_s, policy=LOOK_POLICY)
+        except PipelineError:
+            return None
+    expiry = tables.expiry(name, now_s=now_s)
+    if expiry is None:
+        raise no_expiry(name)
+    return expiry
 
 
 def import_header(job: TableImport, plan: ImportPlan) -> Facts:
     """What a resume depends on: the table itself, the very objects, the mode; newer modes where asked for."""
     settings, keys = job.settings, plan.keys_wanted
-    asked = {"only_changes": True} if settings.only_changes else {}
+    modes = ("only_changes", "skip_expired")
+    asked = {mode: True for mode in modes if getattr(settings, mode)}
     return {
         "kind": "import",
         "table": job.table.name,
@@ -195,6 +219,8 @@ class ImportPlan:
         wanted: whose items are taken of files that name their tables.
         only_changes: items that the table holds just so are not written.
         keys_wanted: only items of these keys are written, None for all.
+        expiry: by what items of the target expire, None where they do not; those that have are left out with
+            `skip_expired`, and a few are looked at without.
     """
 
     table: str
@@ -209,6 +235,16 @@ class ImportPlan:
     wanted: WantedTable | None = None
     only_changes: bool = False
     keys_wanted: WantedKeys | None = None
+    expiry: Expiry | None = None
+    skip_expired: bool = False
+
+    def leaves_out(self, item: Put | ParsedItem) -> bool:
+        """True for an item that has expired, where those are not wanted."""
+        if not self.skip_expired or self.expiry is None:
+            return False
+        if isinstance(item, ParsedItem):
+            return self.expiry.has_expired(item.item)
+        return self.expiry.has_expired_text(item.body)
 
 
 @dataclass(frozen=True)
@@ -222,6 +258,7 @@ class Checked:
         keys_absent: those of the keys asked for that no item has.
         checked: by work id, the SHA-256 of texts whose items need not be judged again (`InputFile.checked_sha256`).
         unchanged: lines that the table holds just so.
+        expired: items that are left out because they have expired.
         reasons: why items are bad, and how many each time.
     """
 
@@ -233,6 +270,7 @@ class Checked:
     asked_bytes: int = 0
     keys_absent: tuple[bytes, ...] = ()
     unchanged: Unchanged = field(default_factory=Unchanged)
+    expired: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -243,7 +281,7 @@ class Checked:
     @property
     def to_write(self) -> int:
         """Items that are to be written, or set aside."""
-        return self.items - self.left_out - self.dropped - len(self.unchanged)
+        return self.items - self.left_out - self.expired - self.dropped - len(self.unchanged)
 
     def compared_with(self, table: TableRows, export: KeySpill) -> Checked:
         """The same with the lines that the table holds just so already."""
@@ -297,6 +335,7 @@ class ImportedFile(Document):
     set_aside: int = member(natural)
     unchanged: int = member(natural, default=0)
     left_out: int = member(natural, default=0)
+    expired: int = member(natural, default=0)
 
 
 @dataclass(frozen=True)
@@ -306,8 +345,8 @@ class ImportResult:
 
     Of a mirror alone: `table_items_before`, `deletions_planned`, and of one that deleted `items_deleted` and
     `delete_units_consumed`. Where the table was read: `read_units_consumed`, `read_rate`. With --only-changes
-    `items_unchanged`; where some keys were asked for `items_left_out`, `bytes_asked_for`, `keys_absent`; with
-    --set-aside `set_aside_uri`, this run's folder.
+    `items_unchanged`, with --skip-expired `items_expired`; where some keys were asked for `items_left_out`,
+    `bytes_asked_for`, `keys_absent`; with --set-aside `set_aside_uri`, this run's folder.
     """
 
     table: str
@@ -340,6 +379,7 @@ class ImportResult:
     items_left_out: int | None = None
     bytes_asked_for: int | None = None
     keys_absent: int | None = None
+    items_expired: int | None = None
     bad_reasons: dict[str, int] | None = None
 
     def to_json(self) -> Facts:
@@ -348,42 +388,6 @@ class ImportResult:
         return {name: value for name, value in facts_of(self).items() if value is not default[name]}
 
 
-def import_lines(job: TableImport, *, keeps_state: bool) -> Iterator[str]:
-    """What is written where at what rate, and what is worth knowing about it."""
-    source = job.source
-    about = f"{source.kind}, {counted(len(source.files), 'file')}, {counted(source.bytes, 'byte')}"
-    yield f"{job.table.name}: {job.rate.derivation}; from {source.folder} ({about}): {source.origin}"
-    yield from (f"note: {text}" for text in (*source.notes, *job.table.import_warnings))
-    if source.orphans:
-        yield f"note: {counted(len(source.orphans), 'file')} that the manifest does not list left out"
-    if not keeps_state:
-        yield "note: without --logs a stopped import cannot be resumed"
-
-
 def repeated_keys_line(count: int) -> str:
     """That keys stand more than once, and which item wins."""
     return f"note: {counted(count, 'key')} more than once in the input; the last in the manifest's order wins"
-
-
-def row_scan(job: TableImport, kind: RowKind) -> TableScan:
-    """The import's percent goes for reading too; an absolute write rate says nothing about reads: then 25 %."""
-    table = job.table
-    label = f"{'items' if kind.digests else 'keys'} of {table.name}"
-    choice = job.choice.of_capacity
-    return TableScan(table, choice, job.worker, label, attributes=kind.attributes, max_page_units=PAGE_UNITS)
-
-
-def chosen_lines(facts: Checked, plan: ImportPlan) -> Iterator[str]:
-    """Which items will be written, where that is not all of them; before the first write."""
-    if plan.only_changes:
-        same, of = len(facts.unchanged), facts.items - facts.bad
-        yield (
-            f"only changes: {same} of {of} items stand in {plan.table} just so and are not written, {facts.to_write} "
-            "are; what an application changes in the first from now on stays"
-        )
-    if plan.keys_wanted is not None:
-        asked = facts.items - facts.left_out - facts.bad
-        yield f"{asked} of {facts.items} items are asked for, {facts.asked_bytes:,} bytes"
-    if facts.keys_absent:
-        shown = first_few(str(shown_key(plan.keys, key)) for key in facts.keys_absent)
-        yield f"note: {len(facts.keys_absent)} of the keys asked for are not in the export: {shown}"

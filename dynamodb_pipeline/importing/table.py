@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -21,26 +22,28 @@ from typing import TYPE_CHECKING
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import DocumentError, Facts, read_object
 from dynamodb_pipeline.dynamodb.table import Tables
-from dynamodb_pipeline.errors import ExitCode, PreconditionError
+from dynamodb_pipeline.errors import ExitCode, PreconditionError, counted
 from dynamodb_pipeline.finished import RunState
 from dynamodb_pipeline.formats.exports.layout import stamp
+from dynamodb_pipeline.formats.items.key_schema import shown_key
 from dynamodb_pipeline.importing.check import check
 from dynamodb_pipeline.importing.job import (
     Checked,
     ImportedFile,
+    ImportPlan,
     ImportResult,
     ImportRun,
-    chosen_lines,
+    TableImport,
     import_header,
-    import_lines,
     import_plan,
     resolve_import,
-    row_scan,
 )
 from dynamodb_pipeline.importing.mirror import DeletionPlan, delete_planned, plan_chain_deletions, plan_deletions
 from dynamodb_pipeline.importing.write import COUNTS, Written, write_files
 from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED
+from dynamodb_pipeline.passes.table_scan import PAGE_UNITS, TableScan
 from dynamodb_pipeline.reading.key_spill import KeySpill
+from dynamodb_pipeline.reading.source import first_few
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger, entries_of
 from dynamodb_pipeline.selection.table_rows import RowKind, TableRows, read_rows
@@ -90,6 +93,44 @@ def _owner(data: bytes) -> str | None:
         return RunState.readable(read_object(data)).run_id
     except DocumentError:
         return None
+
+
+def import_lines(job: TableImport, *, keeps_state: bool) -> Iterator[str]:
+    """What is written where at what rate, and what is worth knowing about it."""
+    source = job.source
+    about = f"{source.kind}, {counted(len(source.files), 'file')}, {counted(source.bytes, 'byte')}"
+    yield f"{job.table.name}: {job.rate.derivation}; from {source.folder} ({about}): {source.origin}"
+    yield from (f"note: {text}" for text in (*source.notes, *job.table.import_warnings))
+    if source.orphans:
+        yield f"note: {counted(len(source.orphans), 'file')} that the manifest does not list left out"
+    if not keeps_state:
+        yield "note: without --logs a stopped import cannot be resumed"
+
+
+def chosen_lines(facts: Checked, plan: ImportPlan) -> Iterator[str]:
+    """Which items will be written, where that is not all of them; before the first write."""
+    if plan.only_changes:
+        same, of = len(facts.unchanged), facts.items - facts.bad
+        yield (
+            f"only changes: {same} of {of} items stand in {plan.table} just so and are not written, {facts.to_write} "
+            "are; what an application changes in the first from now on stays"
+        )
+    if plan.keys_wanted is not None:
+        asked = facts.items - facts.left_out - facts.bad
+        yield f"{asked} of {facts.items} items are asked for, {facts.asked_bytes:,} bytes"
+    if facts.expired:
+        yield f"{facts.expired:,} of {facts.items:,} items have expired and are not written (--skip-expired)"
+    if facts.keys_absent:
+        shown = first_few(str(shown_key(plan.keys, key)) for key in facts.keys_absent)
+        yield f"note: {len(facts.keys_absent)} of the keys asked for are not in the export: {shown}"
+
+
+def row_scan(job: TableImport, kind: RowKind) -> TableScan:
+    """The import's percent goes for reading too; an absolute write rate says nothing about reads: then 25 %."""
+    table = job.table
+    label = f"{'items' if kind.digests else 'keys'} of {table.name}"
+    choice = job.choice.of_capacity
+    return TableScan(table, choice, job.worker, label, attributes=kind.attributes, max_page_units=PAGE_UNITS)
 
 
 def import_table(
@@ -219,6 +260,7 @@ def _result(run: ImportRun, looked: Looked, written: Written) -> ImportResult:
         read_rate=table.rate if table else None,
         items_unchanged=len(facts.unchanged) if settings.only_changes else None,
         items_left_out=facts.left_out if settings.restricted else None,
+        items_expired=facts.expired if settings.skip_expired else None,
         bytes_asked_for=facts.asked_bytes if settings.restricted else None,
         keys_absent=len(facts.keys_absent) if settings.restricted else None,
         bad_reasons=dict(facts.reasons) or None,

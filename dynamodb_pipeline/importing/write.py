@@ -45,7 +45,7 @@ from dynamodb_pipeline.workers.failures import report_failure
 from dynamodb_pipeline.workers.work_queue import WorkUnit
 from dynamodb_pipeline.workers.worker import WorkerContext, tools
 
-COUNTS = ("items", "written", "skipped", "set_aside", "unchanged", "left_out")  # of a file
+COUNTS = ("items", "written", "skipped", "set_aside", "unchanged", "left_out", "expired")  # of a file
 IN_HAND_BYTES = 64 * 1024 * 1024  # of plain text; the next file is fetched only below this
 
 
@@ -72,7 +72,7 @@ class _OpenFile:
         self.unit, self.data, self._plan = unit, data, plan
         self.requests: Iterator[list[Put]] = iter(())
         self.bad: list[BadLine] = []
-        self.items = self.written = self.skipped = self.unchanged = self.left_out = 0
+        self.items = self.written = self.skipped = self.unchanged = self.left_out = self.expired = 0
 
     def wanted(self, judged: Iterable[Put | BadLine]) -> Iterator[Put]:
         """What this unit of work is to write of all that stands in the file."""
@@ -80,6 +80,7 @@ class _OpenFile:
             lines = frozenset(self.unit.lines)
             return (put for put in judged if isinstance(put, Put) and put.line in lines)
         puts = self._all_but_colliding(judged if self._plan.keys_wanted is None else self._asked(judged))
+        puts = self._kept(puts) if self._plan.skip_expired else puts
         return puts if self.unit.unchanged is None else self._changed(puts, LineSet.from_text(self.unit.unchanged))
 
     def record(self) -> ImportedFile:
@@ -92,6 +93,7 @@ class _OpenFile:
             set_aside=len(self.bad),
             unchanged=self.unchanged,
             left_out=self.left_out,
+            expired=self.expired,
         )
 
     def _asked(self, judged: Iterable[Put | BadLine]) -> Iterator[Put | BadLine]:
@@ -102,6 +104,13 @@ class _OpenFile:
             else:
                 self.items += 1
                 self.left_out += 1
+
+    def _kept(self, puts: Iterable[Put]) -> Iterator[Put]:
+        for put in puts:
+            if self._plan.leaves_out(put):
+                self.expired += 1
+            else:
+                yield put
 
     def _changed(self, puts: Iterable[Put], unchanged: LineSet) -> Iterator[Put]:
         for put in puts:

@@ -65,10 +65,11 @@ class ExportSettings:
     expression_attribute_values: Mapping[str, Any] = field(default_factory=dict)
     exclude: tuple[str, ...] = ()
     table_tag: tuple[tuple[str, str], ...] = ()
+    skip_expired: bool = False
 
     @property
     def part(self) -> ExportPart | None:
-        """Which part of its tables is asked for, None for the whole."""
+        """Which part of its tables is asked for by expressions and index, None for the whole."""
         if (self.filter, self.projection, self.index) == (None, None, None):
             return None
         names, values = self.expression_attribute_names, self.expression_attribute_values
@@ -113,6 +114,7 @@ class ImportSettings:
     sort_key_prefix: str | None = None
     chain: bool = False
     until: datetime | None = None
+    skip_expired: bool = False
 
     @property
     def restricted(self) -> bool:

@@ -86,6 +86,9 @@ ATTRIBUTE_VALUES: Row[Mapping[str, Any]] = Row(
     "--expression-attribute-values", "what :values of --filter stand for, as DynamoDB JSON", EXPORT, "JSON",
     EXPRESSION_VALUES, default="{}",
 )  # fmt: skip
+SKIP_EXPIRED: Row[bool] = Row(
+    "--skip-expired", "leave out items that have expired by the table's TTL attribute", (*EXPORT, *IMPORT)
+)
 INPUT: Row[str] = Row(
     "--input", "folder of an export, or a parent of exactly one finished export", IMPORT, "FOLDER", PLACE
 )  # fmt: skip

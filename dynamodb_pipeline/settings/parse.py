@@ -43,6 +43,7 @@ from dynamodb_pipeline.settings.job_options import (
     SCHEDULED_IMPORT,
     SET_ASIDE,
     SKIP_EXISTING,
+    SKIP_EXPIRED,
     SORT_KEY_PREFIX,
     TABLE_TAG,
     TABLES,
@@ -135,9 +136,9 @@ def export_settings(options: Options, *, program: tuple[str, ...] = ()) -> Expor
 
 def _check_part(options: Options, problems: Problems) -> None:
     """What the words for a part of a table need, and who can carry them out."""
-    asked: tuple[Row[str | None], ...] = (FILTER, PROJECTION, INDEX)
+    asked: tuple[Row[Any], ...] = (FILTER, PROJECTION, INDEX, SKIP_EXPIRED)
     for row in asked:
-        by_limiter = options[row] is not None and options[RATE_CONTROL] == "connector"
+        by_limiter = bool(options[row]) and options[RATE_CONTROL] == "connector"
         text = f"the connector cannot ask for it; leave out {RATE_CONTROL}, so that our relay does"
         problems.require(not by_limiter, f"{row} and {RATE_CONTROL} connector exclude each other: {text}")
     needless = bool(options[ATTRIBUTE_NAMES]) and options[FILTER] is None and options[PROJECTION] is None
@@ -148,7 +149,8 @@ def _check_part(options: Options, problems: Problems) -> None:
 
 # Modes of an import of which one cannot be had with another, and why; every other pair can (docs/operations.md).
 MODES: tuple[Row[Any], ...] = (
-    ONLY_CHANGES, KEYS, KEY_PREFIX, SORT_KEY_PREFIX, SKIP_EXISTING, MIRROR, SET_ASIDE, DRY_RUN, DUPLICATES,
+    ONLY_CHANGES, KEYS, KEY_PREFIX, SORT_KEY_PREFIX, SKIP_EXISTING, SKIP_EXPIRED, MIRROR, SET_ASIDE, DRY_RUN,
+    DUPLICATES,
 )  # fmt: skip
 A_PART = "what was left out would be deleted"
 LESS_THAN_A_SCAN = "to write some items costs less than to read the whole table first"
@@ -158,6 +160,8 @@ REFUSED_TOGETHER: tuple[tuple[Row[Any], Row[Any], str], ...] = (
     (MIRROR, KEYS, A_PART),
     (MIRROR, KEY_PREFIX, A_PART),
     (MIRROR, SORT_KEY_PREFIX, A_PART),
+    (MIRROR, SKIP_EXPIRED, A_PART),
+    (DUPLICATES, SKIP_EXPIRED, "where the last item of a key has expired, the one before it would come back"),
     (ONLY_CHANGES, SKIP_EXISTING, "an item that is there is not written, whether it differs or not"),
     (ONLY_CHANGES, KEYS, LESS_THAN_A_SCAN),
     (ONLY_CHANGES, KEY_PREFIX, LESS_THAN_A_SCAN),
@@ -184,12 +188,13 @@ def import_settings(options: Options, *, program: tuple[str, ...] = ()) -> Impor
         text = f"lies inside {place}, where an import would read it as data"
         problems.require(not inside, f"{SET_ASIDE} {options.given.text(SET_ASIDE)} {text}")
     for first, second, reason in REFUSED_TOGETHER:
-        problems.require(not (options[first] and options[second]), f"{first} and {second} exclude each other: {reason}")
+        both = all(options[row] != row.value_of(None) for row in (first, second))
+        problems.require(not both, f"{first} and {second} exclude each other: {reason}")
     agreed = options[YES] or options[DRY_RUN]
     problems.require(
         options[CHAIN] is None or agreed, f"{CHAIN} deletes what was deleted in its exports: it needs {YES}"
     )
-    others: tuple[Row[Any], ...] = (SKIP_EXISTING, KEYS, KEY_PREFIX, SORT_KEY_PREFIX)
+    others: tuple[Row[Any], ...] = (SKIP_EXISTING, SKIP_EXPIRED, KEYS, KEY_PREFIX, SORT_KEY_PREFIX)
     for row in others:
         text = f"{CHAIN} and {row} exclude each other: a chain writes and deletes all that its exports say"
         problems.require(not (options[CHAIN] and options[row]), text)

@@ -79,7 +79,7 @@ def nodes_export_policy(scope: PolicyScope) -> Policy:
 
 def nodes_import_policy(scope: PolicyScope) -> Policy:
     """For the nodes of an import: write the tables, read the exports; more only for options that need it."""
-    names = ["BatchWriteItem", "DescribeTable"]
+    names = ["BatchWriteItem", "DescribeTable", "DescribeTimeToLive"]
     names += ["PutItem"] if scope.skip_existing else []
     names += ["Scan"] if scope.mirror or scope.only_changes else []  # deletions go through BatchWriteItem
     aside = [scope.set_aside] if scope.set_aside else []

@@ -25,7 +25,7 @@ from dynamodb_pipeline.formats.exports.layout import MANIFEST, PART_MANIFEST
 from dynamodb_pipeline.formats.exports.manifest import Manifest
 from dynamodb_pipeline.formats.exports.native_manifest import ExportedTable
 from dynamodb_pipeline.formats.exports.record_fields import FieldError
-from dynamodb_pipeline.formats.items.item_rules import expired_range
+from dynamodb_pipeline.formats.items.item_rules import Expiry
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.formats.items.tags import NULL_TAG_OPTIONS
@@ -146,7 +146,7 @@ class ExportPart:
         names, values = dict(self.names), dict(self.values)
         filters = [] if self.filter is None else [self.filter]
         if self.ttl_attribute is not None:
-            filters.append(_not_expired(self.ttl_attribute, int(self.expired_at or 0), names, values))
+            filters.append(_not_expired(Expiry(self.ttl_attribute, int(self.expired_at or 0)), names, values))
         projection = None if self.projection is None else _with_keys(self.projection, names, keys)
         members = {
             "IndexName": self.index,
@@ -177,10 +177,10 @@ def _with_keys(projection: str, names: dict[str, str], keys: KeySchema) -> str:
     return ", ".join((projection, *(_placeholder("#key", name, names) for name in missing)))
 
 
-def _not_expired(attribute: str, moment: int, names: dict[str, str], values: dict[str, Any]) -> str:
+def _not_expired(expiry: Expiry, names: dict[str, str], values: dict[str, Any]) -> str:
     """What an item meets that had not expired; a comparison with what is absent or no number is false."""
-    name = _placeholder("#ttl", attribute, names)
-    first, end = ({"N": str(limit)} for limit in expired_range(moment))
+    name = _placeholder("#ttl", expiry.attribute, names)
+    first, end = ({"N": str(limit)} for limit in (expiry.first_s, expiry.now_s))
     least, below = _placeholder(":from", first, values), _placeholder(":now", end, values)
     return f"NOT ({name} >= {least} AND {name} < {below})"
 

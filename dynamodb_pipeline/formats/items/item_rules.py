@@ -9,7 +9,12 @@ on the way out of a failure.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any, Callable, NamedTuple, NoReturn
 
 from dynamodb_pipeline.formats.items.item_error import ItemError
@@ -41,7 +46,8 @@ __all__ = [
 ]
 
 MAX_ITEM_BYTES = 409_600  # 400 KB, developer guide, "Quotas and limits"; exactly this many are accepted
-TTL_YEARS = 5
+TTL_YEARS, DAY_S = 5, 86_400
+SAMPLE_BYTES = 64 * 1024  # of lines at a time whose TTL attribute is looked at
 WRITE_UNIT_BYTES = 1024  # developer guide, "DynamoDB throughput capacity": one unit for each KB begun
 
 
@@ -275,12 +281,88 @@ def write_units(size_bytes: int) -> int:
     return max(1, -(-size_bytes // WRITE_UNIT_BYTES))
 
 
-def expired_range(now_s: int) -> tuple[int, int]:
+@dataclass(frozen=True)
+class Expiry:
     """
-    Values of a TTL attribute, in seconds since 1970, by which an item had expired at `now_s`: from the first on and
-    below the second.
+    Which items have expired, by a table's TTL attribute and at one moment; picklable.
 
+    An item has when the attribute is a number below the present seconds since 1970 (API reference, UpdateTimeToLive).
     DynamoDB keeps what has no such attribute or none that is a number, and a time of more than five years ago, which
-    it takes for a mistake: "Using time to live (TTL) in DynamoDB", developer guide.
+    it takes for a mistake (developer guide, "Using time to live (TTL) in DynamoDB").
     """
-    return now_s - TTL_YEARS * 365 * 86_400, now_s
+
+    attribute: str
+    now_s: int
+
+    @property
+    def first_s(self) -> int:
+        """Values below this mean nothing."""
+        return self.now_s - TTL_YEARS * 365 * DAY_S
+
+    def has_expired(self, item: Mapping[str, Any], *, within_s: int = 0) -> bool:
+        """Whether an item has, or does within so many seconds; with the tags of DynamoDB or of the connector."""
+        value = item.get(self.attribute)
+        number = value.get("N", value.get("n")) if isinstance(value, dict) else None
+        return isinstance(number, str) and self._is_between(number, self.now_s + within_s)
+
+    def has_expired_text(self, text: bytes, *, within_s: int = 0) -> bool:
+        """The same of an item's JSON, which is parsed only when such a value stands anywhere in it."""
+        if _is_plain(self.attribute) and b"\\u" not in text:
+            values = _ttl_values(self.attribute).findall(text)
+            if not any(self._is_between(value.decode(), self.now_s + within_s) for value in values):
+                return False
+        item = json.loads(text)
+        return self.has_expired(item.get("Item", item) if len(item) == 1 else item, within_s=within_s)
+
+    def _is_between(self, number: str, end_s: int) -> bool:
+        try:
+            return self.first_s <= Decimal(number) < end_s
+        except InvalidOperation:
+            return False
+
+
+def _is_plain(attribute: str) -> bool:
+    """True for a name that JSON writes in one way, but for escapes of what needs none."""
+    return re.fullmatch(r"[\w.: -]+", attribute, re.ASCII) is not None
+
+
+@cache
+def _ttl_values(attribute: str) -> re.Pattern[bytes]:
+    """What finds the numbers of this attribute in JSON with the tags of DynamoDB or of the connector."""
+    name = re.escape(json.dumps(attribute, ensure_ascii=False).encode())
+    return re.compile(name + rb'\s*:\s*\{\s*"[Nn]"\s*:\s*"([-+.0-9eE]{1,200})"')
+
+
+@dataclass
+class ExpirySample:
+    """
+    How many of the items that were looked at expire within a day, or have. A few of all are enough for a hint: to look
+    at each would cost an export a tenth of its speed.
+    """
+
+    expiry: Expiry
+    items: int = 0
+    expiring: int = 0
+
+    def add(self, lines: bytes) -> None:
+        """Look at the first of these lines, each an item."""
+        for line in lines[:SAMPLE_BYTES].split(b"\n")[:-1]:
+            self.items += 1
+            self.expiring += self._expires(line)
+
+    def _expires(self, line: bytes) -> bool:
+        try:
+            return self.expiry.has_expired_text(line, within_s=DAY_S)
+        except (AttributeError, ValueError, RecursionError):  # no item: whoever reads it says so
+            return False
+
+    def line(self, total: int) -> str | None:
+        """What to say of `total` items, None where none expires."""
+        if not self.expiring:
+            return None
+        count = round(total * self.expiring / self.items)
+        about = "about " if self.items < total else ""
+        return (
+            f"note: {about}{count:,} of {total:,} items expire within a day, or have (TTL attribute "
+            f"{self.expiry.attribute!r}); --skip-expired leaves out those that have"
+        )

@@ -26,7 +26,15 @@ from tests.unit.store.s3_world import S3World, ScriptedS3
 from tests.unit.test_module_rules import NOT_ON_NODES
 
 SERVICES = ("dynamodb", "s3", "sts", "kms", "emr", "cloudwatch", "logs", "secretsmanager")
-SENDERS = {"scan_page", "scan_with_units", "batch_write", "put_item", "delete_item", "describe_table"}
+SENDERS = {
+    "scan_page",
+    "scan_with_units",
+    "batch_write",
+    "put_item",
+    "delete_item",
+    "describe_table",
+    "describe_time_to_live",
+}
 ROUNDS = {"call_with_retry", "pause"}  # what sends again within the bounds of a policy
 
 
@@ -130,6 +138,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "PutItem": {"ConsumedCapacity": consumed(1.0)},
     "DeleteItem": {"ConsumedCapacity": consumed(1.0)},
     "DescribeTable": {"Table": provisioned_table()},
+    "DescribeTimeToLive": {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}},
 }
 SENT: dict[str, Callable[[DynamoDbWire], object]] = {
     "Scan": lambda wire: requests.scan_page(wire, requests.ScanRequest("orders")),
@@ -137,6 +146,7 @@ SENT: dict[str, Callable[[DynamoDbWire], object]] = {
     "PutItem": lambda wire: requests.put_item(wire, "orders", item=ITEM),
     "DeleteItem": lambda wire: requests.delete_item(wire, "orders", key=ITEM),
     "DescribeTable": lambda wire: requests.describe_table(wire, "orders"),
+    "DescribeTimeToLive": lambda wire: requests.describe_time_to_live(wire, "orders"),
 }
 STORED: dict[str, Callable[[S3ObjectStore], object]] = {
     "head_object": lambda store: store.head("s3://bucket/key"),

@@ -110,7 +110,7 @@ def test_export_nodes_can_write_no_table_and_delete_nothing() -> None:
 
 def test_import_nodes_write_tables_and_only_read_the_exports() -> None:
     found = {a for a in actions("nodes-import") if a.startswith("dynamodb:")}
-    assert found == {"dynamodb:DescribeTable", "dynamodb:BatchWriteItem"}
+    assert found == {"dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:BatchWriteItem"}
     exports = next(s for s in statements("nodes-import") if s["Sid"] == "Exports")
     assert exports["Action"] == ["s3:GetObject"]
 
