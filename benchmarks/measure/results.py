@@ -27,10 +27,11 @@ class ResultRow:
 
 @dataclass(frozen=True)
 class Results:
-    """One run of the benchmarks."""
+    """One run of the benchmarks; `date` is the day it ended, UTC, such as 2026-11-23."""
 
     title: str
     command: str
+    date: str
     machine: dict[str, str]
     rows: tuple[ResultRow, ...]
     remarks: tuple[str, ...] = field(default=())
@@ -41,7 +42,16 @@ class Results:
 
     def to_markdown(self) -> str:
         """Heading, machine, remarks, and one table: min / median / max."""
-        lines = [f"# {self.title}", "", f"`{self.command}`", "", _machine_line(self.machine), ""]
+        lines = [
+            f"# {self.title}",
+            "",
+            f"`{self.command}`",
+            "",
+            f"Measured on {self.date}.",
+            "",
+            _machine_line(self.machine),
+            "",
+        ]
         lines += [f"- {remark}" for remark in self.remarks] + [""] * bool(self.remarks)
         lines += [
             "| figure | contender | min | median | max | unit | n | reach | note |",

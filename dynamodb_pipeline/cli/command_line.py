@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dynamodb_pipeline import __version__
-from dynamodb_pipeline.cli.launcher_options import JOB_VERBS, SETTINGS, SETTINGS_FILE, rows_of
+from dynamodb_pipeline.cli.launcher_options import JOB_VERBS, REFRESH, SETTINGS, SETTINGS_FILE, rows_of
 from dynamodb_pipeline.cli.settings_file import SettingsFile, read_settings_file
 from dynamodb_pipeline.errors import SHOWN_CHARACTERS, UsageError, shown
 from dynamodb_pipeline.settings.job_options import JOBS
@@ -72,8 +72,13 @@ def kinds_of(verb: str) -> tuple[str | None, ...]:
     return (verb,) if verb in JOBS else (None,)
 
 
-def build_parser(file: SettingsFile | None = None) -> Parser:
-    """The parser of every verb; what `file` gives need not stand on the command line."""
+def build_parser(file: SettingsFile | None = None, *, refreshes: bool = False) -> Parser:
+    """
+    The parser of every verb; what `file` gives need not stand on the command line.
+
+    Args:
+        refreshes: a deployed schedule has all options of its job.
+    """
     parser = Parser(prog=PROGRAM, description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
@@ -84,14 +89,15 @@ def build_parser(file: SettingsFile | None = None) -> Parser:
             continue
         kinds = inner.add_subparsers(metavar="WHAT", required=True, parser_class=Parser)
         for kind in JOBS:
-            _fill(kinds.add_parser(kind, help=f"{verb} of {OF_A[kind]}"), verb, kind, file)
+            inner_parser = kinds.add_parser(kind, help=f"{verb} of {OF_A[kind]}")
+            _fill(inner_parser, verb, kind, file, is_free=refreshes and verb == "schedule")
     return parser
 
 
-def _fill(parser: Parser, verb: str, kind: str | None, file: SettingsFile | None) -> None:
+def _fill(parser: Parser, verb: str, kind: str | None, file: SettingsFile | None, *, is_free: bool = False) -> None:
     rows = rows_of(verb, kind=kind)
     supplied = file.keys(verb, kind) if file else ()
-    add_rows(parser, rows, supplied={row.name for row in rows if row.key in supplied})
+    add_rows(parser, rows, supplied={row.name for row in rows if is_free or row.key in supplied})
     parser.set_defaults(verb=verb, kind=kind, parser=parser)
 
 
@@ -108,11 +114,14 @@ def read_line(words: Sequence[str]) -> CommandLine:
 
 def line_of(words: Sequence[str], *, file: SettingsFile | None) -> CommandLine:
     """The same, with the options of this settings file."""
-    parsed, unknown = build_parser(file).parse_known_args(words)
+    refreshes = REFRESH.name in words
+    parsed, unknown = build_parser(file, refreshes=refreshes).parse_known_args(words)
     if unknown:
         words = " ".join(unknown)
         parsed.parser.error(f"unrecognized arguments: {words if len(words) <= SHOWN_CHARACTERS else shown(words)}")
     rows = rows_of(parsed.verb, kind=parsed.kind)
+    if refreshes:
+        rows = tuple(row for row in rows if not row.required)
     given = given_of(parsed, rows)
     texts: Mapping[str, tuple[str, ...]] = file.texts(parsed.verb, parsed.kind, rows) if file else {}
     return CommandLine(parsed.verb, parsed.kind, options_of(rows, merged(rows, given, texts)))

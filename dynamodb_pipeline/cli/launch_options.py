@@ -136,6 +136,7 @@ def _cluster_settings(options: Options) -> ClusterSettings:
         security_configuration=None if security == NO_SECURITY_CONFIGURATION else security,
         tags=options[own.TAG],
         log_kms_key_arn=options[own.LOG_KMS_KEY],
+        log_group=options[own.CLOUDWATCH_LOGS],
     )
 
 
@@ -182,6 +183,7 @@ def policy_query(options: Options, *, account: str, region: str) -> PolicyQuery:
         code=_folder(options[own.POLICY_CODE]) or logs.child("code"),
         kms_key_arns=options[own.KMS_KEY],
         log_key_arns=options[own.POLICY_LOG_KEY],
+        log_group=options[own.POLICY_LOG_GROUP],
         service_role=options[own.POLICY_SERVICE_ROLE],
         export_role=options[own.EXPORT_ROLE],
         import_role=options[own.IMPORT_ROLE],

@@ -44,7 +44,16 @@ from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.report.figures import RunFigures
 from dynamodb_pipeline.run.record import latest_unfinished, read_state, refuse_other_command
 from dynamodb_pipeline.settings.job import ExportSettings, ImportSettings, JobSettings
-from dynamodb_pipeline.settings.job_options import EXCLUDE, RESUME, RUN_ID, TABLE, TABLE_TAG, TABLES
+from dynamodb_pipeline.settings.job_options import (
+    BUCKET_OWNER,
+    EXCLUDE,
+    REGION,
+    RESUME,
+    RUN_ID,
+    TABLE,
+    TABLE_TAG,
+    TABLES,
+)
 from dynamodb_pipeline.settings.parse import SETTINGS_OF
 from dynamodb_pipeline.settings.rows import Given, Options, command_line
 from dynamodb_pipeline.settings.run_ids import moment_of, new_run_id, run_folder
@@ -158,6 +167,24 @@ def print_schedule(line: CommandLine, settings: JobSettings, *, voice: Voice) ->
         schedule = schedule_of(options, kind=kind, table=launch.jobs[0].table_name)
         query = commands.ScheduleQuery(schedule, launch, bundle, upload=not options[own.NO_UPLOAD])
         return commands.run_schedule(query, here.clients, here.console)
+
+
+def refresh_schedule(line: CommandLine, *, voice: Voice) -> Any:
+    """
+    Render a deployed schedule anew with the code of this version.
+
+    Raises:
+        UsageError: which schedule is not said.
+    """
+    options = line.options
+    name = options[own.SCHEDULE_NAME]
+    if name is None:
+        msg = f"{own.REFRESH} needs {own.SCHEDULE_NAME}, the name of the stack it was deployed as"
+        raise UsageError(msg)
+    owner = options[BUCKET_OWNER]
+    with launcher(options[REGION], bucket_owner=owner, voice=voice) as here, built_bundle() as bundle:
+        query = commands.RefreshQuery(name, line.kind or line.verb, bundle, owner)
+        return commands.run_refresh(query, here.clients, here.console)
 
 
 def run_run_verb(line: CommandLine, *, voice: Voice) -> Any:

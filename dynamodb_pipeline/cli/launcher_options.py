@@ -6,15 +6,18 @@ None of them is ever known to a job on nodes; rows.py of settings/ says how to a
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
 from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.documents.policies import POLICY_KINDS
-from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, KEY_OPTION, LOG_KEY_OPTION
+from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, KEY_OPTION, LOG_GROUP_OPTION, LOG_KEY_OPTION
 from dynamodb_pipeline.emr.documents.schedule_times import parse_cron, parse_email, parse_schedule_name, parse_timezone
-from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings
+from dynamodb_pipeline.emr.request.launch_settings import (
+    MAX_DOLLARS,
+    ClusterSettings,
+    parse_dollars,
+    parse_log_group,
+)
 from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.finished import CONTINUE, PAUSE
 from dynamodb_pipeline.formats.items.key_schema import ROLES as KEY_ROLES
@@ -72,20 +75,7 @@ EVERY_VERB = (
 TEXT_VERBS = (LOGS_VERB, "completion", "help")  # what they print is text for programs too
 INIT, DOCTOR, COMPLETION, HELP = ("init",), ("doctor",), ("completion",), ("help",)
 SHELLS = ("bash", "zsh", "fish")
-DOLLARS = re.compile(r"\$?[0-9]{1,12}(?:\.[0-9]{1,12})?")
-MAX_DOLLARS = 10**9
 MANY = 1_000_000_000
-
-
-def parse_dollars(text: str, *, option: str) -> float:
-    """
-    Raises:
-        UsageError: no amount of money.
-    """
-    if not DOLLARS.fullmatch(text) or Decimal(text.lstrip("$")) > MAX_DOLLARS:
-        msg = f"{option} {shown(text)} is not an amount of US dollars, e.g. 5.00, up to {MAX_DOLLARS:,}"
-        raise UsageError(msg)
-    return float(text.lstrip("$"))
 
 
 def parse_key(text: str, *, option: str) -> KeySchema:
@@ -162,6 +152,10 @@ CODE: Row[S3Uri | None] = launcher_row(
     "--code", "folder for the uploaded code (default: below --logs)", "S3_FOLDER", value=S3_ADDRESS
 )
 LOG_KMS_KEY: Row[str | None] = launcher_row(LOG_KEY_OPTION, "KMS key of EMR's logs", "ARN")
+CLOUDWATCH_LOGS: Row[str | None] = launcher_row(
+    LOG_GROUP_OPTION, "log group of CloudWatch that the steps' logs go to as well, within seconds", "GROUP",
+    value=ValueKind(parse_log_group, "a log group's name"),
+)  # fmt: skip
 SPARK_CONF: Row[tuple[str, ...]] = launcher_row(
     "--spark-conf", "another setting for spark-submit; repeatable", "KEY=VALUE", many=True
 )
@@ -211,6 +205,11 @@ NO_UPLOAD: Row[bool] = launcher_row(
     verbs=("schedule",),
 )  # fmt: skip
 
+REFRESH: Row[bool] = NO_UPLOAD.also(
+    name="--refresh",
+    help="of a deployed schedule: its template with the code of this version; --schedule-name is its stack",
+)
+
 # a run that was launched
 RUN: Row[str] = run_commands.RUN.also()
 RUN_REGION: Row[str | None] = REGION.also(
@@ -249,6 +248,9 @@ KMS_KEY: Row[tuple[str, ...]] = launcher_row(
 )
 POLICY_LOG_KEY: Row[tuple[str, ...]] = LOG_KMS_KEY.also(
     verbs=POLICY, help="KMS key of EMR's logs; repeatable", group=None, many=True
+)
+POLICY_LOG_GROUP: Row[str | None] = CLOUDWATCH_LOGS.also(
+    verbs=POLICY, help="allow --cloudwatch-logs to this log group", group=None
 )
 POLICY_SERVICE_ROLE: Row[str] = SERVICE_ROLE.also(verbs=POLICY, group=None)
 EXPORT_ROLE: Row[str] = launcher_row(

@@ -14,7 +14,7 @@ from typing import Any
 from dynamodb_pipeline.aws.api_errors import denied_error, is_denied
 from dynamodb_pipeline.aws.node_boto3 import ensure_boto3
 from dynamodb_pipeline.cli.command_line import CommandLine, read_line
-from dynamodb_pipeline.cli.launcher_options import ENGINE, LOCAL
+from dynamodb_pipeline.cli.launcher_options import ENGINE, LOCAL, REFRESH
 from dynamodb_pipeline.cli.local_verbs import LOCAL_VERBS
 from dynamodb_pipeline.cli.voice import Voice, first_voice, import_question, somebody_is_there, voice_of
 from dynamodb_pipeline.errors import ExitCode, PipelineError, UsageError
@@ -115,6 +115,8 @@ def run_launcher(line: CommandLine, voice: Voice) -> ExitCode:
 
 
 def _launcher_command(line: CommandLine, launch: Any, voice: Voice) -> Callable[[], Any]:
+    if line.verb == "schedule" and line.options[REFRESH]:
+        return lambda: launch.refresh_schedule(line, voice=voice)
     if line.kind is not None:
         settings = settings_of(line)
         run = launch.print_schedule if line.verb == "schedule" else launch.run_on_cluster

@@ -89,7 +89,7 @@ def _add_row(place: Any, row: Row[Any], *, required: bool) -> None:
     if row.choices:
         what["choices"] = row.choices
     if row.is_argument:
-        what |= {} if row.required else {"nargs": "?"}
+        what |= {} if required else {"nargs": "?"}
         place.add_argument(row.field, **what)
     else:
         names = [row.short, row.name] if row.short else [row.name]

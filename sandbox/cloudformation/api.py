@@ -6,6 +6,7 @@ Limits: CloudFormation User Guide, "Understand CloudFormation quotas". Errors ar
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -36,6 +37,7 @@ class CloudFormation:
         """Return what answers each action."""
         known: Mapping[str, Callable[[Request], str]] = {
             "DescribeStacks": self._describe_stacks,
+            "GetTemplate": self._get_template,
             "CreateChangeSet": self._create_change_set,
             "DescribeChangeSet": self._describe_change_set,
             "ExecuteChangeSet": self._execute_change_set,
@@ -53,6 +55,10 @@ class CloudFormation:
         stack = self._found(request, request.form.get("StackName", ""))
         outputs = [{"OutputKey": key, "OutputValue": value} for key, value in stack.outputs.items()]
         return _xml({"Stacks": [_described(stack, outputs)]})
+
+    def _get_template(self, request: Request) -> str:
+        stack = self._found(request, request.form.get("StackName", ""))
+        return _xml({"TemplateBody": json.dumps(stack.template), "StagesAvailable": ["Original"]})
 
     def _create_change_set(self, request: Request) -> str:
         form = request.form

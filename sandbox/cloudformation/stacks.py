@@ -33,6 +33,7 @@ class Stack:
     reason: str = ""
     made: dict[str, Made] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    template: Mapping[str, Any] = field(default_factory=dict)
     unique: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
@@ -84,6 +85,7 @@ class Stacks:
         before, stack.made = stack.made, dict(stack.made)
         try:
             self._make_all(stack, template)
+            stack.template = template
         except (ClientError, BotoCoreError, TemplateError, KeyError) as error:
             stack.reason = str(error)
             stack.status = "ROLLBACK_COMPLETE" if is_new else "UPDATE_ROLLBACK_COMPLETE"

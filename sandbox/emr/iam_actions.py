@@ -41,6 +41,8 @@ def actions_of(request: Request) -> tuple[Action, ...]:
         return dynamodb(request)
     if request.service == "scheduler":
         return (scheduler(request),)
+    if request.service == "logs":
+        return (logs(request),)
     if request.service == "iam":
         return (iam(request),)
     return (_plain(request),) if request.service else ()
@@ -128,6 +130,14 @@ def iam(request: Request) -> Action:
         f"{account}:role/{PATHS.get(form['RoleName'], '')}{form['RoleName']}" if "RoleName" in form else "",
     ]
     return Action(f"iam:{form.get('Action', '')}", next(filter(None, named), "*"))
+
+
+def logs(request: Request) -> Action:
+    """Return the action of a CloudWatch Logs request, on its log group or on one of its streams."""
+    params = request.json()
+    place = f"arn:aws:logs:{request.region}:{ACCOUNT_ID}:log-group:{params.get('logGroupName', '*')}"
+    stream = f":log-stream:{params['logStreamName']}" if request.target == "PutLogEvents" else ""
+    return Action(f"logs:{request.target}", f"{place}{stream}")
 
 
 def _plain(request: Request) -> Action:

@@ -1,12 +1,16 @@
-"""Bring a node's log files to S3, gzipped: now and again while a process runs, and when it has ended."""
+"""
+Bring a node's log files to S3, gzipped, and a step's to CloudWatch Logs where the cluster is told so: now and again
+while a process runs, and when it has ended.
+"""
 
 from __future__ import annotations
 
 import gzip
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +63,51 @@ class LogShipment:
             print(f"log s3://{bucket}/{key} not written: {error}", file=sys.stderr, flush=True)
             return
         self.sent_bytes[name] = len(content)
+
+
+@dataclass
+class LogEvents:
+    """
+    Sends the new lines of a step's logs to CloudWatch Logs, as the agent on a node does.
+
+    Args:
+        config: the cluster's CloudWatchLogConfiguration.
+        stream: what the stream's name has after its prefix.
+    """
+
+    client: Any
+    config: Mapping[str, Any]
+    stream: str
+    source: Path
+    sent_lines: dict[str, int] = field(default_factory=dict)
+
+    def send(self) -> None:
+        """Send every whole line that has come; as with S3 a refusal does not fail the step."""
+        for name in self.config.get("LogTypes", {}).get("STEP_LOGS", []):
+            file = self.source / name.lower()
+            text = file.read_text(errors="replace") if file.exists() else ""
+            whole = text[: text.rfind("\n") + 1].splitlines()
+            lines = whole[self.sent_lines.get(name, 0) :]
+            if lines:
+                self._put(name, lines)
+
+    def _put(self, name: str, lines: Sequence[str]) -> None:
+        group = self.config["LogGroupName"]
+        stream = f"{self.config.get('LogStreamNamePrefix', '')}/{self.stream}/{name}"
+        now_ms = int(time.time() * 1000)
+        events = [{"timestamp": now_ms, "message": line} for line in lines if line]
+        try:
+            with suppress(self.client.exceptions.ResourceAlreadyExistsException):
+                self.client.create_log_group(logGroupName=group)
+            known = self.client.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]
+            if not known:
+                self.client.create_log_stream(logGroupName=group, logStreamName=stream)
+            if events:
+                self.client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+        except (BotoCoreError, ClientError) as error:
+            print(f"log events of {group} not written: {error}", file=sys.stderr, flush=True)
+            return
+        self.sent_lines[name] = self.sent_lines.get(name, 0) + len(lines)
 
 
 @contextmanager

@@ -142,6 +142,7 @@ class Performer:
             process=self._process(cluster.id, step_id),
             push_s=self._around.settings().pace.log_push_s,
             is_cut=lambda: cluster.id in self._lost,
+            logs=self._around.client("logs", node.access_key),
         )
         failure = run.run()
         yarn_applications.kill_tagged(node.settings.yarn_url, step_id)

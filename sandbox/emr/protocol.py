@@ -17,7 +17,7 @@ StartResponse = Callable[..., Any]
 CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 XML_SERVICES = frozenset({"s3"})
 QUERY_SERVICES = frozenset({"iam", "sts", "ec2", "cloudformation", "sns"})
-BODY_SERVICES = frozenset({"elasticmapreduce", "dynamodb", "servicequotas", "scheduler", *QUERY_SERVICES})
+BODY_SERVICES = frozenset({"elasticmapreduce", "dynamodb", "logs", "servicequotas", "scheduler", *QUERY_SERVICES})
 
 
 class ServiceError(Exception):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.emr import log_layout
-from sandbox.emr.log_shipper import LogShipment, repeated
+from sandbox.emr.log_shipper import LogEvents, LogShipment, repeated
 from sandbox.emr.node import Node
 from sandbox.emr.processes import STEP_MARK, Command, NodeProcess, kill_strays
 from sandbox.emr.records import FailureDetails, Step
@@ -21,7 +21,10 @@ MAX_LOG_BYTES_READ = 262_144
 
 @dataclass(frozen=True)
 class StepRun:
-    """One run of one step; `push_s` is how often its logs go to S3 meanwhile, `is_cut` whether the node is gone."""
+    """
+    One run of one step; `push_s` is how often its logs go to S3 meanwhile, `is_cut` whether the node is gone, `logs`
+    the node's client of CloudWatch Logs.
+    """
 
     node: Node
     step: Step
@@ -29,15 +32,22 @@ class StepRun:
     process: NodeProcess
     push_s: float
     is_cut: Callable[[], bool] = bool
+    logs: Any = None
 
     def run(self) -> FailureDetails | None:
         """Run to the end; return why it failed, None after exit code 0."""
         folder = self.node.step_folder(self.step.id)
-        shipment = self._shipment(folder)
-        with repeated(shipment.send, every_s=self.push_s):
+        shipment, events = self._shipment(folder), self._events(folder)
+
+        def send() -> None:
+            shipment.send()
+            if events is not None and not self.is_cut():
+                events.send()
+
+        with repeated(send, every_s=self.push_s):
             exit_code = self._execute(folder)
         kill_strays(STEP_MARK, self.step.id)
-        shipment.send()
+        send()
         return self._failure(folder, exit_code) if exit_code else None
 
     def _execute(self, folder: Path) -> int:
@@ -73,6 +83,13 @@ class StepRun:
             message=log_layout.failure_message(texts, exit_code=exit_code),
             log_file=self._shipment(folder).address("stderr"),
         )
+
+    def _events(self, folder: Path) -> LogEvents | None:
+        monitoring = self.node.cluster.request.get("MonitoringConfiguration") or {}
+        config = monitoring.get("CloudWatchLogConfiguration") or {}
+        if self.logs is None or not config.get("Enabled"):
+            return None
+        return LogEvents(self.logs, config, f"{self.node.cluster.id}/{self.step.id}", folder)
 
     def _shipment(self, folder: Path) -> LogShipment:
         cluster = self.node.cluster

@@ -34,6 +34,7 @@ REGION = "us-east-1"
 ITEMS = 40
 RUN_S = 600.0
 SCHEDULED = "2026-11-23T03:00:00Z"
+LOG_GROUP = ("--cloudwatch-logs", "/dynamodb-pipeline/tests")
 SCHEDULED_FOLDER = "2026-11-23-03-00-00"
 DATA_FILE = re.compile(r"_\d{6}(\.gz)?$")
 
@@ -91,7 +92,7 @@ class World:
 
     def policy(self, kind: str) -> dict[str, Any]:
         tables = [word for one in (self.table, self.target, self.slow) for word in ("--table", one.name)]
-        words = ["policy", kind, *tables, "--bucket", self.bucket, "--prefix", "exports", *self.places]
+        words = ["policy", kind, *tables, "--bucket", self.bucket, "--prefix", "exports", *self.places, *LOG_GROUP]
         return run_cli(words, env=self.emr.process_env()).result
 
     def recorded(self, principal: str, *, role: str = "") -> list[dict[str, Any]]:
@@ -164,11 +165,11 @@ def run_by_launcher(world: World) -> None:
     subnet = private_subnet(world.emr)
     source, rate = ("--table", world.table.name), ("--throughput-percent", "100")
     world.launch("preflight", "export", *source, *output, "--subnet", subnet, code=3)  # it has no gateway endpoints
-    seen["export"] = world.launch("export", *source, *output, *rate)
+    seen["export"] = world.launch("export", *source, *output, *rate, *LOG_GROUP)
     exported = seen["export"].result["tables"][0]["export_uri"]
     seen["verify"] = world.launch("verify", exported, *source, *rate)
     target = ("--table", world.target.name, "--input", exported, "--yes")
-    seen["import"] = world.launch("import", *target, *rate)
+    seen["import"] = world.launch("import", *target, *rate, *LOG_GROUP)
     run = seen["export"].result["run_id"]
     for verb in ("status", "logs", "wait"):
         seen[verb] = world.run_verb(verb, run, "--output-format", "json")
@@ -234,6 +235,10 @@ def finished_exports(world: World, prefix: str) -> list[str]:
     s3 = world.emr.client("s3")
     keys = [e["Key"] for e in s3.list_objects_v2(Bucket=world.bucket, Prefix=prefix).get("Contents", [])]
     return [key.rpartition("/")[0] for key in keys if key.endswith("/manifest")]
+
+
+def test_logs_come_from_the_log_group_that_the_run_was_given(world: World) -> None:
+    assert world.seen["logs"].result["files"] == [LOG_GROUP[1]]
 
 
 def test_fired_schedule_produces_a_finished_export_by_its_rendered_request(world: World) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from sandbox.active_table import create_active_table
 from sandbox.emr.stack import EmrSandbox
+from tests.sandbox.cli import run_cli
 from tests.sandbox.emr_cluster import OVER
 from tests.sandbox.quick_steps import quick_node
 from tests.sandbox.recipes import AWS, DOCS, Reader, blocks_of
@@ -87,3 +88,18 @@ def test_the_schedule_starts_a_finished_export_by_itself(reader: Reader) -> None
     assert {f"exports/{name}/{FOLDER}/manifest" for name in TABLES} <= keys
     subscribed = emr.client("sns", region=REGION).list_subscriptions()["Subscriptions"]
     assert [one["Endpoint"] for one in subscribed] == ["ops@example.com"]
+
+
+def test_a_deployed_schedule_is_refreshed_without_its_options(reader: Reader) -> None:
+    """
+    By the name of its stack, which the page gives. The installed code is that which was deployed: template and code
+    stay as they are, and that is said.
+    """
+    (schedule,) = reader.emr.client("scheduler", region=REGION).list_schedules()["Schedules"]
+    words = ["schedule", "export", "--refresh", "--schedule-name", "nightly", "--region", REGION]
+    out = run_cli(words, env=reader.emr.process_env())
+    assert out.code == 0, out.text
+    assert "runs the code of this version already" in out.text
+    asked = {"Name": schedule["Name"], "GroupName": schedule["GroupName"]}
+    deployed = reader.emr.client("scheduler", region=REGION).get_schedule(**asked)["Target"]["Input"]
+    assert out.result["Resources"]["Schedule"]["Properties"]["Target"]["Input"] == deployed

@@ -12,6 +12,7 @@ from pathlib import Path
 import tomllib
 
 from dynamodb_pipeline.cli import command_line as cli
+from dynamodb_pipeline.cli.launcher_options import REFRESH
 from dynamodb_pipeline.cli.main import settings_of
 from dynamodb_pipeline.cli.settings_file import SettingsFile
 
@@ -110,9 +111,9 @@ def commands_of(*programs: str) -> list[Command]:
 
 
 def parsed(words: tuple[str, ...], *, file: SettingsFile | None = None) -> cli.CommandLine:
-    """The words as the command line takes them, the job's values checked as well."""
+    """The words as the command line takes them, the job's values checked as well; a refresh gives none."""
     line = cli.line_of(words, file=file)
-    if line.kind is not None:
+    if line.kind is not None and REFRESH.name not in words:
         settings_of(line)
     return line
 

@@ -90,7 +90,13 @@ class StepView:
 
 @dataclass(frozen=True)
 class ClusterView:
-    """One cluster; `errors` are EMR's ErrorDetails as `CODE: message` texts."""
+    """
+    One cluster.
+
+    Attributes:
+        errors: EMR's ErrorDetails as `CODE: message` texts.
+        log_group: of CloudWatch Logs, where its steps' logs go to; `log_streams` begins their streams' names.
+    """
 
     id: str
     name: str
@@ -103,6 +109,8 @@ class ClusterView:
     tags: tuple[tuple[str, str], ...] = ()
     created: datetime | None = None
     ended_at: datetime | None = None
+    log_group: str | None = None
+    log_streams: str = ""
 
     @property
     def ended(self) -> bool:
@@ -122,6 +130,7 @@ def cluster_view(cluster: ClusterTypeDef) -> ClusterView:
     """From DescribeCluster's `Cluster`."""
     status = cluster["Status"]
     reason, times = status.get("StateChangeReason") or {}, status.get("Timeline") or {}
+    sent_to: Any = (cluster.get("MonitoringConfiguration") or {}).get("CloudWatchLogConfiguration") or {}
     return ClusterView(
         id=cluster["Id"],
         name=cluster.get("Name", ""),
@@ -134,6 +143,8 @@ def cluster_view(cluster: ClusterTypeDef) -> ClusterView:
         tags=tuple((tag["Key"], tag.get("Value", "")) for tag in cluster.get("Tags") or []),
         created=times.get("CreationDateTime"),
         ended_at=times.get("EndDateTime"),
+        log_group=sent_to.get("LogGroupName") if sent_to.get("Enabled") else None,
+        log_streams=sent_to.get("LogStreamNamePrefix", ""),
     )
 
 

@@ -4,7 +4,7 @@ Every command of the launcher by its verb, in one place for the command line to 
 A command takes frozen settings, clients and a console, and returns one JSON-able document with an exit code; it
 raises a PipelineError when there is nothing to report but the error.
 
-May import: errors, durations, aws, settings, emr.cluster, emr.request, emr.calls, emr.documents, emr.plan,
+May import: addresses, errors, durations, aws, settings, emr.cluster, emr.request, emr.calls, emr.documents, emr.plan,
 emr.preflight, emr.watch.
 Must not know: options as words, or how clients are built; the command line hands in settings and clients.
 """
@@ -15,9 +15,11 @@ from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.commands.documents import (
     PolicyQuery,
+    RefreshQuery,
     ScheduleQuery,
     run_migrate_config,
     run_policy,
+    run_refresh,
     run_schedule,
 )
 from dynamodb_pipeline.emr.commands.launch import LaunchInputs, run_launch, run_plan, run_preflight
@@ -37,6 +39,7 @@ __all__ = [
     "Console",
     "LaunchInputs",
     "PolicyQuery",
+    "RefreshQuery",
     "RunQuery",
     "ScheduleQuery",
     "run_cancel",
@@ -46,6 +49,7 @@ __all__ = [
     "run_plan",
     "run_policy",
     "run_preflight",
+    "run_refresh",
     "run_runs",
     "run_schedule",
     "run_status",

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.commands.launch import on_subnet
@@ -25,13 +27,17 @@ from dynamodb_pipeline.emr.documents.roles_template import roles_template
 from dynamodb_pipeline.emr.documents.schedules import (
     Schedule,
     ScheduledCode,
+    code_folder,
     deploy_options,
+    deployed_request,
     schedule_template,
     scheduled_request,
+    with_code,
 )
 from dynamodb_pipeline.emr.request.bundle import code_files, shipped_code, upload_code
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
-from dynamodb_pipeline.errors import ExitCode, UsageError
+from dynamodb_pipeline.emr.request.steps import verb_of_step
+from dynamodb_pipeline.errors import ExitCode, PreconditionError, UsageError
 from dynamodb_pipeline.settings.run_commands import policy_command
 from dynamodb_pipeline.settings.values import is_pattern
 
@@ -129,12 +135,66 @@ def run_schedule(query: ScheduleQuery, clients: Clients, console: Console) -> Co
         )
     if query.schedule.email is None:
         console.say("WARNING: without --email nobody hears when a night's run fails; its topic has no subscriber")
-    console.say(
-        f"deploy: aws cloudformation deploy --stack-name {query.schedule.name} --template-file FILE "
-        f"--capabilities CAPABILITY_IAM --region {settings.region}"
-        f"{deploy_options(template, bucket=settings.logs.bucket)}"
-    )
+    console.say(_deploy_line(query.schedule.name, template, region=settings.region, bucket=settings.logs.bucket))
     return CommandResult(ExitCode.DONE, template, bare=True)
+
+
+@dataclass(frozen=True)
+class RefreshQuery:
+    """A deployed schedule whose code is to be that of this version: its stack's name, and the zip."""
+
+    name: str
+    verb: str
+    bundle_zip: Path
+    bucket_owner: str | None = None
+
+
+def run_refresh(query: RefreshQuery, clients: Clients, console: Console) -> CommandResult:
+    """
+    Store this version's code beside that of a deployed schedule, and print the schedule's template with it.
+
+    Raises:
+        PreconditionError: no such stack, or it is no schedule of such runs.
+    """
+    template = _deployed_template(clients, query.name)
+    request = deployed_request(template, name=query.name)
+    verb = verb_of_step(request["Steps"][0]["HadoopJarStep"]["Args"])
+    if verb != query.verb:
+        msg = (
+            f"stack {query.name} schedules an {verb}, not an {query.verb}: dynamodb-pipeline schedule {verb} --refresh"
+        )
+        raise PreconditionError(msg)
+    old = code_folder(request)
+    place = S3Uri(old.bucket, old.key.rpartition("/")[0])
+    files = code_files(query.bundle_zip)
+    shipped = upload_code(clients.client("s3"), files, folder=place, bucket_owner=query.bucket_owner)
+    renewed = with_code(template, request, bootstrap=shipped.bootstrap())
+    if shipped.folder == old:
+        console.say(f"schedule {query.name} runs the code of this version already: {old.uri}")
+    else:
+        console.say(f"code stored in {shipped.folder.uri}; {old.uri} may go once the template is deployed")
+    console.say(_deploy_line(query.name, renewed, region=clients.region, bucket=old.bucket))
+    return CommandResult(ExitCode.DONE, renewed, bare=True)
+
+
+def _deployed_template(clients: Clients, name: str) -> dict[str, Any]:
+    from botocore.exceptions import ClientError
+
+    cloudformation: Any = clients.client("cloudformation")
+    try:
+        return dict(cloudformation.get_template(StackName=name)["TemplateBody"])
+    except ClientError as err:
+        if error_code(err) not in ("ValidationError", "ChangeSetNotFound"):
+            raise
+        msg = f"there is no stack {name} in {clients.region}: --schedule-name takes the name it was deployed under"
+        raise PreconditionError(msg) from err
+
+
+def _deploy_line(name: str, template: dict[str, Any], *, region: str, bucket: str) -> str:
+    return (
+        f"deploy: aws cloudformation deploy --stack-name {name} --template-file FILE "
+        f"--capabilities CAPABILITY_IAM --region {region}{deploy_options(template, bucket=bucket)}"
+    )
 
 
 def run_migrate_config(path: Path, console: Console, *, rows: LauncherRows) -> CommandResult:

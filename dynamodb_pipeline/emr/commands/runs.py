@@ -21,6 +21,7 @@ from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.calls.stopping import cancel_steps, terminate_cluster
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.emr.request.steps import places_of_step
+from dynamodb_pipeline.emr.watch.cloudwatch_logs import CloudWatchLogs
 from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis, diagnose_cluster, diagnose_step
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget, RunWatch
 from dynamodb_pipeline.emr.watch.look import Look, WaitVerdict, verdict, watch_line
@@ -195,18 +196,38 @@ def _stopped(
 
 
 def run_logs(query: RunQuery, clients: Clients, console: Console) -> CommandResult:
-    """Put out what the run's steps printed; with `follow` go on until they have ended. EMR stores logs every 5 min."""
+    """
+    Put out what the run's steps printed; with `follow` go on until they have ended. From CloudWatch Logs where the
+    cluster sends it there, else from S3, where EMR stores it every five minutes.
+    """
     target = target_of(query, clients, console)
     printed_chars: dict[str, int] = {}
+    sent: CloudWatchLogs | None = None
     while True:
         look = look_at(target, clients, console)
-        _put_new_text(look, clients, console, printed_chars=printed_chars)
+        if sent is None and look.cluster.log_group:
+            sent = CloudWatchLogs(clients.client("logs"), look.cluster)
+        if sent is None or not _put_events(sent, console, printed_chars, over=not look.unfinished):
+            _put_new_text(look, clients, console, printed_chars=printed_chars)
         if not query.follow or not look.unfinished or console.attention.interrupts:
             break
         console.clock.sleep(FOLLOW_S)
     if not printed_chars:
         console.say(f"no log of run {query.run} has arrived yet; EMR stores them every five minutes")
     return CommandResult(ExitCode.DONE, {"kind": "logs", "run_id": query.run, "files": sorted(printed_chars)})
+
+
+def _put_events(sent: CloudWatchLogs, console: Console, printed_chars: dict[str, int], *, over: bool) -> bool:
+    """Put out what has come to CloudWatch; False where the logs in S3 have to do."""
+    if sent.problem:
+        return False
+    for line in sent.new_lines():
+        printed_chars[sent.group] = printed_chars.get(sent.group, 0) + len(line)
+        console.put([line])
+    if sent.problem:
+        console.say(f"note: {sent.problem}")
+        return False
+    return sent.group in printed_chars or not over
 
 
 def _put_new_text(look: Look, clients: Clients, console: Console, *, printed_chars: dict[str, int]) -> None:

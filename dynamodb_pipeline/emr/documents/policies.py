@@ -25,6 +25,9 @@ from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG
 
 Policy = dict[str, Any]
 
+# What the CloudWatch agent on the nodes calls.
+LOG_AGENT = ("CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents")
+
 MANAGED_SERVICE_POLICY = "service-role/AmazonEMRServicePolicy_v2"
 
 
@@ -53,6 +56,7 @@ def launcher_policy(scope: PolicyScope) -> Policy:
             st.allow("OrderRate", ["s3:PutObject"], st.rate_order_arn(scope)),
             *st.key_statements(scope, writes=True),
             *st.log_key_statements(scope, ["Decrypt"]),
+            *st.log_group_statements("ReadLogGroup", scope, ["FilterLogEvents"]),
         ]
     )
 
@@ -102,6 +106,7 @@ def _common_node_statements(scope: PolicyScope) -> list[st.Statement]:
         st.objects_statement("Code", scope, ["GetObject"], [scope.code]),
         *st.key_statements(scope, writes=True),
         *st.log_key_statements(scope, ["Decrypt", "GenerateDataKey"]),
+        *st.log_group_statements("WriteLogGroup", scope, LOG_AGENT),
     ]
 
 

@@ -14,6 +14,7 @@ from dynamodb_pipeline.settings.job_options import INDEX, MIRROR, ONLY_CHANGES, 
 from dynamodb_pipeline.settings.values import ACCOUNT, TABLE_NAME, is_pattern, literal_prefixes
 
 KEY_OPTION, LOG_KEY_OPTION = "--kms-key", "--log-kms-key"  # of `policy`, as the command line has them
+LOG_GROUP_OPTION = "--cloudwatch-logs"
 # The example of the AWS page that this tool replaces.
 EXAMPLE_TABLES = ("Forum", "Thread", "Reply")
 
@@ -61,6 +62,7 @@ class PolicyScope:
         logs: folder of logs and run records; `code` of the uploaded code.
         kms_key_arns: keys of the buckets and tables, when they use their own.
         log_key_arns: keys of EMR's logs.
+        log_group: of CloudWatch Logs that steps' logs go to as well.
         skip_existing, mirror, only_changes, set_aside: options of an import that need more rights.
         index: of an export that reads it.
     """
@@ -75,6 +77,7 @@ class PolicyScope:
     table_prefixes: tuple[str, ...] = ()
     kms_key_arns: tuple[str, ...] = ()
     log_key_arns: tuple[str, ...] = ()
+    log_group: str | None = None
     service_role: str = "dynamodb-pipeline-service"
     export_role: str = "dynamodb-pipeline-export"
     import_role: str = "dynamodb-pipeline-import"
@@ -137,6 +140,12 @@ class PolicyScope:
     def cluster_arn(self) -> str:
         return f"arn:{self.partition}:elasticmapreduce:{self.region}:{self.account}:cluster/*"
 
+    @property
+    def log_group_arns(self) -> list[str]:
+        """The log group itself, and all in it; none where logs go to S3 alone."""
+        place = f"arn:{self.partition}:logs:{self.region}:{self.account}:log-group:{self.log_group}"
+        return [place, f"{place}:*"] if self.log_group else []
+
     def role_arn(self, name: str) -> str:
         return f"arn:{self.partition}:iam::{self.account}:role/{name}"
 
@@ -176,6 +185,7 @@ def scope_of_launch(
         partition=partition,
         kms_key_arns=(*keys, *([bucket_key] if bucket_key and KMS_KEY.fullmatch(bucket_key) else ())),
         log_key_arns=(log_key,) if log_key and KMS_KEY.fullmatch(log_key) else (),
+        log_group=settings.cluster.log_group,
         service_role=request["ServiceRole"],
         export_role=nodes,
         import_role=nodes,
@@ -193,6 +203,7 @@ def scope_options(scope: PolicyScope) -> list[str]:
     keys = [
         *((KEY_OPTION, key) for key in scope.kms_key_arns),
         *((LOG_KEY_OPTION, key) for key in scope.log_key_arns),
+        *([(LOG_GROUP_OPTION, scope.log_group)] if scope.log_group else []),
     ]
     aside = [(SET_ASIDE.name, scope.set_aside.uri)] if scope.set_aside else []
     aside += [(INDEX.name, scope.index)] if scope.index else []

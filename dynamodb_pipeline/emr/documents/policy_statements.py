@@ -190,6 +190,12 @@ def key_statements(scope: PolicyScope, *, writes: bool) -> list[Statement]:
     return [allow("Keys", actions, list(scope.kms_key_arns), condition=condition)]
 
 
+def log_group_statements(sid: str, scope: PolicyScope, names: Iterable[str]) -> list[Statement]:
+    """These actions of CloudWatch Logs on the log group and its streams; none where logs go to S3 alone."""
+    arns = scope.log_group_arns
+    return [allow(sid, [f"logs:{name}" for name in names], arns)] if arns else []
+
+
 def log_key_statements(scope: PolicyScope, names: Iterable[str]) -> list[Statement]:
     """
     These KMS actions on the keys of EMR's logs.

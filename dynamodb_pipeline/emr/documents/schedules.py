@@ -18,6 +18,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
 from dynamodb_pipeline.emr.documents.policies import schedule_policy, trust_document
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
@@ -25,7 +26,7 @@ from dynamodb_pipeline.emr.documents.roles_template import in_cloudformation, re
 from dynamodb_pipeline.emr.request.launch_settings import RUN_TAG, LaunchSettings
 from dynamodb_pipeline.emr.request.run_job_flow_request import BootstrapFile, run_job_flow_request
 from dynamodb_pipeline.emr.request.steps import JobCode, TableJob
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import PreconditionError, UsageError
 from dynamodb_pipeline.settings.job_options import RUN_ID, SCHEDULED_TIME
 from dynamodb_pipeline.settings.rows import Given
 
@@ -144,6 +145,40 @@ def schedule_template(
         "Resources": resources,
         "Outputs": {"FailureTopicArn": {"Value": {"Ref": "Topic"}}},
     }
+
+
+def deployed_request(template: Any, *, name: str) -> dict[str, Any]:
+    """
+    The request that a deployed template's schedule sends.
+
+    Raises:
+        PreconditionError: it is no template of a schedule of ours.
+    """
+    try:
+        request = json.loads(template["Resources"]["Schedule"]["Properties"]["Target"]["Input"])
+        request["BootstrapActions"][0]["ScriptBootstrapAction"]["Path"].rpartition("/")
+        return dict(request)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as err:
+        msg = f"stack {name} holds no schedule that `schedule` printed; look at it: aws cloudformation get-template"
+        raise PreconditionError(msg) from err
+
+
+def code_folder(request: dict[str, Any]) -> S3Uri:
+    """Where the code of a scheduled request lies, one folder for each version of it."""
+    script = request["BootstrapActions"][0]["ScriptBootstrapAction"]["Path"]
+    return S3Uri.of_folder(script.rpartition("/")[0], option="the schedule's code")
+
+
+def with_code(template: dict[str, Any], request: dict[str, Any], *, bootstrap: BootstrapFile) -> dict[str, Any]:
+    """The template with this code in the place of its own; nothing else is changed."""
+    old, new = f"{code_folder(request).uri}/", f"{bootstrap.script_uri.rpartition('/')[0]}/"
+    renewed, changed = copy.deepcopy(template), copy.deepcopy(request)
+    changed["BootstrapActions"][0] = bootstrap.action()
+    for step in changed["Steps"]:
+        jar = step["HadoopJarStep"]
+        jar["Args"] = [new + text[len(old) :] if text.startswith(old) else text for text in jar["Args"]]
+    renewed["Resources"]["Schedule"]["Properties"]["Target"]["Input"] = _input(changed)
+    return renewed
 
 
 def deploy_options(template: dict[str, Any], *, bucket: str) -> str:

@@ -191,11 +191,14 @@ def _entry(key: str, value: str) -> ContextEntryTypeDef:
     return {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
 
 
-def launch_questions(caller: Caller, *, region: str, passed: dict[str, str | None]) -> list[Question]:
+def launch_questions(
+    caller: Caller, *, region: str, passed: dict[str, str | None], log_group: str | None = None
+) -> list[Question]:
     """
     What the launcher must be allowed.
 
     Args:
+        log_group: of CloudWatch Logs, read by `logs`.
         passed: role ARN by the service that gets it; None for a role that does not exist, which another check says.
     """
     cluster = f"arn:{caller.partition}:elasticmapreduce:{region}:{caller.account}:cluster/j-0"
@@ -207,14 +210,17 @@ def launch_questions(caller: Caller, *, region: str, passed: dict[str, str | Non
     passing = [
         Question(("iam:PassRole",), (arn,), {"iam:PassedToService": service}) for service, arn in passed.items() if arn
     ]
-    return [launch, tag, idle_guard, operate, find, *passing]
+    group = f"arn:{caller.partition}:logs:{region}:{caller.account}:log-group:{log_group}"
+    reading = [Question(("logs:FilterLogEvents",), (group,))] if log_group else []
+    return [launch, tag, idle_guard, operate, find, *passing, *reading]
 
 
 def check_launch_permissions(
-    iam: IAMClient, caller: Caller, *, region: str, passed: dict[str, str | None]
+    iam: IAMClient, caller: Caller, *, region: str, passed: dict[str, str | None], log_group: str | None = None
 ) -> CheckResult:
     """The caller may launch, tag, watch and stop a cluster, and hand both roles to it."""
-    refused = refusals(iam, caller.source_arn, launch_questions(caller, region=region, passed=passed))
+    questions = launch_questions(caller, region=region, passed=passed, log_group=log_group)
+    refused = refusals(iam, caller.source_arn, questions)
     sure = [one.text for one in refused if not one.depends_on]
     if sure:
         return failed("permissions", f"not allowed: {', '.join(sure)}", remedy=POLICY, exit_code=ExitCode.DENIED)

@@ -149,7 +149,8 @@ def _permission_checks(scope: PreflightScope, clients: Clients, caller: permissi
             "elasticmapreduce.amazonaws.com": permissions.role_arn(iam, service),
             "ec2.amazonaws.com": permissions.role_of_profile(iam, profile),
         }
-        return permissions.check_launch_permissions(iam, caller, region=settings.region, passed=passed)
+        group = settings.cluster.log_group
+        return permissions.check_launch_permissions(iam, caller, region=settings.region, passed=passed, log_group=group)
 
     yield run_check("permissions", launcher)
     yield run_check("node-permissions", lambda: _node_permissions(scope, clients, caller, roles=request))

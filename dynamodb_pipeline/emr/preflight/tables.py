@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
+NOT_COUNTED = "empty, or filled within the last six hours"  # that is how often DynamoDB counts
 CREATE_REMEDY = "check --table and --region; an import never creates its table: create it first"
 
 
@@ -30,7 +31,8 @@ def check_table(dynamodb: DynamoDBClient, table_name: str, *, verb: str, region:
     if table.status not in USABLE:
         remedy = "wait until it is ACTIVE, or use another table"
         return failed(name, f"table {table_name!r} is {table.status}", remedy=remedy)
-    seen = f"{table.status}, {counted(table.item_count, 'item')}, key {table.key_schema.describe()}"
+    held = counted(table.item_count, "item") if table.item_count else NOT_COUNTED
+    seen = f"{table.status}, {held}, key {table.key_schema.describe()}"
     side_effect = _import_side_effect(table) if verb == "import" else None
     if side_effect:
         return warning(name, f"{seen}; {side_effect}", remedy="expect this, or import into a table without it")

@@ -6,7 +6,9 @@ The job's own options are not repeated here: they travel as each `TableJob`'s ar
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from dynamodb_pipeline.addresses import S3Uri, is_s3
 from dynamodb_pipeline.durations import HOUR_S
@@ -21,6 +23,9 @@ PIPELINE_TAG = "dynamodbdatapipeline"
 REQUEST_TAG = f"elasticmapreduce:RequestTag/{PIPELINE_TAG}"
 RESOURCE_TAG = f"elasticmapreduce:ResourceTag/{PIPELINE_TAG}"
 RUN_TAG = "dynamodb-pipeline:run-id"
+LOG_GROUP = re.compile(r"[.\-_/#A-Za-z0-9]{1,512}")
+MAX_DOLLARS = 10**9
+DOLLARS = re.compile(r"\$?[0-9]{1,12}(?:\.[0-9]{1,12})?")
 # Characters EMR refuses in a cluster's name (API_Cluster: <, >, $, | and backtick).
 REFUSED_IN_NAMES = set("<>$|`")
 
@@ -37,6 +42,7 @@ class ClusterSettings:
     security_configuration: str | None = "dynamodb-pipeline"
     tags: tuple[tuple[str, str], ...] = ()
     log_kms_key_arn: str | None = None
+    log_group: str | None = None
 
     def node_role_for(self, verb: str) -> str:
         """The instance profile of the nodes: an export's cannot write a table."""
@@ -124,6 +130,28 @@ class LaunchSettings:
     def tags(self) -> dict[str, str]:
         """All tags of the cluster; the mandatory one cannot be left out or changed."""
         return {**dict(self.cluster.tags), PIPELINE_TAG: "true", RUN_TAG: self.run_id}
+
+
+def parse_dollars(text: str, *, option: str) -> float:
+    """
+    Raises:
+        UsageError: no amount of money.
+    """
+    if not DOLLARS.fullmatch(text) or Decimal(text.lstrip("$")) > MAX_DOLLARS:
+        msg = f"{option} {shown(text)} is not an amount of US dollars, e.g. 5.00, up to {MAX_DOLLARS:,}"
+        raise UsageError(msg)
+    return float(text.lstrip("$"))
+
+
+def parse_log_group(text: str, *, option: str) -> str:
+    """
+    Raises:
+        UsageError: no name of a log group.
+    """
+    if not LOG_GROUP.fullmatch(text):
+        msg = f"{option} {shown(text)} is no log group: 1 to 512 of a-z A-Z 0-9 . - _ / #, e.g. /dynamodb-pipeline"
+        raise UsageError(msg)
+    return text
 
 
 def log_folder_problem(logs_uri: str, *, data_uris: tuple[str, ...] = ()) -> str | None:

@@ -7,11 +7,13 @@ Tags are inside the request: policies that demand a tag judge RunJobFlow itself,
 from __future__ import annotations
 
 import copy
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from dynamodb_pipeline.aws.model_check import request_problems
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig, NodeGroup
+from dynamodb_pipeline.emr.cluster.release_labels import default_label, parse_label
 from dynamodb_pipeline.emr.cluster.sizing import layout_of_groups
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.request.steps import JobCode, step_requests
@@ -20,6 +22,7 @@ from dynamodb_pipeline.settings.spark_conf import REQUIRED_SPARK_CONF
 
 # A leak guard: the cluster ends by itself after its last step; should it hang idle, it ends after an hour.
 IDLE_TIMEOUT_S = 3600
+LOG_GROUP_SINCE, LOG_AGENT_APPLICATION = (7, 11, 0), "AmazonCloudWatchAgent"
 # AmazonEMRServicePolicy_v2 only lets EMR touch resources with this tag.
 MANAGED_POLICY_TAG = ("for-use-with-amazon-emr-managed-policies", "true")
 
@@ -103,7 +106,37 @@ def _run_part(settings: LaunchSettings, *, config: ClusterConfig, code: JobCode)
         part["SecurityConfiguration"] = cluster.security_configuration
     if cluster.log_kms_key_arn:
         part["LogEncryptionKmsKeyId"] = cluster.log_kms_key_arn
+    if cluster.log_group:
+        part |= _log_group_part(settings, cluster.log_group, config=config)
     return part
+
+
+def _log_group_part(settings: LaunchSettings, log_group: str, *, config: ClusterConfig) -> dict[str, Any]:
+    """
+    The steps' logs to CloudWatch as well, and the agent that sends them.
+
+    https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-logging-cw.html
+
+    Raises:
+        UsageError: the label is older than this.
+    """
+    if parse_label(config.release_label) < LOG_GROUP_SINCE:
+        since = ".".join(map(str, LOG_GROUP_SINCE))
+        newer = f"--set ReleaseLabel={default_label()}"
+        msg = f"--cloudwatch-logs needs emr-{since} or newer, not {config.release_label}; {newer}"
+        raise UsageError(msg)
+    sent = {
+        "Enabled": True,
+        "LogGroupName": log_group,
+        "LogStreamNamePrefix": re.sub("[:*]", "-", settings.cluster_name),
+        "LogTypes": {"STEP_LOGS": ["STDERR", "STDOUT"]},
+    }
+    names = [app["Name"] for app in config.request.get("Applications", [])]
+    wanted = dict.fromkeys([*names, LOG_AGENT_APPLICATION])
+    return {
+        "Applications": [{"Name": name} for name in wanted],
+        "MonitoringConfiguration": {"CloudWatchLogConfiguration": sent},
+    }
 
 
 def _network_part(settings: LaunchSettings) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamodb_pipeline.cli.command_line import VERBS, CommandLine, build_parser, line_of
-from dynamodb_pipeline.cli.launcher_options import DOLLARS, MAX_COST, ROWS, rows_of
+from dynamodb_pipeline.cli.launcher_options import MAX_COST, ROWS, rows_of
 from dynamodb_pipeline.cli.main import main
+from dynamodb_pipeline.emr.request.launch_settings import DOLLARS
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.settings.job import ExportSettings, ImportSettings, VerifySettings
 from dynamodb_pipeline.settings.job_options import JOBS, rows_of_job

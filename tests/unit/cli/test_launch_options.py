@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
 from dynamodb_pipeline.cli import launcher_options
-from dynamodb_pipeline.cli.command_line import line_of
+from dynamodb_pipeline.cli.command_line import line_of, read_line
 from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, policy_query, schedule_of
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.request.table_jobs import MAX_RUN_ID, table_run_id
@@ -141,3 +142,16 @@ def test_every_option_of_the_launcher_is_read() -> None:
     rows = {name for name, value in vars(launcher_options).items() if value in launcher_options.LAUNCHER_ROWS}
     assert len(rows) > 40
     assert rows - asked == set()
+
+
+@pytest.mark.parametrize("kind", ["export", "import", "verify"])
+def test_a_refresh_needs_no_option_of_the_job(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = read_line(["schedule", kind, "--refresh", "--schedule-name", "nightly"])
+    assert (line.kind, line.options[launcher_options.REFRESH], line.options[launcher_options.SCHEDULE_NAME]) == (
+        kind,
+        True,
+        "nightly",
+    )
+    with pytest.raises(UsageError, match="required"):
+        read_line(["schedule", kind, "--schedule-name", "nightly"])

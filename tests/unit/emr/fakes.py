@@ -328,6 +328,7 @@ class FakeCluster:
             "LogUri": self.request.get("LogUri", "").replace("s3://", "s3n://"),
             "AutoTerminate": not self.request["Instances"].get("KeepJobFlowAliveWhenNoSteps"),
             "Tags": self.request.get("Tags", []),
+            "MonitoringConfiguration": self.request.get("MonitoringConfiguration", {}),
             "ReleaseLabel": self.request.get("ReleaseLabel"),
         }
 

@@ -364,6 +364,17 @@ def test_logs_followed_shows_only_what_is_new(made: Account, zip_path: Path) -> 
     assert made.said.count("one") == 1
 
 
+def test_logs_of_a_run_whose_log_group_says_nothing_come_from_s3(made: Account, zip_path: Path) -> None:
+    """moto answers FilterLogEvents: there is no such group, for no agent has made it."""
+    launch(made, zip_path, wait=False, cluster=ClusterSettings(log_group="/g"))
+    cluster = only_cluster(made)
+    made.put_step_log(cluster.id, cluster.steps[0].id, "stderr.gz", "one\n")
+    made.said.clear()
+    run_logs(RunQuery(RUN, follow=True), made.clients, made.console)
+    assert made.said.count("one") == 1
+    assert made.said[0].startswith("note: CloudWatch Logs does not answer (ResourceNotFoundException)")
+
+
 def test_logs_before_any_arrived_say_so(made: Account, zip_path: Path) -> None:
     launch(made, zip_path, wait=False)
     run_logs(RunQuery(RUN), made.clients, made.console)

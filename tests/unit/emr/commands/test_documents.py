@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 
 from dynamodb_pipeline.emr.commands import (
+    CommandResult,
     Console,
     PolicyQuery,
+    RefreshQuery,
     ScheduleQuery,
     run_migrate_config,
     run_policy,
+    run_refresh,
     run_schedule,
 )
 from dynamodb_pipeline.emr.documents.policies import POLICY_KINDS
-from dynamodb_pipeline.emr.documents.schedules import Schedule
-from dynamodb_pipeline.errors import ExitCode, UsageError
-from tests.unit.emr.aws import LOGS, LOGS_URI, OUTPUT, account
+from dynamodb_pipeline.emr.documents.schedules import Schedule, code_folder, deployed_request
+from dynamodb_pipeline.errors import ExitCode, PreconditionError, UsageError
+from tests.unit.emr.aws import LOGS, LOGS_URI, OUTPUT, Account, account
 from tests.unit.emr.builders import a_job, settings
 from tests.unit.emr.documents.test_migrate_config import ROWS, export_definition
 from tests.unit.emr.documents.test_policies import scope
@@ -76,6 +83,80 @@ def test_schedule_without_upload_only_prints(tmp_path: Path) -> None:
         run_schedule(query(tmp_path, upload=False), made.clients, made.console)
         assert "Contents" not in made.s3.list_objects_v2(Bucket=LOGS)
         assert made.emr.calls == []
+
+
+@contextmanager
+def deployed(made: Account, template: dict[str, Any] | None) -> Iterator[None]:
+    """A CloudFormation that has this template under the name nightly, or no such stack."""
+    with Stubber(made.clients.client("cloudformation")) as stub:
+        if template is None:
+            missing = "Stack with id nightly does not exist"
+            stub.add_client_error("get_template", "ValidationError", missing, expected_params={"StackName": "nightly"})
+        else:
+            stub.add_response("get_template", {"TemplateBody": json.dumps(template)}, {"StackName": "nightly"})
+        yield
+
+
+def refreshed(made: Account, zip_path: Path, **changes: Any) -> CommandResult:
+    return run_refresh(RefreshQuery("nightly", changes.pop("verb", "export"), zip_path), made.clients, made.console)
+
+
+def sent_by(template: dict[str, Any]) -> dict[str, Any]:
+    sent: dict[str, Any] = json.loads(template["Resources"]["Schedule"]["Properties"]["Target"]["Input"])
+    return sent
+
+
+def test_a_refreshed_schedule_differs_in_its_code_alone(tmp_path: Path) -> None:
+    with account() as made:
+        asked = query(tmp_path)
+        before = run_schedule(asked, made.clients, made.console).document
+        asked.bundle_zip.write_bytes(b"the zip of another version")
+        with deployed(made, before):
+            after = refreshed(made, asked.bundle_zip).document
+        old, new = (code_folder(sent_by(template)) for template in (before, after))
+        assert old != new
+        for name in ("dynamodb_pipeline.zip", "export_table.py", "check_code.sh"):
+            assert made.s3.head_object(Bucket=LOGS, Key=new.child(name).key)
+        assert json.dumps(sent_by(before)).replace(old.uri, new.uri).replace(
+            sha256(b"zip").hexdigest(), sha256(b"the zip of another version").hexdigest()
+        ) == json.dumps(sent_by(after))
+        assert made.said[-1].startswith("deploy: aws cloudformation deploy --stack-name nightly ")
+        assert f"code stored in {new.uri}; {old.uri} may go" in made.said[-2]
+
+
+def test_a_schedule_that_has_this_versions_code_says_so(tmp_path: Path) -> None:
+    with account() as made:
+        asked = query(tmp_path)
+        before = run_schedule(asked, made.clients, made.console).document
+        with deployed(made, before):
+            assert sent_by(refreshed(made, asked.bundle_zip).document) == sent_by(before)
+        assert "runs the code of this version already" in made.said[-2]
+
+
+@pytest.mark.parametrize(
+    ("there", "verb", "said"),
+    [
+        (False, "export", "there is no stack nightly in "),
+        (True, "import", "schedules an export, not an import: dynamodb-pipeline schedule export --refresh"),
+    ],
+)
+def test_what_cannot_be_refreshed_is_said_and_nothing_is_stored(
+    tmp_path: Path, there: bool, verb: str, said: str
+) -> None:
+    with account() as made:
+        asked = query(tmp_path, upload=False)
+        before = run_schedule(asked, made.clients, made.console).document
+        with deployed(made, before if there else None), pytest.raises(PreconditionError, match=said):
+            refreshed(made, asked.bundle_zip, verb=verb)
+        assert "Contents" not in made.s3.list_objects_v2(Bucket=LOGS)
+
+
+@pytest.mark.parametrize(
+    "template", [{}, {"Resources": {"Schedule": {"Properties": {"Target": {"Input": "{}"}}}}}, "x"]
+)
+def test_a_stack_of_something_else_is_refused(template: Any) -> None:
+    with pytest.raises(PreconditionError, match="holds no schedule that `schedule` printed"):
+        deployed_request(template, name="nightly")
 
 
 def test_migrate_config_says_the_command(tmp_path: Path) -> None:

@@ -41,10 +41,18 @@ def test_preflight_asks_for_every_right_that_a_launch_needs_of_emr_and_of_roles(
     assert asked == needed - CALLED
 
 
+def test_preflight_asks_whether_the_log_group_may_be_read() -> None:
+    place = S3Uri("my-bucket", "exports")
+    scope = PolicyScope(CALLER.account, "eu-west-1", EXAMPLE_TABLES, data=place, logs=place, code=place, log_group="/g")
+    (asked,) = launch_questions(CALLER, region="eu-west-1", passed={}, log_group="/g")[-1:]
+    assert asked.actions == ("logs:FilterLogEvents",)
+    assert decision([POLICIES["launcher"](scope)], asked.actions[0], resource=asked.resources[0], context={}) == ALLOWED
+
+
 PLACE = S3Uri("my-bucket", "exports")
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1"
 OPTIONS: dict[str, Any] = {"mirror": True, "skip_existing": True, "set_aside": S3Uri("aside", "bad$items")}
-OPTIONS |= {"kms_key_arns": (KEY,), "log_key_arns": (KEY.replace("key/1", "key/2"),)}
+OPTIONS |= {"kms_key_arns": (KEY,), "log_key_arns": (KEY.replace("key/1", "key/2"),), "log_group": "/g"}
 
 
 @pytest.mark.parametrize(("kind", "options"), [("nodes-export", {}), ("nodes-import", {}), ("nodes-import", OPTIONS)])

@@ -18,6 +18,7 @@ from dynamodb_pipeline.emr.preflight.buckets import check_logs_uri
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, overall, run_check, table_lines
 from dynamodb_pipeline.emr.preflight.cluster import check_tag
 from dynamodb_pipeline.emr.preflight.preflight import PreflightScope, preflight
+from dynamodb_pipeline.emr.preflight.tables import check_table
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings
 from dynamodb_pipeline.emr.request.steps import TableJob
 from dynamodb_pipeline.errors import ExitCode
@@ -492,3 +493,11 @@ def test_preflight_reads_only(made: Account) -> None:
             made.clients.client(service).meta.events.unregister("before-call.*.*", unique_id="recorder")
     assert calls
     assert [name for name in calls if not name.startswith(("Describe", "Get", "List", "Head"))] == []
+
+
+def test_a_table_that_nobody_has_counted_yet_is_not_said_to_hold_0_items() -> None:
+    """DynamoDB counts every six hours; of a table just filled it says 0."""
+    with account() as made:
+        seen = check_table(made.clients.client("dynamodb"), "Forum", verb="export", region=REGION).detail
+    assert "0 items" not in seen
+    assert "empty, or filled within the last six hours" in seen

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.aws.model_check import request_problems
-from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings
+from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, parse_log_group
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, MAX_STEP_CHARACTERS, step_request
 from dynamodb_pipeline.errors import UsageError
 from tests.unit.emr.builders import BOOTSTRAP, CODE, RUN, a_job, a_request, settings
@@ -155,3 +155,27 @@ def test_config_is_not_changed_by_building_a_request() -> None:
     launch: LaunchSettings = settings(cluster=ClusterSettings(subnet_id="subnet-1"))
     assert a_request(launch)["Instances"]["Ec2SubnetId"] == "subnet-1"
     assert "Ec2SubnetId" not in a_request()["Instances"]
+
+
+def test_steps_logs_go_to_the_log_group_too_and_the_agent_that_sends_them_is_asked_for() -> None:
+    """Application and label: Management Guide, "Publish Amazon EMR logs to CloudWatch Logs"; log types: botocore."""
+    request = a_request(settings(cluster=ClusterSettings(log_group="/g"), name_prefix="team:nightly"))
+    assert request["MonitoringConfiguration"]["CloudWatchLogConfiguration"] == {
+        "Enabled": True,
+        "LogGroupName": "/g",
+        "LogStreamNamePrefix": f"team-nightly-export-{RUN}",
+        "LogTypes": {"STEP_LOGS": ["STDERR", "STDOUT"]},
+    }
+    assert [app["Name"] for app in request["Applications"]] == ["Hadoop", "Spark", "AmazonCloudWatchAgent"]
+    assert "MonitoringConfiguration" not in a_request(settings())
+    old = ClusterSettings(log_group="/g", overrides=("ReleaseLabel=emr-7.10.0",))
+    with pytest.raises(UsageError, match=r"--cloudwatch-logs needs emr-7\.11\.0 or newer, not emr-7\.10\.0"):
+        a_request(settings(cluster=old))
+
+
+@pytest.mark.parametrize("text", ["", "a b", "arn:aws:logs:x", "a" * 513, "é"])
+def test_what_is_no_log_group_is_refused(text: str) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html"""
+    with pytest.raises(UsageError, match=r"--x .* is no log group"):
+        parse_log_group(text, option="--x")
+    assert parse_log_group("/aws/emr_x-1.#", option="--x") == "/aws/emr_x-1.#"
