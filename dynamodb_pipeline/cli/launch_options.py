@@ -140,10 +140,10 @@ def _cluster_settings(options: Options) -> ClusterSettings:
     )
 
 
-def prices_of(options: Options) -> Prices:
-    """The shipped prices or the user's own."""
+def prices_of(options: Options, *, region: str) -> Prices:
+    """The shipped prices of the region, or the user's own."""
     named = options[own.PRICES]
-    return load_prices(Path(named) if named else None)
+    return load_prices(Path(named) if named else None, region=region)
 
 
 def schedule_of(options: Options, *, kind: str, table: str) -> Schedule:

@@ -115,7 +115,7 @@ def run_on_cluster(line: CommandLine, settings: JobSettings, *, voice: Voice) ->
         facts = tuple(run_facts(kind, settings, tables, source=source, clients=here.clients))
         question = _question(settings, facts)
         m5 = command_line(line.program, options.given.without(own.CONFIG) + Given.of({own.CONFIG: "m5"}))
-        inputs = commands.LaunchInputs(facts, bundle, prices_of(options), source, question, m5)
+        inputs = commands.LaunchInputs(facts, bundle, prices_of(options, region=launch.region), source, question, m5)
         return command(launch, inputs, here.clients, here.console)
 
 

@@ -358,6 +358,8 @@ AWS_RULES = (
         f"{MG}/emr-plan-storage.html",
         SURE,
         "nothing: it is on the bill",
+        "dynamodb_pipeline.emr.plan.cost",
+        "tests/unit/emr/plan/test_plan.py::test_disks_and_public_addresses_are_in_the_price",
     ),
     AwsRule(
         "schedules",

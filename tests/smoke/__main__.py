@@ -22,11 +22,11 @@ from typing import Any
 import boto3
 
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig, load_cluster_config
-from dynamodb_pipeline.emr.plan.cost import load_prices
+from dynamodb_pipeline.emr.plan.cost import load_prices, node_hour_usd
 from dynamodb_pipeline.errors import PipelineError
 from tests.smoke.account import Made, Names
 from tests.smoke.report import Report
-from tests.smoke.smoke import ITEMS, LAUNCH_S, LAUNCHES, Smoke, node_hour_usd
+from tests.smoke.smoke import ITEMS, LAUNCH_S, LAUNCHES, Smoke
 from tests.smoke.verbs import run_verb
 
 FOLDER = Path(".build/test-aws")
@@ -46,7 +46,7 @@ def main() -> int:
     mark = f"dynamodb-pipeline-smoke-{datetime.now(timezone.utc):%Y%m%d%H%M%S}"
     names = Names(mark, region, bucket, roles, variable("SUBNET") or None)  # type: ignore[arg-type]
     try:
-        config, prices = load_cluster_config(config_name, region=region, overrides=()), load_prices()
+        config, prices = load_cluster_config(config_name, region=region, overrides=()), load_prices(region=region)
         hour_usd = node_hour_usd(config.groups, prices)
     except PipelineError as err:
         return refused(str(err))

@@ -14,8 +14,8 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 
-from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig, NodeGroup
-from dynamodb_pipeline.emr.plan.cost import Prices
+from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
+from dynamodb_pipeline.emr.plan.cost import Prices, node_hour_usd
 from dynamodb_pipeline.emr.plan.estimate import START_UP_S
 from tests.smoke.account import Made, SmokeError
 from tests.smoke.report import Report, Step
@@ -179,11 +179,6 @@ class Smoke:
             self.report.steps.append(Step(f"remove {name}", time.monotonic() - began_s, words or "ok"))
             self.report.left += [f"{name}: {words}"] if words else []
             began_s = time.monotonic()
-
-
-def node_hour_usd(groups: tuple[NodeGroup, ...], prices: Prices) -> float:
-    """What the nodes cost in an hour."""
-    return sum(group.count * sum(prices.node_hour(group.type_name)) for group in groups)
 
 
 def sdk_item(item: dict[str, Any]) -> dict[str, Any]:

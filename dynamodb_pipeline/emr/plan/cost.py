@@ -1,6 +1,6 @@
 """
-What a run costs, split by what is paid for, by the dated price file: list prices of one region, checked when read, so
-an order of magnitude and not a bill.
+What a run costs, split by what is paid for, by the dated price file: list prices of its region, so an order of
+magnitude and not a bill.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ NUMBERS = (
     "s3_gib_month",
     "native_export_per_gib",
 )
+NODE_EXTRAS = ("ebs_gib_month", "public_ipv4_hour")  # price files of before have neither; the shipped one's count then
+MONTH_H = 730  # https://aws.amazon.com/ebs/pricing/ divides a month's price by its hours
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Prices:
     Prices in US dollars, as of `date`, of `region`; node prices are by instance type and hour.
 
     Attributes:
+        ebs_gib: of disks that EMR gives to a node of the type, its root included.
         unconfirmed: patterns of names (`emr_per_hour.m3.*`, `s3_gib_month`) of prices not read from their source.
     """
 
@@ -43,6 +46,7 @@ class Prices:
     region: str
     ec2_per_hour: dict[str, float]
     emr_per_hour: dict[str, float]
+    ebs_gib: dict[str, float]
     numbers: dict[str, float]
     unconfirmed: tuple[str, ...] = ()
 
@@ -62,29 +66,58 @@ class Prices:
             raise UsageError(msg)
         return self.ec2_per_hour[type_name], self.emr_per_hour[type_name]
 
+    def extras_hour(self, type_name: str) -> float:
+        """Disks and the public address of one node for one hour; in a private subnet it has no such address."""
+        disks = self.ebs_gib.get(type_name, 0.0) * self.numbers["ebs_gib_month"] / MONTH_H
+        return disks + self.numbers["public_ipv4_hour"]
 
-def load_prices(path: Path | None = None) -> Prices:
+
+def node_hour_usd(groups: Iterable[NodeGroup], prices: Prices) -> float:
+    """What all nodes cost in one hour: EC2, EMR's fee, disks and addresses."""
+    each = ((group.count, group.type_name) for group in groups)
+    return sum(count * (sum(prices.node_hour(name)) + prices.extras_hour(name)) for count, name in each)
+
+
+def load_prices(path: Path | None = None, *, region: str | None = None) -> Prices:
     """
-    Read the shipped price file, or the user's own of the same form.
+    Read the prices of a region from the shipped file, or the user's own of the same form.
+
+    A region that the file does not have gets those of the region it is of, which says `Prices.region`.
 
     Raises:
         UsageError: unreadable, not JSON, or a price is missing or not a number.
     """
-    table = packaged_json(SHIPPED) if path is None else _read(path)
+    shipped = packaged_json(SHIPPED)
+    table = shipped if path is None else _read(path)
     problems = [name for name in NUMBERS if not _is_price(table.get(name))]
+    problems += [name for name in NODE_EXTRAS if not _is_price(table.get(name, 0.0))]
     problems += [name for name in ("ec2_per_hour", "emr_per_hour") if not isinstance(table.get(name), dict)]
     problems += [name for name in ("date", "region") if not isinstance(table.get(name), str)]
     if problems:
         msg = f"price file {path or SHIPPED} lacks {', '.join(problems)}; its form is that of {SHIPPED}"
         raise UsageError(msg)
+    if region in table.get("regions", {}):
+        table = _in_region(table, str(region))
     return Prices(
         date=table["date"],
         region=table["region"],
         ec2_per_hour=dict(table["ec2_per_hour"]),
         emr_per_hour=dict(table["emr_per_hour"]),
-        numbers={name: float(table[name]) for name in NUMBERS},
+        ebs_gib=dict(table.get("ebs_gib", shipped["ebs_gib"])),
+        numbers={
+            **{name: float(table[name]) for name in NUMBERS},
+            **{name: float(table.get(name, shipped[name])) for name in NODE_EXTRAS},
+        },
         unconfirmed=tuple(map(str, table.get("unconfirmed", ()))),
     )
+
+
+def _in_region(table: dict[str, Any], region: str) -> dict[str, Any]:
+    """The file's prices with a region's over them; none of those was confirmed, nor is one taken from elsewhere."""
+    regional: dict[str, Any] = table["regions"][region]
+    ec2 = {**table["ec2_per_hour"], **regional.get("ec2_per_hour", {})}
+    date = table.get("regions_date", table["date"])
+    return {**table, **regional, "region": region, "date": date, "ec2_per_hour": ec2, "unconfirmed": ["*"]}
 
 
 def _is_price(value: Any) -> bool:
@@ -99,19 +132,21 @@ def _read(path: Path) -> dict[str, Any]:
 @dataclass(frozen=True)
 class RunCost:
     """
-    US dollars. `capacity_usd` is what provisioned units are worth that are paid anyway; it is not in the total.
+    US dollars; `extras_usd` are the nodes' disks and public addresses. `capacity_usd` is what provisioned units are
+    worth that are paid anyway; it is not in the total.
     """
 
     units_usd: float
     ec2_usd: float
     emr_usd: float
+    extras_usd: float
     s3_usd: float
     capacity_usd: float
     native_export_usd: float
 
     @property
     def total_usd(self) -> float:
-        return self.units_usd + self.ec2_usd + self.emr_usd + self.s3_usd
+        return self.units_usd + self.ec2_usd + self.emr_usd + self.extras_usd + self.s3_usd
 
     def to_json(self) -> dict[str, Any]:
         parts = {name: round(value, 4) for name, value in vars(self).items()}
@@ -134,12 +169,13 @@ def run_cost(
         wall_s: seconds from launch to the cluster's end.
     """
     kind = "write" if verb == "import" else "read"
-    ec2_usd, emr_usd = _nodes_usd(groups, wall_s=wall_s, prices=prices)
+    ec2_usd, emr_usd, extras_usd = _nodes_usd(groups, wall_s=wall_s, prices=prices)
     size_bytes = sum(facts.size_bytes for facts, _ in tables)
     return RunCost(
         units_usd=sum(_request_usd(kind, facts, estimate, prices) for facts, estimate in tables),
         ec2_usd=ec2_usd,
         emr_usd=emr_usd,
+        extras_usd=extras_usd,
         s3_usd=_s3_usd(size_bytes, prices) if verb == "export" else 0.0,
         capacity_usd=sum(_capacity_usd(kind, facts, estimate, prices) for facts, estimate in tables),
         native_export_usd=native_export_usd((facts for facts, _ in tables), prices),
@@ -151,15 +187,17 @@ def prices_used(verb: str, groups: tuple[NodeGroup, ...]) -> list[str]:
     kind = "write" if verb == "import" else "read"
     types = dict.fromkeys(group.type_name for group in groups)
     nodes = [f"{fee}.{type_name}" for type_name in types for fee in ("ec2_per_hour", "emr_per_hour")]
+    nodes += NODE_EXTRAS if groups else ()
     stored = ["s3_put_per_thousand", "s3_gib_month", "native_export_per_gib"] if verb == "export" else []
     return [*nodes, f"{kind}_request_units_per_million", f"{kind}_unit_hour", *stored]
 
 
-def _nodes_usd(groups: tuple[NodeGroup, ...], *, wall_s: float, prices: Prices) -> tuple[float, float]:
+def _nodes_usd(groups: tuple[NodeGroup, ...], *, wall_s: float, prices: Prices) -> tuple[float, float, float]:
     hours = max(wall_s, 60.0) / HOUR_S  # EMR bills by the second, one minute at least
     ec2 = sum(group.count * prices.node_hour(group.type_name)[0] for group in groups)
     emr = sum(group.count * prices.node_hour(group.type_name)[1] for group in groups)
-    return ec2 * hours, emr * hours
+    extras = sum(group.count * prices.extras_hour(group.type_name) for group in groups)
+    return ec2 * hours, emr * hours, extras * hours
 
 
 def _request_usd(kind: str, facts: TableFacts, estimate: Estimate, prices: Prices) -> float:

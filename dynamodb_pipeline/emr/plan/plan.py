@@ -165,7 +165,8 @@ def _table_json(facts: TableFacts, estimate: Estimate) -> dict[str, Any]:
 
 def _cost_lines(plan: Plan) -> list[str]:
     cost = plan.cost
-    parts = f"units ${cost.units_usd:.2f}, EC2 ${cost.ec2_usd:.2f}, EMR ${cost.emr_usd:.2f}, S3 ${cost.s3_usd:.2f}"
+    nodes = f"EC2 ${cost.ec2_usd:.2f}, EMR ${cost.emr_usd:.2f}, disks and addresses ${cost.extras_usd:.2f}"
+    parts = f"units ${cost.units_usd:.2f}, {nodes}, S3 ${cost.s3_usd:.2f}"
     priced = f"list prices of {plan.prices.date}, {plan.prices.region}"
     lines = [f"cost: about ${cost.total_usd:.2f} ({parts}; {priced})"]
     if plan.unconfirmed_prices:

@@ -15,7 +15,7 @@ from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
 from dynamodb_pipeline.emr.documents.policy_scope import scope_of_launch
 from dynamodb_pipeline.emr.preflight import buckets, cluster, permissions, tables
-from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, ExportSource, run_check
+from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, ExportSource, run_check, unknown
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.settings.run_commands import with_commands
 
@@ -132,8 +132,11 @@ def _standing_checks(scope: PreflightScope, clients: Clients, caller: permission
 
     def nodes() -> CheckResult:
         described = clients.client("emr").describe_cluster(ClusterId=cluster_id)["Cluster"]
-        profile = described["Ec2InstanceAttributes"]["IamInstanceProfile"].rpartition("/")[2]
-        service = described["ServiceRole"].rpartition("/")[2]
+        profile = described.get("Ec2InstanceAttributes", {}).get("IamInstanceProfile", "").rpartition("/")[2]
+        service = described.get("ServiceRole", "").rpartition("/")[2]
+        if not profile or not service:
+            remedy = "look at its roles in EMR's console"
+            return unknown("node-permissions", f"DescribeCluster names no roles of {cluster_id}", remedy=remedy)
         return _node_permissions(scope, clients, caller, roles={"ServiceRole": service, "JobFlowRole": profile})
 
     yield run_check("permissions", launcher)

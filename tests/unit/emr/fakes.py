@@ -330,6 +330,8 @@ class FakeCluster:
             "Tags": self.request.get("Tags", []),
             "MonitoringConfiguration": self.request.get("MonitoringConfiguration", {}),
             "ReleaseLabel": self.request.get("ReleaseLabel"),
+            "ServiceRole": self.request.get("ServiceRole", ""),
+            "Ec2InstanceAttributes": {"IamInstanceProfile": self.request.get("JobFlowRole", "")},
         }
 
     def steps_newest(self) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.emr.aws_rules import AWS_RULES, LIKELY, SURE, AwsRule
 
-NOT_EXERCISED_AT_MOST = 8
+NOT_EXERCISED_AT_MOST = 7
 PROJECT = Path(__file__).parents[3]
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
-from dynamodb_pipeline.emr.cluster.instance_types import known_types
+from dynamodb_pipeline.emr.cluster.instance_types import known_types, region_problem
+from dynamodb_pipeline.emr.cluster.packaged_files import packaged_json
 from dynamodb_pipeline.emr.plan.advice import Fleet
-from dynamodb_pipeline.emr.plan.cost import load_prices
+from dynamodb_pipeline.emr.plan.cost import NODE_EXTRAS, load_prices, node_hour_usd
 from dynamodb_pipeline.emr.plan.estimate import GIB, TableFacts, export_estimate, import_estimate, table_write_units
 from dynamodb_pipeline.emr.plan.plan import Plan, make_plan
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
@@ -156,6 +157,55 @@ def test_prices_of_another_region_warn() -> None:
     assert "eu-west-1" in " ".join(plan(facts(), region="eu-west-1").warnings)
 
 
+def test_a_region_has_its_own_prices_with_their_date() -> None:
+    """m5.xlarge in Ireland is $0.214 by AWS's price list, a read unit for an hour $0.000147."""
+    prices = load_prices(region="eu-west-1")
+    assert (prices.region, prices.date) == ("eu-west-1", "2026-11-29")
+    assert prices.ec2_per_hour["m5.xlarge"] == 0.214
+    assert prices.numbers["read_unit_hour"] == 0.000147
+    assert prices.doubtful(["ec2_per_hour.m5.xlarge", "s3_gib_month"]) == ["ec2_per_hour.m5.xlarge", "s3_gib_month"]
+    assert load_prices(region="xx-nowhere-1") == load_prices()
+
+
+@pytest.mark.parametrize("region", [*packaged_json("prices-2026-11-23.json")["regions"]])
+def test_every_region_has_prices_for_what_it_offers(region: str) -> None:
+    base, prices = load_prices(), load_prices(region=region)
+    offered = [name for name in known_types() if region_problem(name, region) is None]
+    assert len(offered) >= 9
+    for name in offered:
+        assert 0.95 <= prices.ec2_per_hour[name] / base.ec2_per_hour[name] <= 2
+        assert sum(prices.node_hour(name)) > prices.extras_hour(name) > prices.numbers["public_ipv4_hour"]
+    for name in ("read_request_units_per_million", "write_unit_hour"):
+        assert 1 <= prices.numbers[name] / base.numbers[name] <= 2
+
+
+def test_disks_and_public_addresses_are_in_the_price() -> None:
+    """
+    Two m5.xlarge for one hour, by EMR's default volumes (64 GiB) and 15 GiB of root each: $0.10 a GiB and month, $0.005
+    an address.
+    """
+    groups = (NodeGroup("MASTER", "m5.xlarge", 1), NodeGroup("CORE", "m5.xlarge", 1))
+    wanted = 2 * (0.192 + 0.048 + 79 * 0.10 / 730 + 0.005)
+    assert node_hour_usd(groups, load_prices()) == pytest.approx(wanted)
+    cost = plan(facts(), fleet=Fleet(groups, "emr-7.13.0")).cost
+    assert cost.extras_usd / cost.ec2_usd == pytest.approx((79 * 0.10 / 730 + 0.005) / 0.192)
+    assert cost.total_usd == pytest.approx(cost.units_usd + cost.ec2_usd + cost.emr_usd + cost.extras_usd + cost.s3_usd)
+
+
+def test_a_price_file_of_before_is_read_with_the_shipped_prices_of_disks(tmp_path: Path) -> None:
+    shipped = load_prices()
+    old = {
+        "date": "2026-01-01",
+        "region": "eu-west-1",
+        "ec2_per_hour": {"m5.xlarge": 1.0},
+        "emr_per_hour": {"m5.xlarge": 0},
+    }
+    numbers = {name: value for name, value in shipped.numbers.items() if name not in NODE_EXTRAS}
+    (tmp_path / "prices.json").write_text(json.dumps({**old, **numbers}))
+    read = load_prices(tmp_path / "prices.json", region="eu-west-1")
+    assert read.extras_hour("m5.xlarge") == shipped.extras_hour("m5.xlarge") > 0
+
+
 def test_nodes_that_bound_the_rate_are_told_with_the_number_that_suffices() -> None:
     small = Fleet((NodeGroup("MASTER", "m3.xlarge", 1), NodeGroup("CORE", "m3.xlarge", 1)), "emr-7.13.0")
     fast = facts(units_per_s=20_000.0)
@@ -177,7 +227,7 @@ def test_prices_that_are_not_confirmed_are_named_where_they_count() -> None:
     assert "emr_per_hour.m3.xlarge" in line
     assert "ec2_per_hour.m3.xlarge" not in line
     assert "s3_gib_month" in line
-    assert plan(facts(), verb="import").to_json()["prices"]["unconfirmed"] == []
+    assert plan(facts(), verb="import").to_json()["prices"]["unconfirmed"] == ["ebs_gib_month"]
 
 
 def test_plan_is_json() -> None:
