@@ -147,14 +147,20 @@ def _check_part(options: Options, problems: Problems) -> None:
     problems.require(not needless, f"{ATTRIBUTE_VALUES} needs {FILTER}")
 
 
-# Modes of an import of which one cannot be had with another, and why; every other pair can (docs/operations.md).
+# Modes of an import of which one cannot be had with another, and why; every other pair can (docs/options.md).
 MODES: tuple[Row[Any], ...] = (
-    ONLY_CHANGES, KEYS, KEY_PREFIX, SORT_KEY_PREFIX, SKIP_EXISTING, SKIP_EXPIRED, MIRROR, SET_ASIDE, DRY_RUN,
+    CHAIN, ONLY_CHANGES, KEYS, KEY_PREFIX, SORT_KEY_PREFIX, SKIP_EXISTING, SKIP_EXPIRED, MIRROR, SET_ASIDE, DRY_RUN,
     DUPLICATES,
 )  # fmt: skip
 A_PART = "what was left out would be deleted"
 LESS_THAN_A_SCAN = "to write some items costs less than to read the whole table first"
+WHOLE_CHAIN = "a chain writes and deletes all that its exports say"
 REFUSED_TOGETHER: tuple[tuple[Row[Any], Row[Any], str], ...] = (
+    (CHAIN, SKIP_EXISTING, WHOLE_CHAIN),
+    (CHAIN, SKIP_EXPIRED, WHOLE_CHAIN),
+    (CHAIN, KEYS, WHOLE_CHAIN),
+    (CHAIN, KEY_PREFIX, WHOLE_CHAIN),
+    (CHAIN, SORT_KEY_PREFIX, WHOLE_CHAIN),
     (MIRROR, SKIP_EXISTING, "a mirror replaces what differs"),
     (MIRROR, SET_ASIDE, "an item that is bad in the export would be deleted in the table"),
     (MIRROR, KEYS, A_PART),
@@ -194,10 +200,6 @@ def import_settings(options: Options, *, program: tuple[str, ...] = ()) -> Impor
     problems.require(
         options[CHAIN] is None or agreed, f"{CHAIN} deletes what was deleted in its exports: it needs {YES}"
     )
-    others: tuple[Row[Any], ...] = (SKIP_EXISTING, SKIP_EXPIRED, KEYS, KEY_PREFIX, SORT_KEY_PREFIX)
-    for row in others:
-        text = f"{CHAIN} and {row} exclude each other: a chain writes and deletes all that its exports say"
-        problems.require(not (options[CHAIN] and options[row]), text)
     problems.require(not mirror or agreed, f"{MIRROR} deletes items: it always needs {YES}")
     problems.require(
         options[SCHEDULED_IMPORT] is None or options[LOGS] is not None,

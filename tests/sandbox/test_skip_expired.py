@@ -107,6 +107,7 @@ def test_an_export_leaves_out_what_has_expired(sandbox: Sandbox, table: Table, b
     assert target.differences(KEPT) == NONE
 
 
+@pytest.mark.slow
 def test_a_filter_and_the_expiry_are_both_met(sandbox: Sandbox, table: Table, bucket: str) -> None:
     words = (
         "--filter",
@@ -130,8 +131,11 @@ def test_an_import_of_our_own_files_leaves_out_what_has_expired(sandbox: Sandbox
 
 @pytest.mark.parametrize(
     "words",
-    [(), ("--only-changes",), ("--key-prefix", "k"), ("--skip-existing",)],
-    ids=["plain", "changes", "prefix", "new"],
+    [
+        ("--only-changes",),
+        *(pytest.param(words, marks=pytest.mark.slow) for words in ((), ("--key-prefix", "k"), ("--skip-existing",))),
+    ],
+    ids=lambda words: "".join(words[:1]) or "plain",
 )
 def test_an_import_of_foreign_files_leaves_out_what_has_expired(
     sandbox: Sandbox, bucket: str, words: tuple[str, ...]

@@ -8,17 +8,24 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.errors import UsageError
-from dynamodb_pipeline.settings.job_options import INPUT, TABLE, YES, rows_of_job
+from dynamodb_pipeline.settings.job_options import CHAIN, INPUT, LOGS, TABLE, YES, rows_of_job
 from dynamodb_pipeline.settings.parse import MODES, REFUSED_TOGETHER, import_settings
 from dynamodb_pipeline.settings.rows import Given, Row, options_of
 
-PLAIN = ((TABLE, ("Forum",)), (INPUT, ("s3://bucket/in",)), (YES, ()))
-TEXTS = {"--keys": "s3://bucket/keys", "--set-aside": "s3://bucket/aside", "--duplicates": "last-wins"}
+PLAIN = ((TABLE, ("Forum",)), (LOGS, ("s3://bucket/logs",)), (YES, ()))
+ONE_EXPORT = ((INPUT, ("s3://bucket/in",)),)
+TEXTS = {
+    "--chain": "s3://bucket/chain",
+    "--keys": "s3://bucket/keys",
+    "--set-aside": "s3://bucket/aside",
+    "--duplicates": "last-wins",
+}
 REASONS = {frozenset((first.name, second.name)): reason for first, second, reason in REFUSED_TOGETHER}
 
 
 def given(*modes: Row[Any]) -> Given:
-    return Given((*PLAIN, *((mode, () if mode.is_flag else (TEXTS.get(mode.name, "x"),)) for mode in modes)))
+    source = () if CHAIN in modes else ONE_EXPORT
+    return Given((*PLAIN, *source, *((mode, () if mode.is_flag else (TEXTS.get(mode.name, "x"),)) for mode in modes)))
 
 
 def settings_with(*modes: Row[Any]) -> Any:
