@@ -159,6 +159,7 @@ def metering(
         item_bytes=read.average_item_bytes,
         probe_keys=RelayKeys.new(),
         words=words.decode(),
+        splits=read.splits,
     )
     metered = replace(read, rate_rcu=RELAY_RATE, endpoint=relay.endpoint, keys=(keys.access_key, keys.secret_key))
     return Metering(metered, relay)

@@ -21,9 +21,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Callable
+from typing import BinaryIO, Callable
 
 from dynamodb_pipeline.connector.relay_handler import ClientGone, RelayHandler
+from dynamodb_pipeline.connector.relay_messages import TAKEN
 from dynamodb_pipeline.connector.waiting_clients import INTERVAL_S, WaitingClients
 from dynamodb_pipeline.dynamodb.connection import has_news
 from dynamodb_pipeline.dynamodb.http1 import MessageError, read_message
@@ -180,6 +181,11 @@ class Relay:
                 )
                 if request is None:
                     return
+                partition = self._handler.taken_partition(request)
+                if partition is not None:
+                    self._open.know(connection)
+                    self._listen_to_taker(file, partition)
+                    return
                 last = self._handler.last_answer(request)
                 if last is not None:
                     connection.sendall(last.render())
@@ -189,6 +195,12 @@ class Relay:
                 with self._waiting.waiting(connection):
                     answer = self._handler.answer(request, client)
                 connection.sendall(answer.render())
+
+    def _listen_to_taker(self, file: BinaryIO, partition: int) -> None:
+        """Hear what a worker takes, as long as it lives."""
+        with self._handler.buffers.taker(partition) as take:
+            while len(word := file.read(TAKEN.size)) == TAKEN.size:
+                take(*TAKEN.unpack(word))
 
     def _log_bug(self, err: Exception) -> None:
         """Once: a client that is dropped comes back and may meet the same again."""

@@ -27,7 +27,9 @@ from dynamodb_pipeline.connector.relay_messages import (
     refusal,
     scan_request,
     table_request,
+    taken_partition,
 )
+from dynamodb_pipeline.connector.waiting_clients import PageBuffers
 from dynamodb_pipeline.dynamodb.http1 import Message
 from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, describe_table, scan_with_units
 from dynamodb_pipeline.dynamodb.signing import KeyPair, SignatureError, check_signature
@@ -117,6 +119,7 @@ class RelayPlan:
         item_bytes: average item size from DescribeTable, 0 when not known.
         probe_keys: what signs with these gets one item, as if the table had no other.
         words: what is added to each Scan (`ScanRequest.words`).
+        splits: partitions of the connector, 0 when they are not known; see `PageBuffers`.
     """
 
     table: str
@@ -124,6 +127,7 @@ class RelayPlan:
     item_bytes: float = 0.0
     probe_keys: KeyPair | None = field(default=None, repr=False)
     words: bytes = field(default=b"", repr=False)
+    splits: int = 0
 
 
 class RelayHandler:
@@ -134,6 +138,7 @@ class RelayHandler:
         self._plan = plan
         self._pacing = pacing or Pacing()
         self._scan = MeteredScan(wire, item_bytes=plan.item_bytes, pacing=self._pacing)
+        self.buffers = PageBuffers(plan.splits)
         self._one_description = threading.Lock()
         self._description: tuple[float, bytes] | None = None
 
@@ -174,11 +179,23 @@ class RelayHandler:
             asked = scan_request(fields)._replace(words=self._plan.words)
             if self._probe_keys(request):
                 return Answer(200, last_page(self._scan.page(asked._replace(limit=1), client)))
-            return Answer(200, self._scan.page(asked, client).body)
+            return Answer(200, self._page(asked, client))
         if target == f"{API}.DescribeTable":
             return Answer(200, self._described())
         msg = f"only Scan and DescribeTable are forwarded, not {target[:64]!r}"
         raise RefusedError(msg)
+
+    def _page(self, asked: ScanRequest, client: Client) -> bytes:
+        """Held back before it waits for a grant: units of the budget are for who can use them."""
+        if not self.buffers.wait(asked.segment, is_gone=client.is_gone):
+            raise ClientGone
+        page = self._scan.page(asked, client)
+        self.buffers.give(asked.segment, items=page.count, size_bytes=len(page.body))
+        return page.body
+
+    def taken_partition(self, request: Message) -> int | None:
+        """The partition whose items the client takes, None when it is no worker of the run."""
+        return taken_partition(self._plan.keys, request.start_line)
 
     def _probe_keys(self, request: Message) -> KeyPair | None:
         """The keys of the probe, when the request says that they signed it; `last_answer` proves that."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hmac
 import json
 import re
+import secrets
+import struct
 import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -134,3 +136,27 @@ def proof_answer(keys: KeyPair, challenge: str, *, where: str) -> Answer:
     text = f"dynamodb-pipeline relay\n{where}\n{challenge}"
     proof = hmac.digest(keys.secret_key.encode(), text.encode(), "sha256").hex()
     return Answer(200, json.dumps({"proof": proof}).encode())
+
+
+# What a worker sends again and again: how many items it has taken since the last time, and whether it waits for more.
+TAKEN = struct.Struct("!I?")
+_TAKER_LINE = re.compile(r"GET /relay/taker/([0-9]{1,9})/([0-9a-f]{64})/([0-9a-f]{64}) HTTP/1\.1")
+
+
+def taker_line(keys: KeyPair, partition: int) -> str:
+    """Return the start line of the one request of a worker that takes a partition's items; `TAKEN`s follow it."""
+    challenge = secrets.token_hex(32)
+    return f"GET /relay/taker/{partition}/{challenge}/{_taker_proof(keys, partition, challenge)} HTTP/1.1"
+
+
+def taken_partition(keys: KeyPair, start_line: str) -> int | None:
+    """Return the partition of a worker that has `keys`; None for every other request."""
+    match = _TAKER_LINE.fullmatch(start_line)
+    if match is None or not hmac.compare_digest(match[3], _taker_proof(keys, int(match[1]), match[2])):
+        return None
+    return int(match[1])
+
+
+def _taker_proof(keys: KeyPair, partition: int, challenge: str) -> str:
+    text = f"dynamodb-pipeline taker\n{partition}\n{challenge}"
+    return hmac.digest(keys.secret_key.encode(), text.encode(), "sha256").hex()

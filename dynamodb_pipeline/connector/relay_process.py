@@ -20,12 +20,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterable, Iterator
 from typing import Callable
 
 from dynamodb_pipeline.connector.relay import HOST, Relay, listen
 from dynamodb_pipeline.connector.relay_handler import RelayHandler, RelayPlan
-from dynamodb_pipeline.connector.relay_messages import proof_answer, proof_line
+from dynamodb_pipeline.connector.relay_messages import TAKEN, proof_answer, proof_line, taker_line
 from dynamodb_pipeline.connector.relay_settings import RelaySettings
 from dynamodb_pipeline.dynamodb.http1 import MessageError, read_message, render_message
 from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError
@@ -38,6 +40,7 @@ START_TIMEOUT_S = 60.0
 PROOF_TIMEOUT_S = 5.0
 PROOF_ATTEMPTS = 3  # among many strangers it may be dropped before it is heard
 PROOF_BYTES_MAX = 2048
+TELL_S = 0.05
 POLL_S = 5.0
 REVIVAL_PAUSE_S = 1.0
 DEAF_POLLS = 12  # in a row; the accepting thread shows that it lives once in each
@@ -124,7 +127,7 @@ def serve(settings: RelaySettings, listener: socket.socket, *, on_ready: Callabl
     worker = WorkerContext(settings.aws)
     wire = worker.wire(worker.clients())
     words = settings.words.encode()
-    plan = RelayPlan(settings.table, settings.keys, settings.item_bytes, settings.probe_keys, words)
+    plan = RelayPlan(settings.table, settings.keys, settings.item_bytes, settings.probe_keys, words, settings.splits)
     handler = RelayHandler(wire, plan)
     name = f"relay {socket.gethostname()} {os.getpid()}"
 
@@ -206,6 +209,65 @@ def check_relay(settings: RelaySettings) -> None:
     if not proves_itself(settings):
         msg = f"the relay on {socket.gethostname()} is gone: what was read through its port does not count; resume"
         raise WorkerFailure(msg, ExitCode.STOPPED)
+
+
+class Taking:
+    """
+    What a worker takes of its partition, and that the relay of its node hears of it; a context manager.
+
+    A thread tells it many times a second, and again after the relay was started anew: the loop that takes the items
+    pays nothing for it.
+
+    Args:
+        settings: None where no relay reads for the connector.
+
+    Attributes:
+        items: taken so far; to be counted up.
+    """
+
+    def __init__(self, settings: RelaySettings | None, partition: int) -> None:
+        self._settings, self._partition = settings, partition
+        self.items = 0
+        self._is_waiting = False
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="taking", daemon=True)
+
+    def __enter__(self) -> Taking:
+        if self._settings is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        if self._settings is not None:
+            self._thread.join()
+
+    def watched(self, groups: Iterable[bytes]) -> Iterator[bytes]:
+        """The same groups; between them it is known whether the next one is waited for."""
+        self._is_waiting = True
+        for group in groups:
+            self._is_waiting = False
+            yield group
+            self._is_waiting = True
+        self._is_waiting = False
+
+    def _run(self) -> None:
+        heard = 0
+        while not self._ended.is_set():
+            try:
+                with self._introduced() as connection:
+                    while not self._ended.wait(TELL_S):
+                        items = self.items
+                        connection.sendall(TAKEN.pack(items - heard, self._is_waiting))
+                        heard = items
+            except OSError:
+                self._ended.wait(TELL_S)
+
+    def _introduced(self) -> socket.socket:
+        assert self._settings is not None
+        connection = socket.create_connection((HOST, self._settings.port), timeout=PROOF_TIMEOUT_S)
+        connection.sendall(render_message(taker_line(self._settings.keys, self._partition), [("Host", HOST)], b""))
+        return connection
 
 
 def proves_itself(settings: RelaySettings) -> bool:

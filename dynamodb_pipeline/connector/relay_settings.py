@@ -39,6 +39,7 @@ class RelaySettings:
     linger_s: float = LINGER_S
     probe_keys: RelayKeys | None = field(default=None, repr=False)
     words: str = field(default="", repr=False)
+    splits: int = 0
 
     @property
     def endpoint(self) -> str:

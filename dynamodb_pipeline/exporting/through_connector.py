@@ -22,7 +22,7 @@ from dynamodb_pipeline.connector.read import (
     segments_for,
     splits_for,
 )
-from dynamodb_pipeline.connector.relay_process import check_relay
+from dynamodb_pipeline.connector.relay_process import Taking, check_relay
 from dynamodb_pipeline.connector.relay_settings import RelaySettings
 from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.errors import UnreachableError
@@ -88,10 +88,11 @@ class PartitionWriter:
     def _written(self, groups: Iterable[bytes]) -> Iterator[Facts]:
         records: list[FileRecord] = []
         sample = ExpirySample(self.expiry) if self.expiry else None
-        with tools(self.worker, self.connect, *_task()) as opened:
+        task = _task()
+        with Taking(self.relay, task[0]) as taking, tools(self.worker, self.connect, *task) as opened:
             writer = DataFileWriter(opened.store(), self.folder, compression=self.compression, on_file=records.append)
             try:
-                self._write(writer, groups, opened.grants, sample)
+                self._write(writer, groups, opened.grants, taking, sample)
                 if self.relay is not None:
                     check_relay(self.relay)
             except BaseException:
@@ -101,13 +102,19 @@ class PartitionWriter:
         return iter([PartitionEntry(tuple(records), *seen).to_json()])
 
     def _write(
-        self, writer: DataFileWriter, groups: Iterable[bytes], driver: CoordinatorClient, sample: ExpirySample | None
+        self,
+        writer: DataFileWriter,
+        groups: Iterable[bytes],
+        driver: CoordinatorClient,
+        taking: Taking,
+        sample: ExpirySample | None,
     ) -> None:
         retag = self.null_tag != CONNECTOR_NULL
-        for lines, count in read_partition(iter(groups)):
+        for lines, count in read_partition(taking.watched(groups)):
             writer.add(lines.replace(_NULL, _TEMPLATE_NULL) if retag else lines, count)
             if sample is not None and sample.items < SAMPLED_ITEMS:
                 sample.add(lines)
+            taking.items += count
             driver.progress(items=count)
         writer.flush()
 

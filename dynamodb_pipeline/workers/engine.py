@@ -130,10 +130,16 @@ def _recorded(worker: Worker, number: int, failures: list[BaseException]) -> Non
 
 
 class Engines:
-    """Starts the engine when the first table passed its checks, and ends it with the run."""
+    """
+    Starts the engine when the first table passed its checks, and ends it with the run.
 
-    def __init__(self, common: CommonSettings, *, kind: str, local: bool, engine: str):
+    Args:
+        own_limiter: the connector reads without our relay, and as far ahead as it likes.
+    """
+
+    def __init__(self, common: CommonSettings, *, kind: str, local: bool, engine: str, own_limiter: bool = False):
         self._common, self._kind, self._local, self._name = common, kind, local, engine
+        self._own_limiter = own_limiter
         self._spark: SparkSession | None = None
         self._engine: Engine | None = None
         self.facts: Facts = {}  # for the run's record, once the engine is there
@@ -151,7 +157,10 @@ class Engines:
         from dynamodb_pipeline.workers import spark_session as session
 
         jar = session.find_jar(self._common.connector_jar) if self._local and self._kind == "export" else None
-        self._spark = session.start_session(f"dynamodb-{self._kind}", jar=jar, local=self._local, tasks=tasks)
+        heap_mb = session.UNBOUND_HEAP_MB_PER_TASK if self._own_limiter else session.LOCAL_HEAP_MB_PER_TASK
+        self._spark = session.start_session(
+            f"dynamodb-{self._kind}", jar=jar, local=self._local, tasks=tasks, heap_mb_per_task=heap_mb
+        )
         sc = self._spark.sparkContext
         self.facts = {"java_collectors": session.java_collectors(sc)}
         slots = session.slots(sc)

@@ -34,20 +34,25 @@ class PeerLimits:
 
     Attributes:
         peers_max: connections at once; never more than half of the files this process may open.
-        strangers_max: connections that have not proved the key yet; then the one longest silent is dropped.
+        strangers_max: connections that have not proved the key yet, never more than half of all; then the one longest
+            silent is dropped. The workers of a job come all at once, and each is a stranger for a moment.
         handshake_s: seconds until the key must be proved.
         unread_bytes_max: answers kept for a peer that does not read.
     """
 
     peers_max: int = 4096
-    strangers_max: int = 256
+    strangers_max: int = 2048
     handshake_s: float = 5.0
     unread_bytes_max: int = 1024 * 1024
 
     @property
     def connections(self) -> int:
-        """`peers_max`, as far as this process may open files."""
-        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        """`peers_max`, as far as this process may open files; it takes leave to open as many as it needs, if it may."""
+        files, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = 2 * self.peers_max if files_max == resource.RLIM_INFINITY else min(2 * self.peers_max, files_max)
+        if resource.RLIM_INFINITY != files < wanted:
+            files = wanted
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files_max))
         return self.peers_max if files == resource.RLIM_INFINITY else min(self.peers_max, files // 2)
 
 
@@ -80,7 +85,7 @@ class CoordinatorServer:
         self._dispatcher = dispatcher
         self._key = key
         self._limits = limits
-        self._listener = socket.create_server((host, 0), backlog=128)
+        self._listener = socket.create_server((host, 0), backlog=1024)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self._wake_in, self._wake_out = socket.socketpair()
@@ -88,6 +93,7 @@ class CoordinatorServer:
         self._wake_out.setblocking(False)
         self._peers: set[Peer] = set()
         self._peers_max = limits.connections
+        self._strangers_max = min(limits.strangers_max, self._peers_max // 2)
         self._strangers: dict[Peer, None] = {}  # oldest first
         self._outbox: deque[tuple[Peer, Message]] = deque()
         self._thread_id = 0
@@ -132,9 +138,8 @@ class CoordinatorServer:
     def _timeout(self, wait_s: float | None) -> float | None:
         if not self._strangers:
             return wait_s
-        deadlines = [peer.deadline_s - time.monotonic() for peer in self._strangers]
-        waits = deadlines if wait_s is None else [*deadlines, wait_s]
-        return max(0.0, min(waits))
+        left_s = next(iter(self._strangers)).deadline_s - time.monotonic()
+        return max(0.0, left_s if wait_s is None else min(left_s, wait_s))
 
     def _on_ready(self, ready: object, peer: Peer | None) -> None:
         if peer is not None:
@@ -152,7 +157,7 @@ class CoordinatorServer:
         if len(self._peers) >= self._peers_max:
             connection.close()
             return
-        if len(self._strangers) >= self._limits.strangers_max:
+        if len(self._strangers) >= self._strangers_max:
             self._drop(next(iter(self._strangers)))
         peer = Peer(connection, time.monotonic() + self._limits.handshake_s)
         self._attend(peer, lambda: self._welcome(peer))
@@ -248,10 +253,8 @@ class CoordinatorServer:
             self._selector.modify(peer.connection, events, peer)
 
     def _drop_silent_strangers(self) -> None:
-        if self._strangers:
-            now = time.monotonic()
-            for peer in [peer for peer in self._strangers if peer.deadline_s <= now]:
-                self._drop(peer)
+        while self._strangers and (oldest := next(iter(self._strangers))).deadline_s <= time.monotonic():
+            self._drop(oldest)
 
     def _drop(self, peer: Peer) -> None:
         if peer in self._peers:

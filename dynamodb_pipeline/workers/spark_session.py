@@ -35,9 +35,10 @@ LOCAL_CONF = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",
 }
-# Heap of a local run: Spark's own, and of each task the 600 pages of 200 KB that the connector holds when its reader is
-# slower than the table (PSCAN_MULTIPLEXER_CAPACITY; as Java objects they take four times the room of their text).
-LOCAL_HEAP_MB, LOCAL_HEAP_MB_PER_TASK = 512, 640
+# Heap of a local run: Spark's own, and of each task the pages of 200 KB that the connector holds when its reader is
+# slower than the table. As Java objects they take four times the room of their text, and of those that the relay lets
+# it have (waiting_clients.PAGES_MAX) up to twice as many are half taken; with the connector's own limiter it is 600.
+LOCAL_HEAP_MB, LOCAL_HEAP_MB_PER_TASK, UNBOUND_HEAP_MB_PER_TASK = 384, 256, 640
 # The connector's pages live long enough to make G1 mark all the time: a quarter of the JVM's CPU (own measurement).
 COLLECTOR = "-XX:+UseParallelGC"
 # A JVM that is given two collectors does not start; a file of options may name one as well.
@@ -54,7 +55,12 @@ CLUSTER_JAR = "/usr/share/aws/emr/ddb/lib/emr-ddb-hadoop.jar"
 
 
 def start_session(
-    app_name: str, *, jar: str | None = None, local: bool = False, tasks: int | None = None
+    app_name: str,
+    *,
+    jar: str | None = None,
+    local: bool = False,
+    tasks: int | None = None,
+    heap_mb_per_task: int = UNBOUND_HEAP_MB_PER_TASK,
 ) -> SparkSession:
     """
     Return a SparkSession with the settings of `SESSION_CONF`, asserted.
@@ -64,6 +70,7 @@ def start_session(
         jar: connector jar of a local run; under spark-submit `--jars` brought it.
         local: run on this machine's cores instead of where spark-submit says.
         tasks: cores of a local run, None for all.
+        heap_mb_per_task: of a local run; less where the relay bounds what the connector holds.
 
     Raises:
         UsageError: the command line forces a setting that can lose items.
@@ -79,7 +86,7 @@ def start_session(
     if local:
         builder = builder.master(f"local[{tasks or '*'}]")
         conf.update(LOCAL_CONF)
-        conf["spark.driver.memory"] = f"{LOCAL_HEAP_MB + LOCAL_HEAP_MB_PER_TASK * (tasks or os.cpu_count() or 1)}m"
+        conf["spark.driver.memory"] = f"{LOCAL_HEAP_MB + heap_mb_per_task * (tasks or os.cpu_count() or 1)}m"
         if jar:
             conf["spark.jars"] = jar
     if any(map(os.environ.get, PROXIES)):

@@ -30,12 +30,12 @@ from dynamodb_pipeline.connector.relay import (
     RelayLimits,
     listen,
 )
-from dynamodb_pipeline.connector.relay_handler import RelayHandler, RelayPlan
-from dynamodb_pipeline.connector.relay_messages import proof_answer, proof_line
-from dynamodb_pipeline.connector.waiting_clients import INTERIM
-from dynamodb_pipeline.dynamodb.http1 import Message
+from dynamodb_pipeline.connector.relay_handler import ClientGone, RelayHandler, RelayPlan
+from dynamodb_pipeline.connector.relay_messages import TAKEN, proof_answer, proof_line, taker_line
+from dynamodb_pipeline.connector.waiting_clients import BYTES_MIN, INTERIM, PAGES_MAX, PageBuffers
+from dynamodb_pipeline.dynamodb.http1 import Message, render_message
 from dynamodb_pipeline.dynamodb.signing import check_signature
-from dynamodb_pipeline.dynamodb.wire import DynamoDbWire, Endpoint
+from dynamodb_pipeline.dynamodb.wire import API, DynamoDbWire, Endpoint
 from dynamodb_pipeline.workers.contract import CoordinatorClient, CoordinatorLost, RunStopped
 from tests.unit.dynamodb.scripted_server import Answer, ScriptedServer, error, reply, reset
 from tests.unit.dynamodb.table_replies import provisioned_table
@@ -61,6 +61,7 @@ class Running:
     relay: Relay
     dynamodb: ScriptedServer
     grants: list[FakeGrants]
+    buffers: PageBuffers
 
     def client(self, keys: Keys = RUN_KEYS) -> DynamoDbWire:
         endpoint = Endpoint(HOST, self.relay.port, tls=False, region=REGION)
@@ -80,6 +81,7 @@ def relay_before(
     grants: Callable[[], CoordinatorClient] | None = None,
     interval_s: float = 3600.0,
     limits: RelayLimits = DEFAULT_RELAY_LIMITS,
+    splits: int = 0,
 ) -> Iterator[Running]:
     made: list[Any] = []
 
@@ -89,9 +91,9 @@ def relay_before(
 
     pacing = Pacing(RetryPolicy(), clock=lambda: 0.0, sleep=lambda _: None)
     with wire_to(*script) as (wire, server):
-        handler = RelayHandler(wire, RelayPlan("orders", RUN_KEYS, probe_keys=PROBE_KEYS), pacing=pacing)
+        handler = RelayHandler(wire, RelayPlan("orders", RUN_KEYS, probe_keys=PROBE_KEYS, splits=splits), pacing=pacing)
         with Relay(handler, connect, listener=listen(), interval_s=interval_s, limits=limits) as relay:
-            yield Running(relay, server, made)
+            yield Running(relay, server, made, handler.buffers)
 
 
 def test_page_comes_through_unchanged_and_paid_for():
@@ -486,6 +488,49 @@ def test_strangers_write_no_line_into_the_log(caplog: pytest.LogCaptureFixture):
                     pass
         assert running.call() == PAGE
     assert [record for record in caplog.records if "relay" in record.name] == []
+
+
+def fill(buffers: PageBuffers, segment: int) -> None:
+    for _ in range(PAGES_MAX):
+        buffers.give(segment, items=200, size_bytes=BYTES_MIN)
+
+
+def test_page_is_held_back_until_a_worker_of_the_run_takes_what_was_given():
+    """Before it waits for a grant: units are for who can use them. A worker's line costs the driver nothing."""
+    with relay_before(reply(PAGE), reply(PAGE), splits=2) as running, ThreadPoolExecutor(1) as pool:
+        running.call(fields={**ASKED, "Segment": 1})
+        assert running.buffers.wait(1, is_gone=lambda: True)
+        fill(running.buffers, 1)
+        future = pool.submit(running.call, fields={**ASKED, "Segment": 1})
+        with stranger(running.relay.port) as guesser:
+            guesser.sendall(render_message(taker_line(KEYS, 1), [("Host", HOST)], b""))
+            assert b"InvalidSignatureException" in guesser.recv(1000)
+        with stranger(running.relay.port) as worker:
+            worker.sendall(render_message(taker_line(RUN_KEYS, 1), [("Host", HOST)], b""))
+            worker.sendall(TAKEN.pack(0, False))
+            assert not running.buffers.wait(1, is_gone=lambda: True)
+            assert len(running.dynamodb.requests) == len(running.grants) == 1
+            worker.sendall(TAKEN.pack(1000, True))
+            assert future.result(60) == PAGE
+
+
+class GoneClient:
+    """Hung up as soon as its page is held back; to ask for a grant would be an error."""
+
+    grants: CoordinatorClient
+
+    def is_gone(self) -> bool:
+        return True
+
+
+def test_client_that_hangs_up_while_its_page_is_held_back_costs_nothing():
+    with wire_to(reply(PAGE)) as (wire, server):
+        handler = RelayHandler(wire, RelayPlan("orders", RUN_KEYS, splits=1))
+        fill(handler.buffers, 0)
+        asked = Message("POST / HTTP/1.1", {"x-amz-target": f"{API}.Scan"}, json.dumps(ASKED).encode())
+        with pytest.raises(ClientGone):
+            handler.answer(asked, GoneClient())
+        assert server.requests == []
 
 
 # Runs in a process of its own, whose files are counted. Says its port, and ends with its standard input.

@@ -8,14 +8,22 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Callable
+from typing import BinaryIO, Callable
 
 import pytest
 
 from dynamodb_pipeline.aws.clients import AwsSettings
 from dynamodb_pipeline.connector.relay import TURN_S, listen
-from dynamodb_pipeline.connector.relay_messages import asked_challenge, proof_answer
-from dynamodb_pipeline.connector.relay_process import DEAF_POLLS, POLL_S, Hearing, check_relay, follow, is_relay_of
+from dynamodb_pipeline.connector.relay_messages import TAKEN, asked_challenge, proof_answer, taken_partition
+from dynamodb_pipeline.connector.relay_process import (
+    DEAF_POLLS,
+    POLL_S,
+    Hearing,
+    Taking,
+    check_relay,
+    follow,
+    is_relay_of,
+)
 from dynamodb_pipeline.connector.relay_settings import RelayKeys, RelaySettings
 from dynamodb_pipeline.dynamodb.http1 import read_message
 from dynamodb_pipeline.errors import ExitCode
@@ -169,3 +177,50 @@ def test_what_was_read_counts_when_the_relay_proves_itself():
 
     with answering(answer) as sent:
         check_relay(sent)
+
+
+@contextmanager
+def introduced(listener: socket.socket, settings: RelaySettings, partition: int) -> Iterator[BinaryIO]:
+    connection, _ = listener.accept()
+    with connection, connection.makefile("rb") as file:
+        request = read_message(file, body_bytes_max=0, body_optional=True)
+        assert request is not None
+        assert taken_partition(settings.keys, request.start_line) == partition
+        assert taken_partition(RelayKeys.new(), request.start_line) is None
+        yield file
+
+
+def hear(file: BinaryIO, *, until: tuple[int, bool]) -> None:
+    """Read until so many items were told of in all, and the worker waits or not; more than that fails."""
+    items, is_waiting = 0, None
+    while (items, is_waiting) != until:
+        taken, is_waiting = TAKEN.unpack(file.read(TAKEN.size))
+        items += taken
+        assert items <= until[0]
+
+
+def test_worker_tells_the_relay_what_it_takes_and_a_new_relay_the_rest():
+    with listen() as listener:
+        own = replace(settings(ON_A_NODE), port=listener.getsockname()[1])
+        with Taking(own, 7) as taking:
+            with introduced(listener, own, 7) as file:
+
+                def source() -> Iterator[bytes]:
+                    yield b"a"
+                    hear(file, until=(20, True))  # it was asked for more, which has not come
+                    yield b"b"
+
+                groups = taking.watched(source())
+                next(groups)
+                taking.items += 20
+                next(groups)
+                taking.items += 5
+                hear(file, until=(5, False))
+            with introduced(listener, own, 7) as file:  # what went into the dead connection held no items
+                taking.items += 3
+                hear(file, until=(3, False))
+
+
+def test_nobody_is_told_where_there_is_no_relay():
+    with Taking(None, 0) as taking:
+        assert list(taking.watched([b"a"])) == [b"a"]
