@@ -123,13 +123,18 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def help_text(verb: str) -> str:
+def help_text(verb: str | None) -> str:
     """
-    `--help` of a verb, then examples and exit codes.
+    `--help` of a verb, then examples and exit codes; the verbs where none is named.
 
     Raises:
         UsageError: there is no such verb.
     """
+    if verb is None:
+        width = max(map(len, VERBS))
+        named = [f"  {name:<{width}}  {text}" for name, text in VERBS.items()]
+        more = f"{PROGRAM} help VERB: its options, examples and exit codes; to begin with: {PROGRAM} doctor"
+        return "\n".join([f"{PROGRAM} VERB ...", "", *named, "", more]) + "\n"
     if verb not in VERBS:
         close = "".join(f"did you mean {each}? " for each in get_close_matches(verb, VERBS, n=1))
         msg = f"no verb {shown(verb)}; {close}There are: {', '.join(VERBS)}"

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from dynamodb_pipeline.addresses import S3Uri
@@ -34,13 +35,14 @@ from dynamodb_pipeline.settings.job_options import LOGS, OUTPUT, TABLE
 from dynamodb_pipeline.workers.spark_session import find_jar, java_version
 
 WITHOUT_JAVA = "--local --engine process needs none, nor does a cluster; for --local with Spark install Java 17"
+REPORT_LIBRARIES = ("jinja2", "matplotlib")
 DISK_GIB_WANTED = 2  # data files wait on the local disk, up to 128 MiB for each of a few tasks
 JAVA_TIMEOUT_S = 20
 
 
 def examine(region: str | None) -> Result:
     """Look at this machine and say what is there and what is not."""
-    results = [check() for check in (_python, _java, _jar, _disk)]
+    results = [check() for check in (_python, _java, _jar, _disk, _report_libraries)]
     results += _aws(region)
     document = {"kind": "doctor", "exit_code": int(overall(results)), "checks": [one.to_json() for one in results]}
     return Result(document, tuple(table_lines(results)))
@@ -73,6 +75,14 @@ def _disk() -> CheckResult:
         return ok("disk", f"{free:.1f} GiB free in {folder}")
     remedy = "free some, or set TMPDIR to another disk: data files wait there while they are written"
     return warning("disk", f"{free:.1f} GiB free in {folder}, {DISK_GIB_WANTED} wanted", remedy=remedy)
+
+
+def _report_libraries() -> CheckResult:
+    missing = [name for name in REPORT_LIBRARIES if find_spec(name) is None]
+    if not missing:
+        return ok("report page", f"{' and '.join(REPORT_LIBRARIES)} are there")
+    detail = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+    return warning("report page", detail, remedy=f"only `report` needs it: pip install {' '.join(missing)}")
 
 
 def _aws(region: str | None) -> Iterable[CheckResult]:

@@ -385,7 +385,9 @@ MACHINE_REGION: Row[str | None] = REPORT_REGION.also(verbs=(*INIT, *DOCTOR), hel
 SHELL: Row[str] = Row(
     "SHELL", " | ".join(SHELLS), COMPLETION, "SHELL", choices=SHELLS, where=Where.LOCAL, required=True
 )
-EXPLAINED: Row[str] = Row("VERB", "a verb of this command", HELP, "VERB", where=Where.LOCAL, required=True)
+EXPLAINED: Row[str | None] = Row(
+    "WHICH", "a verb of this command; without it they are listed", HELP, "VERB", where=Where.LOCAL
+)
 
 LAUNCHER_ROWS: tuple[Row[Any], ...] = tuple(
     row for row in dict(globals()).values() if isinstance(row, Row) and row not in JOB_ROWS

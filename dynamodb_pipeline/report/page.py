@@ -26,7 +26,7 @@ TABLES_MAX, DETAILED_MAX, SOURCES_MAX, LISTED_MAX = 400, 24, 10, 20  # on one pa
 BAR_WIDTH = 400  # of the drawing; the page scales it
 NO_WORD = "no exit code yet: it still runs, or was killed before it could say how it ended"
 OVERVIEW = (("items", "Items"), ("files", "Files"), ("throttles", "Throttles"))
-INSTALL = "pip install 'dynamodb-pipeline[report]'"
+INSTALL = "pip install jinja2 matplotlib"  # what the package's extra `report` has
 CHARTS_MISSING = f"Charts need matplotlib: {INSTALL}, then report again."
 
 

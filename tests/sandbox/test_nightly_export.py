@@ -6,9 +6,12 @@ Its commands run as they stand there, by a shell, with the AWS CLI; what a reade
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -103,3 +106,42 @@ def test_a_deployed_schedule_is_refreshed_without_its_options(reader: Reader) ->
     asked = {"Name": schedule["Name"], "GroupName": schedule["GroupName"]}
     deployed = reader.emr.client("scheduler", region=REGION).get_schedule(**asked)["Target"]["Input"]
     assert out.result["Resources"]["Schedule"]["Properties"]["Target"]["Input"] == deployed
+
+
+def old_pipeline() -> dict[str, Any]:
+    """A nightly backup as Data Pipeline's console exported it, with all that people had added."""
+    step = "s3://dynamodb-dpl-eu-west-1/emr-ddb-storage-handler/4.11.0/emr-dynamodb-tools.jar,"
+    step += "org.apache.hadoop.dynamodb.tools.DynamoDBExport,#{output.directoryPath},#{input.tableName},0.5"
+    cluster = {"masterInstanceType": "m5.xlarge", "coreInstanceType": "m5.xlarge", "coreInstanceCount": "2"}
+    stamped = "#{myOutputS3Loc}/#{format(@scheduledStartTime, 'YYYY-MM-dd-HH-mm-ss')}"
+    objects = [
+        {"id": "Default", "pipelineLogUri": f"s3://{BUCKET}/logs/", "role": "DataPipelineDefaultRole"},
+        {"id": "Night", "type": "Schedule", "period": "1 day", "startDateTime": "2019-04-01T03:30:00"},
+        *({"id": f"T{name}", "type": "DynamoDBDataNode", "tableName": name, "readThroughputPercent": "0.5"}
+          for name in TABLES[:2]),
+        {"id": "Backup", "type": "S3DataNode", "directoryPath": stamped},
+        {"id": "Cluster", "type": "EmrCluster", "region": REGION, "keyPair": "ops", **cluster},
+        {"id": "Run", "type": "EmrActivity", "step": step, "preStepCommand": "aws s3 rm s3://old/x"},
+    ]  # fmt: skip
+    return {"objects": objects, "values": {"myOutputS3Loc": f"s3://{BUCKET}/exports/old", "myDDBRegion": REGION}}
+
+
+def test_the_commands_of_a_migrated_pipeline_run(reader: Reader) -> None:
+    """Both as they are printed; what has no counterpart is named."""
+    (reader.folder / "pipeline.json").write_text(json.dumps(old_pipeline()))
+    env = reader.emr.process_env()
+    migrated = run_cli(["migrate-config", str(reader.folder / "pipeline.json")], env=env)
+    notes = "\n".join(migrated.result["notes"])
+    for named in ("keyPair ops", "preStepCommand aws s3 rm", "start 2019-04-01T03:30:00", "roles: deploy ours"):
+        assert named in notes
+    scheduled = shlex.split(migrated.result["schedule_command"])
+    assert scheduled[scheduled.index("--cron") + 1] == "cron(30 3 * * ? *)"
+    template = run_cli(scheduled[1:], env=env)
+    assert template.code == 0, template.text
+    groups = json.loads(template.result["Resources"]["Schedule"]["Properties"]["Target"]["Input"])["Instances"]
+    assert {(one["InstanceType"], one["InstanceCount"]) for one in groups["InstanceGroups"]} == {
+        ("m5.xlarge", 1), ("m5.xlarge", 2),
+    }  # fmt: skip
+    ran = run_cli(shlex.split(migrated.result["command"])[1:], env=env)
+    assert (ran.code, {one["table"] for one in ran.result["tables"]}) == (0, set(TABLES[:2])), ran.text
+    assert all(f"s3://{BUCKET}/exports/old/" in one["export_uri"] for one in ran.result["tables"])

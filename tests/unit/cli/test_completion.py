@@ -75,3 +75,11 @@ def test_help_has_options_examples_that_parse_and_exit_codes(verb: str) -> None:
 def test_help_of_no_verb_names_the_one_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["help", "imprt"]) == 2
     assert "did you mean import?" in capsys.readouterr().err
+
+
+def test_help_alone_lists_the_verbs_and_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for verb, text in VERBS.items():
+        assert any(line.split(maxsplit=1) == [verb, text] for line in lines)
+    assert "dynamodb-pipeline help VERB" in lines[-1]

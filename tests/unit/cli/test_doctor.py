@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,3 +127,14 @@ def test_a_local_run_without_java_is_one_sentence(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(PreconditionError, match="without bin/java"):
         java_version()
+
+
+def test_doctor_names_what_the_report_page_lacks(
+    aws: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for lacking, said in ((False, "jinja2 and matplotlib are there"), (True, "pip install jinja2 matplotlib")):
+        for name in ("jinja2", "matplotlib") if lacking else ():
+            monkeypatch.setitem(sys.modules, name, None)  # as the import system notes what cannot be imported
+        assert main(["doctor", "--region", REGION]) == 0
+        checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+        assert said in " ".join(checks["report page"].values())
