@@ -19,6 +19,7 @@ from sandbox.active_table import create_active_table
 from sandbox.emr.stack import EmrSandbox
 from tests.sandbox.cli import run_cli
 from tests.sandbox.emr_cluster import OVER
+from tests.sandbox.in_process import Pipeline
 from tests.sandbox.quick_steps import quick_node
 from tests.sandbox.recipes import AWS, DOCS, Reader, blocks_of
 
@@ -27,7 +28,8 @@ pytestmark = [
     pytest.mark.skipif(not AWS.exists(), reason="the AWS CLI is not installed here: make setup"),
 ]
 
-PAGE = (DOCS / "nightly-export.md").read_text(encoding="utf-8").partition("\n**6. ")[0]
+PAGE = (DOCS / "nightly-export.md").read_text(encoding="utf-8")
+WEST, BUCKET_WEST = "us-west-2", "my-bucket-west"
 REGION, BUCKET, TABLES = "eu-west-1", "my-bucket", ("Forum", "Thread", "Reply")
 MOMENT, FOLDER = "2026-11-23T03:00:00Z", "2026-11-23-03-00-00"
 TIMEOUT_S = 300
@@ -39,15 +41,20 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     node = quick_node(tmp_path_factory.mktemp("commands"))
     with EmrSandbox("nightly-export", yarn=False, settings={"node": node}) as emr:
         dynamodb, s3 = emr.client("dynamodb", region=REGION), emr.client("s3", region=REGION)
-        for name in TABLES:
+        west = emr.client("dynamodb", region=WEST)
+        for client, name in [*((dynamodb, name) for name in TABLES), (west, "Forum")]:
             keys = [{"AttributeName": "Id", "KeyType": "HASH"}]
             types = [{"AttributeName": "Id", "AttributeType": "S"}]
             create_active_table(
-                dynamodb, TableName=name, KeySchema=keys, AttributeDefinitions=types,
+                client, TableName=name, KeySchema=keys, AttributeDefinitions=types,
                 ProvisionedThroughput={"ReadCapacityUnits": 400, "WriteCapacityUnits": 400},
             )  # fmt: skip
-            dynamodb.put_item(TableName=name, Item={"Id": {"S": name}})
+            if client is dynamodb:
+                client.put_item(TableName=name, Item={"Id": {"S": name}})
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        emr.client("s3", region=WEST).create_bucket(
+            Bucket=BUCKET_WEST, CreateBucketConfiguration={"LocationConstraint": WEST}
+        )
         made = Reader(emr, tmp_path_factory.mktemp("reader"))
         (settings,) = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
         (made.folder / "pipeline.toml").write_text(settings)
@@ -72,6 +79,41 @@ def test_no_check_is_left_open(reader: Reader) -> None:
     left = {check["name"] for check in preflight["checks"] if check["verdict"] != "ok"}
     assert left <= {f"public access {BUCKET}"}
     assert plan["run_job_flow"]["Instances"]["Ec2SubnetId"].startswith("subnet-")
+
+
+def test_the_export_is_verified_and_back_in_another_region(reader: Reader) -> None:
+    (verified,) = reader.documents("dynamodb-pipeline verify")
+    assert (verified["exit_code"], verified["items"]) == (0, 1)
+    (done,) = reader.documents("dynamodb-pipeline import")
+    assert (done["exit_code"], done["status"]) == (0, "done")
+    found = reader.emr.client("dynamodb", region=WEST).scan(TableName="Forum", ConsistentRead=True)["Items"]
+    assert found == [{"Id": {"S": "Forum"}}]
+
+
+WESTERN = ("--region", WEST, "--logs", f"s3://{BUCKET_WEST}/logs", "--service-role", "dynamodb-pipeline-service-west")
+FLOWS = {
+    "import": (
+        *("import", "--table", "Forum", "--input", f"s3://{BUCKET}/exports/Forum", "--latest", *WESTERN),
+        *("--node-role", "dynamodb-pipeline-import-west"),
+    ),
+    "verify": (
+        "verify",
+        f"s3://{BUCKET}/exports/Forum",
+        "--latest",
+        "--region",
+        REGION,
+        "--logs",
+        f"s3://{BUCKET}/logs",
+    ),
+}
+
+
+@pytest.mark.parametrize("words", FLOWS.values(), ids=FLOWS.keys())
+def test_nothing_is_unknown_to_preflight_in_the_pages_flows(reader: Reader, words: tuple[str, ...]) -> None:
+    """Of the export and its schedule see above; of a standing cluster test_preflight_bullets.py."""
+    checks = Pipeline(reader.emr).run("preflight", *words).result["checks"]
+    assert len(checks) > 10
+    assert {check["name"]: check["detail"] for check in checks if check["verdict"] in ("unknown", "failed")} == {}
 
 
 def test_the_export_is_finished(reader: Reader) -> None:

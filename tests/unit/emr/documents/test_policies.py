@@ -310,13 +310,29 @@ def names(count: int) -> tuple[str, ...]:
     return tuple(f"Production-Orders-{number:03d}" for number in range(count))
 
 
+FILLED = {
+    "AWS::AccountId": "123456789012",
+    "AWS::Region": "ap-northeast-1",
+    "AWS::Partition": "aws-us-gov",
+    "AWS::URLSuffix": "amazonaws.com.cn",
+}
+
+
+def as_deployed(value: Any) -> Any:
+    """A template's value with CloudFormation's own filled in as they are at their longest."""
+    if isinstance(value, dict) and set(value) == {"Fn::Sub"}:
+        text = str(value["Fn::Sub"])
+        for name, filled in FILLED.items():
+            text = text.replace(f"${{{name}}}", filled)
+        return text.replace("${!", "${")
+    if isinstance(value, dict):
+        return {key: as_deployed(one) for key, one in value.items()}
+    return [as_deployed(one) for one in value] if isinstance(value, list) else value
+
+
 def iam_size(policy: dict[str, Any]) -> int:
-    """IAM's way of counting, with CloudFormation's values filled in as they are in the longest region's name."""
-    text = json.dumps(policy)
-    filled = {"AWS::AccountId": "123456789012", "AWS::Region": "ap-northeast-1", "AWS::Partition": "aws-us-gov"}
-    for name, value in {**filled, "AWS::URLSuffix": "amazonaws.com.cn"}.items():
-        text = text.replace(f"${{{name}}}", value)
-    return len("".join(text.replace('{"Fn::Sub": "', '"').split()))
+    """IAM's way of counting: without white space."""
+    return len("".join(json.dumps(as_deployed(policy)).split()))
 
 
 def granted(policies: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
@@ -328,6 +344,26 @@ def granted(policies: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
         for action in one["Action"]
         for resource in (one["Resource"] if isinstance(one["Resource"], list) else [one["Resource"]])
     }
+
+
+def documents_of(resources: dict[str, Any], start: str) -> list[dict[str, Any]]:
+    """The policies of a role or of people, inline and managed, by how their resources are called."""
+    found = [one["Properties"] for name, one in resources.items() if name.startswith(start)]
+    inline = [policy["PolicyDocument"] for one in found for policy in one.get("Policies", [])]
+    return [*inline, *(one["PolicyDocument"] for one in found if "PolicyDocument" in one)]
+
+
+@pytest.mark.parametrize("count", MANY)
+def test_the_documents_say_how_long_policies_get(count: int) -> None:
+    """Characters as IAM counts them, and in how many policies; names of 21 characters."""
+    template = roles_template(scope(tables=names(count)))
+    shown = [f"{count}"]
+    for start in ("LauncherPolicy", "ExportNodes", "ImportNodes"):
+        parts = documents_of(template["Resources"], start)
+        shown.append(f"{sum(map(iam_size, parts)):,} in {len(parts)}")
+    row = f"| {' | '.join(shown)} | {len(json.dumps(template).encode()) / 1000:.0f} KB |"
+    text = (project_folder("policies") / "README.md").read_text(encoding="utf-8")
+    assert row in text.splitlines(), row
 
 
 @pytest.mark.parametrize("count", MANY)
