@@ -481,9 +481,11 @@ AWS_RULES = (
     ),
     AwsRule(
         "logs in CloudWatch",
-        "EMR can send logs to CloudWatch (MonitoringConfiguration), without the five minutes of S3",
+        "EMR sends logs to CloudWatch where asked (MonitoringConfiguration), without the five minutes of S3",
         f"{MG}/emr-plan-debugging.html",
         SURE,
-        "nothing: logs come from S3 here",
+        "nothing: logs come from S3 five minutes late",
+        "step_run",
+        "tests/sandbox/test_full_runs.py::test_logs_come_from_the_log_group_that_the_run_was_given",
     ),
 )

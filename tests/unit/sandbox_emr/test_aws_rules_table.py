@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.emr.aws_rules import AWS_RULES, LIKELY, SURE, AwsRule
 
-NOT_EXERCISED_AT_MOST = 7
+NOT_EXERCISED_AT_MOST = 6
 PROJECT = Path(__file__).parents[3]
 
 
