@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, overload
 from urllib.parse import urlsplit
 
-from dynamodb_pipeline.aws.keys import checked_session, without_secrets
+from dynamodb_pipeline.aws.keys import AssumedCredentials, assume_role, checked_session, without_secrets
 from dynamodb_pipeline.errors import DeniedError, UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +39,15 @@ SMALL_BYTES = 65_536  # of a body that goes out with its head
 REGION = re.compile(r"(?![0-9]+\Z)(?!-)[a-z0-9-]{1,63}(?<!-)")
 REGION_SHOWN_CHARS = 40
 SERVICES_WITH_OWN_ENDPOINT = ("dynamodb", "s3")
+OF_TABLES = ("dynamodb", "application-autoscaling")  # asked in the name of the table's role, where there is one
+
+
+@dataclass(frozen=True)
+class TableRole:
+    """A role in whose name tables are asked, read and written; buckets, clusters and logs stay with the caller."""
+
+    arn: str
+    external_id: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,7 @@ class AwsSettings:
     endpoints: tuple[tuple[str, str], ...] = ()
     loopback_keys: tuple[str, str, str | None] | None = field(default=None, repr=False)
     bucket_owner: str | None = None
+    table_role: TableRole | None = None
 
     def endpoint(self, service: str) -> str | None:
         return dict(self.endpoints).get(service)
@@ -90,7 +100,12 @@ class Clients(Protocol):
 
 
 class RunClients(Clients, Protocol):
-    """Clients from which a worker elsewhere can build its own, and a wire of ours its signatures."""
+    """
+    Clients from which a worker elsewhere can build its own, and a wire of ours its signatures.
+
+    Attributes:
+        session: whose keys sign requests about tables.
+    """
 
     session: Session
 
@@ -107,7 +122,12 @@ class AwsClients:
     """
 
     def __init__(
-        self, region: str | None = None, *, bucket_owner: str | None = None, settings: AwsSettings | None = None
+        self,
+        region: str | None = None,
+        *,
+        bucket_owner: str | None = None,
+        table_role: TableRole | None = None,
+        settings: AwsSettings | None = None,
     ):
         import boto3
         from botocore.exceptions import BotoCoreError
@@ -117,14 +137,14 @@ class AwsClients:
         keys = (settings.loopback_keys if settings else None) or (None, None, None)
         wanted = settings.region if settings else region
         try:
-            self.session: Any = boto3.Session(
+            self._caller: Any = boto3.Session(
                 aws_access_key_id=keys[0],
                 aws_secret_access_key=keys[1],
                 aws_session_token=keys[2],
                 region_name=wanted,
                 botocore_session=checked_session(),
             )
-            self.region: str = self.session.region_name or ""
+            self.region: str = self._caller.region_name or ""
         except BotoCoreError as err:  # no such profile, a config file that cannot be read
             why = without_secrets(str(err))
             msg = f"the AWS configuration cannot be used: {why}; check AWS_PROFILE and ~/.aws/config"
@@ -135,6 +155,15 @@ class AwsClients:
         check_region(self.region)
         self.bucket_owner = settings.bucket_owner if settings else bucket_owner
         self._settings = settings
+        self._table_role = settings.table_role if settings else table_role
+        self.session: Any = self._of_tables(self._table_role) if self._table_role else self._caller
+
+    def _of_tables(self, role: TableRole) -> Any:
+        """A session in the role's name; nothing is asked before the first request about a table."""
+        import boto3
+
+        keys = AssumedCredentials(lambda: assume_role(self.client("sts"), role.arn, role.external_id))
+        return boto3.Session(region_name=self.region, botocore_session=checked_session(role=keys))
 
     def client(self, service: str, *, region: str | None = None, attempts: int | None = None) -> Any:
         """
@@ -165,7 +194,8 @@ class AwsClients:
         )
         endpoint = self._settings.endpoint(service) if self._settings else None
         try:
-            client = self.session.client(service, region_name=region, config=config, endpoint_url=endpoint)
+            session = self.session if service in OF_TABLES else self._caller
+            client = session.client(service, region_name=region, config=config, endpoint_url=endpoint)
         except ValueError as err:
             if "endpoint" not in str(err).lower():
                 raise
@@ -180,10 +210,11 @@ class AwsClients:
 
     def settings(self) -> AwsSettings:
         """The picklable form for Spark workers."""
-        endpoints = {s: self.client(s).meta.endpoint_url for s in SERVICES_WITH_OWN_ENDPOINT}
+        services = (*SERVICES_WITH_OWN_ENDPOINT, *(("sts",) if self._table_role else ()))
+        endpoints = {s: self.client(s).meta.endpoint_url for s in services}
         own = tuple(sorted((s, url) for s, url in endpoints.items() if is_loopback(url)))
         keys = self._keys() if len(own) == len(endpoints) else None
-        return AwsSettings(region=self.region, endpoints=own, loopback_keys=keys, bucket_owner=self.bucket_owner)
+        return AwsSettings(self.region, own, keys, self.bucket_owner, self._table_role)
 
     def _keys(self) -> tuple[str, str, str | None]:
         frozen = self.credentials().get_frozen_credentials()
@@ -191,12 +222,12 @@ class AwsClients:
 
     def credentials(self) -> Any:
         """
-        The session's (refreshable) botocore credentials.
+        The caller's own (refreshable) botocore credentials.
 
         Raises:
             DeniedError: the usual chain found none.
         """
-        credentials = self.session.get_credentials()
+        credentials = self._caller.get_credentials()
         if credentials is None:
             msg = "no AWS credentials found; configure a profile, environment variables or a role"
             raise DeniedError(msg)

@@ -8,7 +8,8 @@ clients raise errors that print the header whole; so no such key gets as far as 
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any, Callable, NamedTuple
 
 from dynamodb_pipeline.errors import DeniedError
 
@@ -125,12 +126,71 @@ class CheckedChain:
         return checked
 
 
-def checked_session(*, profile: str | None = None) -> Any:
-    """A botocore session with checked keys."""
+class AssumedCredentials(CheckedCredentials):
+    """
+    Keys of an assumed role, which botocore renews a quarter of an hour before they expire, on whatever thread asks.
+
+    Args:
+        assume: one AssumeRole; returns the members that botocore's refreshable credentials are made of.
+        now: the present moment, in UTC.
+    """
+
+    def __init__(self, assume: Callable[[], dict[str, str]], now: Callable[[], datetime] | None = None) -> None:
+        from botocore.credentials import DeferredRefreshableCredentials
+
+        clock = {"time_fetcher": now} if now else {}
+        super().__init__(DeferredRefreshableCredentials(refresh_using=assume, method="assume-role", **clock))
+        self._assume, self._now = assume, now
+
+    def again(self) -> AssumedCredentials:
+        """The role assumed anew, whatever the age of these keys."""
+        return AssumedCredentials(self._assume, self._now)
+
+
+class AssumedRole:
+    """The one provider of a session that acts in a role's name; a session's component `credential_provider`."""
+
+    def __init__(self, credentials: AssumedCredentials) -> None:
+        self._credentials = credentials
+
+    def load_credentials(self) -> AssumedCredentials:
+        return self._credentials
+
+
+def assume_role(sts: Any, role_arn: str, external_id: str | None) -> dict[str, str]:
+    """
+    Keys of a role, for an hour: a role that is assumed by a role's keys, as nodes have them, gets no more.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_terms-and-concepts.html, "Role chaining"
+
+    Raises:
+        DeniedError: one of the two halves that must allow it is missing.
+        BotoCoreError: STS did not answer.
+    """
+    from botocore.exceptions import ClientError
+
+    agreed = {"ExternalId": external_id} if external_id else {}
+    try:
+        keys = sts.assume_role(RoleArn=role_arn, RoleSessionName="dynamodb-pipeline", **agreed)["Credentials"]
+    except ClientError as err:
+        code = err.response["Error"].get("Code", "no code")
+        msg = (
+            f"sts:AssumeRole on {role_arn} was refused ({code}): the caller's own policy must allow it (`policy KIND "
+            "--table-role-arn ...` prints that), and the role's trust document must name the caller's account and the "
+            "same external id, or none (`policy table-export --trust --for-account ...` prints that)"
+        )
+        raise DeniedError(msg) from None
+    names = {"access_key": "AccessKeyId", "secret_key": "SecretAccessKey", "token": "SessionToken"}
+    expires = keys["Expiration"]
+    return {**{name: keys[member] for name, member in names.items()}, "expiry_time": expires.isoformat()}
+
+
+def checked_session(*, profile: str | None = None, role: AssumedCredentials | None = None) -> Any:
+    """A botocore session with checked keys: of the usual chain, or of a role that was assumed by them."""
     from botocore.session import Session
 
     session = Session(profile=profile)
-    session.register_component("credential_provider", CheckedChain(session))
+    session.register_component("credential_provider", AssumedRole(role) if role else CheckedChain(session))
     return session
 
 

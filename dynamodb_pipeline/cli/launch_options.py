@@ -191,6 +191,9 @@ def policy_query(options: Options, *, account: str, region: str) -> PolicyQuery:
         mirror=options[own.POLICY_MIRROR],
         only_changes=options[own.POLICY_ONLY_CHANGES],
         set_aside=_folder(options[own.POLICY_SET_ASIDE]),
+        table_role_arn=options[own.POLICY_TABLE_ROLE],
+        for_account=options[own.FOR_ACCOUNT],
+        external_id=options[own.POLICY_EXTERNAL_ID],
         index=options[own.POLICY_INDEX],
     )
     return PolicyQuery(kind=options[own.POLICY_KIND], scope=scope, trust=options[own.TRUST])

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dynamodb_pipeline.aws.api_errors import denied_error, is_denied
-from dynamodb_pipeline.aws.clients import AwsClients
+from dynamodb_pipeline.aws.clients import AwsClients, TableRole
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.aws.request_errors import Denied
 from dynamodb_pipeline.cli import launcher_options as own
@@ -69,11 +69,13 @@ class Launcher:
 
 
 @contextmanager
-def launcher(region: str | None, *, bucket_owner: str | None, voice: Voice) -> Iterator[Launcher]:
+def launcher(
+    region: str | None, *, bucket_owner: str | None, voice: Voice, table_role: TableRole | None = None
+) -> Iterator[Launcher]:
     """Clients and a console whose waits end at signals."""
     with SignalClock() as clock:
         console = _console(voice, clock)
-        yield Launcher(AwsClients(region, bucket_owner=bucket_owner), console)
+        yield Launcher(AwsClients(region, bucket_owner=bucket_owner, table_role=table_role), console)
 
 
 def _console(voice: Voice, clock: SignalClock) -> commands.Console:
@@ -100,8 +102,11 @@ def run_on_cluster(line: CommandLine, settings: JobSettings, *, voice: Voice) ->
     """
     kind, options = line.kind or line.verb, line.options
     command = {"plan": commands.run_plan, "preflight": commands.run_preflight}.get(line.verb, commands.run_launch)
-    owner = settings.common.bucket_owner
-    with launcher(settings.common.region, bucket_owner=owner, voice=voice) as here, built_bundle() as bundle:
+    common, owner = settings.common, settings.common.bucket_owner
+    with (
+        launcher(common.region, bucket_owner=owner, voice=voice, table_role=common.table_role) as here,
+        built_bundle() as bundle,
+    ):
         by_pattern = isinstance(settings, ExportSettings) and settings.by_pattern
         if isinstance(settings, ExportSettings) and by_pattern:
             options = with_matching_tables(options, settings, here.clients)
@@ -160,8 +165,11 @@ def _question(settings: JobSettings, facts: Sequence[TableFacts]) -> str | None:
 def print_schedule(line: CommandLine, settings: JobSettings, *, voice: Voice) -> Any:
     """Render a schedule of a job; its run id and moment are those of each firing."""
     kind, options = line.kind or line.verb, line.options
-    owner = settings.common.bucket_owner
-    with launcher(settings.common.region, bucket_owner=owner, voice=voice) as here, built_bundle() as bundle:
+    common, owner = settings.common, settings.common.bucket_owner
+    with (
+        launcher(common.region, bucket_owner=owner, voice=voice, table_role=common.table_role) as here,
+        built_bundle() as bundle,
+    ):
         start = RunStart(new_run_id(datetime.now(timezone.utc)), here.clients.region)
         launch = launch_of(kind, options, start=start)
         schedule = schedule_of(options, kind=kind, table=launch.jobs[0].table_name)

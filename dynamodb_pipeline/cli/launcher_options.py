@@ -18,10 +18,8 @@ from dynamodb_pipeline.emr.request.launch_settings import (
     parse_dollars,
     parse_log_group,
 )
-from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.finished import CONTINUE, PAUSE
-from dynamodb_pipeline.formats.items.key_schema import ROLES as KEY_ROLES
-from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
+from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.rate.capacity import parse_percent
 from dynamodb_pipeline.settings import run_commands
 from dynamodb_pipeline.settings.job_options import (
@@ -40,11 +38,14 @@ from dynamodb_pipeline.settings.job_options import (
     SET_ASIDE,
     SKIP_EXISTING,
     TABLE,
+    TABLE_EXTERNAL_ID,
+    TABLE_ROLE_ARN,
     WITHOUT_MANIFEST,
     YES,
 )
 from dynamodb_pipeline.settings.rows import Row, Where
 from dynamodb_pipeline.settings.values import (
+    ACCOUNT_ID,
     BUCKET_NAME,
     DURATION,
     FILE,
@@ -53,7 +54,7 @@ from dynamodb_pipeline.settings.values import (
     RUN_IDS,
     S3_ADDRESS,
     ValueKind,
-    parse_account,
+    parse_key,
     whole,
 )
 
@@ -76,23 +77,6 @@ TEXT_VERBS = (LOGS_VERB, "completion", "help")  # what they print is text for pr
 INIT, DOCTOR, COMPLETION, HELP = ("init",), ("doctor",), ("completion",), ("help",)
 SHELLS = ("bash", "zsh", "fish")
 MANY = 1_000_000_000
-
-
-def parse_key(text: str, *, option: str) -> KeySchema:
-    """
-    Raises:
-        UsageError: not the names and types of one or two key attributes.
-    """
-    parts = [part.rpartition(":") for part in text.split(",")]
-    try:
-        attributes = [KeyAttribute(name, role, kind) for (name, _, kind), role in zip(parts, KEY_ROLES)]
-        keys = KeySchema(tuple(attributes))
-    except ValueError:
-        keys = None
-    if keys is None or len(parts) > len(KEY_ROLES):
-        msg = f"{option} {shown(text)} is not NAME:TYPE or NAME:TYPE,NAME:TYPE with the types S, N or B"
-        raise UsageError(msg)
-    return keys
 
 
 def parse_speed(text: str, *, option: str) -> str:
@@ -239,8 +223,24 @@ POLICY_CODE: Row[S3Uri | None] = CODE.also(
     verbs=POLICY, help="folder of the uploaded code (default: below --logs)", group=None
 )  # fmt: skip
 ACCOUNT: Row[str | None] = launcher_row(
-    "--account", "account id (default: that of the credentials)", "ACCOUNT", verbs=POLICY, group=None,
-    value=ValueKind(parse_account, "12 digits"),
+    "--account",
+    "account id (default: that of the credentials)",
+    "ACCOUNT",
+    verbs=POLICY,
+    group=None,
+    value=ACCOUNT_ID,
+)
+FOR_ACCOUNT: Row[str | None] = ACCOUNT.also(
+    name="--for-account", help="the other account, to which trust, bucket or key are opened"
+)
+POLICY_TABLE_ROLE: Row[str | None] = TABLE_ROLE_ARN.also(
+    verbs=POLICY,
+    help="of runs with --table-role-arn: allow to assume it, and no table",
+    group=None,
+    where=Where.LAUNCHER,
+)
+POLICY_EXTERNAL_ID: Row[str | None] = TABLE_EXTERNAL_ID.also(
+    verbs=POLICY, help="external id that --trust demands", group=None, where=Where.LAUNCHER
 )  # fmt: skip
 POLICY_REGION: Row[str | None] = RUN_REGION.also(verbs=POLICY, help="region of tables and clusters")
 KMS_KEY: Row[tuple[str, ...]] = launcher_row(

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
-from dynamodb_pipeline.aws.clients import AwsSettings
+from dynamodb_pipeline.aws.clients import AwsSettings, TableRole
 from dynamodb_pipeline.connector.relay import HOST
 from dynamodb_pipeline.workers.contract import CoordinatorAddress
 
@@ -55,10 +55,11 @@ class RelaySettings:
         aws = data["aws"]
         endpoints = tuple((service, url) for service, url in aws["endpoints"])
         keys = tuple(aws["loopback_keys"]) if aws["loopback_keys"] else None
+        role = TableRole(**aws["table_role"]) if aws["table_role"] else None
         own = {
             "keys": RelayKeys(*data["keys"]),
             "probe_keys": RelayKeys(*data["probe_keys"]) if data["probe_keys"] else None,
             "coordinator": CoordinatorAddress(**data["coordinator"]),
-            "aws": AwsSettings(**{**aws, "endpoints": endpoints, "loopback_keys": keys}),
+            "aws": AwsSettings(**{**aws, "endpoints": endpoints, "loopback_keys": keys, "table_role": role}),
         }
         return cls(**{**data, **own})

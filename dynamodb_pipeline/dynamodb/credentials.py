@@ -11,7 +11,14 @@ from __future__ import annotations
 import threading
 from typing import Any, Callable
 
-from dynamodb_pipeline.aws.keys import CheckedCredentials, CheckedKeys, checked_session, not_had, without_secrets
+from dynamodb_pipeline.aws.keys import (
+    AssumedCredentials,
+    CheckedCredentials,
+    CheckedKeys,
+    checked_session,
+    not_had,
+    without_secrets,
+)
 from dynamodb_pipeline.aws.request_errors import Transient
 from dynamodb_pipeline.errors import DeniedError
 
@@ -71,8 +78,8 @@ def credentials_of(session: Any) -> Credentials:
     """
     Return the credentials of a boto3 or botocore session.
 
-    Keys given to the session in code are used as they are; all others can be renewed by a new session with
-    the same profile, because a session keeps what it found first.
+    Keys given to the session in code are used as they are, an assumed role is assumed anew; all others can be renewed
+    by a new session with the same profile, because a session keeps what it found first.
     """
     first = session.get_credentials()
     pending = [first]
@@ -82,6 +89,8 @@ def credentials_of(session: Any) -> Credentials:
             return pending.pop()
         if first is None or first.method == "explicit":
             return first
+        if isinstance(first, AssumedCredentials):
+            return first.again()
         return _fresh_session(session).get_credentials()
 
     return Credentials(load)

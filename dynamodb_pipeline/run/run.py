@@ -85,7 +85,8 @@ class Run(Generic[Settings]):
         Raises:
             PipelineError: with the run's facts as `facts`; run.json says the same.
         """
-        clients = AwsClients(self._common.region, bucket_owner=self._common.bucket_owner)
+        common = self._common
+        clients = AwsClients(common.region, bucket_owner=common.bucket_owner, table_role=common.table_role)
         lifetime = RunLifetime(deadline_s=self._common.timeout_s, watch_parent=SPARK_GATEWAY in os.environ)
         ctx, began = self._context(clients, lifetime)
         record = RunRecord(ctx.store, ctx.folder, {**self._facts(ctx), **began}, now=self._now)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Union
 
 from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.aws.clients import TableRole
 from dynamodb_pipeline.formats.exports.export_record import ExportPart
 from dynamodb_pipeline.rate.capacity import RateChoice
 from dynamodb_pipeline.settings.rows import Given, Row, command_line
@@ -32,9 +33,16 @@ class CommonSettings:
     bucket_owner: str | None
     attempts: int
     connector_jar: str | None
+    table_role_arn: str | None = None
+    table_external_id: str | None = field(default=None, repr=False)
     resume: bool = False
     program: tuple[str, ...] = ()
     given: Given = field(default_factory=Given)
+
+    @property
+    def table_role(self) -> TableRole | None:
+        """In whose name tables are asked; None for the caller's."""
+        return TableRole(self.table_role_arn, self.table_external_id) if self.table_role_arn else None
 
     def command_with(self, flag: Row[Any], *, without: Row[Any]) -> str:
         """The command that was given, with one flag more and one option less."""

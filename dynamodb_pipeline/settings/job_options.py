@@ -22,6 +22,7 @@ from dynamodb_pipeline.settings.values import (
     DURATION,
     EXPRESSION_NAMES,
     EXPRESSION_VALUES,
+    EXTERNAL_ID,
     FILE,
     INDEX_NAMES,
     ITEM_LIMIT,
@@ -31,12 +32,14 @@ from dynamodb_pipeline.settings.values import (
     PERCENT,
     PLACE,
     REGION_NAME,
+    ROLE_ARN,
     RUN_IDS,
     S3_ADDRESS,
     TABLE_NAMES,
     TABLE_PATTERNS,
     UNITS,
     ItemLimit,
+    matching,
     whole,
 )
 
@@ -235,6 +238,14 @@ TASKS: Row[int | None] = Row(
 BUCKET_OWNER: Row[str | None] = Row(
     "--bucket-owner", "12-digit account that must own every bucket used", JOBS, "ACCOUNT", ACCOUNT_ID, group="run"
 )
+TABLE_ROLE_ARN: Row[str | None] = Row(
+    "--table-role-arn", "role in whose name the table is read or written; buckets stay with the caller", JOBS, "ARN",
+    matching(ROLE_ARN, "arn:aws:iam::ACCOUNT:role/NAME"), group="run",
+)  # fmt: skip
+TABLE_EXTERNAL_ID: Row[str | None] = Row(
+    "--table-external-id", "external id that the trust document of --table-role-arn demands", JOBS, "ID",
+    matching(EXTERNAL_ID, "2 to 1224 of A-Z a-z 0-9 + = , . @ : / _ -"), group="run",
+)  # fmt: skip
 ATTEMPTS: Row[int] = Row(
     "--attempts", "attempts inside the job after exit 1 or 5 (default 2; needs --logs)", JOBS, "N", whole(1, 10),
     default="2", group="run",

@@ -45,6 +45,8 @@ from dynamodb_pipeline.settings.job_options import (
     SKIP_EXISTING,
     SKIP_EXPIRED,
     SORT_KEY_PREFIX,
+    TABLE_EXTERNAL_ID,
+    TABLE_ROLE_ARN,
     TABLE_TAG,
     TABLES,
     TIMEOUT,
@@ -86,6 +88,8 @@ def check_common(options: Options, problems: Problems, *, data: Iterable[S3Uri])
             inside = folder.holds_as_data(logs)
             text = f"lies inside the export folder {folder}, where an import would read it as data"
             problems.require(not inside, f"{LOGS} {options.given.text(LOGS)} {text}")
+    unknown = options[TABLE_EXTERNAL_ID] and not options[TABLE_ROLE_ARN]
+    problems.require(not unknown, f"{TABLE_EXTERNAL_ID} needs {TABLE_ROLE_ARN}, whose trust document demands it")
     problems.require(not (resume and options[RUN_ID]), f"{RESUME} latest and {RUN_ID} exclude each other")
     problems.require(not resume or logs is not None, f"{RESUME} latest needs {LOGS}, where the runs are recorded")
 
@@ -123,6 +127,11 @@ def export_settings(options: Options, *, program: tuple[str, ...] = ()) -> Expor
         f"{CONSISTENT_READ} needs {READER} direct: the connector reads eventually consistent only",
     )
     _check_part(options, problems)
+    role = options[TABLE_ROLE_ARN]
+    problems.require(
+        role is None or options[RATE_CONTROL] != "connector",
+        f"{TABLE_ROLE_ARN} needs {RATE_CONTROL} relay: by itself the connector signs with the nodes' own keys",
+    )
     check_common(options, problems, data=[options[OUTPUT]])
     problems.end()
     return filled(

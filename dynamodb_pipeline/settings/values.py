@@ -22,12 +22,16 @@ from dynamodb_pipeline.formats.exports.layout import STAMP
 from dynamodb_pipeline.formats.items.item_error import ItemError
 from dynamodb_pipeline.formats.items.item_rules import check_item
 from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
+from dynamodb_pipeline.formats.items.key_schema import ROLES as KEY_ROLES
+from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
 from dynamodb_pipeline.rate.capacity import PERCENT_MAX, PERCENT_MIN, parse_percent
 from dynamodb_pipeline.settings.run_ids import check_run_id
 
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB naming rules
 TABLE_PATTERN = re.compile(r"[A-Za-z0-9_.*?-]{1,255}")
 ACCOUNT = re.compile(r"[0-9]{12}")
+EXTERNAL_ID = re.compile(r"[A-Za-z0-9+=,.@:/_-]{2,1224}")  # STS API Reference, AssumeRole
+ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512}")
 DECIMAL = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?")
 WHOLE = re.compile(r"[0-9]{1,18}")
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -106,6 +110,18 @@ def parse_text(text: str, *, option: str) -> str:
         msg = f"{option} is empty; give it a value or leave it out"
         raise UsageError(msg)
     return text
+
+
+def matching(form: re.Pattern[str], meant: str) -> ValueKind:
+    """Texts of this form, said in words."""
+
+    def parse(text: str, *, option: str) -> str:
+        if not form.fullmatch(text):
+            msg = f"{option} {shown(text)} is not {meant}"
+            raise UsageError(msg)
+        return text
+
+    return ValueKind(parse, meant)
 
 
 def whole(least: int, most: int) -> ValueKind:
@@ -211,17 +227,6 @@ def parse_table_name(name: str, *, option: str) -> str:
     return name
 
 
-def parse_index_name(name: str, *, option: str) -> str:
-    """
-    Raises:
-        UsageError: not the name of an index, for which the same rules hold as for a table's.
-    """
-    if not TABLE_NAME.fullmatch(name):
-        msg = f"{option} {shown(name)} is not an index name (3-255 of a-z A-Z 0-9 _ - .)"
-        raise UsageError(msg)
-    return name
-
-
 def parse_expression_names(text: str, *, option: str) -> dict[str, str]:
     """
     ExpressionAttributeNames, such as `{"#s": "Status"}`.
@@ -285,17 +290,6 @@ def parse_table_pattern(text: str, *, option: str) -> str:
         return parse_table_name(text, option=option)
     if not TABLE_PATTERN.fullmatch(text):
         msg = f"{option} {shown(text)} is no pattern of table names (1-255 of a-z A-Z 0-9 _ - . and * or ?)"
-        raise UsageError(msg)
-    return text
-
-
-def parse_account(text: str, *, option: str) -> str:
-    """
-    Raises:
-        UsageError: not twelve digits.
-    """
-    if not ACCOUNT.fullmatch(text):
-        msg = f"{option} {shown(text)} is not a 12-digit account"
         raise UsageError(msg)
     return text
 
@@ -365,22 +359,28 @@ def parse_region(text: str, *, option: str) -> str:
     return text
 
 
-def parse_bucket(text: str, *, option: str) -> str:
+def parse_key(text: str, *, option: str) -> KeySchema:
     """
     Raises:
-        UsageError: no name of a bucket.
+        UsageError: not the names and types of one or two key attributes.
     """
-    if not BUCKET.fullmatch(text):
-        msg = f"{option} {shown(text)} is not a bucket name"
+    parts = [part.rpartition(":") for part in text.split(",")]
+    try:
+        attributes = [KeyAttribute(name, role, kind) for (name, _, kind), role in zip(parts, KEY_ROLES)]
+        keys = KeySchema(tuple(attributes))
+    except ValueError:
+        keys = None
+    if keys is None or len(parts) > len(KEY_ROLES):
+        msg = f"{option} {shown(text)} is not NAME:TYPE or NAME:TYPE,NAME:TYPE with the types S, N or B"
         raise UsageError(msg)
-    return text
+    return keys
 
 
 TEXT = ValueKind(parse_text)
 REGION_NAME = ValueKind(parse_region, "a name such as eu-west-1")
-BUCKET_NAME = ValueKind(parse_bucket)
+BUCKET_NAME = matching(BUCKET, "a bucket name")
 TABLE_NAMES = ValueKind(parse_table_name, "3 to 255 of a-z A-Z 0-9 _ - .")
-INDEX_NAMES = ValueKind(parse_index_name, "3 to 255 of a-z A-Z 0-9 _ - .")
+INDEX_NAMES = matching(TABLE_NAME, "an index name (3-255 of a-z A-Z 0-9 _ - .)")
 EXPRESSION_NAMES = ValueKind(parse_expression_names, '{"#s": "Status"}')
 EXPRESSION_VALUES = ValueKind(parse_expression_values, '{":x": {"S": "open"}}')
 TABLE_PATTERNS = ValueKind(parse_table_pattern, "3 to 255 of a-z A-Z 0-9 _ - ., or a pattern with * and ?")
@@ -393,6 +393,6 @@ UNITS = ValueKind(parse_units, f"above 0, up to {MAX_UNITS:,}")
 PERCENT = ValueKind(parse_percent, f"{PERCENT_MIN} to {PERCENT_MAX}")
 ITEM_LIMIT = ValueKind(parse_item_limit, f"0 to {MAX_ITEMS:,}, or 0% to 100%")
 MOMENT = ValueKind(parse_scheduled_time, f"years {FIRST_YEAR} to {LAST_YEAR}")
-ACCOUNT_ID = ValueKind(parse_account, "12 digits")
+ACCOUNT_ID = matching(ACCOUNT, "a 12-digit account")
 RUN_IDS = ValueKind(check_run_id, "3 to 80 of A-Z a-z 0-9 . _ -")
 PAIR = ValueKind(parse_pair)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sandbox.emr.protocol import ServiceError
@@ -21,12 +21,14 @@ LAUNCHER = "launcher"
 NODE = "node"
 SERVICE = "service"
 SCHEDULER = "scheduler"
+ASSUMED = "assumed"
 
 
 @dataclass(frozen=True)
 class Principal:
     """
-    `kind` is launcher, node, service or scheduler; `role` the role's name or ARN, empty for the launcher.
+    `kind` is launcher, node, service, scheduler or assumed; `role` the role's name or ARN, empty for the launcher. Who
+    has assumed a role by STS acts in that role's account, all others in the sandbox's own.
 
     `key` is the access key it came with, which tells IAM users apart.
     """
@@ -35,11 +37,17 @@ class Principal:
     role: str = ""
     key: str = field(default="", compare=False)
 
+    @property
+    def account(self) -> str | None:
+        """The account of an assumed role, None for the sandbox's own."""
+        return self.role.split(":")[4] if self.kind == ASSUMED else None
+
 
 class Principals:
     """Keys given out so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, assumed: Callable[[str], str | None] = lambda _: None) -> None:
+        self._assumed = assumed  # the ARN of the role that STS gave a key for
         self._known: dict[str, Principal] = {}
         self._lock = threading.Lock()
 
@@ -52,6 +60,9 @@ class Principals:
 
     def owner_of(self, key: str) -> Principal:
         """Return whose key that is; a node's of an unknown role is known by its form, others are the launcher's."""
+        role = self._assumed(key)
+        if role is not None:
+            return Principal(ASSUMED, role, key=key)
         kinds = [kind for kind in (NODE, SERVICE, SCHEDULER) if key.startswith(_prefix(kind))]
         return self._known.get(key, Principal(kinds[0] if kinds else LAUNCHER, key=key))
 

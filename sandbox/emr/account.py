@@ -17,11 +17,12 @@ from moto.ec2.models import ec2_backends
 from moto.iam import models as iam_models
 from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
+from moto.sts.models import sts_backends
 
 from sandbox.emr import network, simulator
 from sandbox.emr.access import LAUNCHER, NODE, Principal
 from sandbox.emr.iam_actions import ACCOUNT_ID
-from sandbox.emr.policy_judge import Policy
+from sandbox.emr.policy_judge import ALLOWED, Policy, decision
 
 CLEANUP_ROLE = "AWSServiceRoleForEMRCleanup"
 EMR_SERVICE = "elasticmapreduce.amazonaws.com"
@@ -55,6 +56,8 @@ class Account:
             return simulator.policies_in(_iam(), user.arn) if user else None
         if principal.kind == NODE:
             return self.policies_of_role(self.role_of_profile(principal.role) or principal.role)
+        if principal.account:
+            return simulator.policies_in(iam_backends[principal.account]["aws"], principal.role)
         return self.policies_of_role(principal.role)
 
     def policies_of_role(self, name: str) -> list[Policy] | None:
@@ -118,6 +121,28 @@ class Account:
         kept = s3_backends[ACCOUNT_ID]["aws"].buckets.get(bucket)
         rule = (kept.encryption or {}).get("Rule", {}) if kept else {}
         return rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID") or None
+
+
+def assumed_role(key: str) -> str | None:
+    """Return the ARN of the role that STS gave this access key for, None for other keys."""
+    for account in list(sts_backends.values()):
+        found = account["aws"].get_assumed_role_from_access_key(key)
+        if found:
+            return str(found.role_arn)
+    return None
+
+
+def refuses_trust(role_arn: str, *, account: str, external_id: str | None) -> bool:
+    """Return whether a role's trust document keeps a caller of this account out; that of an unknown role does not."""
+    roles = iam_backends[role_arn.split(":")[4]]["aws"].roles.values()
+    trust = next((one.assume_role_policy_document for one in roles if one.arn == role_arn), None)
+    if trust is None:
+        return False
+    document = json.loads(trust) if isinstance(trust, str) else trust
+    own = [one for one in document["Statement"] if one["Principal"].get("AWS") == f"arn:aws:iam::{account}:root"]
+    context = {"sts:ExternalId": external_id} if external_id else {}
+    policy = {"Statement": [{**one, "Resource": "*"} for one in own]}
+    return decision([policy], "sts:AssumeRole", resource=role_arn, context=context) != ALLOWED
 
 
 def _iam() -> Any:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.emr import api, faults, iam_actions, key_actions, permissions, protocol
 from sandbox.emr.access import Principal, Principals
+from sandbox.emr.account import refuses_trust
 from sandbox.emr.api import Call, Service
 from sandbox.emr.faults import Fault
 from sandbox.emr.forwarding import Forwarder
@@ -65,7 +66,8 @@ class Gateway:
             return self._control(environ, start_response)
         request = protocol.read_request(environ)
         try:
-            principal, actions = self._principals.owner_of(request.access_key), iam_actions.actions_of(request)
+            principal = self._principals.owner_of(request.access_key)
+            actions = iam_actions.actions_of(request, account=principal.account)
             asked = Asked(request, principal, (*actions, *self._implied(request, actions)))
         except ServiceError as error:
             return protocol.reply_error(start_response, request, error)
@@ -99,6 +101,7 @@ class Gateway:
         try:
             _check_bucket_owner(request)
             self._check_rights(asked)
+            _check_trust(asked)
             own = self._own_answer(asked)
             if own:
                 content_type, body = own
@@ -112,7 +115,8 @@ class Gateway:
             return protocol.reply_error(start_response, request, error)
         dynamodb_url = self._service.settings().dynamodb_url
         if request.service == "dynamodb" and dynamodb_url:
-            return self._forwarder.forward(dynamodb_url, request, start_response, change=self._change_of(request))
+            sent, change = _in_own_account(request, asked.principal.account, self._change_of(request))
+            return self._forwarder.forward(dynamodb_url, sent, start_response, change=change)
         return self._moto(_with_body(environ, request), start_response)
 
     def _check_rights(self, asked: Asked) -> None:
@@ -142,6 +146,25 @@ class Gateway:
     def _own_answer(self, asked: Asked) -> tuple[str, bytes] | None:
         answer = self._own.get(asked.actions[0].name) if asked.actions else None
         return answer(asked.request) if answer else None
+
+
+def _check_trust(asked: Asked) -> None:
+    """The second half of AssumeRole, which the role's account says; the caller's own policy has been asked."""
+    if [action.name for action in asked.actions] != ["sts:AssumeRole"]:
+        return
+    form, account = asked.request.form, asked.principal.account or ACCOUNT_ID
+    if refuses_trust(form["RoleArn"], account=account, external_id=form.get("ExternalId")):
+        raise permissions.denial(asked.actions[0], who=permissions.caller_arn(asked.principal), service="sts")
+
+
+def _in_own_account(
+    request: Request, account: str | None, change: Callable[[bytes], bytes] | None
+) -> tuple[Request, Callable[[bytes], bytes] | None]:
+    """The request as the one DynamoDB here takes it, which knows one account, and what makes its reply the other's."""
+    if account is None or request.target not in ("DescribeTable", "ListTagsOfResource"):
+        return request, change
+    theirs, ours = f":{account}:".encode(), f":{ACCOUNT_ID}:".encode()
+    return replace(request, body=request.body.replace(theirs, ours)), lambda body: body.replace(ours, theirs)
 
 
 def _check_bucket_owner(request: Request) -> None:

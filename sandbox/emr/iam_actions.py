@@ -31,20 +31,27 @@ class Action:
     context: Mapping[str, str] = field(default_factory=dict)
 
 
-def actions_of(request: Request) -> tuple[Action, ...]:
-    """Return the request's own action first, then those it implies; empty for an unsigned request."""
+def actions_of(request: Request, *, account: str | None = None) -> tuple[Action, ...]:
+    """
+    Return the request's own action first, then those it implies; empty for an unsigned request.
+
+    Args:
+        account: the caller's, where it is not the sandbox's own: a table's name means one of that account.
+    """
     if request.service == "s3":
         return s3(request)
     if request.service == "elasticmapreduce":
         return elasticmapreduce(request)
     if request.service == "dynamodb":
-        return dynamodb(request)
+        return dynamodb(request, account=account or ACCOUNT_ID)
     if request.service == "scheduler":
         return (scheduler(request),)
     if request.service == "logs":
         return (logs(request),)
     if request.service == "iam":
         return (iam(request),)
+    if request.service == "sts" and request.form.get("Action") == "AssumeRole":
+        return (Action("sts:AssumeRole", request.form["RoleArn"]),)
     return (_plain(request),) if request.service else ()
 
 
@@ -96,18 +103,16 @@ def _role_arn(name: str) -> str:
     return name if name.startswith("arn:") else f"arn:aws:iam::{ACCOUNT_ID}:role/{name}"
 
 
-def dynamodb(request: Request) -> tuple[Action, ...]:
+def dynamodb(request: Request, *, account: str = ACCOUNT_ID) -> tuple[Action, ...]:
     """Return one action per table that the request names; one that reads an index asks for that instead."""
     params = request.json()
     name = f"dynamodb:{request.target}"
     named = params.get("TableName") or params.get("ResourceArn")
     tables = [named] if named else sorted(params.get("RequestItems", {}))
     index = f"/index/{params['IndexName']}" if params.get("IndexName") else ""
-    return tuple(Action(name, _table_arn(table, request.region) + index) for table in tables) or (Action(name),)
-
-
-def _table_arn(table: str, region: str) -> str:
-    return table if table.startswith("arn:") else f"arn:aws:dynamodb:{region}:{ACCOUNT_ID}:table/{table}"
+    place = f"arn:aws:dynamodb:{request.region}:{account}:table"
+    arns = (table if table.startswith("arn:") else f"{place}/{table}" for table in tables)
+    return tuple(Action(name, arn + index) for arn in arns) or (Action(name),)
 
 
 def scheduler(request: Request) -> Action:

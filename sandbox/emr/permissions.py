@@ -44,7 +44,7 @@ def caller_arn(principal: Principal) -> str:
     """Return who a message says called."""
     if principal.kind == LAUNCHER:
         return f"arn:aws:iam::{ACCOUNT_ID}:user/launcher"
-    return f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{principal.role.rpartition('/')[2]}/session"
+    return f"arn:aws:sts::{principal.account or ACCOUNT_ID}:assumed-role/{principal.role.rpartition('/')[2]}/session"
 
 
 def denial(action: Action, *, who: str, service: str) -> ServiceError:

@@ -29,7 +29,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from sandbox.cloudformation.api import CloudFormation
 from sandbox.emr import access, key_actions, launch_rules, quotas, reaper, settings, simulator, size_limits
 from sandbox.emr.access import SECRET_KEY, Principals
-from sandbox.emr.account import Account, make_managed_policy, reach_internet
+from sandbox.emr.account import Account, assumed_role, make_managed_policy, reach_internet
 from sandbox.emr.api import Service
 from sandbox.emr.control import Control, Dial
 from sandbox.emr.faults import FaultBook
@@ -49,7 +49,7 @@ class EmrServer:
     """The parts, put together: fleet, performer, control and gateway around moto."""
 
     def __init__(self, start: settings.Settings, *, folder: Path, port: int = 0) -> None:
-        dial, faults, principals = Dial(start), FaultBook(), Principals()
+        dial, faults, principals = Dial(start), FaultBook(), Principals(assumed_role)
         self._principals = principals
         self._http: BaseWSGIServer = make_server(
             HOST, port, self._application, threaded=True, request_handler=QuietHandler

@@ -102,10 +102,18 @@ def test_a_table_is_copied_to_another_region_and_account(
 ) -> None:
     tables["us-east-1"].put(FORUM)
     commands = commands_of(DOCS / "copy.md")
-    assert [shlex.split(command)[1] for command in commands] == ["export", "import", "verify", "import"]
-    *_, verified, again = ran_well(commands, emr, tmp_path).documents
-    assert (verified["table_items"], again["status"]) == (20, "done")
+    in_a_role = ["policy", "policy", "policy", "import"]
+    verbs = ["export", "import", "verify", *in_a_role, "policy", "import"]
+    assert [shlex.split(command)[1] for command in commands] == verbs
+    *_, verified, taken, again = ran_well(commands, emr, tmp_path).documents
+    assert (verified["table_items"], taken["status"], again["status"]) == (20, "done", "done")
     assert tables["eu-west-1"].differences(FORUM) == NONE
+    printed = json.loads((tmp_path / "bucket-policy.json").read_text())
+    assert printed == json.loads((EXAMPLES / "copy" / "bucket-policy.json").read_text())
+    trust = json.loads((tmp_path / "trust.json").read_text())["Statement"][0]
+    assert trust["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
+    asked = {entry["resource"] for entry in emr.control.actions() if entry["action"] == "sts:AssumeRole"}
+    assert asked == {"arn:aws:iam::210987654321:role/forum-import"}
 
 
 def test_the_bucket_policy_lets_the_other_account_read_exports_and_nothing_else() -> None:

@@ -47,8 +47,7 @@ def launcher_policy(scope: PolicyScope) -> Policy:
             *st.pass_roles_statements(scope),
             *st.read_roles_statements(scope),
             st.simulate_statement(scope),
-            st.table_statement(scope, ["DescribeTable"]),
-            *st.find_tables_statements(scope),
+            *st.about_tables(scope, [st.table_statement(scope, ["DescribeTable"]), *st.find_tables_statements(scope)]),
             *st.list_statement(scope, places),
             _bucket_settings(scope, places),
             st.objects_statement("ReadResults", scope, ["GetObject"], places),
@@ -70,10 +69,7 @@ def nodes_export_policy(scope: PolicyScope) -> Policy:
     """For the nodes of an export or verification: read the tables, write the exports, write no table."""
     return policy_document(
         [
-            st.table_statement(scope, ["DescribeTable", "Scan", *st.DEFINITION_READS]),
-            *([st.allow("Indexes", ["dynamodb:Scan"], scope.index_arns)] if scope.index else []),
-            *st.find_tables_statements(scope)[:1],  # ListTagsOfResource is among the definition's
-            st.autoscaling_statement(),
+            *st.about_tables(scope, _read_statements(scope)),
             *st.list_statement(scope, [scope.data, scope.logs, scope.code]),
             st.objects_statement("Exports", scope, ["GetObject", "PutObject"], [scope.data]),
             *_common_node_statements(scope),
@@ -81,15 +77,52 @@ def nodes_export_policy(scope: PolicyScope) -> Policy:
     )
 
 
-def nodes_import_policy(scope: PolicyScope) -> Policy:
-    """For the nodes of an import: write the tables, read the exports; more only for options that need it."""
+def _read_statements(scope: PolicyScope) -> list[st.Statement]:
+    return [
+        st.table_statement(scope, ["DescribeTable", "Scan", *st.DEFINITION_READS]),
+        *([st.allow("Indexes", ["dynamodb:Scan"], scope.index_arns)] if scope.index else []),
+        *st.find_tables_statements(scope)[:1],  # ListTagsOfResource is among the definition's
+        st.autoscaling_statement(),
+    ]
+
+
+def _write_statements(scope: PolicyScope) -> list[st.Statement]:
     names = ["BatchWriteItem", "DescribeTable", "DescribeTimeToLive"]
     names += ["PutItem"] if scope.skip_existing else []
     names += ["Scan"] if scope.mirror or scope.only_changes else []  # deletions go through BatchWriteItem
+    return [st.table_statement(scope, names)]
+
+
+def table_export_policy(scope: PolicyScope) -> Policy:
+    """For the role of `--table-role-arn` of exports and verifications, in the tables' account; no bucket."""
+    return policy_document([*_read_statements(scope), *st.key_statements(scope, writes=False)])
+
+
+def table_import_policy(scope: PolicyScope) -> Policy:
+    """For the role of `--table-role-arn` of imports, in the tables' account; no bucket."""
+    return policy_document([*_write_statements(scope), *st.key_statements(scope, writes=True)])
+
+
+def bucket_policy(scope: PolicyScope) -> Policy:
+    """The bucket's own policy, for another account that imports from it: list and read the exports."""
+    reads = st.objects_statement("ReadExports", scope, ["GetObject"], [scope.data])
+    return policy_document(st.for_another_account(scope, [reads, *st.list_statement(scope, [scope.data])]))
+
+
+def key_policy(scope: PolicyScope) -> Policy:
+    """What a key's own policy needs for another account that reads files under it, through S3 only."""
+    condition = {"StringLike": {"kms:ViaService": f"s3.*.{scope.suffix}"}}
+    return policy_document(
+        st.for_another_account(scope, [st.allow("ReadKey", ["kms:Decrypt"], "*", condition=condition)])
+    )
+
+
+def nodes_import_policy(scope: PolicyScope) -> Policy:
+    """For the nodes of an import: write the tables, read the exports; more only for options that need it."""
     aside = [scope.set_aside] if scope.set_aside else []
     return policy_document(
         [
-            st.table_statement(scope, names),
+            *st.about_tables(scope, _write_statements(scope)),
             *st.list_statement(scope, [scope.data, scope.logs, scope.code, *aside]),
             st.objects_statement("Exports", scope, ["GetObject"], [scope.data]),
             *([st.objects_statement("SetAside", scope, ["GetObject", "PutObject"], aside)] if aside else []),
@@ -194,6 +227,10 @@ POLICIES: dict[str, Callable[[PolicyScope], Policy]] = {
     "nodes-export": nodes_export_policy,
     "nodes-import": nodes_import_policy,
     "schedule": schedule_policy,
+    "table-export": table_export_policy,
+    "table-import": table_import_policy,
+    "bucket": bucket_policy,
+    "key": key_policy,
     "as-published": as_published_policy,
 }
 
@@ -216,6 +253,8 @@ TRUSTED_SERVICES = {
     "nodes-export": "ec2",
     "nodes-import": "ec2",
     "schedule": "scheduler",
+    "table-export": "",  # an account
+    "table-import": "",
 }
 
 
@@ -225,6 +264,8 @@ def trust_document(kind: str, *, scope: PolicyScope) -> Policy:
 
     https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-iam-role.html
     """
+    if not TRUSTED_SERVICES[kind]:
+        return _trusting_account(scope)
     suffix = "amazonaws.com" if kind == "schedule" else scope.suffix
     statement: st.Statement = {
         "Effect": "Allow",
@@ -236,4 +277,17 @@ def trust_document(kind: str, *, scope: PolicyScope) -> Policy:
     if kind == "service":
         place = f"arn:{scope.partition}:elasticmapreduce:{scope.region}:{scope.account}"
         statement["Condition"]["ArnLike"] = {"aws:SourceArn": f"{place}:*"}
+    return policy_document([statement])
+
+
+def _trusting_account(scope: PolicyScope) -> Policy:
+    """
+    Another account may take the role, with the external id where there is one.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html
+    """
+    (statement,) = st.for_another_account(scope, [st.allow("OtherAccount", ["sts:AssumeRole"], "*")])
+    del statement["Resource"]  # a trust document is about its own role
+    if scope.external_id:
+        statement["Condition"] = {"StringEquals": {"sts:ExternalId": scope.external_id}}
     return policy_document([statement])

@@ -10,8 +10,23 @@ from typing import Any
 from dynamodb_pipeline.addresses import BUCKET, S3Uri
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.errors import UsageError
-from dynamodb_pipeline.settings.job_options import INDEX, MIRROR, ONLY_CHANGES, SET_ASIDE, SKIP_EXISTING, SSE_KMS_KEY_ID
-from dynamodb_pipeline.settings.values import ACCOUNT, TABLE_NAME, is_pattern, literal_prefixes
+from dynamodb_pipeline.settings.job_options import (
+    INDEX,
+    MIRROR,
+    ONLY_CHANGES,
+    SET_ASIDE,
+    SKIP_EXISTING,
+    SSE_KMS_KEY_ID,
+    TABLE_ROLE_ARN,
+)
+from dynamodb_pipeline.settings.values import (
+    ACCOUNT,
+    EXTERNAL_ID,
+    ROLE_ARN,
+    TABLE_NAME,
+    is_pattern,
+    literal_prefixes,
+)
 
 KEY_OPTION, LOG_KEY_OPTION = "--kms-key", "--log-kms-key"  # of `policy`, as the command line has them
 LOG_GROUP_OPTION = "--cloudwatch-logs"
@@ -65,6 +80,8 @@ class PolicyScope:
         log_group: of CloudWatch Logs that steps' logs go to as well.
         skip_existing, mirror, only_changes, set_aside: options of an import that need more rights.
         index: of an export that reads it.
+        table_role_arn: role in whose name the tables are asked; then nobody else needs a right on them.
+        for_account: the other account, to which a role, a table, a bucket or a key is opened; `external_id` with it.
     """
 
     account: str
@@ -86,6 +103,9 @@ class PolicyScope:
     only_changes: bool = False
     set_aside: S3Uri | None = None
     index: str | None = None
+    table_role_arn: str | None = None
+    for_account: str | None = None
+    external_id: str | None = None
 
     def __post_init__(self) -> None:
         """
@@ -114,6 +134,9 @@ class PolicyScope:
                 "arn:aws:kms:REGION:ACCOUNT:key/ID",
                 set[str](),
             ),
+            ("other account", [self.for_account or ""], ACCOUNT, "12 digits", {""}),
+            ("table role", [self.table_role_arn or ""], ROLE_ARN, "arn:aws:iam::ACCOUNT:role/NAME", {""}),
+            ("external id", [self.external_id or ""], EXTERNAL_ID, "2 to 1224 characters without blanks", {""}),
             ("bucket", [place.bucket for place in places], BUCKET, "a bucket's name", set[str]()),
         )
         for kind, names, form, meant, besides in named:
@@ -194,6 +217,7 @@ def scope_of_launch(
         only_changes=ONLY_CHANGES in given,
         index=given.text(INDEX),
         set_aside=S3Uri.of_folder(aside, option=SET_ASIDE.name) if aside else None,
+        table_role_arn=given.text(TABLE_ROLE_ARN),
     )
 
 
@@ -207,6 +231,7 @@ def scope_options(scope: PolicyScope) -> list[str]:
     ]
     aside = [(SET_ASIDE.name, scope.set_aside.uri)] if scope.set_aside else []
     aside += [(INDEX.name, scope.index)] if scope.index else []
+    aside += [(TABLE_ROLE_ARN.name, scope.table_role_arn)] if scope.table_role_arn else []
     return [
         *(row.name for row, is_set in flags.items() if is_set),
         *(text for pair in (*aside, *keys) for text in pair),

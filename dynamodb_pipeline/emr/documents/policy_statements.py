@@ -13,6 +13,7 @@ from typing import Any
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope, iam_literal
 from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG, RESOURCE_TAG
+from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.finished import RATE_ORDER
 
 Statement = dict[str, Any]
@@ -135,6 +136,26 @@ def simulate_statement(scope: PolicyScope) -> Statement:
 def table_statement(scope: PolicyScope, names: Iterable[str]) -> Statement:
     """These DynamoDB actions on the tables."""
     return allow("Tables", [f"dynamodb:{name}" for name in names], scope.table_arns)
+
+
+def about_tables(scope: PolicyScope, statements: list[Statement]) -> list[Statement]:
+    """These statements; where the tables are another role's affair, the right to assume it in their place."""
+    role = scope.table_role_arn
+    return [allow("AssumeTableRole", ["sts:AssumeRole"], role)] if role else statements
+
+
+def for_another_account(scope: PolicyScope, statements: list[Statement]) -> list[Statement]:
+    """
+    The statements as a resource's own policy has them: the other account's policies decide who of it.
+
+    Raises:
+        UsageError: nobody said which account.
+    """
+    if scope.for_account is None:
+        msg = "this document opens something to another account: give its id, --for-account 123456789012"
+        raise UsageError(msg)
+    principal = {"AWS": f"arn:{scope.partition}:iam::{scope.for_account}:root"}
+    return [{"Sid": one["Sid"], "Principal": principal, **one} for one in statements]
 
 
 def find_tables_statements(scope: PolicyScope) -> list[Statement]:

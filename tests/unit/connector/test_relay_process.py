@@ -12,7 +12,7 @@ from typing import BinaryIO, Callable
 
 import pytest
 
-from dynamodb_pipeline.aws.clients import AwsSettings
+from dynamodb_pipeline.aws.clients import AwsSettings, TableRole
 from dynamodb_pipeline.connector.relay import TURN_S, listen
 from dynamodb_pipeline.connector.relay_messages import TAKEN, asked_challenge, proof_answer, taken_partition
 from dynamodb_pipeline.connector.relay_process import (
@@ -34,6 +34,7 @@ from tests.unit.workers.fake_grants import FakeGrants
 DIGITS = b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n"
 ON_A_NODE = AwsSettings("eu-west-1", bucket_owner="123456789012")
 ON_LOOPBACK = AwsSettings("eu-west-1", (("dynamodb", "http://127.0.0.1:1"),), ("key", "real-secret", None))
+IN_A_ROLE = replace(ON_A_NODE, table_role=TableRole("arn:aws:iam::210987654321:role/tables", "agreed"))
 
 
 def settings(aws: AwsSettings) -> RelaySettings:
@@ -41,7 +42,7 @@ def settings(aws: AwsSettings) -> RelaySettings:
     return RelaySettings(20_001, "orders", RelayKeys.new(), address, aws, item_bytes=1.5)
 
 
-@pytest.mark.parametrize("aws", [ON_A_NODE, ON_LOOPBACK], ids=["node", "loopback"])
+@pytest.mark.parametrize("aws", [ON_A_NODE, ON_LOOPBACK, IN_A_ROLE], ids=["node", "loopback", "role"])
 def test_settings_come_through_the_standard_input_unchanged(aws: AwsSettings):
     sent = settings(aws)
     assert RelaySettings.from_json(sent.to_json()) == sent

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.chain.collapse import CopiedFiles
-from dynamodb_pipeline.cli.launcher_options import parse_key
 from dynamodb_pipeline.errors import IntegrityError, PipelineError, PreconditionError, UsageError
 from dynamodb_pipeline.folders.convert import ConvertQuery, convert
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord, FileRecord
@@ -25,6 +24,7 @@ from dynamodb_pipeline.reading.file_puts import ParsedItem
 from dynamodb_pipeline.reading.file_reader import FileReader
 from dynamodb_pipeline.reading.finished_runs import backup_in
 from dynamodb_pipeline.reading.source import load_source
+from dynamodb_pipeline.settings.values import parse_key
 from dynamodb_pipeline.store.anywhere import object_store
 from dynamodb_pipeline.store.local import LocalObjectStore
 from tests.unit.emr.aws import DATA, Account, account

@@ -17,6 +17,7 @@ from dynamodb_pipeline.emr.cluster.packaged_files import project_folder
 from dynamodb_pipeline.emr.documents.policies import POLICIES, TRUSTED_SERVICES, split_policy, trust_document
 from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, REGION, PolicyScope
 from dynamodb_pipeline.emr.documents.roles_template import roles_template
+from dynamodb_pipeline.errors import UsageError
 from tests.unit.emr.builders import a_request
 from tests.unit.make_command import make
 
@@ -52,6 +53,7 @@ def scope(**changes: Any) -> PolicyScope:
         "logs": S3Uri("my-bucket", "logs"),
         "code": S3Uri("my-bucket", "logs/code"),
         "kms_key_arns": (KEY,),
+        "for_account": "210987654321",
     }
     return PolicyScope(**{**values, **changes})
 
@@ -96,7 +98,8 @@ def test_no_action_is_a_wildcard_and_everything_is_limited_to_named_things(kind:
     for statement in statements(kind):
         assert not any("*" in action for action in statement["Action"])
         if statement["Resource"] == "*":
-            assert statement["Sid"] in {"LaunchTagged", "LookUp", "Autoscaling"}
+            # of a key's own policy it means that key
+            assert statement["Sid"] in {"LaunchTagged", "LookUp", "Autoscaling", "ReadKey"}
 
 
 def test_export_nodes_can_write_no_table_and_delete_nothing() -> None:
@@ -164,10 +167,19 @@ def test_keys_are_left_out_when_there_are_none() -> None:
     assert "kms:Decrypt" not in actions("nodes-export", kms_key_arns=())
 
 
-@pytest.mark.parametrize("kind", TRUSTED_SERVICES)
+@pytest.mark.parametrize("kind", [kind for kind, service in TRUSTED_SERVICES.items() if service])
 def test_trust_names_one_service(kind: str) -> None:
     (statement,) = trust_document(kind, scope=scope())["Statement"]
     assert statement["Principal"] == {"Service": f"{TRUSTED_SERVICES[kind]}.amazonaws.com"}
+
+
+@pytest.mark.parametrize("kind", ["table-export", "table-import"])
+def test_a_tables_role_trusts_one_account_and_its_external_id(kind: str) -> None:
+    (statement,) = trust_document(kind, scope=scope(external_id="agreed"))["Statement"]
+    assert statement["Principal"] == {"AWS": "arn:aws:iam::210987654321:root"}
+    assert statement["Condition"] == {"StringEquals": {"sts:ExternalId": "agreed"}}
+    with pytest.raises(UsageError, match="--for-account"):
+        trust_document(kind, scope=scope(for_account=None))
 
 
 def test_emr_takes_the_service_role_for_our_account_and_region_only() -> None:

@@ -30,6 +30,7 @@ def scope(**changes: Any) -> PolicyScope:
         "logs": S3Uri("my-logs", "logs"),
         "code": S3Uri("my-logs", "logs/code"),
         "kms_key_arns": (KEY,),
+        "for_account": "210987654321",
     }
     return PolicyScope(**{**values, **changes})
 
@@ -117,7 +118,7 @@ def test_no_table_but_those_that_begin_as_named_is_allowed(prefix: str, other: s
 def test_only_a_prefix_lets_tables_be_listed(kind: str) -> None:
     assert not judged(POLICIES[kind](scope()), "dynamodb:ListTables", "*")
     looks = judged(POLICIES[kind](scope(table_prefixes=("prod-",))), "dynamodb:ListTables", "*")
-    assert looks == (kind in ("launcher", "nodes-export"))
+    assert looks == (kind in ("launcher", "nodes-export", "table-export"))
 
 
 @settings(max_examples=100)
