@@ -7,6 +7,7 @@ work; whether it lives is told by its heartbeat, which takes a clock (run/heartb
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,8 +33,12 @@ FINISHED_BY = (MANIFEST, NATIVE_SUMMARY, PART_MANIFEST)
 
 RUN_RECORD = "run.json"
 RATE_ORDER = "rate.json"
+# Of a table and its indexes, in results and records.
+UNIT_COUNTS = ("read_units_consumed", "write_units_consumed", "delete_units_consumed", "index_units_consumed")
 PAUSE, CONTINUE = "pause", "continue"  # in place of a percent
 RUNNING, DONE, FAILED = "running", "done", "failed"  # `state` of a run's record
+# What one says that ended before its work did; an interrupted run said "failed" in earlier versions.
+ENDED_EARLY = (FAILED, *dict.fromkeys(code.row.status for code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)))
 
 PID_MAX = 1 << 31  # pid_t
 
@@ -83,7 +88,7 @@ class RunState(Document):
     @property
     def is_resumable(self) -> bool:
         """True for a run that its id can go on with; one that says it runs may have been killed."""
-        if self.state == FAILED and self.exit_code is not None:
+        if self.state in ENDED_EARLY and self.exit_code is not None:
             return resumable_after(self.exit_code)
         return self.state == RUNNING
 
@@ -110,6 +115,16 @@ class RateOrder(Document):
     def __str__(self) -> str:
         speed = f"{self.percent.rstrip('%')}% of the capacity" if self.percent else "as it was started"
         return f"{'paused' if self.paused else speed}, by {self.by} at {self.at:{TIME_FORMAT}}"
+
+
+def units_done(record: Mapping[str, Any]) -> float | None:
+    """Units that a record or result says were consumed, of all its tables; None where it says nothing."""
+    tables = record.get("tables")
+    parts = tables if isinstance(tables, list) else [record]
+    values = [part.get(name) for part in parts if isinstance(part, dict) for name in UNIT_COUNTS]
+    single = [unit for value in values for unit in (value.values() if isinstance(value, dict) else (value,))]
+    known = [unit for unit in single if isinstance(unit, (int, float)) and not isinstance(unit, bool)]
+    return sum(known) if known else None
 
 
 def resumable_after(code: ExitCode) -> bool:

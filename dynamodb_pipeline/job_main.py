@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import threading
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Callable
 
 from dynamodb_pipeline import __version__
@@ -27,6 +30,11 @@ from dynamodb_pipeline.secret_patterns import refuse_access_keys
 from dynamodb_pipeline.settings.job import JobSettings
 from dynamodb_pipeline.settings.parse import SETTINGS_OF
 from dynamodb_pipeline.settings.parser import job_options
+from dynamodb_pipeline.settings.run_commands import PROGRAM
+from dynamodb_pipeline.settings.spark_conf import RunPrices, launched_by
+
+SPARK_SUBMIT = ".deploy.SparkSubmit"  # the last words of the class that the JVM runs
+REDACTED = re.compile("(?i)secret|password|token|access[.]?key")  # Spark's own spark.redaction.regex
 
 
 def main(kind: str) -> None:
@@ -66,8 +74,37 @@ def job_settings(kind: str, argv: Sequence[str]) -> JobSettings:
         UsageError: every problem of the words, one a line.
     """
     refuse_access_keys(argv)
-    program = ("spark-submit", "...", f"jobs/{kind}_table.py")
-    return SETTINGS_OF[kind](job_options(kind, argv), program=program)
+    submitted = parent_words(os.getppid()) if SPARK_GATEWAY in os.environ else ()
+    settings = SETTINGS_OF[kind](job_options(kind, argv), program=program_of(kind, submitted))
+    return replace(settings, common=replace(settings.common, launch_prices=RunPrices.of_words(submitted)))
+
+
+def program_of(kind: str, submitted: Sequence[str]) -> tuple[str, ...]:
+    """
+    What has to stand before a job's options to run it again: the launcher's command, or `spark-submit` with its own.
+
+    Args:
+        submitted: the words of the JVM that runs the job's script, as `parent_words` has them; `...` stands for those
+            of a spark-submit that cannot be seen, or that look like a secret.
+    """
+    launched = launched_by(submitted)
+    if launched is not None:
+        return (PROGRAM, *launched)
+    script = f"{kind}_table.py"
+    begin = next((number for number, word in enumerate(submitted, 1) if word.endswith(SPARK_SUBMIT)), None)
+    end = next((number for number, word in enumerate(submitted, 1) if word.rpartition("/")[2] == script), None)
+    if begin is None or end is None or any(map(REDACTED.search, submitted)):
+        return ("spark-submit", "...", f"jobs/{script}")
+    return ("spark-submit", *submitted[begin:end])
+
+
+def parent_words(pid: int, *, processes: Path = Path("/proc")) -> tuple[str, ...]:
+    """The command line of a process; empty where the system does not tell."""
+    try:
+        text = (processes / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return ()
+    return tuple(word.decode("utf-8", "replace") for word in text.split(b"\0")[:-1])
 
 
 def run_and_print(kind: str, work: Callable[[], Result], *, lines: Lines, as_json: bool = True) -> ExitCode:

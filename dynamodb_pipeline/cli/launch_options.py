@@ -18,7 +18,7 @@ from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, TableJob
 from dynamodb_pipeline.emr.request.table_jobs import RunWords, export_jobs, pattern_job, single_job
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.settings import job_options as job
-from dynamodb_pipeline.settings.rows import Options, Row, Where
+from dynamodb_pipeline.settings.rows import Given, Options, Row, Where
 from dynamodb_pipeline.settings.values import is_pattern
 
 NO_SECURITY_CONFIGURATION = "none"
@@ -119,10 +119,18 @@ def launch_settings(
         cluster_id=options[own.CLUSTER_ID],
         connector_jar=options[job.CONNECTOR_JAR] or CONNECTOR_JAR,
         spark_conf=options[own.SPARK_CONF],
+        launcher=_launcher_words(options),
         wait=not options[own.NO_WAIT],
         bucket_owner=options[job.BUCKET_OWNER],
         probe_write=options[own.PROBE_WRITE],
     )
+
+
+def _launcher_words(options: Options) -> tuple[str, ...]:
+    """What a launch was asked for beside its job; what a settings file said is among it, so the file is not needed."""
+    of_schedules = [row for row, _ in options.given.entries if row.verbs == own.SCHEDULE_NAME.verbs]
+    launcher = options.given.only(Where.LAUNCHER).without(own.SETTINGS, *of_schedules)
+    return (launcher + Given.of({job.CONNECTOR_JAR: options.given.text(job.CONNECTOR_JAR)})).words()
 
 
 def _cluster_settings(options: Options) -> ClusterSettings:

@@ -210,6 +210,13 @@ def run_run_verb(line: CommandLine, *, voice: Voice) -> Any:
         return verbs[line.verb](query, here.clients, here.console)
 
 
+def found_records(line: CommandLine, *, voice: Voice) -> tuple[str, ...]:
+    """Where the records of a run on a cluster lie, by its id or the cluster's."""
+    query = commands.RunQuery(line.options[own.REPORT_RUN])
+    with launcher(line.options[own.REPORT_REGION], bucket_owner=None, voice=voice) as here:
+        return commands.record_places(query, here.clients, here.console)
+
+
 def list_cluster_runs(line: CommandLine, *, voice: Voice) -> commands.CommandResult:
     """The runs of a region, by its clusters."""
     with launcher(line.options[own.RUNS_REGION], bucket_owner=None, voice=voice) as here:

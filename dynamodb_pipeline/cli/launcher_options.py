@@ -320,15 +320,15 @@ DEFINED_AS: Row[str] = AS.also(
     choices=("cloudformation", "cli"), default="cloudformation",
 )  # fmt: skip
 REPORT_RUN: Row[str] = Row(
-    "RUN", "run id (with --logs), or the path of a local run.json", REPORT, "RUN", FILE, Where.LOCAL, required=True
+    "RUN", "run id, cluster id (j-...), or a local run.json", REPORT, "RUN", FILE, Where.LOCAL, required=True
 )
 REPORT_LOGS: Row[S3Uri | None] = LOGS.also(
-    verbs=REPORT, help="log folder the run was given", group=None, where=Where.LOCAL
+    verbs=REPORT, help="log folder of the run (default: found by its cluster)", group=None, where=Where.LOCAL
 )  # fmt: skip
 LIST_LOGS: Row[S3Uri | None] = REPORT_LOGS.also(
     verbs=LIST, help="log folder of the runs: tells dead runs, and when a backup was verified"
 )
-REPORT_REGION: Row[str | None] = REGION.also(verbs=REPORT, help="of the log folder", group=None, where=Where.LOCAL)
+REPORT_REGION: Row[str | None] = REGION.also(verbs=REPORT, help="of cluster or logs", group=None, where=Where.LOCAL)
 TO: Row[str | None] = Row(
     "--to", "where to write it (default RUN.html in this folder)", REPORT, "FILE", FILE, Where.LOCAL
 )  # fmt: skip
@@ -356,7 +356,7 @@ SPEED: Row[str | None] = Row(
     "SPEED", "a percent such as 10%, pause or continue; without it the present one is shown", RATE, "SPEED",
     ValueKind(parse_speed, "1% to 150%, pause, continue"), Where.LOCAL,
 )  # fmt: skip
-RATE_LOGS: Row[S3Uri] = REPORT_LOGS.also(verbs=RATE, required=True)
+RATE_LOGS: Row[S3Uri] = REPORT_LOGS.also(verbs=RATE, help="log folder the run was given", required=True)
 BUNDLE_TO: Row[str] = TO.also(verbs=BUNDLE, help=f"where to write it (default {BUNDLE_PATH})", default=BUNDLE_PATH)
 
 # how every verb speaks

@@ -162,15 +162,20 @@ def run_report(line: CommandLine, voice: Voice) -> ExitCode:
 
         return cost_of_run(run, AwsClients(run.region or given[own.REPORT_REGION]), say=voice.say)
 
+    def find() -> tuple[str, ...]:
+        from dynamodb_pipeline.cli.launcher import found_records
+
+        return found_records(line, voice=voice)
+
     def work() -> Result:
         from dynamodb_pipeline.report import command
 
         logs = given[own.REPORT_LOGS]
         query = command.ReportQuery(given[own.REPORT_RUN], str(logs) if logs else None, given[own.TO])
-        if not query.is_file:
+        if not query.is_file and not query.is_found:
             check_run_id(query.run)
         said: list[str] = []
-        return Result(command.write_report(query, s3=s3, say=said.append, cost=cost), tuple(said))
+        return Result(command.write_report(query, s3=s3, find=find, say=said.append, cost=cost), tuple(said))
 
     return voice.end("report", work)
 

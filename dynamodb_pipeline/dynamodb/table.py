@@ -225,7 +225,7 @@ _REFUSALS: dict[type[WireError], tuple[type[PipelineError], str]] = {
 
 
 LISTING_ATTEMPTS = 10  # ListTagsOfResource is answered ten times a second (DynamoDB API Reference)
-LISTING_RIGHTS = "`dynamodb-pipeline policy KIND --table-prefix ...` prints what patterns need"
+LISTING_RIGHTS = "what patterns need is printed with --table-prefix: `dynamodb-pipeline policy --help`"
 
 
 def table_names(clients: Clients) -> list[str]:

@@ -43,6 +43,7 @@ from dynamodb_pipeline.rate.work_size import EVENTUAL_BYTES_PER_UNIT, average_it
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger, entries_of
 from dynamodb_pipeline.run.progress import Goal
+from dynamodb_pipeline.settings.job import CommonSettings
 from dynamodb_pipeline.settings.job_options import RATE_CONTROL, READER, RESUME, RUN_ID
 from dynamodb_pipeline.settings.rows import Given, command_line
 from dynamodb_pipeline.workers.contract import CoordinatorClient
@@ -259,12 +260,15 @@ def _probe(
     try:
         probe(engine, metered, group=group, is_answered=is_answered)
     except UnreachableError as err:
-        common = export.settings.common
-        given = common.given.without(RUN_ID, RESUME, READER, RATE_CONTROL)
-        ways = ((READER, "direct"), (RATE_CONTROL, "connector"))
-        rows = [command_line(common.program, given + Given.of({row: value})) for row, value in ways]
-        msg = f"{err}. Nothing was read; two ways do without:"
-        raise UnreachableError(msg, rows=rows) from err
+        raise with_other_ways(err, export.settings.common) from err
+
+
+def with_other_ways(err: UnreachableError, common: CommonSettings) -> UnreachableError:
+    """The error of a way that is closed, with the commands of the two that do without it."""
+    given = common.given.without(RUN_ID, RESUME, READER, RATE_CONTROL)
+    ways = ((READER, "direct"), (RATE_CONTROL, "connector"))
+    rows = [command_line(common.program, given + Given.of({row: value})) for row, value in ways]
+    return UnreachableError(f"{err}. Nothing was read; two ways do without:", rows=rows)
 
 
 def _nothing(_work_id: str, _record: Facts) -> None:

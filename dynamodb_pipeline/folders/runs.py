@@ -16,10 +16,11 @@ from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import TIME_FORMAT, DocumentError, moment, read_object
 from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.errors import counted
-from dynamodb_pipeline.finished import RUN_RECORD, RUNNING, RunState
+from dynamodb_pipeline.finished import RUN_RECORD, RUNNING, RunState, units_done
 from dynamodb_pipeline.reading.finished_runs import AT_ONCE
 from dynamodb_pipeline.run.record import recorded_folders
 from dynamodb_pipeline.settings.run_ids import is_run_id
+from dynamodb_pipeline.settings.spark_conf import COST_WORDS, RunPrices, known_sum
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
 DEAD_AFTER = timedelta(minutes=5)
@@ -50,6 +51,7 @@ def _row(store: ObjectStore, folder: str, *, now: datetime) -> dict[str, Any] | 
         "started": f"{began:{TIME_FORMAT}}" if began else None,
         "seconds": round((until - began).total_seconds()) if until and began else None,
         "items": _items(document),
+        "cost_usd": _cost_usd(document, seconds=(until - began).total_seconds() if until and began else None),
         "exit_code": int(state.exit_code) if state.exit_code is not None else None,
     }
 
@@ -70,6 +72,18 @@ def _state(state: RunState, *, now: datetime) -> str:
     return state.state or "unknown"
 
 
+def _cost_usd(document: dict[str, Any], *, seconds: float | None) -> float | None:
+    """What is known of the run's time on its cluster and of its units, by the prices it was launched with."""
+    hour, million = (document.get(name) for name in ("usd_per_hour", "usd_per_million_units"))
+    prices = RunPrices(_number(hour), _number(million))
+    usd = known_sum(prices.cluster_usd(seconds), prices.units_usd(units_done(document)))
+    return None if usd is None else round(usd, 4)
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
 def _items(document: dict[str, Any]) -> int | None:
     """Items of the run, or of all its tables; None where the record says nothing."""
     tables = document.get("tables")
@@ -83,18 +97,20 @@ def run_lines(document: dict[str, Any]) -> Iterator[str]:
     """
     A table for people, two lines a run, 80 columns but for names:
 
-        started (UTC)        kind    state        took       items  exit
-        2026-11-23 03:00:00  export  done         12 min    12,400     0
+        started (UTC)        kind    state        took           items    cost  exit
+        2026-11-23 03:00:00  export  done         12 min        12,400   $0.11     0
     """
     if not document["runs"]:
         yield f"no run has left its record below {document['logs']}"
         return
-    yield f"{'started (UTC)':<21}{'kind':<8}{'state':<13}{'took':<12}{'items':>10}{'exit':>6}"
+    yield f"{'started (UTC)':<21}{'kind':<8}{'state':<13}{'took':<12}{'items':>10}{'cost':>9}{'exit':>6}"
     for row in document["runs"]:
         started = (row["started"] or "?").replace("T", " ").removesuffix("Z")
         took = duration_text(row["seconds"]) if row["seconds"] is not None else "?"
         items = "" if row["items"] is None else f"{row['items']:,}"
         code = "" if row["exit_code"] is None else str(row["exit_code"])
-        yield f"{started:<21}{row['run_kind'] or '?':<8}{row['state']:<13}{took:<12}{items:>10}{code:>6}"
+        cost = "-" if row["cost_usd"] is None else f"${row['cost_usd']:,.2f}"
+        yield f"{started:<21}{row['run_kind'] or '?':<8}{row['state']:<13}{took:<12}{items:>10}{cost:>9}{code:>6}"
         yield f"  {row['run_id']}  {', '.join(row['tables'])}"
+    yield COST_WORDS
     yield f"{counted(len(document['runs']), 'run')} below {document['logs']}"

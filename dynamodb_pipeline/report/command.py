@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.output import Say
 from dynamodb_pipeline.report.figures import RunFigures, resume_of, run_figures
 from dynamodb_pipeline.report.page import page
-from dynamodb_pipeline.report.read import read_file, read_run
+from dynamodb_pipeline.report.read import read_file, read_places, read_run
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ReportQuery:
 
     Attributes:
         run: a run id, or the path of a local `run.json` (whatever ends in .json).
-        logs: the run's log folder; needed for a run id.
+        logs: the run's log folder; of a run on a cluster it need not be known.
         to: the page's path; the run's or file's name with .html in this folder when None.
     """
 
@@ -34,27 +34,38 @@ class ReportQuery:
         return self.run.endswith(".json")
 
     @property
+    def is_found(self) -> bool:
+        """Its records are found by the clusters of the region: a cluster's id, or no log folder."""
+        return not self.is_file and (self.logs is None or self.run.startswith("j-"))
+
+    @property
     def target(self) -> Path:
         """Where the page goes."""
         return Path(self.to or f"{Path(self.run).stem if self.is_file else self.run}.html")
 
 
 def write_report(
-    query: ReportQuery, *, s3: Callable[[], Any], say: Say, cost: Callable[[RunFigures], Any] = lambda _: None
+    query: ReportQuery,
+    *,
+    s3: Callable[[], Any],
+    find: Callable[[], Sequence[str]],
+    say: Say,
+    cost: Callable[[RunFigures], Any] = lambda _: None,
 ) -> dict[str, Any]:
     """
     Write the page and return the result.
 
     Args:
         s3: makes the S3 client; not called for a local file.
+        find: where the records of a run on a cluster lie; called where `is_found`.
         say: takes a line for people.
         cost: finds what a run on a cluster was planned to cost and came to; not called for a local file.
 
     Raises:
-        UsageError: a run id without `--logs`; the page cannot be written there.
+        UsageError: the page cannot be written there.
         PipelineError: the record cannot be read, see read.py.
     """
-    run = figures_of(query, s3=s3)
+    run = figures_of(query, s3=s3, find=find)
     logs = None if query.is_file else query.logs
     spent = None if query.is_file else cost(run)
     _store(query.target, page(run, resume=resume_of(run, logs=logs), cost=spent))
@@ -71,13 +82,14 @@ def write_report(
     }
 
 
-def figures_of(query: ReportQuery, *, s3: Callable[[], Any]) -> RunFigures:
+def figures_of(query: ReportQuery, *, s3: Callable[[], Any], find: Callable[[], Sequence[str]]) -> RunFigures:
     """Read the run's records and return what they say."""
     if query.is_file:
         return run_figures(read_file(Path(query.run)))
-    if query.logs is None:
-        msg = f"run {query.run}: give --logs, the folder the run was given, or the path of its run.json"
-        raise UsageError(msg)
+    if query.is_found:
+        records = read_places(s3(), find())
+        return run_figures(records, run=query.run if len(records) > 1 else None)
+    assert query.logs is not None
     return run_figures(read_run(s3(), query.run, logs=query.logs), run=query.run)
 
 

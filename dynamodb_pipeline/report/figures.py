@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from dynamodb_pipeline.errors import ExitCode, worst
-from dynamodb_pipeline.finished import FAILED, RUNNING, resumable_after
+from dynamodb_pipeline.finished import ENDED_EARLY, FAILED, RUNNING, resumable_after
 from dynamodb_pipeline.output import printable
 from dynamodb_pipeline.report.read import Record
 from dynamodb_pipeline.report.table_figures import TableFigures, table_figures
@@ -36,7 +36,7 @@ class RunFigures:
         notes: attempts and errors that belong to no table.
         series: what each record says of its run over time.
         records: the records themselves.
-        resume: the command that the run itself named to go on with, None when it named none or was of several jobs.
+        resumes: the commands that its jobs themselves named to go on with; None for one that named none.
     """
 
     run_id: str
@@ -50,7 +50,7 @@ class RunFigures:
     duration_s: float | None
     error: str | None
     notes: tuple[str, ...]
-    resume: str | None
+    resumes: tuple[str | None, ...]
     tables: tuple[TableFigures, ...]
     sources: tuple[str, ...]
     series: tuple[Any, ...] = ()
@@ -81,7 +81,7 @@ def run_figures(records: Sequence[Record], *, run: str | None = None) -> RunFigu
         duration_s=seconds_between(started, ended),
         error=_text(first, "error") if len(records) == 1 else None,
         notes=tuple(note for record in records for note in _notes(record.facts)),
-        resume=_text(first, "resume") if len(records) == 1 and first.get("state") == FAILED else None,
+        resumes=tuple(_own_command(record.facts) for record in records if _ended_early(record.facts)),
         tables=tuple(table for record in records for table in _tables(record.facts)),
         sources=tuple(record.where for record in records),
         series=tuple(record.facts["series"] for record in records if "series" in record.facts),
@@ -108,8 +108,23 @@ def _running(records: Iterable[Record]) -> bool:
 
 
 def _state(records: Sequence[Record]) -> str:
-    states = [str(record.facts.get("state", "unknown")) for record in records]
-    return next((state for state in (RUNNING, FAILED) if state in states), states[0])
+    states = [_state_of(record.facts) for record in records]
+    return next((state for state in (RUNNING, *ENDED_EARLY) if state in states), states[0])
+
+
+def _state_of(facts: dict[str, Any]) -> str:
+    """What the record says; earlier versions said of an interrupted run that it had failed."""
+    code, state = facts.get("exit_code"), str(facts.get("state", "unknown"))
+    return ExitCode.of(code).row.status if state == FAILED and code is not None else state
+
+
+def _ended_early(facts: dict[str, Any]) -> bool:
+    return facts.get("state") in ENDED_EARLY
+
+
+def _own_command(facts: dict[str, Any]) -> str | None:
+    """What the run said at its end, else at its beginning."""
+    return _text(facts, "resume") or _text(facts, "command")
 
 
 def _exit_code(records: Sequence[Record]) -> int | None:
@@ -169,11 +184,13 @@ def resume_of(run: RunFigures, *, logs: str | None) -> Resume | None:
     Args:
         logs: the folder its record was found in; None when that is not known.
     """
-    recorded = _recorded_command(run)
-    if recorded is not None:
-        return Resume(recorded, " ".join(_resume_notes(run, whole=OTHER_OPTIONS not in recorded)))
     if run.exit_code is None or not resumable_after(ExitCode.of(run.exit_code)):
         return None
+    recorded = [_recorded_command(run, text) for text in run.resumes]
+    known = [text for text in recorded if text is not None]
+    if known == recorded and (len(known) == 1 or (known and OTHER_OPTIONS not in "".join(known))):
+        command = "\n".join(known)
+        return Resume(command, " ".join(_resume_notes(run, whole=OTHER_OPTIONS not in command)))
     options = _resume_tables(run) + Given.of({REGION: run.region or None, LOGS: logs or None, RUN_ID: run.run_id})
     command = command_line(("dynamodb-pipeline", run.kind, OTHER_OPTIONS), options)
     return Resume(command, " ".join(_resume_notes(run, whole=False)))
@@ -186,23 +203,24 @@ def _resume_tables(run: RunFigures) -> Given:
     return Given(((TABLES, names),)) if names else Given()
 
 
-def _recorded_command(run: RunFigures) -> str | None:
+def _recorded_command(run: RunFigures, text: str | None) -> str | None:
     """
-    The command that the run itself recorded, put together anew from its words: whoever may write the log folder may
+    A command that the run itself recorded, put together anew from its words: whoever may write the log folder may
     have written it, and it is made to be pasted into a shell.
     """
     try:
-        words = shlex.split(run.resume or "")
+        words = shlex.split(text or "")
     except ValueError:
         return None
     ours = words[:2] == ["dynamodb-pipeline", run.kind] or words[:1] == ["spark-submit"]
     plain = all(printable(word) == word for word in words)
-    return shlex.join(words) if ours and plain and run.run_id in words else None
+    own = any(word == run.run_id or word.startswith(f"{run.run_id}.") for word in words)
+    return shlex.join(words) if ours and plain and own else None
 
 
 def _resume_notes(run: RunFigures, *, whole: bool) -> list[str]:
     notes = [] if whole else [f"{OTHER_OPTIONS} stands for the other options of the first command."]
-    if run.resume is not None and not run.resume.startswith("dynamodb-pipeline "):
+    if any(text and OTHER_OPTIONS in text for text in run.resumes):
         notes.append("A run that was launched goes on with the first dynamodb-pipeline command and this --run-id.")
     if run.exit_code == ExitCode.DEADLINE:
         notes.append(f"Give a longer {TIMEOUT}.")

@@ -6,7 +6,7 @@ Nothing is guessed: a record that is missing or is no JSON object is an error wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,21 @@ def read_run(s3: S3Client, run: str, *, logs: str) -> tuple[Record, ...]:
     records = tuple(record for record in fetched if record is not None)
     if not records:
         msg = f"no {RUN_RECORD} in {folder.child(run).uri}; check the run id and --logs (`status RUN` finds clusters)"
+        raise PreconditionError(msg)
+    return records
+
+
+def read_places(s3: S3Client, places: Iterable[str]) -> tuple[Record, ...]:
+    """
+    Return the records that are there already, of these addresses.
+
+    Raises:
+        PreconditionError: none is. DeniedError, IntegrityError, StoppedError: as `read_run`.
+    """
+    wanted = [S3Uri.parse(place) for place in places]
+    records = tuple(record for place in wanted if (record := _get(s3, place)) is not None)
+    if not records:
+        msg = f"no {RUN_RECORD} in {wanted[0].uri} yet; the job writes it when it starts"
         raise PreconditionError(msg)
     return records
 

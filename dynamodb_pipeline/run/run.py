@@ -15,7 +15,7 @@ from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY
 from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError, UnreachableError
-from dynamodb_pipeline.finished import DONE, FAILED, RunState, resumable_after
+from dynamodb_pipeline.finished import DONE, RunState, resumable_after
 from dynamodb_pipeline.run.context import Effects, RunContext
 from dynamodb_pipeline.run.heartbeat import Heartbeat, Here
 from dynamodb_pipeline.run.lifetime import RunLifetime, stop_on_signals
@@ -89,6 +89,8 @@ class Run(Generic[Settings]):
         clients = AwsClients(common.region, bucket_owner=common.bucket_owner, table_role=common.table_role)
         lifetime = RunLifetime(deadline_s=self._common.timeout_s, watch_parent=SPARK_GATEWAY in os.environ)
         ctx, began = self._context(clients, lifetime)
+        prices = {name: price for name, price in vars(self._common.launch_prices).items() if price is not None}
+        began = {**began, "command": self._again(ctx.run_id), **prices}
         record = RunRecord(ctx.store, ctx.folder, {**self._facts(ctx), **began}, now=self._now)
         self._announce(ctx)
         with stop_on_signals(lifetime), self._closing():
@@ -169,6 +171,9 @@ class Run(Generic[Settings]):
             "pid": self._here.pid,
         }
 
+    def _again(self, run_id: str) -> str:
+        return resume_command(self._common.program, self._common.given, run_id=run_id)
+
     @contextmanager
     def _closing(self) -> Iterator[None]:
         try:
@@ -198,7 +203,7 @@ class Run(Generic[Settings]):
         code = ExitCode.of_error(err)
         way_on = self._way_on(record, code)
         facts = {
-            "state": FAILED,
+            "state": code.row.status,
             "exit_code": int(code),
             "error": without_secrets(str(err)),
             "ended": self._now(),
@@ -225,7 +230,7 @@ class Run(Generic[Settings]):
         """The command that resumes the run, where that is possible."""
         if self._common.logs is None or self._kind == "verify" or not resumable_after(code):
             return {}
-        return {"resume": resume_command(self._common.program, self._common.given, run_id=str(record.facts["run_id"]))}
+        return {"resume": self._again(str(record.facts["run_id"]))}
 
 
 def tell_what_was_written(err: BaseException, effects: Effects) -> None:

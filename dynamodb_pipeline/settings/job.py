@@ -12,6 +12,7 @@ from dynamodb_pipeline.aws.clients import TableRole
 from dynamodb_pipeline.formats.exports.export_record import ExportPart
 from dynamodb_pipeline.rate.capacity import RateChoice
 from dynamodb_pipeline.settings.rows import Given, Row, command_line
+from dynamodb_pipeline.settings.spark_conf import RunPrices
 from dynamodb_pipeline.settings.values import ItemLimit, is_pattern
 
 
@@ -22,6 +23,7 @@ class CommonSettings:
 
     Attributes:
         resume: go on with the newest unfinished run.
+        launch_prices: what the run was said to cost, where a launcher said it.
         program: what was started, e.g. `("dynamodb-pipeline", "export")`; with `given` the command that resumes it.
     """
 
@@ -38,6 +40,7 @@ class CommonSettings:
     resume: bool = False
     program: tuple[str, ...] = ()
     given: Given = field(default_factory=Given)
+    launch_prices: RunPrices = field(default_factory=RunPrices)
 
     @property
     def table_role(self) -> TableRole | None:

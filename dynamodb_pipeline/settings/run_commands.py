@@ -8,11 +8,13 @@ shell it is pasted into has set. How to go on with a job is built from the optio
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.settings.job_options import LOGS, REGION, TABLE, TIMEOUT
+from dynamodb_pipeline.settings.job_options import LOGS, REGION, RUN_ID, TABLE, TIMEOUT
 from dynamodb_pipeline.settings.rows import Given, Row, Where, command_line
+from dynamodb_pipeline.settings.run_ids import is_run_id
 from dynamodb_pipeline.settings.values import is_pattern, literal_prefixes
 
 PROGRAM = "dynamodb-pipeline"
@@ -51,22 +53,29 @@ def run_command(verb: str, run: str, *, region: str, cluster_id: str | None = No
     return command_line((PROGRAM, verb), given)
 
 
-def report_command(run_id: str, *, logs: str, region: str) -> str:
-    """The command that writes the page about a run."""
-    given = Given.of({RUN: run_id, LOGS: logs, REGION: region})
+def runs_command(*, region: str) -> str:
+    """The command that lists the runs of a region's clusters."""
+    return command_line((PROGRAM, "runs"), Given.of({REGION: region}))
+
+
+def report_command(run: str, *, logs: str, region: str) -> str:
+    """The command that writes the page about a run; of a schedule's moment its clusters are looked through."""
+    given = Given.of({RUN: run, LOGS: logs if is_run_id(run) else None, REGION: region})
     return command_line((PROGRAM, "report"), given)
 
 
-def launch_again_command(verb: str, job: Given, *, launcher: Given, timeout: str) -> str:
+def launch_again_command(launched: Sequence[str], job: Given, *, run_id: str | None, timeout: str | None) -> str:
     """
-    The command that goes on with one table's job of a launched run, with more time.
+    The command that goes on with one table's job of a launched run.
 
     Args:
-        job: the job's own options, its run id among them.
-        launcher: options of the launch itself, as far as they are known.
+        launched: verb and options of the launch itself.
+        job: the job's own options.
+        run_id: the job's; None where nobody knows it.
         timeout: replaces the job's.
     """
-    return command_line((PROGRAM, verb), job + launcher + Given.of({TIMEOUT: timeout}))
+    changed = Given.of({RUN_ID: run_id or job.text(RUN_ID), TIMEOUT: timeout or job.text(TIMEOUT)})
+    return command_line((PROGRAM, *launched), job.without(RUN_ID, TIMEOUT) + changed)
 
 
 @dataclass(frozen=True)

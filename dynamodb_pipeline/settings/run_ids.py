@@ -32,7 +32,7 @@ def check_run_id(run_id: str, *, option: str = "run id") -> str:
     if not is_run_id(run_id):
         msg = f"{option} {shown(run_id)} must be 3-80 of A-Z a-z 0-9 . _ -"
         raise UsageError(msg)
-    if RUN_ID_STAMP.match(run_id) and _moment(run_id) is None:
+    if RUN_ID_STAMP.match(run_id) and began_by_id(run_id) is None:
         msg = f"{option} {run_id!r} begins with {run_id[:16]}, which is no moment; check the spelling"
         raise UsageError(msg)
     return run_id
@@ -45,10 +45,11 @@ def run_folder(logs: str, run_id: str) -> str:
 
 def moment_of(run_id: str, *, began: datetime | None = None) -> datetime:
     """The moment in a run id of ours, so that a resumed run finds its folder again; else when it began, or now."""
-    return _moment(run_id) or began or datetime.now(timezone.utc)
+    return began_by_id(run_id) or began or datetime.now(timezone.utc)
 
 
-def _moment(run_id: str) -> datetime | None:
+def began_by_id(run_id: str) -> datetime | None:
+    """The moment that a run id of ours begins with; None of any other."""
     match = RUN_ID_STAMP.match(run_id)
     if match is None:
         return None

@@ -1,6 +1,19 @@
-"""Spark settings that launcher and jobs hold every run to: the one sends them, the other asserts them."""
+"""Spark settings that launcher and jobs hold every run to: the one sends them, the other asserts or reads them."""
 
 from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dynamodb_pipeline.durations import HOUR_S
+
+# The launcher's command line without the job's own options, so that whoever says how a run is gone on with can say it
+# whole: the job on the leader, and `wait` on another machine. Spark passes on whatever begins with `spark.`.
+LAUNCHED_BY = "spark.dynamodbPipeline.launchedBy"
+COST_WORDS = "cost: cluster hours and on-demand units where known, at the launch's prices"
+PLANNED = "spark.dynamodbPipeline.planned"  # the tag of emr/watch/spent.py
 
 # Without these an export can be short or empty and still "succeed" (connector issues, Spark >= 3.2).
 REQUIRED_SPARK_CONF = {
@@ -16,3 +29,50 @@ FIXED_SIZE_CONF = {
     "spark.scheduler.minRegisteredResourcesRatio": "1.0",
     "spark.scheduler.maxRegisteredResourcesWaitingTime": "300s",
 }
+
+
+def launched_by(arguments: Sequence[str]) -> tuple[str, ...] | None:
+    """
+    The words of the launcher's command in a spark-submit's, e.g. `("export", "--config", "m5")`; None of a run that no
+    launcher of ours submitted, or one that did not say so yet.
+    """
+    texts = [text.partition("=")[2] for text in arguments if text.startswith(f"{LAUNCHED_BY}=")]
+    try:
+        return tuple(shlex.split(texts[-1])) if texts else None
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class RunPrices:
+    """
+    What a run was said to cost when it was launched, in US dollars; None where nobody said it.
+
+    Attributes:
+        usd_per_hour: of its cluster; 0 for one that stands there anyway.
+        usd_per_million_units: of the table's units; 0 where they are provisioned, and paid anyway.
+    """
+
+    usd_per_hour: float | None = None
+    usd_per_million_units: float | None = None
+
+    @classmethod
+    def of_words(cls, arguments: Sequence[str]) -> RunPrices:
+        """What a spark-submit's words say."""
+        text = next((text for text in arguments if text.startswith(f"{PLANNED}=")), "")
+        hour, million = (re.search(rf"\b{name}=([0-9]{{1,9}}\.[0-9]{{1,9}})", text) for name in ("hour", "million"))
+        return cls(float(hour[1]) if hour else None, float(million[1]) if million else None)
+
+    def cluster_usd(self, seconds: float | None) -> float | None:
+        """Its cluster for this long."""
+        return None if self.usd_per_hour is None or seconds is None else self.usd_per_hour * seconds / HOUR_S
+
+    def units_usd(self, units: float | None) -> float | None:
+        """So many units."""
+        return None if self.usd_per_million_units is None or units is None else self.usd_per_million_units * units / 1e6
+
+
+def known_sum(*parts: float | None) -> float | None:
+    """The sum of what is known; None where nothing is."""
+    known = [part for part in parts if part is not None]
+    return sum(known) if known else None

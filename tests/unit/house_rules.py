@@ -87,7 +87,6 @@ SHORT_MODULES: dict[str, str] = {
     "aws.model_check": "botocore's models are asked in one place",
     "emr.calls.console": "what every command is given and gives back",
     "formats.items.item_error": "the exception that every rule raises",
-    "settings.spark_conf": "the settings that launcher and jobs share",
 }
 
 # Modules that nothing in the library imports, and who starts them.

@@ -28,6 +28,7 @@ from dynamodb_pipeline.emr.calls.clusters import (
 from dynamodb_pipeline.emr.calls.patient_calls import passing_error, patient
 from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
 from dynamodb_pipeline.errors import ClusterError, PreconditionError
+from dynamodb_pipeline.settings.run_commands import runs_command
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient
@@ -92,9 +93,10 @@ def _start(emr: EMRClient, request: dict[str, Any], *, clock: Clock) -> Launched
         started = _look_for(emr, request["Name"], clock=clock, created_after=began)
         if started is not None:
             return Launched(started.id, existed=False)
+    command = runs_command(region=emr.meta.region_name)
     msg = (
         f"RunJobFlow was not answered {CALLS} times ({code}) and no cluster is named {request['Name']}; "
-        "before another try look whether one has come after all: `dynamodb-pipeline runs --help`"
+        f"before another try look whether one has come after all: {command}"
     )
     raise ClusterError(msg)
 

@@ -4,8 +4,8 @@ Every command of the launcher by its verb, in one place for the command line to 
 A command takes frozen settings, clients and a console, and returns one JSON-able document with an exit code; it
 raises a PipelineError when there is nothing to report but the error.
 
-May import: addresses, errors, durations, aws, settings, emr.cluster, emr.request, emr.calls, emr.documents, emr.plan,
-emr.preflight, emr.watch.
+May import: addresses, errors, durations, finished, aws, settings, emr.cluster, emr.request, emr.calls, emr.documents,
+emr.plan, emr.preflight, emr.watch.
 Must not know: options as words, or how clients are built; the command line hands in settings and clients.
 """
 
@@ -25,6 +25,7 @@ from dynamodb_pipeline.emr.commands.documents import (
 from dynamodb_pipeline.emr.commands.launch import LaunchInputs, run_launch, run_plan, run_preflight
 from dynamodb_pipeline.emr.commands.runs import (
     RunQuery,
+    record_places,
     run_cancel,
     run_logs,
     run_runs,
@@ -42,6 +43,7 @@ __all__ = [
     "RefreshQuery",
     "RunQuery",
     "ScheduleQuery",
+    "record_places",
     "run_cancel",
     "run_launch",
     "run_logs",

@@ -160,9 +160,8 @@ def run_refresh(query: RefreshQuery, clients: Clients, console: Console) -> Comm
     request = deployed_request(template, name=query.name)
     verb = verb_of_step(request["Steps"][0]["HadoopJarStep"]["Args"])
     if verb != query.verb:
-        msg = (
-            f"stack {query.name} schedules an {verb}, not an {query.verb}: dynamodb-pipeline schedule {verb} --refresh"
-        )
+        command = f"dynamodb-pipeline schedule {verb} --refresh --schedule-name {query.name} --region {clients.region}"
+        msg = f"stack {query.name} schedules an {verb}, not an {query.verb}: {command}"
         raise PreconditionError(msg)
     old = code_folder(request)
     place = S3Uri(old.bucket, old.key.rpartition("/")[0])

@@ -95,7 +95,8 @@ def prepare(settings: LaunchSettings, inputs: LaunchInputs, clients: Clients, co
     fleet = Fleet(config.groups, config.release_label)
     plan = make_plan(settings, fleet=fleet, tables=inputs.tables, prices=inputs.prices, today=today)
     code = shipped.job_code(settings.connector_jar)
-    settings = with_tag(settings, PLAN_TAG, planned_cost(plan).tag())
+    planned = planned_cost(plan).tag()
+    settings = replace(with_tag(settings, PLAN_TAG, planned), planned=planned)
     request = run_job_flow_request(settings, config=config, code=code, bootstrap=shipped.bootstrap())
     return Prepared(config, request, plan, files, shipped)
 
@@ -218,7 +219,8 @@ def start(settings: LaunchSettings, prepared: Prepared, clients: Clients, consol
 
 def _start_steps(settings: LaunchSettings, prepared: Prepared, emr: EMRClient, console: Console) -> RunTarget:
     cluster_id = settings.cluster_id or ""
-    conf = spark_conf(settings, groups=prepared.plan.fleet.groups)
+    planned = planned_cost(prepared.plan).tag()
+    conf = spark_conf(replace(settings, planned=planned), groups=prepared.plan.fleet.groups)
     code = prepared.shipped.job_code(settings.connector_jar)
     steps = step_requests(settings.jobs, verb=settings.verb, name_prefix=settings.name_prefix, code=code, conf=conf)
     shared: list[StepConfigTypeDef] = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,27 +14,37 @@ from dynamodb_pipeline.emr.calls.clusters import (
     cluster_line,
     list_clusters,
     read_cluster,
+    read_steps,
     since,
 )
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
 from dynamodb_pipeline.emr.calls.stopping import cancel_steps, terminate_cluster
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
-from dynamodb_pipeline.emr.request.steps import places_of_step
+from dynamodb_pipeline.emr.request.steps import given_in_step, places_of_step
 from dynamodb_pipeline.emr.watch.cloudwatch_logs import CloudWatchLogs
 from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis, diagnose_cluster, diagnose_step
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget, RunWatch
 from dynamodb_pipeline.emr.watch.look import Look, WaitVerdict, verdict, watch_line
-from dynamodb_pipeline.emr.watch.run_lookup import find_run
-from dynamodb_pipeline.emr.watch.run_records import JobResult, job_result, read_record
+from dynamodb_pipeline.emr.watch.run_lookup import find_run, kind_named, run_named
+from dynamodb_pipeline.emr.watch.run_records import (
+    JobResult,
+    job_result,
+    read_record,
+    record_location,
+    scheduled_record,
+)
 from dynamodb_pipeline.emr.watch.run_report import RunReport, needs_diagnosis, run_exit_code, step_timeout_s
 from dynamodb_pipeline.emr.watch.step_logs import printed_result, step_log_files
-from dynamodb_pipeline.errors import ExitCode, PreconditionError, counted
+from dynamodb_pipeline.errors import ExitCode, PreconditionError, counted, worst
+from dynamodb_pipeline.finished import units_done
+from dynamodb_pipeline.settings.job_options import TABLE
 from dynamodb_pipeline.settings.run_commands import run_command
+from dynamodb_pipeline.settings.spark_conf import COST_WORDS, RunPrices, known_sum
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-CLUSTER_NAME = re.compile(r".*-(export|import|verify)-([A-Za-z0-9][A-Za-z0-9._-]{2,79})")
+LOOKED_INTO = 20  # of the runs that are listed: one ListSteps each, and a GetObject for each step
 FOLLOW_S = 15.0  # between two looks at the logs of a run
 
 
@@ -55,8 +64,24 @@ def target_of(query: RunQuery, clients: Clients, console: Console) -> RunTarget:
     Raises:
         PreconditionError: no such run.
     """
-    emr = clients.client("emr")
-    return find_run(emr, query.run, region=clients.region, clock=console.clock, cluster_id=query.cluster_id)
+    emr, s3 = clients.client("emr"), clients.client("s3")
+    return find_run(emr, query.run, region=clients.region, clock=console.clock, cluster_id=query.cluster_id, s3=s3)
+
+
+def record_places(query: RunQuery, clients: Clients, console: Console) -> tuple[str, ...]:
+    """
+    Where the jobs of a run on a cluster keep their records, for who knows nothing but an id.
+
+    Raises:
+        PreconditionError: no such run, or none of its jobs keeps a record.
+    """
+    steps, s3 = look_at(target_of(query, clients, console), clients, console).steps, clients.client("s3")
+    places = (record_location(step) or scheduled_record(s3, step) for step in steps)
+    uris = tuple(place.uri for place in places if place is not None)
+    if not uris:
+        msg = f"no step of run {query.run} has left a record yet; if it was given --logs, try again in a minute"
+        raise PreconditionError(msg)
+    return uris
 
 
 def run_wait(query: RunQuery, clients: Clients, console: Console) -> CommandResult:
@@ -107,7 +132,7 @@ def _result(s3: S3Client, step: StepView, outcome: Outcome) -> JobResult:
 
 
 def _printed(s3: S3Client, step: StepView, outcome: Outcome) -> dict[str, Any]:
-    """The result a step printed, for runs that keep no record (schedules give no run id)."""
+    """The result a step printed, for runs that keep no record."""
     cluster = outcome.cluster
     if not cluster.log_uri:
         return {}
@@ -242,30 +267,55 @@ def _put_new_text(look: Look, clients: Clients, console: Console, *, printed_cha
 
 
 def run_runs(clients: Clients, console: Console) -> CommandResult:
-    """The runs whose clusters this region has had within two months, the newest first."""
+    """The runs whose clusters this region has had within two months, the newest first; the newest are looked into."""
     listed = list_clusters(clients.client("emr"), clock=console.clock, created_after=since(console.clock))
-    rows = [row for cluster in listed if (row := _cluster_row(cluster, now_s=console.clock.now()))]
-    words = [f"{'created (UTC)':<21}{'kind':<8}{'cluster':<17}{'took':<12}state"] if rows else []
+    ours = [cluster for cluster in listed if run_named(cluster.name)]
+    rows = [
+        _cluster_row(cluster, _steps_row(cluster, clients, console) if number < LOOKED_INTO else {}, console=console)
+        for number, cluster in enumerate(ours)
+    ]
+    words = [f"{'created (UTC)':<21}{'kind':<8}{'cluster':<17}{'took':<12}{'cost':>8}{'exit':>6}"] if rows else []
     for row in rows:
         took = duration_text(row["seconds"]) if row["seconds"] is not None else "?"
         created = (row["created"] or "?").replace("T", " ").removesuffix("Z")
-        words.append(f"{created:<21}{row['run_kind']:<8}{row['cluster_id']:<17}{took:<12}{row['cluster_state']}")
-        words.append(f"  {row['run_id']}")
+        cost = "-" if row["cost_usd"] is None else f"${row['cost_usd']:,.2f}"
+        code = "" if row["exit_code"] is None else str(row["exit_code"])
+        words.append(f"{created:<21}{row['run_kind']:<8}{row['cluster_id']:<17}{took:<12}{cost:>8}{code:>6}")
+        words.append(f"  {row['run_id']}  {row['cluster_state']}  {', '.join(row['tables'])}".rstrip())
+    words += [COST_WORDS] if rows else []
     words.append(f"{counted(len(rows), 'run')} in {clients.region} within two months; --logs shows what they did")
     return CommandResult(ExitCode.DONE, {"kind": "runs", "region": clients.region, "runs": rows}, words=tuple(words))
 
 
-def _cluster_row(cluster: FoundCluster, *, now_s: float) -> dict[str, Any] | None:
-    """What ListClusters says of a run; None of a cluster that no launch of ours has named."""
-    match = CLUSTER_NAME.fullmatch(cluster.name)
-    if match is None:
-        return None
-    until = cluster.ended or utc(now_s)
+def _cluster_row(cluster: FoundCluster, looked: dict[str, Any], *, console: Console) -> dict[str, Any]:
+    """What ListClusters says of a run, with what its steps and records say."""
+    until = cluster.ended or utc(console.clock.now())
+    seconds = (until - cluster.created).total_seconds() if cluster.created else None
+    prices: RunPrices = looked.get("prices", RunPrices())
+    usd = known_sum(prices.cluster_usd(seconds), looked.get("units_usd"))
     return {
-        "run_id": match[2],
-        "run_kind": match[1],
+        "run_id": run_named(cluster.name),
+        "run_kind": kind_named(cluster.name),
+        "tables": looked.get("tables", []),
         "cluster_id": cluster.id,
         "cluster_state": cluster.state,
         "created": f"{cluster.created:%Y-%m-%dT%H:%M:%SZ}" if cluster.created else None,
-        "seconds": round((until - cluster.created).total_seconds()) if cluster.created else None,
+        "seconds": None if seconds is None else round(seconds),
+        "cost_usd": None if usd is None else round(usd, 4),
+        "exit_code": looked.get("exit_code"),
+    }
+
+
+def _steps_row(cluster: FoundCluster, clients: Clients, console: Console) -> dict[str, Any]:
+    """Tables, prices, worth of the units and exit code of a cluster's steps; no exit code while one is not over."""
+    s3, steps = clients.client("s3"), read_steps(clients.client("emr"), cluster.id, clock=console.clock)
+    results = [job_result(step, read_record(s3, step)) for step in steps if step.started or step.final]
+    prices = [RunPrices.of_words(step.arguments) for step in steps]
+    units = (RunPrices.of_words(one.step.arguments).units_usd(units_done(one.record)) for one in results)
+    over = bool(steps) and all(step.final for step in steps)
+    return {
+        "tables": [name for step in steps for name in given_in_step(step.arguments).texts(TABLE) or ()],
+        "prices": next((price for price in prices if price.usd_per_hour is not None), RunPrices()),
+        "units_usd": known_sum(*units),
+        "exit_code": int(worst(one.exit_code for one in results)) if over else None,
     }

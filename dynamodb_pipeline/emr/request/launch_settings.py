@@ -72,6 +72,8 @@ class LaunchSettings:
         data_uris: output or input folders, for the log folder rule and the checks.
         cluster_id: run on this standing cluster instead of a new one.
         spark_conf: extra `key=value` settings for spark-submit.
+        launcher: the options of the launch itself, as words, for the command that goes on with the run.
+        planned: what the run was planned to cost, for its record.
     """
 
     verb: str
@@ -87,6 +89,8 @@ class LaunchSettings:
     cluster_id: str | None = None
     connector_jar: str = CONNECTOR_JAR
     spark_conf: tuple[str, ...] = ()
+    launcher: tuple[str, ...] = ()
+    planned: str = ""
     wait: bool = True
     bucket_owner: str | None = None
     probe_write: bool = False

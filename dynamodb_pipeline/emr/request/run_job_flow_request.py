@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from dynamodb_pipeline.emr.cluster.sizing import layout_of_groups
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.request.steps import JobCode, step_requests
 from dynamodb_pipeline.errors import UsageError
-from dynamodb_pipeline.settings.spark_conf import REQUIRED_SPARK_CONF
+from dynamodb_pipeline.settings.spark_conf import LAUNCHED_BY, PLANNED, REQUIRED_SPARK_CONF
 
 # A leak guard: the cluster ends by itself after its last step; should it hang idle, it ends after an hour.
 IDLE_TIMEOUT_S = 3600
@@ -45,12 +46,14 @@ class BootstrapFile:
 
 def spark_conf(settings: LaunchSettings, *, groups: tuple[NodeGroup, ...]) -> dict[str, str]:
     """
-    Spark's settings for these nodes, the user's own `--spark-conf` on top.
+    Spark's settings for these nodes, the user's own `--spark-conf` on top, and who launched.
 
     Raises:
         UsageError: the user's settings change one that keeps reads whole.
     """
-    return with_user_conf(layout_of_groups(settings.verb, groups).conf(), settings.spark_conf)
+    conf = with_user_conf(layout_of_groups(settings.verb, groups).conf(), settings.spark_conf)
+    launch = {LAUNCHED_BY: shlex.join((settings.verb, *settings.launcher)), PLANNED: settings.planned}
+    return {**conf, **{key: text for key, text in launch.items() if text}}
 
 
 def with_user_conf(conf: dict[str, str], texts: tuple[str, ...]) -> dict[str, str]:

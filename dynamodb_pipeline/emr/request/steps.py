@@ -18,6 +18,7 @@ from dynamodb_pipeline.settings.job_options import EXPORTED, INPUT, LOGS, OUTPUT
 from dynamodb_pipeline.settings.parser import words_read
 from dynamodb_pipeline.settings.rows import Given
 from dynamodb_pipeline.settings.run_commands import PolicyPlaces
+from dynamodb_pipeline.settings.spark_conf import launched_by
 
 if TYPE_CHECKING:
     from mypy_boto3_emr.literals import ActionOnFailureType
@@ -92,6 +93,11 @@ def verb_of_step(arguments: Sequence[str]) -> str:
     """`export`, `import` or `verify`; empty of a step that is not ours."""
     names = (argument.rpartition("/")[2] for argument in arguments)
     return next((VERB_OF_SCRIPT[name] for name in names if name in VERB_OF_SCRIPT), "")
+
+
+def launch_of_step(arguments: Sequence[str]) -> tuple[str, ...]:
+    """Verb and options of the launch of a step of ours; of one that older code started the verb alone."""
+    return launched_by(arguments) or (verb_of_step(arguments),)
 
 
 def places_of_step(arguments: Sequence[str]) -> PolicyPlaces | None:

@@ -8,7 +8,7 @@ own loop: two reads per look, pauses that grow to half a minute, and a deadline 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Callable
 
@@ -29,7 +29,6 @@ from dynamodb_pipeline.emr.watch.look import (
     watch_line,
 )
 from dynamodb_pipeline.errors import PipelineError
-from dynamodb_pipeline.settings.rows import Given
 from dynamodb_pipeline.settings.run_commands import run_command
 
 if TYPE_CHECKING:
@@ -50,7 +49,6 @@ class RunTarget:
         run: what the user calls it in `wait RUN` and `cancel RUN`.
         ours: the launcher made the cluster and may end it.
         step_ids: our steps of a standing cluster; None means every step of the cluster.
-        launcher: options of the launch itself, where it was made here.
     """
 
     cluster_id: str
@@ -58,7 +56,6 @@ class RunTarget:
     region: str
     ours: bool
     step_ids: tuple[str, ...] | None = None
-    launcher: Given = field(default_factory=Given)
 
     def command(self, verb: str) -> str:
         """A command about this run, to be pasted anywhere."""

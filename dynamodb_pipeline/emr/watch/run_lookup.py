@@ -1,12 +1,15 @@
 """
 Finds a run from anywhere, with nothing but its id: by cluster name, then by step name on living clusters.
 
-`RUN` may also be a cluster id (`j-...`), for runs that a schedule started.
+`RUN` may also be a cluster id (`j-...`). A run that a schedule started is found by that, by `<schedule>-<moment>`, and
+by the id that its job made itself: among the schedules' clusters of that moment, by the record that bears it.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.emr.calls.clock import Clock
@@ -21,22 +24,37 @@ from dynamodb_pipeline.emr.calls.clusters import (
 )
 from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG, RUN_TAG
 from dynamodb_pipeline.emr.watch.lifecycle import RunTarget
+from dynamodb_pipeline.emr.watch.run_records import CLOCK_SKEW, scheduled_record
 from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.settings.run_ids import began_by_id
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient
+    from mypy_boto3_s3 import S3Client
 
 # Standing clusters looked through for a step of the run; each costs one call.
 STANDING_LOOKS = 20
+KINDS = "(?P<kind>export|import|verify)"
+LAUNCHED_NAME = re.compile(rf".*-{KINDS}-(?P<run>[A-Za-z0-9][A-Za-z0-9._-]{{2,79}})")
+SCHEDULED_NAME = re.compile(rf".*@(?P<name>[A-Za-z0-9_-]+):{KINDS}:(?P<moment>\S+)")  # documents/schedules.py
 
 
-def find_run(emr: EMRClient, run: str, *, region: str, clock: Clock, cluster_id: str | None = None) -> RunTarget:
+def find_run(
+    emr: EMRClient,
+    run: str,
+    *,
+    region: str,
+    clock: Clock,
+    cluster_id: str | None = None,
+    s3: S3Client | None = None,
+) -> RunTarget:
     """
     Return where the run is or was.
 
     Args:
-        run: run id, or a cluster id.
+        run: run id, a cluster id, or a schedule and its moment.
         cluster_id: the standing cluster it was given to, when known.
+        s3: for run ids that jobs made themselves.
 
     Raises:
         PreconditionError: no such run in this region.
@@ -49,7 +67,7 @@ def find_run(emr: EMRClient, run: str, *, region: str, clock: Clock, cluster_id:
         return own_cluster(emr, run, run=run, region=region, clock=clock)
     listed = list_clusters(emr, clock=clock, created_after=since(clock))
     for cluster in listed:
-        if cluster.name.endswith(f"-{run}"):
+        if cluster.name.endswith(f"-{run}") or run_named(cluster.name) == run:
             return own_cluster(emr, cluster.id, run=run, region=region, clock=clock)
     whole, dot, _ = run.partition(".")
     for cluster in listed if dot else ():  # `<run id>.<table>`: one table's job of a run of several
@@ -58,7 +76,44 @@ def find_run(emr: EMRClient, run: str, *, region: str, clock: Clock, cluster_id:
             ours = steps_of_run(read_steps(emr, cluster.id, clock=clock), run)
             if ours:
                 return replace(target, step_ids=tuple(step.id for step in ours))
+    moment = began_by_id(run)
+    for cluster in listed:
+        if moment and s3 and _was_there(cluster, moment) and SCHEDULED_NAME.fullmatch(cluster.name):
+            step = _step_with_record(emr, s3, cluster, run, clock=clock)
+            if step is not None:
+                target = own_cluster(emr, cluster.id, run=run, region=region, clock=clock)
+                return replace(target, step_ids=(step.id,))
     return _search_standing(emr, listed, run=run, region=region, clock=clock)
+
+
+def run_named(cluster_name: str) -> str | None:
+    """The run that a cluster of ours is named by: `<run id>`, or `<schedule>-<moment>`; None of any other cluster."""
+    launched, scheduled = LAUNCHED_NAME.fullmatch(cluster_name), SCHEDULED_NAME.fullmatch(cluster_name)
+    if scheduled is not None:
+        return f"{scheduled['name']}-{scheduled['moment']}"
+    return launched["run"] if launched else None
+
+
+def kind_named(cluster_name: str) -> str | None:
+    """`export`, `import` or `verify`, of a cluster of ours."""
+    match = SCHEDULED_NAME.fullmatch(cluster_name) or LAUNCHED_NAME.fullmatch(cluster_name)
+    return match["kind"] if match else None
+
+
+def _was_there(cluster: FoundCluster, moment: datetime) -> bool:
+    begun = cluster.created is not None and cluster.created <= moment + CLOCK_SKEW
+    return begun and (cluster.ended is None or moment <= cluster.ended + CLOCK_SKEW)
+
+
+def _step_with_record(
+    emr: EMRClient, s3: S3Client, cluster: FoundCluster, run: str, *, clock: Clock
+) -> StepView | None:
+    """The step of a schedule's cluster whose job made this run id."""
+    for step in read_steps(emr, cluster.id, clock=clock):
+        place = scheduled_record(s3, step)
+        if place is not None and place.key.split("/")[-2] == run:
+            return step
+    return None
 
 
 def own_cluster(emr: EMRClient, cluster_id: str, *, run: str, region: str, clock: Clock) -> RunTarget:

@@ -15,7 +15,7 @@ from dynamodb_pipeline.emr.calls.clock import Attention
 from dynamodb_pipeline.emr.calls.clusters import cluster_line
 from dynamodb_pipeline.emr.calls.console import CommandResult
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
-from dynamodb_pipeline.emr.request.steps import given_in_step, verb_of_step
+from dynamodb_pipeline.emr.request.steps import given_in_step, launch_of_step
 from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget
 from dynamodb_pipeline.emr.watch.look import step_line
@@ -23,9 +23,9 @@ from dynamodb_pipeline.emr.watch.run_records import JobResult
 from dynamodb_pipeline.emr.watch.spent import spent, spent_line
 from dynamodb_pipeline.errors import ExitCode, counted, worst
 from dynamodb_pipeline.result_words import result_words
-from dynamodb_pipeline.settings.job_options import RUN_ID, TABLE, TIMEOUT
-from dynamodb_pipeline.settings.rows import Given
-from dynamodb_pipeline.settings.run_commands import launch_again_command
+from dynamodb_pipeline.settings.job_options import LOGS, RUN_ID, TABLE, TIMEOUT
+from dynamodb_pipeline.settings.run_commands import launch_again_command, report_command
+from dynamodb_pipeline.settings.run_ids import is_run_id
 
 STATUS = {
     Ending.DETACHED: "running",
@@ -59,6 +59,7 @@ class RunReport:
             *(line for result in self.results for line in _result_lines(result, explained=result.error in known)),
             *(self.diagnosis.lines() if self.diagnosis else []),
             *_advice(self),
+            *_page(self),
             *([spent_line(self.cost)] if self.cost else []),
             cluster_line(self.outcome.cluster, region=self.target.region),
         ]
@@ -110,7 +111,7 @@ def _result_json(result: JobResult) -> dict[str, Any]:
     given = given_in_step(result.step.arguments)
     return {
         "table": given.text(TABLE),
-        "run_id": given.text(RUN_ID),
+        "run_id": given.text(RUN_ID) or result.record.get("run_id"),
         "step_id": result.step.id,
         "step_state": result.step.state,
         "exit_code": int(result.exit_code),
@@ -129,18 +130,33 @@ def _advice(report: RunReport) -> list[str]:
     """What to do next, for the endings that leave something to be done."""
     if report.outcome.ending is Ending.NOT_PROVISIONED:
         return ["the cluster was not ready in time: EC2 may be short of this type; try another --subnet or --config"]
-    late = [result for result in report.results if result.exit_code is ExitCode.DEADLINE]
-    return [_timeout_advice(result, report.target.launcher) for result in late]
+    return [_way_on(result) for result in report.results if result.exit_code.row.resumable]
 
 
-def _timeout_advice(result: JobResult, launcher: Given) -> str:
+def _page(report: RunReport) -> Iterator[str]:
+    """The command that shows all of it on a page, where a job has left a record to be shown."""
+    recorded = (result for result in report.results if result.record)
+    logs = next((given_in_step(result.step.arguments).text(LOGS) for result in recorded), None)
+    if logs is not None:
+        yield f"page: {report_command(report.target.run, logs=logs, region=report.target.region)}"
+
+
+def _way_on(result: JobResult) -> str:
+    """How to go on with a step's job that stopped before its end; with twice the time where that was too short."""
+    if result.exit_code is not ExitCode.DEADLINE:
+        what = "what was done is kept; to go on" if result.step.started else "the step never ran; to start it again"
+        return f"{what}: {_again(result)}"
     given_s = step_timeout_s(result)
     done = items_done(result.record)
     how_far = f" after {counted(done, 'item')}" if done else ""
-    timeout = f"{round(2 * given_s / 3600) or 1}h"
-    job = given_in_step(result.step.arguments)
-    again = launch_again_command(verb_of_step(result.step.arguments), job, launcher=launcher, timeout=timeout)
+    again = _again(result, timeout=f"{round(2 * given_s / 3600) or 1}h")
     return f"timeout of {duration_text(given_s)} reached{how_far}; what was done is kept; to go on: {again}"
+
+
+def _again(result: JobResult, *, timeout: str | None = None) -> str:
+    arguments, run_id = result.step.arguments, result.record.get("run_id")
+    known = run_id if isinstance(run_id, str) and is_run_id(run_id) else None
+    return launch_again_command(launch_of_step(arguments), given_in_step(arguments), run_id=known, timeout=timeout)
 
 
 def items_done(record: dict[str, Any]) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.durations import HOUR_S
 from dynamodb_pipeline.emr.calls.clusters import ClusterView, cluster_view
+from dynamodb_pipeline.finished import units_done
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient
@@ -24,9 +25,6 @@ PLAN_TAG = "dynamodb-pipeline:plan"
 AMOUNT = r"=([0-9]{1,9}\.[0-9]{4})"
 TAG_FORM = re.compile(f"total{AMOUNT} hour{AMOUNT} million{AMOUNT} other{AMOUNT}")
 SHORTEST_S = 60.0  # EMR and EC2 bill a minute at least
-UNITS = (
-    "read_units_consumed", "write_units_consumed", "delete_units_consumed", "index_units_consumed",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def spent(cluster: ClusterView, records: Iterable[Mapping[str, Any]]) -> dict[st
         return None
     seconds = (cluster.ended_at - cluster.created).total_seconds()
     cluster_usd = planned.hour * max(seconds, SHORTEST_S) / HOUR_S
-    units_usd = planned.million * sum(map(consumed_units, records)) / 1_000_000
+    units_usd = planned.million * sum(units_done(record) or 0.0 for record in records) / 1_000_000
     return {
         "planned_usd": planned.total,
         "actual_usd": round(cluster_usd + units_usd + planned.other, 4),
@@ -85,15 +83,6 @@ def spent(cluster: ClusterView, records: Iterable[Mapping[str, Any]]) -> dict[st
         "other_usd": planned.other,
         "cluster_s": round(seconds),
     }
-
-
-def consumed_units(record: Mapping[str, Any]) -> float:
-    """All units that a run record speaks of, of the whole run or of its tables."""
-    tables = record.get("tables")
-    parts = tables if isinstance(tables, list) else [record]
-    values = [part.get(name) for part in parts if isinstance(part, dict) for name in UNITS]
-    single = [unit for value in values for unit in (value.values() if isinstance(value, dict) else (value,))]
-    return sum(unit for unit in single if isinstance(unit, (int, float)) and not isinstance(unit, bool))
 
 
 def spent_line(cost: Mapping[str, Any]) -> str:

@@ -13,8 +13,12 @@ import pytest
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.command_line import VERBS, read_line
+from dynamodb_pipeline.cli.launch_options import RunStart, launch_of
 from dynamodb_pipeline.cli.main import settings_of
+from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
 from dynamodb_pipeline.emr.documents.policies import POLICY_KINDS
+from dynamodb_pipeline.emr.request.run_job_flow_request import spark_conf
+from dynamodb_pipeline.emr.request.steps import JobCode, given_in_step, launch_of_step, step_requests
 from dynamodb_pipeline.emr.watch.diagnosis import troubleshooting_rows
 from dynamodb_pipeline.run.record import resume_command
 from dynamodb_pipeline.settings import job_options as job
@@ -134,9 +138,15 @@ def test_the_command_that_reads_without_a_manifest_keeps_every_option(kind: str)
 
 def test_the_command_that_goes_on_with_a_launched_table_keeps_job_and_launch() -> None:
     words = "--table Orders --output s3://bkt/x --logs s3://bkt/logs --region eu-west-1 --run-id r-1 --timeout 1h"
-    line = read_line(["export", *words.split(), "--config", "m5", "--subnet", "subnet-1"])
-    launcher = line.options.given.only(own.CONFIG.where)
-    again = line_of(launch_again_command("export", line.options.given, launcher=launcher, timeout="2h"))
+    line = read_line(["export", *words.split(), "--config", "m5", "--spark-conf", "spark.ab=x y"])
+    launched = launch_of("export", line.options, start=RunStart("r-1", "eu-west-1"))
+    (step,) = step_requests(
+        launched.jobs, verb="export", name_prefix="p", code=JobCode("z", {"export": "s3://b/export_table.py"}),
+        conf=spark_conf(launched, groups=(NodeGroup("MASTER", "m5.xlarge", 1), NodeGroup("CORE", "m5.xlarge", 2))),
+    )  # fmt: skip
+    sent = step["HadoopJarStep"]["Args"]
+    again = line_of(launch_again_command(launch_of_step(sent), given_in_step(sent), run_id=None, timeout="2h"))
+    assert again.options[own.SPARK_CONF] == ("spark.ab=x y",)
     assert again.options.given.text(job.TIMEOUT) == "2h"
     assert again.options.given.text(own.CONFIG) == "m5"
     assert again.options.given.text(job.RUN_ID) == "r-1"

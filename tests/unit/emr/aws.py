@@ -120,7 +120,7 @@ class Account:
             ]
         }
 
-    def put_record(self, run_id: str, **record: Any) -> None:
+    def put_record(self, run_id: str, /, **record: Any) -> None:
         """What a job leaves in its run folder."""
         self.s3.put_object(Bucket=LOGS, Key=f"app/runs/{run_id}/run.json", Body=json.dumps(record).encode())
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -100,6 +101,7 @@ class FakeEmr:
         self.plan = plan or ClusterPlan()
         self.clusters: dict[str, FakeCluster] = {}
         self.calls: list[str] = []
+        self.meta = SimpleNamespace(region_name="eu-west-1")
         self._faults: dict[str, list[tuple[Exception, bool]]] = {}
 
     def fail_next(self, operation: str, error: Exception, *, times: int = 1, after_doing_it: bool = False) -> None:

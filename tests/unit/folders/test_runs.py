@@ -44,14 +44,28 @@ def test_a_finished_run_says_all_of_it() -> None:
         "started": "2026-11-23T03:00:00Z",
         "seconds": 720,
         "items": 12_400,
+        "cost_usd": None,
         "exit_code": 0,
     }
+
+
+def test_a_launched_run_says_what_it_cost_by_the_prices_of_its_launch() -> None:
+    """12 minutes at $0.50 an hour, and 2 million read units at $0.125 a million."""
+    prices = {"usd_per_hour": 0.5, "usd_per_million_units": 0.125}
+    tables = [{"items": 1, "read_units_consumed": 1_500_000.0}, {"items": 1, "read_units_consumed": 500_000}]
+    (row,) = rows(run1={**DONE, **prices, "tables": tables})
+    assert row["cost_usd"] == 0.35
+    (row,) = rows(run1={**DONE, "usd_per_hour": 0.5})
+    assert row["cost_usd"] == 0.1
+    (row,) = rows(run1={**DONE, "usd_per_hour": "0.5"})
+    assert row["cost_usd"] is None
 
 
 @pytest.mark.parametrize(
     ("changes", "state"),
     [
         ({"exit_code": 130, "state": "failed"}, "interrupted"),
+        ({"exit_code": 130, "state": "interrupted"}, "interrupted"),
         ({"exit_code": 5, "state": "failed"}, "failed"),
         ({"exit_code": None, "state": "running", "heartbeat": "2026-11-23T03:58:00Z"}, "running"),
         ({"exit_code": None, "state": "running", "heartbeat": "2026-11-23T03:50:00Z"}, "dead"),

@@ -139,7 +139,7 @@ def test_without_jinja2_the_page_is_refused_with_what_to_install(
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        ((RUN,), 2, "give --logs"),
+        ((RUN,), 2, "no region: give --region"),  # its cluster would be looked for there
         (("../../etc", "--logs", LOGS), 2, "must be 3-80"),
         (("missing.json",), 3, "missing.json cannot be read"),
         (("run.json", "--to", "no/such/folder/x.html"), 2, "cannot be written"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dynamodb_pipeline.emr.commands import launch as launching
 from dynamodb_pipeline.emr.commands import runs
 from dynamodb_pipeline.emr.commands.launch import LaunchInputs
 from dynamodb_pipeline.emr.commands.runs import RunQuery
+from dynamodb_pipeline.emr.documents.schedules import FIRING_TIME, ScheduledCode, scheduled_request
 from dynamodb_pipeline.emr.plan.cost import load_prices
 from dynamodb_pipeline.emr.plan.estimate import GIB, TableFacts
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, RunLimits
@@ -24,7 +26,7 @@ from dynamodb_pipeline.settings.job_options import INPUT, TABLE, TIMEOUT
 from dynamodb_pipeline.settings.rows import Given
 from tests.unit.documents import PROJECT, table_rows, text_of
 from tests.unit.emr.aws import LOGS_URI, OUTPUT, REGION, Account, account, now_clock, telling
-from tests.unit.emr.builders import RUN
+from tests.unit.emr.builders import BOOTSTRAP, CODE, RUN
 from tests.unit.emr.fakes import LOST, THROTTLED, ClusterPlan, StepPlan
 
 run_launch, run_plan, run_preflight = map(telling, (launching.run_launch, launching.run_plan, launching.run_preflight))
@@ -306,8 +308,66 @@ def test_the_runs_of_a_region_are_those_of_its_clusters(made: Account, zip_path:
     result = run_runs(made.clients, made.console)
     (row,) = result.document["runs"]
     assert (row["run_id"], row["run_kind"], row["cluster_state"]) == (RUN, "export", "TERMINATED")
-    assert made.said[-2] == f"  {RUN}"
+    assert made.said[-3] == f"  {RUN}  TERMINATED  Forum"
     assert made.said[-1].startswith("1 run in ")
+
+
+def test_a_run_of_a_region_says_what_it_cost_and_how_it_ended(made: Account, zip_path: Path) -> None:
+    """Ten million units of a table on demand, and the cluster's time, at the prices of the launch."""
+    made.put_record(RUN, exit_code=5, kind="export", tables=[{"read_units_consumed": 10_000_000}])
+    launch(made, zip_path)
+    (row,) = run_runs(made.clients, made.console).document["runs"]
+    cluster = only_cluster(made)
+    sent = cluster.request["Steps"][0]["HadoopJarStep"]["Args"]
+    (planned,) = [text for text in sent if "dynamodbPipeline.planned=" in text]
+    million, hour = (float(re.search(rf"{name}=([0-9.]+)", planned)[1]) for name in ("million", "hour"))  # type: ignore[index]
+    assert million > 0
+    assert row["cost_usd"] == pytest.approx(10 * million + hour * row["seconds"] / 3600, abs=0.001)
+    assert (row["exit_code"], row["tables"]) == (5, ["Forum"])
+
+
+MOMENT = "2026-11-23T03:00:00Z"
+
+
+def fired(made: Account) -> Any:
+    """The cluster of a schedule's firing, over; its job made its own run id."""
+    code = ScheduledCode(CODE, BOOTSTRAP)
+    request = json.dumps(scheduled_request(settings(), name="nightly", shipped=code))
+    made.emr.run_job_flow(**json.loads(request.replace(FIRING_TIME, MOMENT)))
+    made.clock.sleep(3600)
+    return only_cluster(made)
+
+
+def own_id(made: Account, cluster: Any) -> str:
+    """What a job names itself that starts a minute after its step."""
+    step = made.emr.list_steps(ClusterId=cluster.id)["Steps"][0]
+    begun = step["Status"]["Timeline"]["StartDateTime"] + timedelta(minutes=1)
+    return f"{begun:%Y%m%dT%H%M%SZ}-00c0ffee"
+
+
+@pytest.mark.parametrize("name", ["cluster", "schedule and moment", "the job's own"])
+def test_a_scheduled_run_is_found_by_each_of_its_names(made: Account, name: str) -> None:
+    cluster = fired(made)
+    run_id = own_id(made, cluster)
+    made.put_record(run_id, run_id=run_id, kind="export", table_names=["Forum"], exit_code=4, error="bad item")
+    other = f"{run_id[:-1]}d"
+    made.put_record(other, run_id=other, kind="export", table_names=["Thread"], exit_code=0)
+    names = {"cluster": cluster.id, "schedule and moment": f"nightly-{MOMENT}", "the job's own": run_id}
+    result = run_status(RunQuery(names[name]), made.clients, made.console)
+    (table,) = result.document["tables"]
+    assert (result.exit_code, table["run_id"], table["error"]) == (ExitCode.INTEGRITY, run_id, "bad item")
+    places = runs.record_places(RunQuery(names[name]), made.clients, made.console)
+    assert places == (f"{LOGS_URI}/runs/{run_id}/run.json",)
+    (row,) = run_runs(made.clients, made.console).document["runs"]
+    assert (row["run_id"], row["run_kind"], row["exit_code"]) == (f"nightly-{MOMENT}", "export", 4)
+
+
+def test_a_scheduled_job_without_a_record_has_none(made: Account) -> None:
+    cluster = fired(made)
+    with pytest.raises(PreconditionError, match="has left a record"):
+        runs.record_places(RunQuery(cluster.id), made.clients, made.console)
+    with pytest.raises(PreconditionError, match="no cluster or step"):
+        run_status(RunQuery(own_id(made, cluster)), made.clients, made.console)
 
 
 def test_terminate_ends_the_cluster(zip_path: Path) -> None:

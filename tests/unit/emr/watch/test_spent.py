@@ -10,7 +10,8 @@ import pytest
 from botocore.stub import Stubber
 
 from dynamodb_pipeline.emr.calls.clusters import ClusterView
-from dynamodb_pipeline.emr.watch.spent import PLAN_TAG, PlannedCost, cluster_of_run, consumed_units, spent, spent_line
+from dynamodb_pipeline.emr.watch.spent import PLAN_TAG, PlannedCost, cluster_of_run, spent, spent_line
+from dynamodb_pipeline.finished import units_done
 
 BEGAN = datetime(2026, 11, 23, 3, tzinfo=timezone.utc)
 # 30 min of a cluster of $2 an hour, a million units on demand at $0.125 (reads in us-east-1), a cent of S3
@@ -64,8 +65,8 @@ def test_a_cluster_that_still_runs_has_come_to_nothing_yet() -> None:
 
 def test_units_of_tables_and_indexes_count() -> None:
     record = {"write_units_consumed": 5.0, "index_units_consumed": {"index:a": 2.0}, "delete_units_consumed": None}
-    assert consumed_units(record) == 7.0
-    assert consumed_units({"read_units_consumed": True, "tables": "x"}) == 0
+    assert units_done(record) == 7.0
+    assert units_done({"read_units_consumed": True, "tables": "x"}) is None
 
 
 def test_the_cluster_of_a_run_is_found_by_its_name_in_the_days_around_its_start() -> None:
