@@ -101,6 +101,10 @@ fuzz: .build/fuzz-tools ## Hostile input without end, coverage-guided: [SECONDS=
 bench: setup ## Measure speed and rate against the other tools; writes benchmarks/results
 	$(RUN) -m benchmarks
 
+.PHONY: bench-ten-billion
+bench-ten-billion: .build/tools ## Rehearse the parts that grow with a table of 10 TB; some minutes
+	$(RUN) -m benchmarks --only ten-billion --name ten-billion
+
 .PHONY: bench-quick
 bench-quick: setup ## The same on little data, to see that it runs
 	$(RUN) -m benchmarks --quick

@@ -2,6 +2,7 @@
 All benchmarks, one results file.
 
     python -m benchmarks [--quick] [--only cpu,rates,growth,memory] [--rounds 5] [--items 300000]
+    python -m benchmarks --only ten-billion --name ten-billion
 
 Writes benchmarks/results/<name>.md and .json, and prints the table. Quick runs show that everything works; their
 figures are not worth keeping and go to a file of their own.
@@ -20,8 +21,9 @@ from benchmarks.measure.machine import machine_note
 from benchmarks.measure.results import ResultRow, Results, write_results
 from benchmarks.rates import rate_cases, rate_rows
 from benchmarks.spark_memory import spark_memory_rows
+from benchmarks.ten_billion import ten_billion_rows
 
-SECTIONS = ("cpu", "rates", "growth", "memory")
+SECTIONS = ("cpu", "rates", "growth", "memory")  # and "ten-billion", which is only run when it is asked for
 FULL_ITEMS, QUICK_ITEMS = 300_000, 20_000
 FULL_ROUNDS, FEWEST_ROUNDS, QUICK_ROUNDS = 5, 3, 1
 MEMORY, QUICK_MEMORY = (10_000, 300_000, 1_000_000), (2_000, 20_000)
@@ -68,6 +70,8 @@ def run(options: argparse.Namespace) -> Results:
         rows += growth_rows(item_counts=QUICK_GROWTH if options.quick else GROWTH)
     if "memory" in options.only:
         rows += spark_memory_rows(item_counts=QUICK_MEMORY if options.quick else MEMORY)
+    if "ten-billion" in options.only:
+        rows += ten_billion_rows(quick=options.quick)
     command = "python -m benchmarks " + " ".join(options.argv)
     today = f"{datetime.now(timezone.utc):%Y-%m-%d}"
     return Results(f"Benchmarks, {options.name}", command.strip(), today, machine_note(), tuple(rows), tuple(remarks))
