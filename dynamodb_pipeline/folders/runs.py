@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from dynamodb_pipeline.addresses import join
@@ -18,12 +18,11 @@ from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.errors import counted
 from dynamodb_pipeline.finished import RUN_RECORD, RUNNING, RunState, units_done
 from dynamodb_pipeline.reading.finished_runs import AT_ONCE
+from dynamodb_pipeline.run.heartbeat import DEAD_AFTER
 from dynamodb_pipeline.run.record import recorded_folders
 from dynamodb_pipeline.settings.run_ids import is_run_id
 from dynamodb_pipeline.settings.spark_conf import COST_WORDS, RunPrices, known_sum
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
-
-DEAD_AFTER = timedelta(minutes=5)
 
 
 def list_runs(store: ObjectStore, logs: str, *, now: datetime) -> dict[str, Any]:
@@ -67,7 +66,7 @@ def _state(state: RunState, *, now: datetime) -> str:
     if state.exit_code is not None:
         return state.exit_code.row.status
     if state.state == RUNNING:
-        alive = state.heartbeat is not None and now - state.heartbeat < DEAD_AFTER
+        alive = state.heartbeat is not None and now - state.heartbeat <= DEAD_AFTER
         return "running" if alive else "dead"
     return state.state or "unknown"
 

@@ -15,7 +15,7 @@ from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import DocumentError, read_object, to_bytes
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.finished import CONTINUE, PAUSE, RATE_ORDER, RUNNING, RateOrder, RunState
-from dynamodb_pipeline.folders.runs import DEAD_AFTER
+from dynamodb_pipeline.run.heartbeat import DEAD_AFTER
 from dynamodb_pipeline.run.record import read_state, recorded_folders
 from dynamodb_pipeline.settings.run_ids import check_run_id, run_folder
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
@@ -123,7 +123,7 @@ def changed(order: RateOrder | None, speed: str, caller: OrderedBy) -> RateOrder
 
 def _doubt(state: RunState, by: OrderedBy | None) -> str:
     """That nobody may be there to obey."""
-    if by is None or state.heartbeat is None or by.at - state.heartbeat < DEAD_AFTER:
+    if by is None or state.heartbeat is None or by.at - state.heartbeat <= DEAD_AFTER:
         return ""
     minutes = int((by.at - state.heartbeat).total_seconds() / 60)
     return f"; but its last sign of life is {minutes} minutes old"
