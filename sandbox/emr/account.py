@@ -96,6 +96,7 @@ class Account:
 
     def network_problem(self, subnet_id: str, region: str) -> str | None:
         """Return why nodes in this subnet do not come up, None when they do; see network.problem."""
+        reach_internet(region)
         found = [one for zone in _ec2(region).subnets.values() for one in zone.values() if one.id == subnet_id]
         return network.problem(_ec2(region), found[0]) if found else None
 
