@@ -63,7 +63,7 @@ def meant(line: CommandLine) -> None:
             assert launch.jobs[0].job_arguments
             chosen = launch.cluster
             load_cluster_config(chosen.config, region=launch.region, overrides=chosen.overrides)
-            prices_of(options)
+            prices_of(options, region=launch.region)
         if line.verb == "schedule":
             schedule_of(options, kind=line.kind, table="Forum")
     if line.verb == "policy":

@@ -40,7 +40,7 @@ def test_every_ten_seconds_a_line_says_what_is_read_whatever_the_file_holds():
     store, lines = LookedAt({"s3://b/x/a": b'{"id":{"S":"a"}}\n', "s3://b/x/b": b"\n" * 100_000}), []
     store.fetching = lambda: lines.append(spoken(progress, said))
     inspect_path(store, "s3://b/x", InspectOptions(), progress=progress.note)
-    asked_first = ["looking for files"] * 2  # for a manifest of either kind
+    asked_first = ["looking for files"] * 3  # for a manifest of each kind
     assert lines == [*asked_first, "1 of 2 files, 0 items, reading a", "2 of 2 files, 1 item, reading b"]
 
 
