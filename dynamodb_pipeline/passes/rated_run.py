@@ -201,4 +201,5 @@ def counts_of(coordinator: Coordinator) -> Counts:
     """What progress shows of a coordinator."""
     state = coordinator.state()
     budget = state.budget
-    return Counts(state.items, budget.consumed.get("table", 0.0), budget.throttle_count)
+    allowed = min(budget.rates.values(), default=None)
+    return Counts(state.items, budget.consumed.get("table", 0.0), budget.throttle_count, allowed)

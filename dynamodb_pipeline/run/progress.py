@@ -30,11 +30,16 @@ POINTS_MAX, NUMBERS_MAX, MARKS_MAX = 500, 6_000, 50  # 6,000 numbers are at most
 
 @dataclass(frozen=True)
 class Counts:
-    """Totals so far; `units` are read or write units of the table as DynamoDB reported them, throttles its refusals."""
+    """
+    Totals so far; `units` are read or write units of the table as DynamoDB reported them, throttles its refusals.
+
+    `allowed_units_s` is the rate in force, which may have been changed since the start; None for the goal's.
+    """
 
     items: int = 0
     units: float = 0.0
     throttles: int = 0
+    allowed_units_s: float | None = None
 
 
 Snapshot = Callable[[], Counts]
@@ -74,7 +79,7 @@ class RecentRate:
 def progress_line(goal: Goal, counts: Counts, *, elapsed_s: float, recent_units_s: float | None) -> str:
     """One line: items, units/s against allowed, percent done and ETA where the total is known."""
     throttled = f", {counts.throttles:,} throttled" if counts.throttles else ""
-    text = f"{goal.label}: {counted(counts.items, 'item')}{_rate(goal, recent_units_s)}{throttled}"
+    text = f"{goal.label}: {counted(counts.items, 'item')}{_rate(goal, counts, recent_units_s)}{throttled}"
     share = share_done(goal, counts)
     if share is None:
         return text + f", {elapsed_s:,.0f} s"
@@ -122,12 +127,13 @@ def unsaved_line(err: Exception) -> str:
     return f"run.json could not be written: {err}"
 
 
-def _rate(goal: Goal, recent_units_s: float | None) -> str:
+def _rate(goal: Goal, counts: Counts, recent_units_s: float | None) -> str:
     """Units per second against those allowed; nothing where no table is involved."""
-    if goal.allowed_units_s == float("inf"):
+    allowed = goal.allowed_units_s if counts.allowed_units_s is None else counts.allowed_units_s
+    if allowed == float("inf"):
         return ""
     rate = "units n/a" if recent_units_s is None else f"{recent_units_s:,.1f}"
-    return f", {rate} of {goal.allowed_units_s:,.1f} {goal.unit}/s allowed"
+    return f", {rate} of {allowed:,.1f} {goal.unit}/s allowed"
 
 
 def interval_s(elapsed_s: float) -> float:

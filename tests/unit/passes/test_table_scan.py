@@ -9,10 +9,13 @@ import pytest
 
 from dynamodb_pipeline.aws.clients import AwsSettings
 from dynamodb_pipeline.dynamodb.requests import ScanRequest
-from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED, Consumed, Rated
+from dynamodb_pipeline.passes.rated_run import NOTHING_CONSUMED, Consumed, Rated, counts_of
+from dynamodb_pipeline.rate.budget import RateBudget
 from dynamodb_pipeline.rate.work_size import MAX_SEGMENTS, segment_count, worker_count
 from dynamodb_pipeline.run.lifetime import RunLifetime
 from dynamodb_pipeline.run.progress import Counts, Goal, progress_line
+from dynamodb_pipeline.workers.coordinator import Coordinator
+from dynamodb_pipeline.workers.work_queue import WorkQueue
 from dynamodb_pipeline.workers.worker import WorkerContext
 
 MIB = 2**20
@@ -70,3 +73,11 @@ def test_the_drivers_clients_and_its_stop_flag_do_not_travel() -> None:
     assert context.clients() is shared
     elsewhere = pickle.loads(pickle.dumps(context))
     assert (elsewhere, elsewhere.shared, elsewhere.sleep) == (context, None, None)
+
+
+def test_counts_say_the_rate_that_the_budget_has_now() -> None:
+    budget = RateBudget({"table": 100.0, "by-date": 40.0}, clock=lambda: 0.0)
+    with Coordinator(budget, WorkQueue([])) as coordinator:
+        before = counts_of(coordinator).allowed_units_s
+        coordinator.set_rates({"table": 10.0, "by-date": 4.0})
+        assert (before, counts_of(coordinator).allowed_units_s) == (40.0, 4.0)

@@ -63,3 +63,11 @@ def test_first_line_tells_the_deadline_and_what_cannot_be_resumed(
     timeout_s: float | None, keeps_state: bool, line: str
 ) -> None:
     assert start_line("r-1", timeout_s=timeout_s, keeps_state=keeps_state) == line
+
+
+def test_the_rate_in_force_is_shown_once_it_was_changed() -> None:
+    """Started at 100 units, ordered to 10: a line that said 100 would have people look for what holds the run up."""
+    goal = Goal("export Orders", 100.0, "read units", 100)
+    at_first = progress_line(goal, Counts(1, 1.0), elapsed_s=1.0, recent_units_s=9.9)
+    changed = progress_line(goal, Counts(1, 1.0, allowed_units_s=10.0), elapsed_s=1.0, recent_units_s=9.9)
+    assert ("9.9 of 100.0 read units/s" in at_first, "9.9 of 10.0 read units/s" in changed) == (True, True)
