@@ -128,7 +128,7 @@ def export(storm: Storm, table: str, *, folder: str, model: Content) -> str:
     stored: dict[str, list[str]] = {}
 
     def check(outcome: Outcome, place: str) -> None:
-        there = storm.world.keys(f"{folder}/{place}")
+        there = storm.world.keys_of_the_job(f"{folder}/{place}")
         if outcome.exit_code in REFUSED and there != stored.get(place, []):
             raise Broken(f"export exit {outcome.exit_code} promises no write, and now there is {there}")
         stored[place] = there

@@ -84,6 +84,10 @@ class World:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{folder}/")
         return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
+    def keys_of_the_job(self, folder: str) -> list[str]:
+        """Keys below the folder, without what the fault `rival_writer` has put there in somebody else's name."""
+        return [key for key in self.keys(folder) if self._get(key) != RIVAL_BODY]
+
     def without_record(self, folder: str) -> str:
         """Copy the finished export as another tool would have left it, manifest and data files; returns the folder."""
         copy = f"{folder}-foreign"
