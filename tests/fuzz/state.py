@@ -240,5 +240,5 @@ TARGET = Target(
             *("\x1b[2J", "</script>", "x" * 3000, -1, 10**18, 1.5, True, None, [], {}, [[]], {"a": {}}),
         )
     ),
-    short_count=700,
+    short_count=300,
 )

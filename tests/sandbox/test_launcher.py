@@ -86,6 +86,7 @@ def test_other_key_schema_is_refused_before_a_cluster_starts(emr: EmrSandbox, bu
     assert len(clusters(emr)) == before
 
 
+@pytest.mark.slow
 def test_failed_step_says_why_on_the_terminal(emr: EmrSandbox, bucket: str) -> None:
     """The job's own exit code and message reach the user without any digging in S3; the cluster is gone."""
     source, s3 = exported(emr, bucket, table_with(emr, 3)), emr.client("s3")
