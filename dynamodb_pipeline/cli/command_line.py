@@ -10,15 +10,26 @@ from pathlib import Path
 from typing import Any
 
 from dynamodb_pipeline import __version__
-from dynamodb_pipeline.cli.launcher_options import JOB_VERBS, REFRESH, SETTINGS, SETTINGS_FILE, rows_of
+from dynamodb_pipeline.cli.launcher_options import (
+    JOB_VERBS,
+    OUTPUT_FORMAT,
+    QUIET,
+    REFRESH,
+    SCHEDULE_NAME,
+    SETTINGS,
+    SETTINGS_FILE,
+    VERBOSE,
+    rows_of,
+)
 from dynamodb_pipeline.cli.settings_file import SettingsFile, read_settings_file
 from dynamodb_pipeline.errors import SHOWN_CHARACTERS, UsageError, shown
-from dynamodb_pipeline.settings.job_options import JOBS
+from dynamodb_pipeline.settings.job_options import BUCKET_OWNER, JOBS, REGION
 from dynamodb_pipeline.settings.parser import Parser, add_rows, given_of, merged, utf8_words
-from dynamodb_pipeline.settings.rows import Options, options_of
+from dynamodb_pipeline.settings.rows import Given, Options, options_of
 from dynamodb_pipeline.settings.run_commands import PROGRAM
 
 DESCRIPTION = "Export DynamoDB tables to S3 and import them back, at a throughput percentage that holds."
+OF_A_RENEWAL = (REFRESH, SCHEDULE_NAME, REGION, BUCKET_OWNER, SETTINGS, OUTPUT_FORMAT, QUIET, VERBOSE)
 OF_A = {"export": "an export", "import": "an import", "verify": "a verification"}
 VERBS = {
     "export": "export one or several tables to S3",
@@ -120,11 +131,21 @@ def line_of(words: Sequence[str], *, file: SettingsFile | None) -> CommandLine:
         words = " ".join(unknown)
         parsed.parser.error(f"unrecognized arguments: {words if len(words) <= SHOWN_CHARACTERS else shown(words)}")
     rows = rows_of(parsed.verb, kind=parsed.kind)
+    given = given_of(parsed, rows)
     if refreshes:
         rows = tuple(row for row in rows if not row.required)
-    given = given_of(parsed, rows)
+        _refuse_unused(given)
     texts: Mapping[str, tuple[str, ...]] = file.texts(parsed.verb, parsed.kind, rows) if file else {}
     return CommandLine(parsed.verb, parsed.kind, options_of(rows, merged(rows, given, texts)))
+
+
+def _refuse_unused(given: Given) -> None:
+    """A renewal changes the code of a deployed schedule and nothing else of it."""
+    unused = given.without(*OF_A_RENEWAL).entries
+    if unused:
+        names = ", ".join(row.name for row, _ in unused)
+        msg = f"{REFRESH} renews the code alone: leave out {names}; a schedule of other options is rendered without it"
+        raise UsageError(msg)
 
 
 def settings_file(words: Sequence[str]) -> SettingsFile | None:

@@ -144,6 +144,15 @@ def test_every_option_of_the_launcher_is_read() -> None:
     assert rows - asked == set()
 
 
+@pytest.mark.parametrize("words", [("--table", "Forum"), ("--throughput-percent", "30"), ("--cron", "0 3 * * ? *")])
+def test_a_refresh_takes_no_option_that_it_would_not_obey(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=f"--refresh renews the code alone: leave out {words[0]};"):
+        read_line(["schedule", "import", "--refresh", "--schedule-name", "nightly", *words])
+
+
 @pytest.mark.parametrize("kind", ["export", "import", "verify"])
 def test_a_refresh_needs_no_option_of_the_job(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
