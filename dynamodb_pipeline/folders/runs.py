@@ -21,7 +21,7 @@ from dynamodb_pipeline.reading.finished_runs import AT_ONCE
 from dynamodb_pipeline.run.heartbeat import DEAD_AFTER
 from dynamodb_pipeline.run.record import recorded_folders
 from dynamodb_pipeline.settings.run_ids import is_run_id
-from dynamodb_pipeline.settings.spark_conf import COST_WORDS, RunPrices, known_sum
+from dynamodb_pipeline.settings.spark_conf import COST_WORDS, RunPrices, cost_text, known_sum
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
 
@@ -108,7 +108,7 @@ def run_lines(document: dict[str, Any]) -> Iterator[str]:
         took = duration_text(row["seconds"]) if row["seconds"] is not None else "?"
         items = "" if row["items"] is None else f"{row['items']:,}"
         code = "" if row["exit_code"] is None else str(row["exit_code"])
-        cost = "-" if row["cost_usd"] is None else f"${row['cost_usd']:,.2f}"
+        cost = cost_text(row["cost_usd"])
         yield f"{started:<21}{row['run_kind'] or '?':<8}{row['state']:<13}{took:<12}{items:>10}{cost:>9}{code:>6}"
         yield f"  {row['run_id']}  {', '.join(row['tables'])}"
     yield COST_WORDS

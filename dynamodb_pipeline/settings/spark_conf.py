@@ -13,7 +13,10 @@ from dynamodb_pipeline.durations import HOUR_S
 # whole: the job on the leader, and `wait` on another machine. Spark passes on whatever begins with `spark.`.
 LAUNCHED_BY = "spark.dynamodbPipeline.launchedBy"
 COST_WORDS = "cost: cluster hours and on-demand units where known, at the launch's prices"
-PLANNED = "spark.dynamodbPipeline.planned"  # the tag of emr/watch/spent.py
+PLANNED = "spark.dynamodbPipeline.planned"  # `PlannedCost.tag`
+AMOUNT = r"=([0-9]{1,9}\.[0-9]{4})"
+TAG_FORM = re.compile(f"total{AMOUNT} hour{AMOUNT} million{AMOUNT} other{AMOUNT}")
+SHORTEST_S = 60.0  # EMR and EC2 bill a minute at least
 
 # Without these an export can be short or empty and still "succeed" (connector issues, Spark >= 3.2).
 REQUIRED_SPARK_CONF = {
@@ -60,8 +63,8 @@ class RunPrices:
     def of_words(cls, arguments: Sequence[str]) -> RunPrices:
         """What a spark-submit's words say."""
         text = next((text for text in arguments if text.startswith(f"{PLANNED}=")), "")
-        hour, million = (re.search(rf"\b{name}=([0-9]{{1,9}}\.[0-9]{{1,9}})", text) for name in ("hour", "million"))
-        return cls(float(hour[1]) if hour else None, float(million[1]) if million else None)
+        planned = PlannedCost.from_tag(text.partition("=")[2])
+        return planned.prices if planned else cls()
 
     def cluster_usd(self, seconds: float | None) -> float | None:
         """Its cluster for this long."""
@@ -72,7 +75,52 @@ class RunPrices:
         return None if self.usd_per_million_units is None or units is None else self.usd_per_million_units * units / 1e6
 
 
+@dataclass(frozen=True)
+class PlannedCost:
+    """
+    A plan's US dollars, as a tag of the cluster and a setting of its jobs carry them.
+
+    Attributes:
+        total: of the whole run.
+        hour: of the cluster for an hour.
+        million: of a million read or write units of tables on demand; 0 where capacity is paid anyway.
+        other: of what does not depend on time and units: requests and storage of S3.
+    """
+
+    total: float
+    hour: float
+    million: float
+    other: float
+
+    @classmethod
+    def of(cls, *, total: float, units_usd: float, other: float, units: float, seconds: float) -> PlannedCost:
+        """From a plan's sums, its units and its seconds; what is neither units nor other is the cluster's."""
+        cluster = total - units_usd - other
+        million = units_usd / units * 1_000_000 if units else 0.0
+        return cls(total, cluster * HOUR_S / max(seconds, SHORTEST_S), million, other)
+
+    @classmethod
+    def from_tag(cls, text: str) -> PlannedCost | None:
+        """What a tag says, None of any other text."""
+        match = TAG_FORM.fullmatch(text)
+        return cls(*map(float, match.groups())) if match else None
+
+    def tag(self) -> str:
+        """`total=0.4200 hour=1.2000 million=0.6250 other=0.0100`: of the characters that a tag may have."""
+        return " ".join(f"{name}={max(0.0, amount):.4f}" for name, amount in vars(self).items())
+
+    @property
+    def prices(self) -> RunPrices:
+        """What does depend on time and units."""
+        return RunPrices(self.hour, self.million)
+
+
 def known_sum(*parts: float | None) -> float | None:
     """The sum of what is known; None where nothing is."""
     known = [part for part in parts if part is not None]
     return sum(known) if known else None
+
+
+def cost_text(usd: float | None) -> str:
+    """`$1,234.50` in a table of runs; `-` where it is not known."""
+    return "-" if usd is None else f"${usd:,.2f}"

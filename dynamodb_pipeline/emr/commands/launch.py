@@ -32,9 +32,10 @@ from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.request.run_job_flow_request import run_job_flow_request, spark_conf
 from dynamodb_pipeline.emr.request.steps import step_requests
 from dynamodb_pipeline.emr.watch.lifecycle import RunTarget
-from dynamodb_pipeline.emr.watch.spent import PLAN_TAG, PlannedCost
+from dynamodb_pipeline.emr.watch.spent import PLAN_TAG
 from dynamodb_pipeline.errors import ExitCode, PreconditionError, counted
 from dynamodb_pipeline.settings.run_commands import run_command
+from dynamodb_pipeline.settings.spark_conf import PlannedCost
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient

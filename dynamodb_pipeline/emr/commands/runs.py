@@ -39,7 +39,7 @@ from dynamodb_pipeline.errors import ExitCode, PreconditionError, counted, worst
 from dynamodb_pipeline.finished import units_done
 from dynamodb_pipeline.settings.job_options import TABLE
 from dynamodb_pipeline.settings.run_commands import run_command
-from dynamodb_pipeline.settings.spark_conf import COST_WORDS, RunPrices, known_sum
+from dynamodb_pipeline.settings.spark_conf import COST_WORDS, RunPrices, cost_text, known_sum
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -278,7 +278,7 @@ def run_runs(clients: Clients, console: Console) -> CommandResult:
     for row in rows:
         took = duration_text(row["seconds"]) if row["seconds"] is not None else "?"
         created = (row["created"] or "?").replace("T", " ").removesuffix("Z")
-        cost = "-" if row["cost_usd"] is None else f"${row['cost_usd']:,.2f}"
+        cost = cost_text(row["cost_usd"])
         code = "" if row["exit_code"] is None else str(row["exit_code"])
         words.append(f"{created:<21}{row['run_kind']:<8}{row['cluster_id']:<17}{took:<12}{cost:>8}{code:>6}")
         words.append(f"  {row['run_id']}  {row['cluster_state']}  {', '.join(row['tables'])}".rstrip())

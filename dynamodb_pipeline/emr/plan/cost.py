@@ -74,8 +74,14 @@ class Prices:
 
 def node_hour_usd(groups: Iterable[NodeGroup], prices: Prices) -> float:
     """What all nodes cost in one hour: EC2, EMR's fee, disks and addresses."""
-    each = ((group.count, group.type_name) for group in groups)
-    return sum(count * (sum(prices.node_hour(name)) + prices.extras_hour(name)) for count, name in each)
+    return sum(_hour_usd(tuple(groups), prices))
+
+
+def _hour_usd(groups: tuple[NodeGroup, ...], prices: Prices) -> tuple[float, float, float]:
+    """EC2, EMR's fee, and disks with addresses."""
+    ec2 = sum(group.count * prices.node_hour(group.type_name)[0] for group in groups)
+    emr = sum(group.count * prices.node_hour(group.type_name)[1] for group in groups)
+    return ec2, emr, sum(group.count * prices.extras_hour(group.type_name) for group in groups)
 
 
 def load_prices(path: Path | None = None, *, region: str | None = None) -> Prices:
@@ -194,9 +200,7 @@ def prices_used(verb: str, groups: tuple[NodeGroup, ...]) -> list[str]:
 
 def _nodes_usd(groups: tuple[NodeGroup, ...], *, wall_s: float, prices: Prices) -> tuple[float, float, float]:
     hours = max(wall_s, 60.0) / HOUR_S  # EMR bills by the second, one minute at least
-    ec2 = sum(group.count * prices.node_hour(group.type_name)[0] for group in groups)
-    emr = sum(group.count * prices.node_hour(group.type_name)[1] for group in groups)
-    extras = sum(group.count * prices.extras_hour(group.type_name) for group in groups)
+    ec2, emr, extras = _hour_usd(groups, prices)
     return ec2 * hours, emr * hours, extras * hours
 
 

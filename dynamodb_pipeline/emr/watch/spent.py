@@ -8,58 +8,18 @@ the runs' records. Both are list prices, an order of magnitude and no bill.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dynamodb_pipeline.durations import HOUR_S
 from dynamodb_pipeline.emr.calls.clusters import ClusterView, cluster_view
 from dynamodb_pipeline.finished import units_done
+from dynamodb_pipeline.settings.spark_conf import SHORTEST_S, PlannedCost
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient
 
 PLAN_TAG = "dynamodb-pipeline:plan"
-AMOUNT = r"=([0-9]{1,9}\.[0-9]{4})"
-TAG_FORM = re.compile(f"total{AMOUNT} hour{AMOUNT} million{AMOUNT} other{AMOUNT}")
-SHORTEST_S = 60.0  # EMR and EC2 bill a minute at least
-
-
-@dataclass(frozen=True)
-class PlannedCost:
-    """
-    A plan's US dollars.
-
-    Attributes:
-        total: of the whole run.
-        hour: of the cluster for an hour.
-        million: of a million read or write units of tables on demand; 0 where capacity is paid anyway.
-        other: of what does not depend on time and units: requests and storage of S3.
-    """
-
-    total: float
-    hour: float
-    million: float
-    other: float
-
-    @classmethod
-    def of(cls, *, total: float, units_usd: float, other: float, units: float, seconds: float) -> PlannedCost:
-        """From a plan's sums, its units and its seconds; what is neither units nor other is the cluster's."""
-        cluster = total - units_usd - other
-        million = units_usd / units * 1_000_000 if units else 0.0
-        return cls(total, cluster * HOUR_S / max(seconds, SHORTEST_S), million, other)
-
-    @classmethod
-    def from_tag(cls, text: str) -> PlannedCost | None:
-        """What a tag says, None of any other text."""
-        match = TAG_FORM.fullmatch(text)
-        return cls(*map(float, match.groups())) if match else None
-
-    def tag(self) -> str:
-        """`total=0.4200 hour=1.2000 million=0.6250 other=0.0100`: of the characters that a tag may have."""
-        return " ".join(f"{name}={max(0.0, amount):.4f}" for name, amount in vars(self).items())
 
 
 def spent(cluster: ClusterView, records: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
@@ -73,8 +33,8 @@ def spent(cluster: ClusterView, records: Iterable[Mapping[str, Any]]) -> dict[st
     if planned is None or cluster.created is None or cluster.ended_at is None:
         return None
     seconds = (cluster.ended_at - cluster.created).total_seconds()
-    cluster_usd = planned.hour * max(seconds, SHORTEST_S) / HOUR_S
-    units_usd = planned.million * sum(units_done(record) or 0.0 for record in records) / 1_000_000
+    cluster_usd = planned.prices.cluster_usd(max(seconds, SHORTEST_S)) or 0.0
+    units_usd = planned.prices.units_usd(sum(units_done(record) or 0.0 for record in records)) or 0.0
     return {
         "planned_usd": planned.total,
         "actual_usd": round(cluster_usd + units_usd + planned.other, 4),

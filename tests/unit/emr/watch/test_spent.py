@@ -10,8 +10,9 @@ import pytest
 from botocore.stub import Stubber
 
 from dynamodb_pipeline.emr.calls.clusters import ClusterView
-from dynamodb_pipeline.emr.watch.spent import PLAN_TAG, PlannedCost, cluster_of_run, spent, spent_line
+from dynamodb_pipeline.emr.watch.spent import PLAN_TAG, cluster_of_run, spent, spent_line
 from dynamodb_pipeline.finished import units_done
+from dynamodb_pipeline.settings.spark_conf import PlannedCost
 
 BEGAN = datetime(2026, 11, 23, 3, tzinfo=timezone.utc)
 # 30 min of a cluster of $2 an hour, a million units on demand at $0.125 (reads in us-east-1), a cent of S3
