@@ -169,10 +169,9 @@ SETTINGS: Row[str | None] = launcher_row(
 )
 
 # schedule
-SCHEDULE_NAME: Row[str | None] = launcher_row(
-    "--schedule-name", "name of the schedule (default: verb and first table)", "NAME", group="schedule",
-    verbs=("schedule",), value=ValueKind(parse_schedule_name, "1 to 41 of A-Z a-z 0-9 _ -"),
-)  # fmt: skip
+SCHEDULE_NAME: Row[str | None] = run_commands.SCHEDULE_NAME.also(
+    value=ValueKind(parse_schedule_name, "1 to 41 of A-Z a-z 0-9 _ -")
+)
 CRON: Row[str | None] = SCHEDULE_NAME.also(
     name="--cron", help="when: 'cron(0 3 * * ? *)', its six bare fields, or 'rate(1 day)'", metavar="EXPRESSION",
     value=ValueKind(parse_cron, "cron(), rate() or at() of EventBridge Scheduler"),
@@ -189,10 +188,7 @@ NO_UPLOAD: Row[bool] = launcher_row(
     verbs=("schedule",),
 )  # fmt: skip
 
-REFRESH: Row[bool] = NO_UPLOAD.also(
-    name="--refresh",
-    help="of a deployed schedule: its template with the code of this version; --schedule-name is its stack",
-)
+REFRESH: Row[bool] = run_commands.REFRESH.also()
 
 # a run that was launched
 RUN: Row[str] = run_commands.RUN.also()

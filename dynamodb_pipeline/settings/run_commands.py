@@ -34,6 +34,13 @@ TABLE_PREFIX: Row[tuple[str, ...]] = Row(
 PREFIX: Row[str] = Row(
     "--prefix", "folder of the exports in it", ("policy",), "PREFIX", where=Where.LAUNCHER, default="exports"
 )  # fmt: skip
+REFRESH: Row[bool] = Row(
+    "--refresh", "of a deployed schedule: its template with the code of this version; --schedule-name is its stack",
+    ("schedule",), where=Where.LAUNCHER, group="schedule",
+)  # fmt: skip
+SCHEDULE_NAME: Row[str | None] = REFRESH.also(
+    name="--schedule-name", help="name of the schedule (default: verb and first table)", metavar="NAME"
+)
 POLICY_PLACE = re.compile(r"\{policy ([a-z-]+)\}")
 DEPLOY_ROLES = (
     "aws cloudformation deploy --stack-name dynamodb-pipeline-roles --template-file roles.json "
@@ -56,6 +63,12 @@ def run_command(verb: str, run: str, *, region: str, cluster_id: str | None = No
 def runs_command(*, region: str) -> str:
     """The command that lists the runs of a region's clusters."""
     return command_line((PROGRAM, "runs"), Given.of({REGION: region}))
+
+
+def refresh_command(kind: str, name: str, *, region: str) -> str:
+    """The command that renews the code of a deployed schedule of such jobs."""
+    given = Given.of({SCHEDULE_NAME: name, REGION: region})
+    return command_line((PROGRAM, "schedule", kind), Given(((REFRESH, ()),)) + given)
 
 
 def report_command(run: str, *, logs: str, region: str) -> str:

@@ -53,6 +53,7 @@ WRITTEN = re.compile(rf"{PROGRAM} ([a-z-]+)")
 # What builds a command, and the modules that only hold such builders.
 BUILDERS = {
     *("command_line", "run_command", "runs_command", "report_command", "launch_again_command", "policy_command"),
+    "refresh_command",
     *("with_commands", "command_with", "resume_command", "command", "schedule_command"),
 }
 BUILT_IN = {"settings.run_commands", "settings.rows"}

@@ -38,7 +38,7 @@ from dynamodb_pipeline.emr.request.bundle import code_files, shipped_code, uploa
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.request.steps import verb_of_step
 from dynamodb_pipeline.errors import ExitCode, PreconditionError, UsageError
-from dynamodb_pipeline.settings.run_commands import policy_command
+from dynamodb_pipeline.settings.run_commands import policy_command, refresh_command
 from dynamodb_pipeline.settings.values import is_pattern
 
 
@@ -160,7 +160,7 @@ def run_refresh(query: RefreshQuery, clients: Clients, console: Console) -> Comm
     request = deployed_request(template, name=query.name)
     verb = verb_of_step(request["Steps"][0]["HadoopJarStep"]["Args"])
     if verb != query.verb:
-        command = f"dynamodb-pipeline schedule {verb} --refresh --schedule-name {query.name} --region {clients.region}"
+        command = refresh_command(verb, query.name, region=clients.region)
         msg = f"stack {query.name} schedules an {verb}, not an {query.verb}: {command}"
         raise PreconditionError(msg)
     old = code_folder(request)

@@ -79,7 +79,6 @@ def test_every_command_written_out_in_a_message_is_whole() -> None:
     schedules = {(name, text) for name, text in found if name == "schedules.py"}  # EventBridge fills in the cluster
     words = {
         ("roles_template.py", f"{PROGRAM} runs"),  # "Launch and watch dynamodb-pipeline runs": no command
-        ("documents.py", f"{PROGRAM} schedule"),  # its options follow from the schedule's own
         ("doctor.py", f"{PROGRAM} preflight export"),  # after `init`, whose pipeline.toml holds the options
     }
     for name, text in found - schedules - words:
