@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cache
@@ -78,6 +78,12 @@ def launcher(
         yield Launcher(AwsClients(region, bucket_owner=bucket_owner, table_role=table_role), console)
 
 
+def launcher_for(settings: JobSettings, *, voice: Voice) -> AbstractContextManager[Launcher]:
+    """The same for the account, region and role of a job."""
+    common = settings.common
+    return launcher(common.region, bucket_owner=common.bucket_owner, voice=voice, table_role=common.table_role)
+
+
 def _console(voice: Voice, clock: SignalClock) -> commands.Console:
     def confirm(question: str) -> None:
         voice.confirm(question, stopped=lambda: clock.interrupts > 0 or clock.terminated)
@@ -102,11 +108,7 @@ def run_on_cluster(line: CommandLine, settings: JobSettings, *, voice: Voice) ->
     """
     kind, options = line.kind or line.verb, line.options
     command = {"plan": commands.run_plan, "preflight": commands.run_preflight}.get(line.verb, commands.run_launch)
-    common, owner = settings.common, settings.common.bucket_owner
-    with (
-        launcher(common.region, bucket_owner=owner, voice=voice, table_role=common.table_role) as here,
-        built_bundle() as bundle,
-    ):
+    with launcher_for(settings, voice=voice) as here, built_bundle() as bundle:
         by_pattern = isinstance(settings, ExportSettings) and settings.by_pattern
         if isinstance(settings, ExportSettings) and by_pattern:
             options = with_matching_tables(options, settings, here.clients)
@@ -165,11 +167,7 @@ def _question(settings: JobSettings, facts: Sequence[TableFacts]) -> str | None:
 def print_schedule(line: CommandLine, settings: JobSettings, *, voice: Voice) -> Any:
     """Render a schedule of a job; its run id and moment are those of each firing."""
     kind, options = line.kind or line.verb, line.options
-    common, owner = settings.common, settings.common.bucket_owner
-    with (
-        launcher(common.region, bucket_owner=owner, voice=voice, table_role=common.table_role) as here,
-        built_bundle() as bundle,
-    ):
+    with launcher_for(settings, voice=voice) as here, built_bundle() as bundle:
         start = RunStart(new_run_id(datetime.now(timezone.utc)), here.clients.region)
         launch = launch_of(kind, options, start=start)
         schedule = schedule_of(options, kind=kind, table=launch.jobs[0].table_name)

@@ -133,9 +133,13 @@ def proof_answer(keys: KeyPair, challenge: str, *, where: str) -> Answer:
     Args:
         where: name of the node.
     """
-    text = f"dynamodb-pipeline relay\n{where}\n{challenge}"
-    proof = hmac.digest(keys.secret_key.encode(), text.encode(), "sha256").hex()
-    return Answer(200, json.dumps({"proof": proof}).encode())
+    return Answer(200, json.dumps({"proof": _proof(keys, "relay", where, challenge)}).encode())
+
+
+def _proof(keys: KeyPair, *words: str) -> str:
+    """That whoever answers has the run's keys, for these words and no others."""
+    text = "\n".join((f"dynamodb-pipeline {words[0]}", *words[1:]))
+    return hmac.digest(keys.secret_key.encode(), text.encode(), "sha256").hex()
 
 
 # What a worker sends again and again: how many items it has taken since the last time, and whether it waits for more.
@@ -158,5 +162,4 @@ def taken_partition(keys: KeyPair, start_line: str) -> int | None:
 
 
 def _taker_proof(keys: KeyPair, partition: int, challenge: str) -> str:
-    text = f"dynamodb-pipeline taker\n{partition}\n{challenge}"
-    return hmac.digest(keys.secret_key.encode(), text.encode(), "sha256").hex()
+    return _proof(keys, "taker", str(partition), challenge)

@@ -178,7 +178,7 @@ def error_from_reply(
     """
     fields = _error_fields(body)
     code = str(fields.get("__type") or headers.get("x-amzn-errortype", "")).split("#")[-1].split(":")[0]
-    message = error_message(body)
+    message = _message(fields)
     row = row_of(code, status=status, message=message)
     error = row.raises("", code=code, status=status, body=body)
     error.exit_code = row.exit_code
@@ -222,7 +222,10 @@ def safe_text(message: str) -> str:
 
 def error_message(body: bytes) -> str:
     """The message of an error reply, all of it: it may hold values of items, and the session token."""
-    fields = _error_fields(body)
+    return _message(_error_fields(body))
+
+
+def _message(fields: Mapping[str, Any]) -> str:
     return str(fields.get("message") or fields.get("Message") or "")
 
 

@@ -16,6 +16,7 @@ from dynamodb_pipeline.aws.request_errors import ConditionFailed
 from dynamodb_pipeline.dynamodb.scan_reply import ScanPage, bad_field, scan_page_of, units_field
 from dynamodb_pipeline.dynamodb.table_description import TableDescription
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
+from dynamodb_pipeline.formats.items.item_rules import ttl_attribute
 from dynamodb_pipeline.rate.budget import Units
 
 __all__ = [
@@ -125,8 +126,7 @@ def describe_time_to_live(wire: DynamoDbWire, table: str) -> str | None:
     described = wire.call("DescribeTimeToLive", _json({"TableName": table})).json().get("TimeToLiveDescription")
     if not isinstance(described, dict):
         raise bad_field(operation="DescribeTimeToLive", name="TimeToLiveDescription", problem="is missing")
-    name = described.get("AttributeName")
-    return name if described.get("TimeToLiveStatus") in ("ENABLED", "ENABLING") and isinstance(name, str) else None
+    return ttl_attribute(described)
 
 
 class BatchReply(NamedTuple):

@@ -66,10 +66,15 @@ def _resolved_or(
     try:
         return _resolved(ctx, settings, name)
     except PipelineError as err:
-        ctx.lifetime.check()
-        ctx.reporter.note(failed_line(name, err))
-        failed[name] = err
+        _go_on_after(err, ctx, name, failed)
         return None
+
+
+def _go_on_after(err: Exception, ctx: RunContext, name: str, failed: dict[str, Exception]) -> None:
+    """Note that a table failed; raises where it is the run that is at its end."""
+    ctx.lifetime.check()
+    ctx.reporter.note(failed_line(name, err))
+    failed[name] = err
 
 
 def _all(ctx: RunContext, exports: list[TableExport], engines: Engines, *, failed: dict[str, Exception]) -> Facts:
@@ -78,10 +83,8 @@ def _all(ctx: RunContext, exports: list[TableExport], engines: Engines, *, faile
         try:
             results.append(export_table(ctx, export, engines.get()).to_json())
         except Exception as err:  # a bug in one table's export must not cost the others theirs
-            ctx.lifetime.check()
-            failed[export.table.name] = err
+            _go_on_after(err, ctx, export.table.name, failed)
             results.append(_failure(export.table.name, err))
-            ctx.reporter.note(failed_line(export.table.name, err))
     if failed:
         first = next(iter(failed.values()))
         msg = f"{len(failed)} of {len(results)} tables failed ({', '.join(failed)}); first: {first}"

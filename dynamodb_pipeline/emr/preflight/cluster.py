@@ -115,7 +115,7 @@ def check_routes(ec2: EC2Client, subnet_id: str, *, region: str) -> CheckResult:
     if any(route.get("NatGatewayId") or route.get("TransitGatewayId") for route in table.get("Routes", [])):
         remedy = "S3 and DynamoDB gateway endpoints are free, NAT is charged per GiB"
         return warning("routes", "private subnet through NAT", remedy=remedy)
-    present = {service_of(endpoint) for endpoint in endpoints_of(ec2, subnet)}
+    present = {service_of(endpoint) for endpoint in endpoints_of(ec2, subnet, table)}
     missing = [name for name in GATEWAY_SERVICES if name not in present]
     if missing:
         detail = f"private subnet without gateway endpoint for {' and '.join(missing)}"
@@ -141,10 +141,10 @@ def _route_table(ec2: EC2Client, subnet: SubnetTypeDef) -> RouteTableTypeDef:
     return {}
 
 
-def endpoints_of(ec2: EC2Client, subnet: SubnetTypeDef) -> list[VpcEndpointTypeDef]:
+def endpoints_of(ec2: EC2Client, subnet: SubnetTypeDef, table: RouteTableTypeDef) -> list[VpcEndpointTypeDef]:
     """The VPC's endpoints that this subnet's traffic takes: those of its route table, and interfaces."""
     filters: list[FilterTypeDef] = [{"Name": "vpc-id", "Values": [subnet["VpcId"]]}]
-    table_id = _route_table(ec2, subnet).get("RouteTableId")
+    table_id = table.get("RouteTableId")
     return [
         one
         for one in ec2.describe_vpc_endpoints(Filters=filters)["VpcEndpoints"]
@@ -193,7 +193,8 @@ def check_endpoint_policies(ec2: EC2Client, subnet_id: str, needs: Iterable[tupl
     subnet = subnet_of(ec2, subnet_id)
     if subnet is None:
         return unknown("endpoint-policies", f"subnet {subnet_id} does not exist", remedy="check --subnet")
-    endpoints = [one for one in endpoints_of(ec2, subnet) if service_of(one) in GATEWAY_SERVICES]
+    taken = endpoints_of(ec2, subnet, _route_table(ec2, subnet))
+    endpoints = [one for one in taken if service_of(one) in GATEWAY_SERVICES]
     refused = [
         f"{action} on {arn} by {one['VpcEndpointId']}"
         for one in endpoints

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
@@ -125,15 +126,17 @@ def _standing_checks(scope: PreflightScope, clients: Clients, caller: permission
     """Of a cluster that is there: the caller's rights on it, and those of its nodes."""
     cluster_id, region, iam = scope.settings.cluster_id or "", scope.settings.region, clients.client("iam")
 
+    @cache
+    def described() -> Any:
+        return clients.client("emr").describe_cluster(ClusterId=cluster_id)["Cluster"]
+
     def launcher() -> CheckResult:
-        described = clients.client("emr").describe_cluster(ClusterId=cluster_id)["Cluster"]
-        tags = cluster.tags_of(described)
+        tags = cluster.tags_of(described())
         return permissions.check_standing_permissions(iam, caller, region=region, cluster_id=cluster_id, tags=tags)
 
     def nodes() -> CheckResult:
-        described = clients.client("emr").describe_cluster(ClusterId=cluster_id)["Cluster"]
-        profile = described.get("Ec2InstanceAttributes", {}).get("IamInstanceProfile", "").rpartition("/")[2]
-        service = described.get("ServiceRole", "").rpartition("/")[2]
+        profile = described().get("Ec2InstanceAttributes", {}).get("IamInstanceProfile", "").rpartition("/")[2]
+        service = described().get("ServiceRole", "").rpartition("/")[2]
         if not profile or not service:
             remedy = "look at its roles in EMR's console"
             return unknown("node-permissions", f"DescribeCluster names no roles of {cluster_id}", remedy=remedy)

@@ -17,7 +17,7 @@ from typing import Any
 from dynamodb_pipeline.documents import DocumentError, read_object
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.exports.layout import TABLE_DEFINITION
-from dynamodb_pipeline.formats.items.item_rules import Expiry
+from dynamodb_pipeline.formats.items.item_rules import Expiry, ttl_attribute
 
 FORMAT_VERSION = 1
 PARTS = ("time_to_live", "continuous_backups", "tags", "scalable_targets", "scaling_policies")
@@ -86,9 +86,8 @@ class TableDefinition:
 
     def expiry(self, *, now_s: int) -> Expiry | None:
         """By what items expire; None where they do not, or where that could not be read."""
-        said = self.time_to_live or {}
-        is_on = said.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
-        return Expiry(str(said["AttributeName"]), now_s) if is_on and said.get("AttributeName") else None
+        attribute = ttl_attribute(self.time_to_live or {})
+        return None if attribute is None else Expiry(attribute, now_s)
 
     def vector_indexes(self) -> list[Mapping[str, Any]]:
         """Vector indexes, which neither CloudFormation nor the SDK of the nodes knows yet."""

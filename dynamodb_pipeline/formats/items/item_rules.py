@@ -281,6 +281,13 @@ def write_units(size_bytes: int) -> int:
     return max(1, -(-size_bytes // WRITE_UNIT_BYTES))
 
 
+def ttl_attribute(described: Mapping[str, Any]) -> str | None:
+    """The attribute by which a table's items expire, of a TimeToLiveDescription; None where they do not."""
+    name = described.get("AttributeName")
+    is_on = described.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+    return name if is_on and isinstance(name, str) and name else None
+
+
 @dataclass(frozen=True)
 class Expiry:
     """
