@@ -32,9 +32,11 @@ from dynamodb_pipeline.emr.preflight.check_result import (
 from dynamodb_pipeline.errors import DeniedError, ExitCode, PreconditionError, UsageError
 from dynamodb_pipeline.output import Lines, Result
 from dynamodb_pipeline.settings.job_options import LOGS, OUTPUT, TABLE
+from dynamodb_pipeline.settings.run_commands import PolicyPlaces, with_commands
 from dynamodb_pipeline.workers.spark_session import find_jar, java_version
 
 WITHOUT_JAVA = "--local --engine process needs none, nor does a cluster; for --local with Spark install Java 17"
+LISTING = "only patterns in --table need it; `dynamodb-pipeline policy launcher --help` says how it is allowed"
 REPORT_LIBRARIES = ("jinja2", "matplotlib")
 DISK_GIB_WANTED = 2  # data files wait on the local disk, up to 128 MiB for each of a few tasks
 JAVA_TIMEOUT_S = 20
@@ -101,7 +103,7 @@ def _aws(region: str | None) -> Iterable[CheckResult]:
         yield failed("credentials", known.detail, remedy=remedy, exit_code=ExitCode.DENIED)
         return
     yield known
-    yield run_check("tables", lambda: ok("tables", f"{len(table_names(clients))} in {clients.region}"))
+    yield run_check("tables", lambda: ok("tables", f"{len(table_names(clients))} in {clients.region}"), remedy=LISTING)
 
 
 def _caller(clients: Clients) -> CheckResult:
@@ -146,10 +148,12 @@ def write_settings(
     bucket = run_check(
         f"bucket {place.bucket}", lambda: check_bucket(clients.client("s3"), place, region=given.region, owner=None)
     )
-    lines.say_all(table_lines([bucket]))
     if bucket.verdict is CheckVerdict.FAILED:
-        msg = f"{bucket.detail}; {bucket.remedy}"
+        logs = S3Uri.of_folder(str(given.logs), option=str(LOGS))
+        remedy = with_commands(bucket.remedy, PolicyPlaces(given.tables, place, logs, given.region))
+        msg = f"{bucket.detail}; {remedy}"
         raise PreconditionError(msg)
+    lines.say_all(table_lines([bucket]))
     path.write_text(settings_text(given), encoding="utf-8")
     document = {"kind": "init", "exit_code": 0, "path": str(path), "tables": list(given.tables)}
     return Result(document, (f"wrote {path}; next: dynamodb-pipeline preflight export, then plan export",))

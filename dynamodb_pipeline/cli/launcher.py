@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,16 @@ from dynamodb_pipeline.emr.documents.migrate_config import LauncherRows
 from dynamodb_pipeline.emr.documents.policies import ACCOUNTLESS
 from dynamodb_pipeline.emr.documents.policy_scope import CLOUDFORMATION_ACCOUNT
 from dynamodb_pipeline.emr.plan.estimate import TableFacts
+from dynamodb_pipeline.emr.preflight.check_result import ImportInput
 from dynamodb_pipeline.emr.request.bundle import build_bundle
 from dynamodb_pipeline.emr.request.table_jobs import table_run_id
 from dynamodb_pipeline.emr.watch.spent import cluster_of_run, spent
 from dynamodb_pipeline.errors import DeniedError, UsageError, counted
 from dynamodb_pipeline.exporting.job import try_part
 from dynamodb_pipeline.finished import RunState
+from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.importing.job import find_source
-from dynamodb_pipeline.importing.size import ImportSize, import_size
+from dynamodb_pipeline.importing.size import ImportSize, ItemSample, import_size, item_sample
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate, write_rate
 from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.report.figures import RunFigures
@@ -122,7 +124,9 @@ def run_on_cluster(line: CommandLine, settings: JobSettings, *, voice: Voice) ->
         facts = tuple(run_facts(kind, settings, tables, source=source, clients=here.clients))
         question = _question(settings, facts)
         m5 = command_line(line.program, options.given.without(own.CONFIG) + Given.of({own.CONFIG: "m5"}))
-        inputs = commands.LaunchInputs(facts, bundle, prices_of(options, region=launch.region), source, question, m5)
+        chosen = source and ImportInput(source, partial(sample_of, source, settings=settings, clients=here.clients))
+        prices = prices_of(options, region=launch.region)
+        inputs = commands.LaunchInputs(facts, bundle, prices, chosen, question, m5)
         return command(launch, inputs, here.clients, here.console)
 
 
@@ -155,6 +159,11 @@ def with_matching_tables(options: Options, settings: ExportSettings, clients: Aw
 def import_source(settings: Any, clients: AwsClients) -> Callable[[], ImportSource]:
     """Return what finds the files of an import as its job does, once for all who ask."""
     return cache(lambda: find_source(object_store(clients), settings))
+
+
+def sample_of(source: Callable[[], ImportSource], keys: KeySchema, *, settings: Any, clients: AwsClients) -> ItemSample:
+    """One item of what an import will read, judged by the keys of its target; raises as `item_sample`."""
+    return item_sample(object_store(clients), source(), keys, settings=settings)
 
 
 def _question(settings: JobSettings, facts: Sequence[TableFacts]) -> str | None:

@@ -1,5 +1,5 @@
 """
-How much an import will write, told before anything is started: for plans, which look and never refuse.
+How much an import will write, and whether an item of it fits the target, told before anything is started.
 
 Text is what is counted: the items as lines of JSON, a little more than what DynamoDB bills.
 """
@@ -11,8 +11,12 @@ from dataclasses import dataclass, replace
 
 from dynamodb_pipeline.errors import PipelineError
 from dynamodb_pipeline.formats.files.text import line_count
-from dynamodb_pipeline.reading.file_reader import text_of
+from dynamodb_pipeline.formats.items.key_schema import KeySchema
+from dynamodb_pipeline.reading.file_puts import BadLine
+from dynamodb_pipeline.reading.file_reader import FileReader, text_of
+from dynamodb_pipeline.reading.finished_runs import wanted_table
 from dynamodb_pipeline.reading.input_files import ImportSource, InputFile
+from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.store.objects import ObjectStore
 
 # A larger file is not fetched for an estimate only.
@@ -41,6 +45,33 @@ def import_size(store: ObjectStore, find: Callable[[], ImportSource]) -> ImportS
         return replace(size, basis=f"{size.basis}; {source.origin}")
     except PipelineError as err:
         return _unknown(str(err).splitlines()[0])
+
+
+@dataclass(frozen=True)
+class ItemSample:
+    """One item of an input that names no key: what was seen, and the problem with it where it does not fit."""
+
+    seen: str
+    problem: str | None = None
+    may_be_bad: bool = False
+
+
+def item_sample(store: ObjectStore, source: ImportSource, keys: KeySchema, *, settings: ImportSettings) -> ItemSample:
+    """
+    The first item of the smallest file, judged by the target's keys as the import's check will do it.
+
+    Raises:
+        PipelineError: the file cannot be read, or is none of items.
+    """
+    smallest = min(source.files, key=lambda file: file.bytes, default=None)
+    if smallest is None or smallest.bytes > SAMPLE_BYTES or settings.chain:
+        return ItemSample("no file of it can be sampled")
+    reader = FileReader(store, keys, wanted=wanted_table(settings.table, from_table=settings.from_table))
+    item = next(reader.items(reader.open(smallest)), None)
+    if isinstance(item, BadLine):
+        return ItemSample(smallest.name, str(item.error), may_be_bad=settings.set_aside is not None)
+    seen = f"the first item of {smallest.name} has {keys.describe()}" if item else "its smallest file has no item"
+    return ItemSample(seen)
 
 
 def _recorded(source: ImportSource) -> ImportSize | None:

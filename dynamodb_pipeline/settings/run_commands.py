@@ -114,10 +114,10 @@ def policy_command(kind: str, places: PolicyPlaces) -> str:
 
 
 def with_commands(remedy: str, places: PolicyPlaces) -> str:
-    """A remedy with the commands that it speaks of: `{deploy-roles}`, `{list}`, `{definition}`, `{policy KIND}`."""
+    """A remedy with the commands that it speaks of: `{deploy-roles}`, `{list}`, `{inspect}`, and so on."""
     deploy = f"{policy_command('roles-template', places)} > roles.json && {DEPLOY_ROLES} --region {places.region}"
     folder = Given.of({KIND: str(places.data), REGION: places.region})
     text = remedy.replace("{deploy-roles}", deploy)
-    for verb in ("list", "definition"):
+    for verb in ("list", "inspect", "definition"):
         text = text.replace(f"{{{verb}}}", command_line((PROGRAM, verb), folder))
     return POLICY_PLACE.sub(lambda match: policy_command(match[1], places), text)

@@ -35,6 +35,14 @@ SLOW_STATUSES = frozenset({429, 503})
 SERVER_ERROR = 500
 
 
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+RIGHTS = {
+    **dict.fromkeys(("get_object", "head_object"), "s3:GetObject"),
+    **dict.fromkeys(("list_objects_v2", "head_bucket"), "s3:ListBucket"),
+    **{"put_object": "s3:PutObject", "delete_objects": "s3:DeleteObject"},
+}
+
+
 class AlteredOnTheWay(Transient):
     """Bytes were lost or changed between S3 and us; chance, unless it happens again and again."""
 
@@ -130,7 +138,7 @@ def _refused(code: str, *, operation: str, where: S3Uri) -> PipelineError | None
         return AlreadyExistsError(f"{where} exists already")
     if code in DENIED_CODES:
         return DeniedError(
-            f"S3 refuses {operation} on {where} ({code}); grant it to this role"
+            f"S3 refuses {operation} on {where} ({code}); grant {RIGHTS.get(operation, 'it')} to this role"
             " (`dynamodb-pipeline policy --help` says how what is needed is printed) or check --bucket-owner"
         )
     if code == "InvalidObjectState":

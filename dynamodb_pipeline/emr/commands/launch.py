@@ -7,7 +7,6 @@ checks and the plan have passed, and the cluster's fate is the last line of ever
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from dynamodb_pipeline.emr.plan.advice import Fleet
 from dynamodb_pipeline.emr.plan.cost import Prices
 from dynamodb_pipeline.emr.plan.estimate import TableFacts
 from dynamodb_pipeline.emr.plan.plan import Plan, make_plan
-from dynamodb_pipeline.emr.preflight.check_result import ExportSource, overall, table_lines
+from dynamodb_pipeline.emr.preflight.check_result import ImportInput, overall, table_lines
 from dynamodb_pipeline.emr.preflight.cluster import choose_subnet
 from dynamodb_pipeline.emr.preflight.preflight import PreflightScope, failures, preflight
 from dynamodb_pipeline.emr.request.bundle import CodeFile, ShippedCode, code_files, shipped_code, upload_code
@@ -51,7 +50,7 @@ class LaunchInputs:
         tables: size and rate of each table, as the caller resolved them.
         bundle_zip: the built library zip.
         prices: for the plan.
-        source: finds what an import will read (`PreflightScope.source`).
+        source: what an import will read.
         question: to be answered with yes before anything is started; None where nobody is to be asked.
         other_config: the same command with another type of nodes, for a remedy.
     """
@@ -59,7 +58,7 @@ class LaunchInputs:
     tables: tuple[TableFacts, ...]
     bundle_zip: Path
     prices: Prices
-    source: Callable[[], ExportSource] | None = None
+    source: ImportInput | None = None
     question: str | None = None
     other_config: str = PreflightScope.other_config
 

@@ -8,14 +8,25 @@ from typing import TYPE_CHECKING
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.aws.clients import expected_owner
-from dynamodb_pipeline.emr.preflight.check_result import CheckResult, ExportSource, failed, ok, unknown, warning
+from dynamodb_pipeline.emr.preflight.check_result import (
+    LOOK_REMEDY,
+    TRY_AGAIN,
+    CheckResult,
+    ExportSource,
+    failed,
+    ok,
+    skipped,
+    unknown,
+    warning,
+)
 from dynamodb_pipeline.emr.request.launch_settings import log_folder_problem
-from dynamodb_pipeline.errors import DeniedError, ExitCode, IntegrityError, PipelineError, PreconditionError
+from dynamodb_pipeline.errors import DeniedError, ExitCode, PipelineError, StoppedError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 LIST_REMEDY = "{list} shows which backups there are; give the folder of one"
+MISSING_BUCKET = {"404", "NoSuchBucket"}
 PROBE_NAME = "_dynamodb_pipeline_probe"
 PROBE_REMEDY = "{policy launcher} prints the statements; the bucket's own policy must allow it too"
 
@@ -29,7 +40,10 @@ def check_bucket(s3: S3Client, place: S3Uri, *, region: str, owner: str | None) 
     try:
         reply = s3.head_bucket(Bucket=place.bucket, **expected)
     except ClientError as err:
-        return _bucket_failure(name, place, code=error_code(err), owner=owner)
+        refused = _bucket_failure(name, place, code=error_code(err), owner=owner)
+        if refused is None:
+            raise
+        return refused
     where = reply.get("BucketRegion") or reply["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", region)
     if where != region:
         remedy = "data crosses regions and is charged for it; intended for a cross-region copy"
@@ -37,15 +51,16 @@ def check_bucket(s3: S3Client, place: S3Uri, *, region: str, owner: str | None) 
     return ok(name, f"in {where}")
 
 
-def _bucket_failure(name: str, place: S3Uri, *, code: str, owner: str | None) -> CheckResult:
-    if code in {"404", "NoSuchBucket"}:
+def _bucket_failure(name: str, place: S3Uri, *, code: str, owner: str | None) -> CheckResult | None:
+    """What HeadBucket's answer says of the bucket, None for one that says nothing of it."""
+    if code in MISSING_BUCKET:
         remedy = "check the name; buckets are never created by this tool"
         return failed(name, f"bucket {place.bucket} does not exist", remedy=remedy)
     if code in {"403", "AccessDenied"}:
         whose = f" or does not belong to account {owner}" if owner else ""
         detail = f"bucket {place.bucket} is forbidden to the caller{whose}"
         return failed(name, detail, remedy=PROBE_REMEDY, exit_code=ExitCode.DENIED)
-    return unknown(name, f"HeadBucket answered {code}", remedy="the run may still work; try preflight again")
+    return None
 
 
 def check_public_access(s3: S3Client, place: S3Uri, *, owner: str | None) -> CheckResult:
@@ -58,6 +73,8 @@ def check_public_access(s3: S3Client, place: S3Uri, *, owner: str | None) -> Che
     try:
         block = s3.get_public_access_block(Bucket=place.bucket, **expected)["PublicAccessBlockConfiguration"]
     except ClientError as err:
+        if error_code(err) in MISSING_BUCKET:
+            return skipped(name, f"bucket {place.bucket} does not exist", see=f"bucket {place.bucket}")
         if error_code(err) != "NoSuchPublicAccessBlockConfiguration":
             raise
         return warning(name, "the bucket does not block public access itself", remedy=remedy)
@@ -78,13 +95,12 @@ def check_manifest(find: Callable[[], ExportSource]) -> CheckResult:
     """What the import will read, chosen and judged as the job does it; a manifest never has to be edited."""
     try:
         source = find()
-    except DeniedError:
-        raise
-    except (PreconditionError, IntegrityError) as err:
-        detail = " ".join((str(err), *err.rows))
-        return failed("manifest", detail, remedy=LIST_REMEDY, exit_code=err.exit_code)
+    except StoppedError as err:  # no answer, or none that could be used
+        return unknown("manifest", str(err), remedy=TRY_AGAIN)
     except PipelineError as err:
-        return unknown("manifest", str(err), remedy="the run may still work; try preflight again")
+        detail = " ".join((str(err), *err.rows))
+        remedy = LOOK_REMEDY if isinstance(err, DeniedError) else LIST_REMEDY
+        return failed("manifest", detail, remedy=remedy, exit_code=err.exit_code)
     seen = f"{source.folder}: {len(source.files)} files, {source.origin}"
     if source.notes:
         remedy = "nothing to edit; --allow-bucket NAME reads from another bucket that the manifest names"

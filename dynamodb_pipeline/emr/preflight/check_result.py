@@ -13,6 +13,8 @@ from dynamodb_pipeline.errors import DeniedError, ExitCode
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 
 MAX_DETAIL = 200
+TRY_AGAIN = "the run may still work; try preflight again"
+LOOK_REMEDY = "{policy launcher} prints a policy with every read-only action that preflight takes"
 RETRY_ADVICE = "Further retries may succeed"  # botocore's, followed by the reply itself
 
 
@@ -31,18 +33,48 @@ class ExportSource(Protocol):
     def key_schema(self) -> KeySchema | None: ...
 
 
+class KeySample(Protocol):
+    """How an item of an export that names no key fits the target's; `problem` is None where it does."""
+
+    @property
+    def seen(self) -> str: ...
+    @property
+    def problem(self) -> str | None: ...
+    @property
+    def may_be_bad(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class ImportInput:
+    """
+    What an import will read.
+
+    Attributes:
+        find: finds it as the job does, and raises what the job would.
+        sample: looks at one item of it by the target's key schema, and raises what the job would.
+    """
+
+    find: Callable[[], ExportSource]
+    sample: Callable[[KeySchema], KeySample]
+
+
 class CheckVerdict(Enum):
-    """OK and WARNING let a run start; UNKNOWN could not be looked at and lets it start too; FAILED does not."""
+    """
+    OK and WARNING let a run start; UNKNOWN could not be looked at and lets it start too; FAILED does not.
+
+    SKIPPED was not asked, for what it is about is missing: the check it names has FAILED for the one cause of both.
+    """
 
     OK = "ok"
     WARNING = "warning"
     UNKNOWN = "unknown"
+    SKIPPED = "skipped"
     FAILED = "failed"
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check: what was looked at, the verdict, what was seen and, unless ok, the remedy in one line."""
+    """One check: what was looked at, the verdict, what was seen and, unless ok or skipped, the remedy in one line."""
 
     name: str
     verdict: CheckVerdict
@@ -74,13 +106,23 @@ def unknown(name: str, detail: str, *, remedy: str) -> CheckResult:
     return CheckResult(name, CheckVerdict.UNKNOWN, detail, remedy)
 
 
+def skipped(name: str, missing: str, *, see: str) -> CheckResult:
+    """Not asked, for something is missing; `see` is the check that fails for it."""
+    return CheckResult(name, CheckVerdict.SKIPPED, f"not asked: {missing} (see {see})")
+
+
 def failed(name: str, detail: str, *, remedy: str, exit_code: ExitCode = ExitCode.PRECONDITION) -> CheckResult:
     """The run would fail."""
     return CheckResult(name, CheckVerdict.FAILED, detail, remedy, exit_code)
 
 
-def run_check(name: str, check: Callable[[], CheckResult]) -> CheckResult:
-    """Run a check; one that may not look, or gets no answer, is unknown and does not stop the others."""
+def run_check(name: str, check: Callable[[], CheckResult], *, remedy: str = LOOK_REMEDY) -> CheckResult:
+    """
+    Run a check; one that may not look, or gets no answer, is unknown and does not stop the others.
+
+    Args:
+        remedy: of a check that may not look.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
@@ -89,10 +131,10 @@ def run_check(name: str, check: Callable[[], CheckResult]) -> CheckResult:
     except (BotoCoreError, ClientError, ResponseParserError) as err:
         if is_denied(err):
             denied = denied_error(err, call=f"the check {name}")
-            return unknown(name, str(denied), remedy="allow this read-only action, or skip the check knowingly")
-        return unknown(name, error_text(err), remedy="the run may still work; try preflight again")
+            return unknown(name, str(denied), remedy=remedy)
+        return unknown(name, error_text(err), remedy=TRY_AGAIN)
     except DeniedError as err:
-        return unknown(name, str(err), remedy="allow this read-only action, or skip the check knowingly")
+        return unknown(name, str(err), remedy=remedy)
 
 
 def error_text(err: Exception) -> str:

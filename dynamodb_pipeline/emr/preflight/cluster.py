@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
 from dynamodb_pipeline.emr.cluster.instance_types import instance_type
-from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, unknown, warning
+from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, skipped, warning
 from dynamodb_pipeline.emr.preflight.permissions import Caller, Question, refusals
 from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG
 from dynamodb_pipeline.emr.request.run_job_flow_request import MANAGED_POLICY_TAG
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # Running on-demand standard (A, C, D, H, I, M, R, T, Z) instances, counted in vCPUs.
 VCPU_QUOTA = "L-1216C47A"
 TYPE_REMEDY = "use --config m5, or a label that lists the type (--set ReleaseLabel=...)"
+LABEL_REMEDY = "aws emr list-release-labels names those that there are; --set ReleaseLabel=... takes one"
+NO_SUCH_NAME = {"InvalidRequestException", "ValidationException"}  # EMR's, of a release or configuration
 MISSING_SUBNET = {"InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound", "InvalidSubnetID.Malformed"}
 GATEWAY_SERVICES = ("s3", "dynamodb")
 DEFAULT_SUBNETS: list[FilterTypeDef] = [{"Name": "default-for-az", "Values": ["true"]}]
@@ -87,9 +89,8 @@ def subnet_of(ec2: EC2Client, subnet_id: str) -> SubnetTypeDef | None:
     return subnets[0] if subnets else None
 
 
-def check_subnet(ec2: EC2Client, subnet_id: str, *, config: ClusterConfig) -> CheckResult:
+def check_subnet(subnet: SubnetTypeDef | None, subnet_id: str, *, config: ClusterConfig) -> CheckResult:
     """The subnet exists and has an address for every node."""
-    subnet = subnet_of(ec2, subnet_id)
     if subnet is None:
         return failed("subnet", f"subnet {subnet_id} does not exist in this region", remedy="check --subnet")
     free, needed = subnet["AvailableIpAddressCount"], sum(group.count for group in config.groups)
@@ -99,15 +100,12 @@ def check_subnet(ec2: EC2Client, subnet_id: str, *, config: ClusterConfig) -> Ch
     return ok("subnet", f"{subnet_id} in {subnet['AvailabilityZone']}, {free} free addresses")
 
 
-def check_routes(ec2: EC2Client, subnet_id: str, *, region: str) -> CheckResult:
+def check_routes(ec2: EC2Client, subnet: SubnetTypeDef, *, region: str) -> CheckResult:
     """
     The subnet is public, or private with ways to S3 and DynamoDB.
 
     A private subnet without them hangs until the provisioning deadline, so it is refused here.
     """
-    subnet = subnet_of(ec2, subnet_id)
-    if subnet is None:
-        return unknown("routes", f"subnet {subnet_id} does not exist", remedy="check --subnet")
     table = _route_table(ec2, subnet)
     targets = {str(route.get("GatewayId", route.get("NatGatewayId", ""))) for route in table.get("Routes", [])}
     if any(target.startswith("igw-") for target in targets):
@@ -157,15 +155,12 @@ def service_of(endpoint: VpcEndpointTypeDef) -> str:
     return endpoint["ServiceName"].rpartition(".")[2]
 
 
-def check_vpc(ec2: EC2Client, subnet_id: str, *, region: str) -> CheckResult:
+def check_vpc(ec2: EC2Client, subnet: SubnetTypeDef, *, region: str) -> CheckResult:
     """
     Nodes find each other by names that the VPC gives them, at private addresses.
 
     https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-vpc-host-job-flows.html
     """
-    subnet = subnet_of(ec2, subnet_id)
-    if subnet is None:
-        return unknown("vpc", f"subnet {subnet_id} does not exist", remedy="check --subnet")
     vpc_id = subnet["VpcId"]
     support = ec2.describe_vpc_attribute(VpcId=vpc_id, Attribute="enableDnsSupport")["EnableDnsSupport"]
     names = ec2.describe_vpc_attribute(VpcId=vpc_id, Attribute="enableDnsHostnames")["EnableDnsHostnames"]
@@ -177,11 +172,11 @@ def check_vpc(ec2: EC2Client, subnet_id: str, *, region: str) -> CheckResult:
         return failed("vpc", f"{vpc_id} has no {' and no '.join(wrong)}: nodes do not find each other", remedy=remedy)
     if not ip_network(subnet["CidrBlock"]).is_private:
         remedy = "use a subnet of private addresses (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16)"
-        return warning("vpc", f"{subnet_id} has the public addresses {subnet['CidrBlock']}", remedy=remedy)
+        return warning("vpc", f"{subnet['SubnetId']} has the public addresses {subnet['CidrBlock']}", remedy=remedy)
     return ok("vpc", f"{vpc_id}: DNS resolution and hostnames, private addresses")
 
 
-def check_endpoint_policies(ec2: EC2Client, subnet_id: str, needs: Iterable[tuple[str, str]]) -> CheckResult:
+def check_endpoint_policies(ec2: EC2Client, subnet: SubnetTypeDef, needs: Iterable[tuple[str, str]]) -> CheckResult:
     """
     No policy of an endpoint that the subnet's traffic takes leaves out what nodes need.
 
@@ -190,9 +185,6 @@ def check_endpoint_policies(ec2: EC2Client, subnet_id: str, needs: Iterable[tupl
     Args:
         needs: (action, ARN), such as `("s3:GetObject", "arn:aws:s3:::bucket/key")`.
     """
-    subnet = subnet_of(ec2, subnet_id)
-    if subnet is None:
-        return unknown("endpoint-policies", f"subnet {subnet_id} does not exist", remedy="check --subnet")
     taken = endpoints_of(ec2, subnet, _route_table(ec2, subnet))
     endpoints = [one for one in taken if service_of(one) in GATEWAY_SERVICES]
     refused = [
@@ -240,16 +232,15 @@ def _names(patterns: Any, text: str, *, lower: bool = False) -> bool:
 
 
 def check_zone(
-    ec2: EC2Client, config: ClusterConfig, *, subnet_id: str | None, region: str, other_config: str
+    ec2: EC2Client, config: ClusterConfig, *, subnet: SubnetTypeDef | None, region: str, other_config: str
 ) -> CheckResult:
     """EC2 offers the types in the subnet's zone; without a subnet, why none was chosen."""
     zones, names = zones_with_types(ec2, config), ", ".join(sorted(types_of(config)))
     where = f"zones that offer it: {', '.join(sorted(zones))}" if zones else f"no zone of {region} offers it"
     remedy = f"{other_config}; or give --subnet in one of the zones that offer it" if zones else other_config
-    if subnet_id is None:
+    if subnet is None:
         return failed("instance-offering", f"no default subnet for {names}: {where}", remedy=remedy)
-    subnet = subnet_of(ec2, subnet_id)
-    zone = subnet["AvailabilityZone"] if subnet else None
+    zone = subnet["AvailabilityZone"]
     if zone not in zones:
         return failed("instance-offering", f"EC2 does not offer {names} in {zone}; {where}", remedy=remedy)
     return ok("instance-offering", f"{names} in {zone}")
@@ -304,7 +295,7 @@ def check_network_rights(
     https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-managed-iam-policies.html
     """
     if role_arn is None:
-        return unknown("network-rights", "there is no service role to look at", remedy="see the check service-role")
+        return skipped("network-rights", "there is no such role yet", see="service-role")
     refused = [part for part in parts if refusals(iam, role_arn, [part.question])]
     if not refused:
         return ok("network-rights", f"{role_arn.rpartition('/')[2]} may use the subnet and its security groups")
@@ -326,19 +317,34 @@ def check_tag(request: dict[str, Any]) -> CheckResult:
 
 def check_label_offers_types(emr: EMRClient, config: ClusterConfig) -> CheckResult:
     """EMR lists the types for this label in this region."""
-    offered: set[str] = set()
-    marker: dict[str, str] = {}
-    while True:
-        page = emr.list_supported_instance_types(ReleaseLabel=config.release_label, **marker)
-        offered.update(offer["Type"] for offer in page.get("SupportedInstanceTypes", []))
-        if not page.get("Marker"):
-            break
-        marker = {"Marker": page["Marker"]}
+    offered = _listed_types(emr, config.release_label)
+    if offered is None:
+        detail = f"EMR does not know the release {config.release_label} here"
+        return failed("instance-type", detail, remedy=LABEL_REMEDY)
     missing = sorted(types_of(config) - offered)
     if missing:
         detail = f"EMR does not list {', '.join(missing)} for {config.release_label} here"
         return failed("instance-type", detail, remedy=TYPE_REMEDY)
     return ok("instance-type", f"{config.release_label} lists {', '.join(sorted(types_of(config)))}")
+
+
+def _listed_types(emr: EMRClient, label: str) -> set[str] | None:
+    """The types that EMR lists for a release, None for one that it does not know."""
+    from botocore.exceptions import ClientError
+
+    offered: set[str] = set()
+    marker: dict[str, str] = {}
+    while True:
+        try:
+            page = emr.list_supported_instance_types(ReleaseLabel=label, **marker)
+        except ClientError as err:
+            if error_code(err) not in NO_SUCH_NAME:
+                raise
+            return None
+        offered.update(offer["Type"] for offer in page.get("SupportedInstanceTypes", []))
+        if not page.get("Marker"):
+            return offered
+        marker = {"Marker": page["Marker"]}
 
 
 def check_security_configuration(emr: EMRClient, name: str | None) -> CheckResult:
@@ -352,7 +358,7 @@ def check_security_configuration(emr: EMRClient, name: str | None) -> CheckResul
     try:
         emr.describe_security_configuration(Name=name)
     except ClientError as err:
-        if error_code(err) not in {"InvalidRequestException", "ValidationException"}:
+        if error_code(err) not in NO_SUCH_NAME:
             raise
         remedy = f"{remedy}; or give --security-configuration none"
         return failed("security-config", f"security configuration {name!r} does not exist", remedy=remedy)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from dynamodb_pipeline.emr.documents.policies import POLICIES
 from dynamodb_pipeline.emr.documents.policy_scope import SUFFIXES, PolicyScope, scope_options
 from dynamodb_pipeline.emr.documents.policy_statements import CLEANUP_ROLE, Statement
-from dynamodb_pipeline.emr.preflight.check_result import CheckResult, error_text, failed, ok, unknown, warning
+from dynamodb_pipeline.emr.preflight.check_result import CheckResult, error_text, failed, ok, skipped, unknown, warning
 from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG, REQUEST_TAG, RESOURCE_TAG
 from dynamodb_pipeline.errors import ExitCode
 
@@ -307,7 +307,7 @@ def check_node_permissions(
 ) -> CheckResult:
     """The nodes' role may do what the printed policy allows for this run: its tables, folders, keys and options."""
     if role_arn is None:
-        return unknown("node-permissions", "there is no role to look at", remedy="see the check node-role")
+        return skipped("node-permissions", "there is no such role yet", see="node-role")
     kind, questions = node_policy_kind(verb), questions_of_nodes(scope, verb=verb, region=region)
     missing = [one.text for one in refusals(iam, role_arn, questions)]
     name = role_arn.rpartition("/")[2]

@@ -9,16 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
 from dynamodb_pipeline.emr.documents.policy_scope import scope_of_launch
 from dynamodb_pipeline.emr.preflight import buckets, cluster, permissions, tables
-from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, ExportSource, run_check, unknown
+from dynamodb_pipeline.emr.preflight.check_result import (
+    CheckResult,
+    CheckVerdict,
+    ImportInput,
+    run_check,
+    skipped,
+    unknown,
+)
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.settings.run_commands import with_commands
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import SubnetTypeDef
 
 
 @dataclass(frozen=True)
@@ -27,14 +37,14 @@ class PreflightScope:
     What is checked: the settings, and for a new cluster its config and request.
 
     Attributes:
-        source: finds what an import will read, as its job does, and raises what the job would; None for other jobs.
+        source: what an import will read; None for other jobs.
         other_config: the command that runs on another type; a remedy.
     """
 
     settings: LaunchSettings
     config: ClusterConfig | None
     request: dict[str, Any] | None
-    source: Callable[[], ExportSource] | None = None
+    source: ImportInput | None = None
     other_config: str = "the same command with --config m5"
 
 
@@ -67,10 +77,10 @@ def _table_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResu
             ),
         )
     if scope.source is not None:
-        find, table_name = scope.source, settings.jobs[0].table_name
-        yield run_check("manifest", lambda: buckets.check_manifest(find))
-        yield run_check("key-schema", lambda: tables.check_key_schema(dynamodb, table_name, find))
-        yield run_check("definition", lambda: tables.check_definition(dynamodb, clients.client("s3"), table_name, find))
+        target = tables.ImportTarget(dynamodb, settings.jobs[0].table_name, scope.source)
+        yield run_check("manifest", lambda: buckets.check_manifest(target.source.find))
+        yield run_check("key-schema", lambda: tables.check_key_schema(target))
+        yield run_check("definition", lambda: tables.check_definition(target, clients.client("s3")))
 
 
 def _bucket_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResult]:
@@ -89,7 +99,10 @@ def _bucket_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckRes
             lambda at=place: buckets.check_public_access(s3, at, owner=owner),  # type: ignore[misc]
         )
     for folder in _written_folders(settings) if settings.probe_write else ():
-        yield buckets.check_probe_write(s3, folder, owner=owner)
+        yield run_check(
+            f"write {folder.uri}",
+            lambda at=folder: buckets.check_probe_write(s3, at, owner=owner),  # type: ignore[misc]
+        )
 
 
 def _places(settings: LaunchSettings) -> list[S3Uri]:
@@ -138,8 +151,11 @@ def _standing_checks(scope: PreflightScope, clients: Clients, caller: permission
         profile = described().get("Ec2InstanceAttributes", {}).get("IamInstanceProfile", "").rpartition("/")[2]
         service = described().get("ServiceRole", "").rpartition("/")[2]
         if not profile or not service:
-            remedy = "look at its roles in EMR's console"
+            remedy = f"aws emr describe-cluster --cluster-id {cluster_id} --region {region} shows its roles"
             return unknown("node-permissions", f"DescribeCluster names no roles of {cluster_id}", remedy=remedy)
+        role = permissions.check_node_role(iam, profile)
+        if role.verdict is CheckVerdict.FAILED:
+            return replace(role, name="node-permissions")
         return _node_permissions(scope, clients, caller, roles={"ServiceRole": service, "JobFlowRole": profile})
 
     yield run_check("permissions", launcher)
@@ -179,30 +195,35 @@ def _network_checks(scope: PreflightScope, clients: Clients, caller: permissions
     config, request, region = scope.config, scope.request or {}, scope.settings.region
     assert config is not None
     ec2, iam, subnet_id = clients.client("ec2"), clients.client("iam"), request["Instances"].get("Ec2SubnetId")
+    zone = {"region": region, "other_config": scope.other_config}
+    if not subnet_id:
+        yield run_check("subnet", lambda: cluster.check_default_vpc(ec2, region=region))
+        yield run_check("instance-offering", lambda: cluster.check_zone(ec2, config, subnet=None, **zone))
+        return
+    described = cache(lambda: cluster.subnet_of(ec2, subnet_id))
 
-    def rights() -> CheckResult:
-        role_arn, subnet = permissions.role_arn(iam, request["ServiceRole"]), cluster.subnet_of(ec2, subnet_id)
-        parts = cluster.network_parts(ec2, subnet, caller=caller, region=region) if subnet else ()
+    def checked(name: str, check: Callable[[SubnetTypeDef], CheckResult]) -> CheckResult:
+        """A check of the subnet, skipped where there is none."""
+        gone = skipped(name, f"subnet {subnet_id} does not exist", see="subnet")
+        return run_check(name, lambda: check(subnet) if (subnet := described()) else gone)
+
+    def rights(subnet: SubnetTypeDef) -> CheckResult:
+        role_arn = permissions.role_arn(iam, request["ServiceRole"])
+        parts = cluster.network_parts(ec2, subnet, caller=caller, region=region)
         return cluster.check_network_rights(iam, role_arn, parts, region=region)
 
-    def endpoints() -> CheckResult:
+    def endpoints(subnet: SubnetTypeDef) -> CheckResult:
         granted = scope_of_launch(scope.settings, request, account=caller.account, partition=caller.partition)
         wanted = permissions.node_actions(granted, verb=scope.settings.verb, region=region)
         needs = cluster.node_needs(region, partition=caller.partition, wanted=wanted)
-        return cluster.check_endpoint_policies(ec2, subnet_id, needs)
+        return cluster.check_endpoint_policies(ec2, subnet, needs)
 
-    if subnet_id:
-        yield run_check("subnet", lambda: cluster.check_subnet(ec2, subnet_id, config=config))
-        yield run_check("network-rights", rights)
-        yield run_check("vpc", lambda: cluster.check_vpc(ec2, subnet_id, region=region))
-        yield run_check("routes", lambda: cluster.check_routes(ec2, subnet_id, region=region))
-        yield run_check("endpoint-policies", endpoints)
-    else:
-        yield run_check("subnet", lambda: cluster.check_default_vpc(ec2, region=region))
-    yield run_check(
-        "instance-offering",
-        lambda: cluster.check_zone(ec2, config, subnet_id=subnet_id, region=region, other_config=scope.other_config),
-    )
+    yield run_check("subnet", lambda: cluster.check_subnet(described(), subnet_id, config=config))
+    yield checked("network-rights", rights)
+    yield checked("vpc", lambda subnet: cluster.check_vpc(ec2, subnet, region=region))
+    yield checked("routes", lambda subnet: cluster.check_routes(ec2, subnet, region=region))
+    yield checked("endpoint-policies", endpoints)
+    yield checked("instance-offering", lambda subnet: cluster.check_zone(ec2, config, subnet=subnet, **zone))
 
 
 def failures(results: list[CheckResult]) -> list[CheckResult]:

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.dynamodb.table_description import USABLE, TableDescription
-from dynamodb_pipeline.emr.preflight.check_result import CheckResult, ExportSource, failed, ok, unknown, warning
-from dynamodb_pipeline.errors import PipelineError, counted
+from dynamodb_pipeline.emr.preflight.check_result import (
+    LOOK_REMEDY,
+    TRY_AGAIN,
+    CheckResult,
+    ExportSource,
+    ImportInput,
+    failed,
+    ok,
+    skipped,
+    unknown,
+    warning,
+)
+from dynamodb_pipeline.errors import DeniedError, PipelineError, StoppedError, counted
 from dynamodb_pipeline.formats.exports.layout import TABLE_DEFINITION
 from dynamodb_pipeline.formats.exports.table_definition import TableDefinition, differences
+from dynamodb_pipeline.formats.items.key_schema import KeySchema
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
 NOT_COUNTED = "empty, or filled within the last six hours"  # that is how often DynamoDB counts
+KEY_REMEDY = "create a table with the same key names, types and roles"
 CREATE_REMEDY = "check --table and --region; an import never creates its table: create it first"
 
 
@@ -46,9 +60,17 @@ def _described(dynamodb: DynamoDBClient, table_name: str) -> TableDescription:
 
 def key_arns(dynamodb: DynamoDBClient, table_names: Iterable[str]) -> tuple[str, ...]:
     """KMS keys that the tables are encrypted with: DynamoDB uses them in the name of whoever reads or writes items."""
-    described = [dynamodb.describe_table(TableName=name)["Table"] for name in table_names]
-    keys = [table.get("SSEDescription", {}).get("KMSMasterKeyArn") for table in described]
+    keys = [_key_arn(dynamodb, name) for name in table_names]
     return tuple(dict.fromkeys(key for key in keys if key))
+
+
+def _key_arn(dynamodb: DynamoDBClient, table_name: str) -> str | None:
+    """None of a table without a key of its own, or of one that is not there, which a check of its own says."""
+    try:
+        table = dynamodb.describe_table(TableName=table_name)["Table"]
+    except dynamodb.exceptions.ResourceNotFoundException:
+        return None
+    return table.get("SSEDescription", {}).get("KMSMasterKeyArn")
 
 
 def _import_side_effect(table: TableDescription) -> str | None:
@@ -65,41 +87,80 @@ def _import_side_effect(table: TableDescription) -> str | None:
     return "; ".join(effects) or None
 
 
-def check_key_schema(dynamodb: DynamoDBClient, table_name: str, find: Callable[[], ExportSource]) -> CheckResult:
-    """The target's key schema is the export's. Old backups carry none: the job then checks every item's key."""
+@dataclass(frozen=True)
+class ImportTarget:
+    """The table that an import writes, and what it will read."""
+
+    dynamodb: DynamoDBClient
+    table_name: str
+    source: ImportInput
+
+    def check(self, name: str, compare: Callable[[ExportSource, Mapping[str, Any]], CheckResult]) -> CheckResult:
+        """Compare DescribeTable's `Table` with the export; skipped where one of them is not there."""
+        try:
+            source = self.source.find()
+        except StoppedError as err:
+            return unknown(name, str(err), remedy=TRY_AGAIN)
+        except PipelineError:
+            return skipped(name, "nothing was found to compare with", see="manifest")
+        try:
+            table = self.dynamodb.describe_table(TableName=self.table_name)["Table"]
+        except self.dynamodb.exceptions.ResourceNotFoundException:
+            return skipped(name, f"table {self.table_name!r} does not exist", see=f"table {self.table_name}")
+        return compare(source, table)
+
+
+def check_key_schema(target: ImportTarget) -> CheckResult:
+    """The target's key schema is the export's; of an old backup, which carries none, that of an item in it."""
+
+    def compare(source: ExportSource, described: Mapping[str, Any]) -> CheckResult:
+        exported, keys = source.key_schema, KeySchema.from_description(described)
+        if exported is None:
+            return _check_sample(target, keys, folder=source.folder)
+        if exported != keys:
+            detail = f"table {target.table_name!r} has key {keys.describe()}, the export {exported.describe()}"
+            return failed("key-schema", detail, remedy=KEY_REMEDY)
+        return ok("key-schema", keys.describe())
+
+    return target.check("key-schema", compare)
+
+
+def _check_sample(target: ImportTarget, keys: KeySchema, *, folder: str) -> CheckResult:
     try:
-        source = find()
-    except PipelineError:
-        return unknown("key-schema", "nothing was found to compare with", remedy="see the check `manifest`")
-    exported = source.key_schema
-    if exported is None:
-        return unknown("key-schema", f"{source.folder} carries no key", remedy="the job checks every item's key")
-    target = _described(dynamodb, table_name).key_schema
-    if exported != target:
-        detail = f"table {table_name!r} has key {target.describe()}, the export {exported.describe()}"
-        return failed("key-schema", detail, remedy="create a table with the same key names, types and roles")
-    return ok("key-schema", target.describe())
+        sample = target.source.sample(keys)
+    except StoppedError as err:
+        return unknown("key-schema", str(err), remedy=TRY_AGAIN)
+    except PipelineError as err:
+        remedy = LOOK_REMEDY if isinstance(err, DeniedError) else "{inspect} says what its files hold"
+        return failed("key-schema", str(err), remedy=remedy, exit_code=err.exit_code)
+    start = f"{folder} carries no key schema"
+    if sample.problem is None:
+        return ok("key-schema", f"{start}; {sample.seen}; the job checks every item before its first write")
+    if sample.may_be_bad:
+        return warning("key-schema", f"{start}; {sample.problem}", remedy="--set-aside puts such items aside")
+    detail = f"{start}, and an item of it does not fit table {target.table_name!r}: {sample.problem}"
+    return failed("key-schema", detail, remedy=f"{KEY_REMEDY}; or give --set-aside for such items")
 
 
-def check_definition(
-    dynamodb: DynamoDBClient, s3: S3Client, table_name: str, find: Callable[[], ExportSource]
-) -> CheckResult:
+def check_definition(target: ImportTarget, s3: S3Client) -> CheckResult:
     """How the target is set up otherwise than the exported table was; both work, so it is only said."""
     from botocore.exceptions import ClientError
 
-    try:
-        where = S3Uri.parse(find().folder).child(TABLE_DEFINITION)
-        data = s3.get_object(Bucket=where.bucket, Key=where.key)["Body"].read()
-        exported = TableDefinition.from_bytes(data, where=str(where))
-    except PipelineError as err:
-        return unknown("definition", f"nothing to compare with: {err}", remedy="the import does not need it")
-    except ClientError as err:
-        if error_code(err) not in {"NoSuchKey", "404"}:
-            raise
-        return ok("definition", "the export does not say how its table was set up")
-    target: Mapping[str, object] = dynamodb.describe_table(TableName=table_name)["Table"]
-    differing = list(differences(exported.table, target))
-    if differing:
-        remedy = "the import works all the same; {definition} prints the exported table"
-        return warning("definition", f"table {table_name!r} differs: {'; '.join(differing)}", remedy=remedy)
-    return ok("definition", "billing, class, stream, encryption and indexes are those of the exported table")
+    def compare(source: ExportSource, described: Mapping[str, Any]) -> CheckResult:
+        where = S3Uri.parse(source.folder).child(TABLE_DEFINITION)
+        try:
+            data = s3.get_object(Bucket=where.bucket, Key=where.key)["Body"].read()
+            exported = TableDefinition.from_bytes(data, where=str(where))
+        except PipelineError as err:
+            return warning("definition", f"cannot be compared: {err}", remedy="the import does not need it")
+        except ClientError as err:
+            if error_code(err) not in {"NoSuchKey", "404"}:
+                raise
+            return ok("definition", "the export does not say how its table was set up")
+        differing = list(differences(exported.table, described))
+        if differing:
+            remedy = "the import works all the same; {definition} prints the exported table"
+            return warning("definition", f"table {target.table_name!r} differs: {'; '.join(differing)}", remedy=remedy)
+        return ok("definition", "billing, class, stream, encryption and indexes are those of the exported table")
+
+    return target.check("definition", compare)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shlex
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +17,16 @@ from dynamodb_pipeline.cli.command_line import read_line
 from dynamodb_pipeline.cli.launcher_options import BUCKET, POLICY_KIND
 from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
 from dynamodb_pipeline.emr.commands.launch import on_subnet
+from dynamodb_pipeline.emr.preflight import buckets
 from dynamodb_pipeline.emr.preflight.buckets import check_logs_uri
-from dynamodb_pipeline.emr.preflight.check_result import CheckResult, CheckVerdict, overall, run_check, table_lines
+from dynamodb_pipeline.emr.preflight.check_result import (
+    CheckResult,
+    CheckVerdict,
+    ImportInput,
+    overall,
+    run_check,
+    table_lines,
+)
 from dynamodb_pipeline.emr.preflight.cluster import check_tag
 from dynamodb_pipeline.emr.preflight.preflight import PreflightScope, preflight
 from dynamodb_pipeline.emr.preflight.tables import check_table
@@ -27,6 +38,7 @@ from dynamodb_pipeline.formats.exports.export_record import ExportRecord
 from dynamodb_pipeline.formats.exports.table_definition import TableDefinition
 from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
 from dynamodb_pipeline.importing.job import find_source
+from dynamodb_pipeline.importing.size import item_sample
 from dynamodb_pipeline.settings.parse import import_settings
 from dynamodb_pipeline.settings.parser import job_options, words_read
 from dynamodb_pipeline.store.anywhere import object_store
@@ -42,26 +54,41 @@ def made() -> Iterator[Account]:
         yield one
 
 
-def source_of(made: Account, wanted: LaunchSettings) -> Any:
-    """As the launcher hands it over: what the job itself would read."""
-    words = ("--table", "Forum", "--input", OUTPUT, "--latest")
-    asked = import_settings(job_options("import", words)) if wanted.verb == "import" else None
-    return asked and (lambda: find_source(object_store(made.clients), asked))
+def input_of(made: Account, wanted: LaunchSettings, *words: str) -> ImportInput | None:
+    """As the launcher hands them over: what the job itself would read, and an item of it."""
+    if wanted.verb != "import":
+        return None
+    asked = import_settings(job_options("import", ("--table", "Forum", "--input", OUTPUT, "--latest", *words)))
+    store = object_store(made.clients)
+    source = cache(lambda: find_source(store, asked))
+    return ImportInput(source, lambda keys: item_sample(store, source(), keys, settings=asked))
 
 
 def launch(**changes: Any) -> LaunchSettings:
     return settings(**{"logs_uri": LOGS_URI, "data_uris": (OUTPUT,), **changes})
 
 
-def checks(made: Account, **changes: Any) -> dict[str, CheckResult]:
+def checks(made: Account, *words: str, **changes: Any) -> dict[str, CheckResult]:
+    """The results by name: each has a remedy or passes, or says which failed check it waits for."""
     wanted = on_subnet(launch(**changes), made.clients)
     config = load_cluster_config(wanted.cluster.config, region=REGION, overrides=wanted.cluster.overrides)
-    results = preflight(PreflightScope(wanted, config, a_request(wanted), source_of(made, wanted)), made.clients)
-    assert all(
-        result.remedy and "\n" not in result.remedy for result in results if result.verdict is not CheckVerdict.OK
-    )
+    scope = PreflightScope(wanted, config, a_request(wanted), input_of(made, wanted, *words))
+    results = preflight(scope, made.clients)
     assert len({result.name for result in results}) == len(results)
-    return {result.name: result for result in results}
+    named = {result.name: result for result in results}
+    for result in results:
+        if result.verdict is CheckVerdict.SKIPPED:
+            cause = result.detail.rpartition(" (see ")[2].rstrip(")")
+            assert named[cause].verdict is CheckVerdict.FAILED
+        else:
+            assert bool(result.remedy) == (result.verdict is not CheckVerdict.OK)
+            assert "\n" not in result.remedy
+            assert "{" not in result.remedy
+    return named
+
+
+def skipped(results: dict[str, CheckResult]) -> set[str]:
+    return {name for name, result in results.items() if result.verdict is CheckVerdict.SKIPPED}
 
 
 def test_complete_account_passes_every_check(made: Account) -> None:
@@ -74,6 +101,15 @@ def test_missing_table(made: Account) -> None:
     found = checks(made, jobs=(a_job("Nowhere"),))["table Nowhere"]
     assert (found.verdict, found.exit_code) == (CheckVerdict.FAILED, ExitCode.PRECONDITION)
     assert "--region" in found.remedy
+
+
+def test_a_missing_table_is_one_failure(made: Account) -> None:
+    """Rights are asked by its name all the same; what an import compares with it waits for it."""
+    put_export_record(made, key_type="S")
+    found = checks(made, verb="import", jobs=(a_job("Nowhere"),))
+    assert [name for name, one in found.items() if one.verdict is CheckVerdict.FAILED] == ["table Nowhere"]
+    assert skipped(found) == {"key-schema", "definition"}
+    assert found["node-permissions"].verdict is CheckVerdict.OK
 
 
 def test_import_into_a_table_with_a_stream_and_index_warns(made: Account) -> None:
@@ -143,7 +179,9 @@ def test_missing_tag() -> None:
 def test_missing_roles(made: Account) -> None:
     cluster = ClusterSettings(service_role="none-such", node_role="none-such")
     found = checks(made, cluster=cluster)
-    assert {found[name].verdict for name in ("service-role", "node-role")} == {CheckVerdict.FAILED}
+    failed = {name for name, one in found.items() if one.verdict is CheckVerdict.FAILED}
+    assert failed == {"service-role", "node-role"}
+    assert skipped(found) == {"network-rights", "node-permissions"}
     deploy = found["service-role"].remedy.partition("; or name")[0]
     printed, _, deployed = deploy.partition(" > roles.json && ")
     line = read_line(shlex.split(printed)[1:])
@@ -262,7 +300,20 @@ def subnet(made: Account, *, zone: str = f"{REGION}a", cidr: str = "10.0.1.0/24"
 
 def test_unknown_subnet(made: Account) -> None:
     found = checks(made, cluster=ClusterSettings(subnet_id="subnet-0123456789abcdef0"))
-    assert found["subnet"].verdict is CheckVerdict.FAILED
+    assert [name for name, one in found.items() if one.verdict is CheckVerdict.FAILED] == ["subnet"]
+    assert skipped(found) == {"network-rights", "vpc", "routes", "endpoint-policies", "instance-offering"}
+
+
+def test_the_subnet_is_asked_for_once(made: Account) -> None:
+    _, subnet_id = subnet(made)
+    calls: list[str] = []
+    events = made.clients.client("ec2").meta.events
+    events.register_first("before-call.*.*", lambda model, **_: calls.append(model.name), unique_id="recorder")
+    try:
+        checks(made, cluster=ClusterSettings(subnet_id=subnet_id))
+    finally:
+        events.unregister("before-call.*.*", unique_id="recorder")
+    assert calls.count("DescribeSubnets") == 1
 
 
 def test_private_subnet_without_gateway_endpoints_is_refused_in_seconds(made: Account) -> None:
@@ -339,10 +390,12 @@ def an_import(made: Account) -> dict[str, CheckResult]:
     return checks(made, verb="import", jobs=(a_job("Forum"),))
 
 
-def test_import_without_export_record_leaves_keys_to_the_job(made: Account) -> None:
+def test_an_old_backup_without_items_says_who_checks_the_keys(made: Account) -> None:
     put(made, "exports/manifest", manifest())
     found = an_import(made)
-    assert found["key-schema"].verdict is CheckVerdict.UNKNOWN
+    assert found["key-schema"].verdict is CheckVerdict.OK
+    assert "carries no key schema" in found["key-schema"].detail
+    assert "the job checks every item" in found["key-schema"].detail
     assert found["manifest"].verdict is CheckVerdict.WARNING
     assert "nothing proves whose items they are" in found["manifest"].detail
     assert "no hashes" in found["manifest"].detail
@@ -420,7 +473,7 @@ def test_a_target_that_is_set_up_otherwise_is_said_and_not_refused(made: Account
     assert "stream: was NEW_IMAGE, is none" in found.detail
     assert an_import(made)["manifest"].verdict is CheckVerdict.OK
     put(made, "exports/_table.json", b"{}")
-    assert an_import(made)["definition"].verdict is CheckVerdict.UNKNOWN
+    assert an_import(made)["definition"].verdict is CheckVerdict.WARNING
 
 
 def test_damaged_export_record_is_refused(made: Account) -> None:
@@ -428,7 +481,76 @@ def test_damaged_export_record_is_refused(made: Account) -> None:
     put(made, f"exports/{EXPORT_RECORD}", b"{}")
     found = an_import(made)
     assert (found["manifest"].verdict, found["manifest"].exit_code) == (CheckVerdict.FAILED, ExitCode.INTEGRITY)
-    assert found["key-schema"].verdict is CheckVerdict.UNKNOWN
+    assert skipped(found) == {"key-schema", "definition"}
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "verdict", "said"),
+    [
+        (b'{"Id":{"s":"a"}}\n', (), CheckVerdict.OK, "the first item of f1 has Id (S, HASH)"),
+        (b'{"Id":{"n":"1"}}\n', (), CheckVerdict.FAILED, "HASH key must be of type S"),
+        (b'{"Name":{"s":"a"}}\n', (), CheckVerdict.FAILED, "HASH key is missing"),
+        (b'{"Id":{"n":"1"}}\n', ("--set-aside", f"s3://{DATA}/aside"), CheckVerdict.WARNING, "must be of type S"),
+        (b"no item\n", (), CheckVerdict.FAILED, "f1"),
+    ],
+    ids=["fits", "another type", "another name", "set aside", "no items"],
+)
+def test_an_old_backup_is_judged_by_an_item_of_it(
+    made: Account, line: bytes, words: tuple[str, ...], verdict: CheckVerdict, said: str
+) -> None:
+    """It carries no key schema; a cluster would find out after minutes that are paid for."""
+    put(made, "exports/manifest", manifest("f1", folder=OUTPUT))
+    put(made, "exports/f1", line)
+    found = checks(made, *words, verb="import", jobs=(a_job("Forum"),))["key-schema"]
+    assert (found.verdict, said in found.detail) == (verdict, True), found.detail
+
+
+def test_an_input_that_may_not_be_read_fails_with_the_right(made: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: Any) -> None:
+        raise client_error("AccessDenied", status=403)
+
+    put_export_record(made, key_type="S")
+    monkeypatch.setattr(made.s3, "get_object", refuse)
+    found = an_import(made)
+    assert (found["manifest"].verdict, found["manifest"].exit_code) == (CheckVerdict.FAILED, ExitCode.DENIED)
+    assert "s3:GetObject" in found["manifest"].detail
+    assert found["manifest"].remedy.startswith("dynamodb-pipeline policy launcher --table Forum")
+    assert skipped(found) == {"key-schema", "definition"}
+
+
+def test_a_release_that_emr_does_not_know_is_refused(made: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: Any) -> None:
+        raise client_error("InvalidRequestException")
+
+    monkeypatch.setattr(made.emr, "list_supported_instance_types", refuse)
+    found = checks(made)["instance-type"]
+    assert found.verdict is CheckVerdict.FAILED
+    assert "does not know the release emr-" in found.detail
+
+
+# Every place that may leave a question open, and why no answer can be had there.
+LEFT_OPEN = {
+    "check_result.run_check": "the right to look is missing, or the service gave no answer at all",
+    "buckets.check_manifest": "S3 gave no answer",
+    "tables.check": "S3 gave no answer",
+    "tables._check_sample": "S3 gave no answer",
+    "permissions.check_launch_permissions": "IAM's simulator is not told a second factor or an address",
+    "preflight.nodes": "EMR's reply names no roles of the cluster",
+}
+
+
+def test_no_check_is_unknown_without_a_reason() -> None:
+    places = set()
+    for path in Path(buckets.__file__).parent.glob("*.py"):
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef) and function.name != "unknown":
+                inner = [one for one in ast.walk(function) if isinstance(one, ast.FunctionDef) and one is not function]
+                own = set(ast.walk(function)) - {node for one in inner for node in ast.walk(one)}
+                if any(
+                    isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "unknown" for n in own
+                ):
+                    places.add(f"{path.stem}.{function.name}")
+    assert places == set(LEFT_OPEN)
 
 
 def test_manifest_of_a_copied_export_needs_no_editing(made: Account) -> None:
