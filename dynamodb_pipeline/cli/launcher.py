@@ -97,6 +97,7 @@ def _console(voice: Voice, clock: SignalClock) -> commands.Console:
         put=voice.put.say_all,
         confirm=confirm,
         verbose=voice.verbose,
+        board=voice.board,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from select import select
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from dynamodb_pipeline.settings.rows import Options
 
 if TYPE_CHECKING:
     from dynamodb_pipeline.cli.display import TerminalDisplay
+    from dynamodb_pipeline.emr.calls.console import Board
 
 JSON_FORMAT = "json"
 LOOK_S = 0.2  # while an answer is waited for
@@ -58,6 +60,10 @@ class Voice:
     def reporter(self) -> Reporter:
         """Tells of a job's progress."""
         return Reporter(self.say, display=None if self.quiet else self.display)
+
+    def board(self) -> AbstractContextManager[Board | None]:
+        """Draws the tables of a run on a cluster; None where nothing is to be drawn."""
+        return nullcontext() if self.quiet or self.display is None else self.display.board()
 
     def end(self, kind: str, work: Callable[[], Result]) -> ExitCode:
         """Do the work, print its result or its error, return the exit code."""
@@ -137,7 +143,8 @@ def _display() -> TerminalDisplay | None:
         return None
     from dynamodb_pipeline.cli.display import terminal_display
 
-    return terminal_display()
+    display = terminal_display()
+    return None if display.is_dumb else display
 
 
 class _LogLines(logging.Handler):

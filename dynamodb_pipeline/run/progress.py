@@ -170,15 +170,16 @@ class PassPoints:
     A pass over time: each point has seconds, items, throttles, consumed and allowed units of each resource, and bytes.
     """
 
-    label: str
-    unit: str
+    goal: Goal
     resources: tuple[str, ...]
     retries: int = 0
     points: list[list[float]] = field(default_factory=list)
 
     def facts(self) -> dict[str, object]:
-        """As the record has it."""
-        return {"label": self.label, "unit": self.unit, "resources": [*self.resources], "points": [*self.points]}
+        """As the record has it; `items_expected` is for who watches the run from elsewhere, as `window_s` is."""
+        goal = self.goal
+        said = {"label": goal.label, "unit": goal.unit, "window_s": goal.window_s, "items_expected": goal.items}
+        return {**said, "resources": [*self.resources], "points": [*self.points]}
 
 
 class TimeSeries:
@@ -203,7 +204,7 @@ class TimeSeries:
 
     def begin(self, goal: Goal, sample: Sample) -> PassPoints:
         """Begin a pass; its resources are those of the first look."""
-        one = PassPoints(goal.label, goal.unit, tuple(sorted(sample.allowed)))
+        one = PassPoints(goal, tuple(sorted(sample.allowed)))
         with self._lock:
             self._passes.append(one)
         self.add(one, sample)

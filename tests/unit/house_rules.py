@@ -85,7 +85,6 @@ SHORT_MODULES: dict[str, str] = {
     "durations": "vocabulary: every part speaks of times",
     "secret_patterns": "vocabulary: asked wherever words come in",
     "aws.model_check": "botocore's models are asked in one place",
-    "emr.calls.console": "what every command is given and gives back",
     "formats.items.item_error": "the exception that every rule raises",
 }
 

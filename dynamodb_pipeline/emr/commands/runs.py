@@ -28,6 +28,7 @@ from dynamodb_pipeline.emr.watch.look import Look, WaitVerdict, verdict, watch_l
 from dynamodb_pipeline.emr.watch.run_lookup import find_run, kind_named, run_named
 from dynamodb_pipeline.emr.watch.run_records import (
     JobResult,
+    LiveTables,
     job_result,
     read_record,
     record_location,
@@ -109,8 +110,12 @@ def wait_and_report(
     )
     if limits is None:
         watch.limits = _limits_of(watch.look())
-    report = report_of(watch.wait(), target, clients, console)
-    return report.command_result(kind)
+    with console.board() as board:
+        if board is not None:
+            watch.live = LiveTables(clients.client("s3", attempts=1), board, say=console.say)
+            watch.each_change = console.verbose
+        outcome = watch.wait()
+    return report_of(outcome, target, clients, console).command_result(kind)
 
 
 def _limits_of(look: Look) -> RunLimits:

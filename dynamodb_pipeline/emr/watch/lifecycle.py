@@ -25,9 +25,11 @@ from dynamodb_pipeline.emr.watch.look import (
     detached_line,
     left_line,
     overdue_steps,
+    title_of,
     verdict,
     watch_line,
 )
+from dynamodb_pipeline.emr.watch.run_records import LiveTables
 from dynamodb_pipeline.errors import PipelineError
 from dynamodb_pipeline.settings.run_commands import run_command
 
@@ -85,7 +87,13 @@ class Outcome:
 
 @dataclass
 class RunWatch:
-    """One wait. `say` takes progress lines; `attention` tells of Ctrl-C and SIGTERM."""
+    """
+    One wait. `say` takes progress lines; `attention` tells of Ctrl-C and SIGTERM.
+
+    Attributes:
+        live: draws the run's tables at each look; None for a line at each change.
+        each_change: say a line at each change beside it, too.
+    """
 
     emr: EMRClient
     target: RunTarget
@@ -94,6 +102,8 @@ class RunWatch:
     attention: Attention
     say: Callable[[str], None]
     jitter: Callable[[], float] = random.random
+    live: LiveTables | None = None
+    each_change: bool = False
 
     def __post_init__(self) -> None:
         self._began_s = self.clock.now()
@@ -136,10 +146,19 @@ class RunWatch:
         return self._last
 
     def _print(self, look: Look) -> None:
+        if self.live is not None:
+            self.live.show(look.steps, title=title_of(look), at_s=look.at_s, since_s=self._since_s(look))
+            if not self.each_change:
+                return
         line = watch_line(look, began_s=self._began_s)
         if line.worth_printing(self._printed):
             self.say(line.text)
             self._printed = line
+
+    def _since_s(self, look: Look) -> float:
+        """When what is paid for began: our cluster, on a standing one the first of our steps."""
+        ours = [look.cluster.created] if self.target.ours else [step.started for step in look.steps]
+        return min((moment.timestamp() for moment in ours if moment), default=self._began_s)
 
     def _act(self, judged: WaitVerdict, look: Look) -> Outcome | None:
         if judged is WaitVerdict.GO_ON:
@@ -191,6 +210,9 @@ class RunWatch:
     def _await_end(self, look: Look) -> ClusterView:
         if not self.target.ours or not look.cluster.ends_by_itself:
             return look.cluster
+        if self.live is not None and not look.cluster.ended:
+            ending = f"cluster {look.cluster.id} is to end"
+            self.live.show(look.steps, title=ending, at_s=look.at_s, since_s=self._since_s(look))
         return await_end(self.emr, self.target.cluster_id, clock=self.clock)
 
     def _outcome(self, ending: Ending, look: Look, *, cluster: ClusterView | None = None) -> Outcome:

@@ -92,10 +92,14 @@ def watch_line(look: Look, *, began_s: float) -> WatchLine:
 
     E.g. `12:03:40 cluster j-1 RUNNING; step dynamodb-pipeline:export:Forum:r RUNNING; 1 of 2 steps ended (3 min)`.
     """
-    cluster = look.cluster
-    key = "; ".join([f"cluster {cluster.id} {cluster.reason_text()}", *_step_keys(look)])
+    key = "; ".join([title_of(look), *_step_keys(look)])
     age = duration_text(_age_s(look, began_s=began_s))
     return WatchLine(text=f"{utc(look.at_s):%H:%M:%S} {key} ({age})", key=key, at_s=look.at_s)
+
+
+def title_of(look: Look) -> str:
+    """What stands above the rows of the tables: `cluster j-1 RUNNING`, with EMR's reason where it gives one."""
+    return f"cluster {look.cluster.id} {look.cluster.reason_text()}"
 
 
 def _step_keys(look: Look) -> list[str]:

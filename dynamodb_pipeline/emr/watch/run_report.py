@@ -19,7 +19,7 @@ from dynamodb_pipeline.emr.request.steps import given_in_step, launch_of_step
 from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget
 from dynamodb_pipeline.emr.watch.look import step_line
-from dynamodb_pipeline.emr.watch.run_records import JobResult
+from dynamodb_pipeline.emr.watch.run_records import JobResult, items_done
 from dynamodb_pipeline.emr.watch.spent import spent, spent_line
 from dynamodb_pipeline.errors import ExitCode, counted, worst
 from dynamodb_pipeline.result_words import result_words
@@ -157,14 +157,6 @@ def _again(result: JobResult, *, timeout: str | None = None) -> str:
     arguments, run_id = result.step.arguments, result.record.get("run_id")
     known = run_id if isinstance(run_id, str) and is_run_id(run_id) else None
     return launch_again_command(launch_of_step(arguments), given_in_step(arguments), run_id=known, timeout=timeout)
-
-
-def items_done(record: dict[str, Any]) -> int:
-    """Items a record speaks of, of the whole run or of its tables; 0 when it says nothing."""
-    tables = record.get("tables")
-    parts = [record, *(tables if isinstance(tables, list) else ())]
-    counts = [part.get("items") for part in parts if isinstance(part, dict)]
-    return sum(count for count in counts if isinstance(count, int) and count > 0)
 
 
 def step_timeout_s(result: JobResult) -> float:

@@ -7,7 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from dynamodb_pipeline.cli.display import Drawing, TerminalDisplay
+from dynamodb_pipeline.cli.display import Drawing, TableBoard, TerminalDisplay, board_lines
+from dynamodb_pipeline.emr.calls.console import TableRow
 from dynamodb_pipeline.run.progress import Counts, Goal
 
 LONG = Goal("export Orders-of-the-year-before-the-last-one", 100.0, "read units", 40_000)
@@ -41,3 +42,92 @@ def test_a_line_said_meanwhile_is_printed_as_it_is() -> None:
     command = "dynamodb-pipeline export --table Orders --output s3://b/[bold]x[/bold] :smile: " + "y" * 50
     display.lines.say(command)
     assert out.getvalue() == command + "\n"
+
+
+RUNNING = TableRow("Forum", "running", 0.42, 12_345_678, 96.06, 100.0, 3, 754.0, "export Forum")
+LONG_NAME = TableRow("production-eu-west-1-orders-of-the-year-before-the-last", "waiting")
+DONE = TableRow("Reply", "done", 1.0, 5_000)
+
+
+def many(count: int) -> list[TableRow]:
+    """Of sixty: forty done, one failed, four at work, the others waiting."""
+    states = ["done"] * 40 + ["failed"] + ["running"] * 4 + ["waiting"] * (count - 45)
+    return [TableRow(f"table-{number:02d}", state) for number, state in enumerate(states)]
+
+
+@pytest.mark.parametrize("height", [4, 10, 24, 50])
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 120])
+@pytest.mark.parametrize("rows", [[RUNNING], [RUNNING, LONG_NAME, DONE], many(60)], ids=["1", "3", "60"])
+def test_the_tables_of_a_run_fit_into_the_terminal(rows: list[TableRow], width: int, height: int) -> None:
+    lines = board_lines(rows, width=width, height=height)
+    assert len(lines) <= height
+    assert [line for line in lines if len(line) > width] == []
+    assert lines[0].split()[:2] == ["table", "state"]
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (40, ["state", "done", "left"]),
+        (60, ["state", "done", "items", "units/s", "left"]),
+        (80, ["state", "done", "items", "units/s", "throttled", "left"]),
+        (120, ["state", "done", "items", "units/s", "throttled", "left", "at"]),
+    ],
+)
+def test_what_matters_less_is_left_out_first(width: int, titles: list[str]) -> None:
+    lines = board_lines([RUNNING, LONG_NAME, DONE], width=width, height=20)
+    assert lines[0].split() == ["table", *titles]
+    shown = {
+        "state": "running",
+        "done": "42%",
+        "items": "12,345,678",
+        "units/s": "96.1 of 100.0",
+        "throttled": "3",
+        "left": "13 min",
+        "at": "export Forum",
+    }
+    assert " ".join(lines[1].split()) == " ".join(["Forum", *(shown[title] for title in titles)])
+
+
+def test_a_long_name_is_cut_in_its_middle_and_only_where_it_must_be() -> None:
+    (_, _, cut, _) = board_lines([RUNNING, LONG_NAME, DONE], width=60, height=20)
+    (_, _, whole, _) = board_lines([RUNNING, LONG_NAME, DONE], width=200, height=20)
+    assert (cut.split()[0][:3], cut.split()[0][-4:], whole.split()[0]) == ("pro", "last", LONG_NAME.table)
+
+
+def test_what_nobody_has_said_is_no_column() -> None:
+    assert board_lines([TableRow("Forum", "waiting")], width=120, height=20) == ["table  state", "Forum  waiting"]
+
+
+def test_finished_tables_become_one_line_of_counts_where_lines_are_few() -> None:
+    lines = board_lines(many(60), width=80, height=22)
+    assert lines[-1] == "and 40 done"
+    assert {line.split()[1] for line in lines[1:-1]} == {"failed", "running", "waiting"}
+    few = board_lines(many(60), width=80, height=10)
+    assert few[-1] == "and 40 done, 12 waiting"
+    assert [line.split()[1] for line in few[1:-1]].count("running") == 4
+    assert board_lines(many(60), width=80, height=4)[-1] == "and 40 done, 15 waiting, 1 failed, 2 running"
+    assert len(board_lines(many(60), width=80, height=61)) == 61
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_the_board_has_the_clusters_line_and_no_line_that_wraps(width: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=width, height=10, force_terminal=True, no_color=True, legacy_windows=False)
+    board = TableBoard()
+    title = "cluster j-ABCDEFGHIJKLM STARTING (Configuring cluster software: \x1b[2J of \u202e the nodes)"
+    board.show(title, many(60), since_s=1_000.0)
+    console.print(board.drawn(1_754.0, width=width, height=10))
+    lines = out.getvalue().splitlines()
+    assert len(lines) <= 10
+    assert [line for line in lines if len(line) > width] == []
+    assert lines[0].startswith("13 min  cluster j-A")
+    assert "\x1b[2J" not in out.getvalue()
+
+
+@pytest.mark.parametrize(("terminal", "is_dumb"), [("xterm", False), ("dumb", True)])
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
+    terminal: str, is_dumb: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", terminal)
+    assert TerminalDisplay(Console(file=io.StringIO(), force_terminal=True)).is_dumb is is_dumb

@@ -11,9 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.command_line import VERBS
+from dynamodb_pipeline.cli.display import TerminalDisplay
 from dynamodb_pipeline.cli.voice import Voice, first_voice
 from dynamodb_pipeline.errors import DeclinedError
 from dynamodb_pipeline.output import Lines
@@ -122,3 +124,15 @@ def test_only_yes_is_yes(answer: str, agreed: bool, monkeypatch: pytest.MonkeyPa
         monkeypatch.undo()
     os.close(leader)
     assert said.getvalue() == "Import it. Go on? [y/N] "
+
+
+@pytest.mark.parametrize(
+    ("quiet", "terminal", "draws"), [(False, True, True), (True, True, False), (False, False, False)]
+)
+def test_tables_are_drawn_where_there_is_a_terminal_and_nobody_wants_silence(
+    quiet: bool, terminal: bool, draws: bool
+) -> None:
+    display = TerminalDisplay(Console(file=io.StringIO(), force_terminal=True, width=40)) if terminal else None
+    voice = Voice(Lines(io.StringIO().write), as_json=False, quiet=quiet, display=display)
+    with voice.board() as board:
+        assert (board is not None) is draws

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,31 @@ def test_export_runs_to_its_end_and_leaves_no_cluster(made: Account, zip_path: P
     assert only_cluster(made).state == "TERMINATED"
     assert "is gone" in made.said[-1]
     assert json.loads(json.dumps(result.to_json()))["exit_code"] == 0
+
+
+class Shown:
+    """A board that remembers what it was to draw."""
+
+    def __init__(self) -> None:
+        self.drawn: list[tuple[str, list[str], float]] = []
+
+    def show(self, title: str, rows: Any, *, since_s: float) -> None:
+        self.drawn.append((title, [f"{row.table} {row.state}" for row in rows], since_s))
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_on_a_terminal_tables_are_drawn_and_changes_are_said_where_more_is_wanted(
+    zip_path: Path, verbose: bool
+) -> None:
+    with account(plan=ClusterPlan(steps={"Thread": StepPlan(ends="FAILED")})) as made:
+        board, began_s = Shown(), made.clock.now()
+        made.console = replace(made.console, board=lambda: nullcontext(board), verbose=verbose)
+        launch(made, zip_path, "Forum", "Thread")
+        (cluster,) = made.emr.clusters
+        assert board.drawn[0] == (f"cluster {cluster} STARTING", ["Forum waiting", "Thread waiting"], began_s)
+        assert board.drawn[-1] == (f"cluster {cluster} is to end", ["Forum done", "Thread failed"], began_s)
+        assert any("BOOTSTRAPPING" in line for line in made.said) is verbose
+        assert "is gone" in made.said[-1]
 
 
 def test_launch_uses_a_client_that_does_not_repeat_calls(made: Account, zip_path: Path) -> None:
