@@ -17,7 +17,6 @@ from typing import Any
 
 from dynamodb_pipeline.aws.api_errors import denied_error, is_denied
 from dynamodb_pipeline.aws.clients import AwsClients, TableRole
-from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.aws.request_errors import Denied
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.command_line import CommandLine
@@ -34,7 +33,6 @@ from dynamodb_pipeline.emr.plan.estimate import TableFacts
 from dynamodb_pipeline.emr.preflight.check_result import ImportInput
 from dynamodb_pipeline.emr.request.bundle import build_bundle
 from dynamodb_pipeline.emr.request.table_jobs import table_run_id
-from dynamodb_pipeline.emr.watch.spent import cluster_of_run, spent
 from dynamodb_pipeline.errors import DeniedError, UsageError, counted
 from dynamodb_pipeline.exporting.job import try_part
 from dynamodb_pipeline.finished import RunState
@@ -43,7 +41,6 @@ from dynamodb_pipeline.importing.job import find_source
 from dynamodb_pipeline.importing.size import ImportSize, ItemSample, import_size, item_sample
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate, write_rate
 from dynamodb_pipeline.reading.input_files import ImportSource
-from dynamodb_pipeline.report.figures import RunFigures
 from dynamodb_pipeline.run.record import latest_unfinished, read_state, refuse_other_command
 from dynamodb_pipeline.settings.job import ExportSettings, ImportSettings, JobSettings
 from dynamodb_pipeline.settings.job_options import (
@@ -181,7 +178,8 @@ def print_schedule(line: CommandLine, settings: JobSettings, *, voice: Voice) ->
         start = RunStart(new_run_id(datetime.now(timezone.utc)), here.clients.region)
         launch = launch_of(kind, options, start=start)
         schedule = schedule_of(options, kind=kind, table=launch.jobs[0].table_name)
-        query = commands.ScheduleQuery(schedule, launch, bundle, upload=not options[own.NO_UPLOAD])
+        prices = prices_of(options, region=launch.region)
+        query = commands.ScheduleQuery(schedule, launch, bundle, prices, upload=not options[own.NO_UPLOAD])
         return commands.run_schedule(query, here.clients, here.console)
 
 
@@ -229,23 +227,6 @@ def list_cluster_runs(line: CommandLine, *, voice: Voice) -> commands.CommandRes
     """The runs of a region, by its clusters."""
     with launcher(line.options[own.RUNS_REGION], bucket_owner=None, voice=voice) as here:
         return commands.run_runs(here.clients, here.console)
-
-
-def cost_of_run(run: RunFigures, clients: AwsClients, *, say: Callable[[str], None]) -> dict[str, Any] | None:
-    """What a run was planned to cost and came to; None where it had no cluster of its own, or EMR does not say."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    if run.started is None or run.ended is None:
-        return None
-    try:
-        started = datetime.fromisoformat(run.started.replace("Z", "+00:00"))
-        cluster = cluster_of_run(clients.client("emr", attempts=1), run.run_id, started=started)
-    except ValueError:
-        return None
-    except (BotoCoreError, ClientError) as err:
-        say(f"note: the page says nothing of the run's cost: {without_secrets(str(err))}")
-        return None
-    return None if cluster is None else spent(cluster, run.records)
 
 
 def print_policy(line: CommandLine, *, voice: Voice) -> Any:

@@ -18,6 +18,7 @@ from dynamodb_pipeline.settings.rows import Given, Options, command_line
 from dynamodb_pipeline.settings.run_ids import check_run_id
 
 if TYPE_CHECKING:
+    from dynamodb_pipeline.aws.clients import AwsClients
     from dynamodb_pipeline.report.figures import RunFigures
 
 INSPECT_INTERVAL_S = 10.0
@@ -158,9 +159,8 @@ def run_report(line: CommandLine, voice: Voice) -> ExitCode:
 
     def cost(run: RunFigures) -> dict[str, Any] | None:
         from dynamodb_pipeline.aws.clients import AwsClients
-        from dynamodb_pipeline.cli.launcher import cost_of_run
 
-        return cost_of_run(run, AwsClients(run.region or given[own.REPORT_REGION]), say=voice.say)
+        return _cost_of_run(run, AwsClients(run.region or given[own.REPORT_REGION]), say=voice.say)
 
     def find() -> tuple[str, ...]:
         from dynamodb_pipeline.cli.launcher import found_records
@@ -178,6 +178,30 @@ def run_report(line: CommandLine, voice: Voice) -> ExitCode:
         return Result(command.write_report(query, s3=s3, find=find, say=said.append, cost=cost), tuple(said))
 
     return voice.end("report", work)
+
+
+def _cost_of_run(run: RunFigures, clients: AwsClients, *, say: Say) -> dict[str, Any] | None:
+    """What a run was planned to cost and came to; None where it had no cluster, or EMR does not say."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from dynamodb_pipeline.aws.keys import without_secrets
+    from dynamodb_pipeline.emr.watch.spent import cluster_of_run, is_on_standing, spent, spent_on_standing
+
+    if run.started is None or run.ended is None:
+        return None
+    if is_on_standing(run.records):
+        return spent_on_standing(run.records)
+    try:
+        started = datetime.fromisoformat(run.started.replace("Z", "+00:00"))
+        cluster = cluster_of_run(
+            clients.client("emr", attempts=1), clients.client("s3", attempts=1), run.run_id, started=started
+        )
+    except ValueError:
+        return None
+    except (BotoCoreError, ClientError) as err:
+        say(f"note: the page says nothing of the run's cost: {without_secrets(str(err))}")
+        return None
+    return None if cluster is None else spent(cluster, run.records)
 
 
 def run_clean(line: CommandLine, voice: Voice) -> ExitCode:

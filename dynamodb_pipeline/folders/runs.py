@@ -21,7 +21,7 @@ from dynamodb_pipeline.reading.finished_runs import AT_ONCE
 from dynamodb_pipeline.run.heartbeat import DEAD_AFTER
 from dynamodb_pipeline.run.record import recorded_folders
 from dynamodb_pipeline.settings.run_ids import is_run_id
-from dynamodb_pipeline.settings.spark_conf import COST_WORDS, RunPrices, cost_text, known_sum
+from dynamodb_pipeline.settings.spark_conf import COST_WORDS, STANDING, RunPrices, cost_text, known_sum
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
 
@@ -51,6 +51,7 @@ def _row(store: ObjectStore, folder: str, *, now: datetime) -> dict[str, Any] | 
         "seconds": round((until - began).total_seconds()) if until and began else None,
         "items": _items(document),
         "cost_usd": _cost_usd(document, seconds=(until - began).total_seconds() if until and began else None),
+        "on_standing_cluster": RunPrices.of_record(document).usd_per_hour == 0,
         "exit_code": int(state.exit_code) if state.exit_code is not None else None,
     }
 
@@ -73,14 +74,9 @@ def _state(state: RunState, *, now: datetime) -> str:
 
 def _cost_usd(document: dict[str, Any], *, seconds: float | None) -> float | None:
     """What is known of the run's time on its cluster and of its units, by the prices it was launched with."""
-    hour, million = (document.get(name) for name in ("usd_per_hour", "usd_per_million_units"))
-    prices = RunPrices(_number(hour), _number(million))
+    prices = RunPrices.of_record(document)
     usd = known_sum(prices.cluster_usd(seconds), prices.units_usd(units_done(document)))
     return None if usd is None else round(usd, 4)
-
-
-def _number(value: object) -> float | None:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _items(document: dict[str, Any]) -> int | None:
@@ -108,8 +104,10 @@ def run_lines(document: dict[str, Any]) -> Iterator[str]:
         took = duration_text(row["seconds"]) if row["seconds"] is not None else "?"
         items = "" if row["items"] is None else f"{row['items']:,}"
         code = "" if row["exit_code"] is None else str(row["exit_code"])
-        cost = cost_text(row["cost_usd"])
+        cost = cost_text(row["cost_usd"]) + ("*" if row["on_standing_cluster"] else "")
         yield f"{started:<21}{row['run_kind'] or '?':<8}{row['state']:<13}{took:<12}{items:>10}{cost:>9}{code:>6}"
         yield f"  {row['run_id']}  {', '.join(row['tables'])}"
     yield COST_WORDS
+    if any(row["on_standing_cluster"] for row in document["runs"]):
+        yield f"* {STANDING}"
     yield f"{counted(len(document['runs']), 'run')} below {document['logs']}"

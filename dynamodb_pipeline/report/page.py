@@ -18,6 +18,7 @@ from dynamodb_pipeline.finished import RUNNING
 from dynamodb_pipeline.report.charts import Chart, charts
 from dynamodb_pipeline.report.figures import Resume, RunFigures
 from dynamodb_pipeline.report.table_figures import TableFigures, Units, count_text
+from dynamodb_pipeline.settings.spark_conf import STANDING
 
 # Not allowed in HTML text, or able to turn the reading direction of what follows.
 UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -129,13 +130,17 @@ def verdict_text(run: RunFigures) -> str | None:
 
 def cost_rows(cost: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Label and text of each sum."""
-    life = duration_text(cost["cluster_s"])
-    parts = (
-        f"cluster ${cost['cluster_usd']:,.2f} ({life}), units ${cost['units_usd']:,.2f}, S3 ${cost['other_usd']:,.2f}"
-    )
+    names = {"cluster_usd": "cluster", "units_usd": "units", "other_usd": "S3"}
+    parts = [f"{name} ${cost[key]:,.2f}" for key, name in names.items() if cost[key] is not None]
+    if cost["cluster_s"] is not None:
+        parts[0] += f" ({duration_text(cost['cluster_s'])})"
+    else:
+        parts.append(STANDING)
     planned, actual = cost["planned_usd"], cost["actual_usd"]
     share = f", {actual / planned:.0%} of the plan" if planned else ""
-    return [("Planned", f"${planned:,.2f}"), ("Actual", f"${actual:,.2f}{share}"), ("Made of", parts)]
+    rows = [] if planned is None else [("Planned", f"${planned:,.2f}")]
+    rows += [] if actual is None else [("Actual", f"${actual:,.2f}{share}")]
+    return [*rows, ("Made of", ", ".join(parts))]
 
 
 def units_text(units: Units) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dynamodb_pipeline.durations import HOUR_S
@@ -13,9 +13,11 @@ from dynamodb_pipeline.durations import HOUR_S
 # whole: the job on the leader, and `wait` on another machine. Spark passes on whatever begins with `spark.`.
 LAUNCHED_BY = "spark.dynamodbPipeline.launchedBy"
 COST_WORDS = "cost: cluster hours and on-demand units where known, at the launch's prices"
+STANDING = "share of a standing cluster: not counted"
 PLANNED = "spark.dynamodbPipeline.planned"  # `PlannedCost.tag`
 AMOUNT = r"=([0-9]{1,9}\.[0-9]{4})"
 TAG_FORM = re.compile(f"total{AMOUNT} hour{AMOUNT} million{AMOUNT} other{AMOUNT}")
+HOUR_FORM = re.compile(f"hour{AMOUNT}")
 SHORTEST_S = 60.0  # EMR and EC2 bill a minute at least
 
 # Without these an export can be short or empty and still "succeed" (connector issues, Spark >= 3.2).
@@ -66,6 +68,14 @@ class RunPrices:
         planned = PlannedCost.from_tag(text.partition("=")[2])
         return planned.prices if planned else cls()
 
+    @classmethod
+    def of_record(cls, record: Mapping[str, object]) -> RunPrices:
+        """What `run.json` says; what is no number is not known."""
+        known = (record.get(name) for name in ("usd_per_hour", "usd_per_million_units"))
+        return cls(
+            *(float(usd) if isinstance(usd, (int, float)) and not isinstance(usd, bool) else None for usd in known)
+        )
+
     def cluster_usd(self, seconds: float | None) -> float | None:
         """Its cluster for this long."""
         return None if self.usd_per_hour is None or seconds is None else self.usd_per_hour * seconds / HOUR_S
@@ -78,7 +88,8 @@ class RunPrices:
 @dataclass(frozen=True)
 class PlannedCost:
     """
-    A plan's US dollars, as a tag of the cluster and a setting of its jobs carry them.
+    A plan's US dollars, as a tag of the cluster and a setting of its jobs carry them. Of a schedule the hour alone is
+    known: what its runs will find is not planned.
 
     Attributes:
         total: of the whole run.
@@ -87,10 +98,10 @@ class PlannedCost:
         other: of what does not depend on time and units: requests and storage of S3.
     """
 
-    total: float
+    total: float | None
     hour: float
-    million: float
-    other: float
+    million: float | None
+    other: float | None
 
     @classmethod
     def of(cls, *, total: float, units_usd: float, other: float, units: float, seconds: float) -> PlannedCost:
@@ -102,12 +113,20 @@ class PlannedCost:
     @classmethod
     def from_tag(cls, text: str) -> PlannedCost | None:
         """What a tag says, None of any other text."""
-        match = TAG_FORM.fullmatch(text)
+        match, hour = TAG_FORM.fullmatch(text), HOUR_FORM.fullmatch(text)
+        if hour is not None:
+            return cls.of_hour(float(hour[1]))
         return cls(*map(float, match.groups())) if match else None
+
+    @classmethod
+    def of_hour(cls, usd: float) -> PlannedCost:
+        """Of a cluster about whose runs nothing else is known."""
+        return cls(None, usd, None, None)
 
     def tag(self) -> str:
         """`total=0.4200 hour=1.2000 million=0.6250 other=0.0100`: of the characters that a tag may have."""
-        return " ".join(f"{name}={max(0.0, amount):.4f}" for name, amount in vars(self).items())
+        known = {name: amount for name, amount in vars(self).items() if amount is not None}
+        return " ".join(f"{name}={max(0.0, amount):.4f}" for name, amount in known.items())
 
     @property
     def prices(self) -> RunPrices:

@@ -44,10 +44,11 @@ def list_clusters(
     if states:
         request["ClusterStates"] = list(states)
     pages = patient_pages(emr.list_clusters, request, what="elasticmapreduce:ListClusters", clock=clock)
-    return [_found_cluster(cluster) for page in pages for cluster in page.get("Clusters", [])]
+    return [found_cluster(cluster) for page in pages for cluster in page.get("Clusters", [])]
 
 
-def _found_cluster(cluster: ClusterSummaryTypeDef) -> FoundCluster:
+def found_cluster(cluster: ClusterSummaryTypeDef) -> FoundCluster:
+    """From a member of ListClusters."""
     status = cluster["Status"]
     times = status.get("Timeline") or {}
     return FoundCluster(

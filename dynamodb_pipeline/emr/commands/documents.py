@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.aws.clients import Clients
 from dynamodb_pipeline.emr.calls.console import CommandResult, Console
-from dynamodb_pipeline.emr.commands.launch import on_subnet
+from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
+from dynamodb_pipeline.emr.commands.launch import on_subnet, with_tag
 from dynamodb_pipeline.emr.documents.migrate_config import LauncherRows, migration, read_definition
 from dynamodb_pipeline.emr.documents.policies import (
     INLINE_CHARACTERS,
@@ -34,11 +35,14 @@ from dynamodb_pipeline.emr.documents.schedules import (
     scheduled_request,
     with_code,
 )
+from dynamodb_pipeline.emr.plan.cost import Prices, node_hour_usd
 from dynamodb_pipeline.emr.request.bundle import code_files, shipped_code, upload_code
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.request.steps import verb_of_step
+from dynamodb_pipeline.emr.watch.spent import PLAN_TAG
 from dynamodb_pipeline.errors import ExitCode, PreconditionError, UsageError
 from dynamodb_pipeline.settings.run_commands import policy_command, refresh_command
+from dynamodb_pipeline.settings.spark_conf import PlannedCost
 from dynamodb_pipeline.settings.values import is_pattern
 
 
@@ -98,11 +102,15 @@ def _policy_document(query: PolicyQuery) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ScheduleQuery:
-    """A schedule to render: when, what each firing launches, and the zip to ship (`upload` False only renders)."""
+    """
+    A schedule to render: when, what each firing launches, the zip to ship (`upload` False only renders), and what the
+    nodes cost.
+    """
 
     schedule: Schedule
     settings: LaunchSettings
     bundle_zip: Path
+    prices: Prices
     upload: bool = True
 
 
@@ -113,7 +121,7 @@ def run_schedule(query: ScheduleQuery, clients: Clients, console: Console) -> Co
     Raises:
         UsageError: as for a launch.
     """
-    settings = on_subnet(query.settings, clients)
+    settings = _with_price(on_subnet(query.settings, clients), query.prices, console)
     files = code_files(query.bundle_zip)
     shipped = shipped_code(files, folder=settings.code)
     if query.upload:
@@ -137,6 +145,18 @@ def run_schedule(query: ScheduleQuery, clients: Clients, console: Console) -> Co
         console.say("WARNING: without --email nobody hears when a night's run fails; its topic has no subscriber")
     console.say(_deploy_line(query.schedule.name, template, region=settings.region, bucket=settings.logs.bucket))
     return CommandResult(ExitCode.DONE, template, bare=True)
+
+
+def _with_price(settings: LaunchSettings, prices: Prices, console: Console) -> LaunchSettings:
+    """The settings with what an hour of the cluster costs, for whoever looks at its runs; nothing else is known yet."""
+    chosen = settings.cluster
+    config = load_cluster_config(chosen.config, region=settings.region, overrides=chosen.overrides)
+    try:
+        planned = PlannedCost.of_hour(node_hour_usd(config.groups, prices)).tag()
+    except UsageError as err:
+        console.say(f"note: the schedule's runs are listed without what their clusters cost: {err}")
+        return settings
+    return replace(with_tag(settings, PLAN_TAG, planned), planned=planned)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from dynamodb_pipeline.emr.calls.clusters import (
 )
 from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG, RUN_TAG
 from dynamodb_pipeline.emr.watch.lifecycle import RunTarget
-from dynamodb_pipeline.emr.watch.run_records import CLOCK_SKEW, scheduled_record
+from dynamodb_pipeline.emr.watch.run_records import CLOCK_SKEW, scheduled_run
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.settings.run_ids import began_by_id
 
@@ -78,7 +78,7 @@ def find_run(
                 return replace(target, step_ids=tuple(step.id for step in ours))
     moment = began_by_id(run)
     for cluster in listed:
-        if moment and s3 and _was_there(cluster, moment) and SCHEDULED_NAME.fullmatch(cluster.name):
+        if moment and s3 and is_of_schedule(cluster, moment):
             step = _step_with_record(emr, s3, cluster, run, clock=clock)
             if step is not None:
                 target = own_cluster(emr, cluster.id, run=run, region=region, clock=clock)
@@ -100,9 +100,11 @@ def kind_named(cluster_name: str) -> str | None:
     return match["kind"] if match else None
 
 
-def _was_there(cluster: FoundCluster, moment: datetime) -> bool:
+def is_of_schedule(cluster: FoundCluster, moment: datetime) -> bool:
+    """Whether a schedule of ours started the cluster, and it was there at that moment."""
     begun = cluster.created is not None and cluster.created <= moment + CLOCK_SKEW
-    return begun and (cluster.ended is None or moment <= cluster.ended + CLOCK_SKEW)
+    there = begun and (cluster.ended is None or moment <= cluster.ended + CLOCK_SKEW)
+    return there and SCHEDULED_NAME.fullmatch(cluster.name) is not None
 
 
 def _step_with_record(
@@ -110,8 +112,7 @@ def _step_with_record(
 ) -> StepView | None:
     """The step of a schedule's cluster whose job made this run id."""
     for step in read_steps(emr, cluster.id, clock=clock):
-        place = scheduled_record(s3, step)
-        if place is not None and place.key.split("/")[-2] == run:
+        if scheduled_run(s3, step) == run:
             return step
     return None
 

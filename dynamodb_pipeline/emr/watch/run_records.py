@@ -99,6 +99,12 @@ def scheduled_record(s3: S3Client, step: StepView) -> S3Uri | None:
     return None
 
 
+def scheduled_run(s3: S3Client, step: StepView) -> str | None:
+    """The run id that the job of such a step made itself."""
+    place = scheduled_record(s3, step)
+    return None if place is None else place.key.split("/")[-2]
+
+
 def _ids_of(s3: S3Client, folder: S3Uri, step: StepView) -> Iterator[str]:
     """Run ids that say a moment of this step."""
     assert step.started is not None

@@ -20,7 +20,7 @@ from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget
 from dynamodb_pipeline.emr.watch.look import step_line
 from dynamodb_pipeline.emr.watch.run_records import JobResult, items_done
-from dynamodb_pipeline.emr.watch.spent import spent, spent_line
+from dynamodb_pipeline.emr.watch.spent import spent, spent_line, spent_on_standing
 from dynamodb_pipeline.errors import ExitCode, counted, worst
 from dynamodb_pipeline.result_words import result_words
 from dynamodb_pipeline.settings.job_options import LOGS, RUN_ID, TABLE, TIMEOUT
@@ -49,8 +49,11 @@ class RunReport:
 
     @property
     def cost(self) -> dict[str, Any] | None:
-        """Planned and actual US dollars, None where the cluster has not ended or had no plan."""
-        return spent(self.outcome.cluster, [result.record for result in self.results])
+        """Planned and actual US dollars, None where the run or its cluster has not ended, or it had no plan."""
+        records = [result.record for result in self.results]
+        if self.target.ours:
+            return spent(self.outcome.cluster, records)
+        return spent_on_standing(records) if all(step.final for step in self.outcome.steps) else None
 
     def lines(self) -> list[str]:
         """For people; the cluster's fate is the last line, whatever happened before."""

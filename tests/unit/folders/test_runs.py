@@ -45,6 +45,7 @@ def test_a_finished_run_says_all_of_it() -> None:
         "seconds": 720,
         "items": 12_400,
         "cost_usd": None,
+        "on_standing_cluster": False,
         "exit_code": 0,
     }
 
@@ -59,6 +60,16 @@ def test_a_launched_run_says_what_it_cost_by_the_prices_of_its_launch() -> None:
     assert row["cost_usd"] == 0.1
     (row,) = rows(run1={**DONE, "usd_per_hour": "0.5"})
     assert row["cost_usd"] is None
+
+
+def test_a_run_on_a_standing_cluster_says_that_its_share_is_not_counted() -> None:
+    prices = {"usd_per_hour": 0.0, "usd_per_million_units": 0.125}
+    tables = [{"items": 1, "read_units_consumed": 2_000_000}]
+    document = {"logs": "l", "runs": rows(run1={**DONE, **prices, "tables": tables}, run2=DONE)}
+    lines = list(run_lines(document))
+    assert [line.split()[-2] for line in lines if line.startswith("2026")] == ["-", "$0.25*"]
+    assert lines[-2] == "* share of a standing cluster: not counted"
+    assert not [line for line in run_lines({"logs": "l", "runs": rows(run2=DONE)}) if "standing" in line]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dynamodb_pipeline.emr.watch.spent import spent_on_standing
 from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.report.page import DETAILED_MAX, page
 from tests.unit.report.records import (
@@ -186,6 +187,8 @@ def test_cost_planned_stands_against_actual() -> None:
     rows = pairs(page(figures(record()), resume=None, cost=cost))
     assert (rows["Planned"], rows["Actual"]) == ("$0.50", "$0.40, 80% of the plan")
     assert rows["Made of"] == "cluster $0.30 (40 min), units $0.09, S3 $0.01"
+    rows = pairs(page(figures(record()), resume=None, cost=spent_on_standing([{"usd_per_hour": 0.0}])))
+    assert ("Planned" in rows, rows["Made of"]) == (False, "share of a standing cluster: not counted")
     assert "Planned" not in pairs(page_of(record()))
 
 

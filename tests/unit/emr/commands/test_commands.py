@@ -23,9 +23,11 @@ from dynamodb_pipeline.emr.plan.cost import load_prices
 from dynamodb_pipeline.emr.plan.estimate import GIB, TableFacts
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, RunLimits
 from dynamodb_pipeline.emr.request.table_jobs import RunWords, export_jobs, single_job
+from dynamodb_pipeline.emr.watch.spent import PLAN_TAG
 from dynamodb_pipeline.errors import ClusterError, ExitCode, PreconditionError
 from dynamodb_pipeline.settings.job_options import INPUT, TABLE, TIMEOUT
 from dynamodb_pipeline.settings.rows import Given
+from dynamodb_pipeline.settings.spark_conf import PlannedCost
 from tests.unit.documents import PROJECT, table_rows, text_of
 from tests.unit.emr.aws import LOGS_URI, OUTPUT, REGION, Account, account, now_clock, telling
 from tests.unit.emr.builders import BOOTSTRAP, CODE, RUN
@@ -357,9 +359,10 @@ MOMENT = "2026-11-23T03:00:00Z"
 
 
 def fired(made: Account) -> Any:
-    """The cluster of a schedule's firing, over; its job made its own run id."""
-    code = ScheduledCode(CODE, BOOTSTRAP)
-    request = json.dumps(scheduled_request(settings(), name="nightly", shipped=code))
+    """The cluster of a schedule's firing, over; its job made its own run id. It costs two dollars an hour."""
+    code, planned = ScheduledCode(CODE, BOOTSTRAP), PlannedCost.of_hour(2.0).tag()
+    launch = replace(launching.with_tag(settings(), PLAN_TAG, planned), planned=planned)
+    request = json.dumps(scheduled_request(launch, name="nightly", shipped=code))
     made.emr.run_job_flow(**json.loads(request.replace(FIRING_TIME, MOMENT)))
     made.clock.sleep(3600)
     return only_cluster(made)
@@ -389,6 +392,22 @@ def test_a_scheduled_run_is_found_by_each_of_its_names(made: Account, name: str)
     assert (row["run_id"], row["run_kind"], row["exit_code"]) == (f"nightly-{MOMENT}", "export", 4)
 
 
+def test_a_scheduled_run_says_what_its_cluster_cost(made: Account) -> None:
+    """In `runs` as in `status` and `wait`; on its page too, for which it is found by the id that its job made."""
+    cluster = fired(made)
+    run_id = own_id(made, cluster)
+    made.put_record(run_id, run_id=run_id, kind="export", table_names=["Forum"], exit_code=0)
+    result = run_wait(RunQuery(run_id), made.clients, made.console)
+    cost = result.document["cost"]
+    usd = 2.0 * cost["cluster_s"] / 3600
+    assert (cost["planned_usd"], cost["units_usd"]) == (None, None)
+    assert cost["actual_usd"] == cost["cluster_usd"] == pytest.approx(usd, abs=1e-4)
+    line = f"cost: about ${usd:.2f} (cluster ${usd:.2f}); units of tables on demand: not counted; list prices, no bill"
+    assert line in made.said
+    (row,) = run_runs(made.clients, made.console).document["runs"]
+    assert row["cost_usd"] == pytest.approx(usd, abs=0.001)
+
+
 def test_a_scheduled_job_without_a_record_has_none(made: Account) -> None:
     cluster = fired(made)
     with pytest.raises(PreconditionError, match="has left a record"):
@@ -409,6 +428,7 @@ def test_standing_cluster_gets_our_steps_and_stays(made: Account, zip_path: Path
     result = launch(made, zip_path, cluster_id=cluster_id)
     assert result.exit_code == ExitCode.DONE
     assert "standing cluster" in made.said[-1]
+    assert made.said[-2] == "cost: share of a standing cluster: not counted"
     step = made.emr.clusters[cluster_id].steps[0].config
     assert step["ActionOnFailure"] == "CONTINUE"
     assert "spark.executor.instances=2" in step["HadoopJarStep"]["Args"]

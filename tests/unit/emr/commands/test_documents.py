@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ from dynamodb_pipeline.emr.commands import (
 )
 from dynamodb_pipeline.emr.documents.policies import POLICY_KINDS
 from dynamodb_pipeline.emr.documents.schedules import Schedule, code_folder, deployed_request
+from dynamodb_pipeline.emr.plan.cost import load_prices
 from dynamodb_pipeline.errors import ExitCode, PreconditionError, UsageError
+from dynamodb_pipeline.settings.spark_conf import RunPrices
 from tests.unit.emr.aws import LOGS, LOGS_URI, OUTPUT, Account, account
 from tests.unit.emr.builders import a_job, settings
 from tests.unit.emr.documents.test_migrate_config import ROWS, export_definition
@@ -59,11 +62,14 @@ def test_trust_is_for_roles_only() -> None:
         run_policy(PolicyQuery("launcher", scope(), trust=True), console([]))
 
 
+PRICES = load_prices(region="eu-west-1")
+
+
 def query(tmp_path: Path, **changes: Any) -> ScheduleQuery:
     zip_path = tmp_path / "dynamodb_pipeline.zip"
     zip_path.write_bytes(b"zip")
     launch = settings(logs_uri=LOGS_URI, data_uris=(OUTPUT,), jobs=(a_job("Forum"), a_job("Reply")))
-    return ScheduleQuery(Schedule("nightly", "rate(1 day)"), launch, zip_path, **changes)
+    return ScheduleQuery(Schedule("nightly", "rate(1 day)"), launch, zip_path, **{"prices": PRICES, **changes})
 
 
 def test_schedule_names_code_that_it_has_stored(tmp_path: Path) -> None:
@@ -76,6 +82,27 @@ def test_schedule_names_code_that_it_has_stored(tmp_path: Path) -> None:
         for uri in uris:
             assert made.s3.head_object(Bucket=LOGS, Key=uri.removeprefix(f"s3://{LOGS}/"))
         assert any("cloudformation deploy" in line for line in made.said)
+
+
+def test_a_schedules_clusters_and_jobs_know_what_an_hour_costs(tmp_path: Path) -> None:
+    """A launch says its plan; of a schedule the nodes are all that is known."""
+    with account() as made:
+        sent = sent_by(run_schedule(query(tmp_path), made.clients, made.console).document)
+    hour = 2 * (sum(PRICES.node_hour("m3.xlarge")) + PRICES.extras_hour("m3.xlarge"))
+    (tag,) = [tag["Value"] for tag in sent["Tags"] if tag["Key"] == "dynamodb-pipeline:plan"]
+    assert tag == f"hour={hour:.4f}"
+    for step in sent["Steps"]:
+        assert RunPrices.of_words(step["HadoopJarStep"]["Args"]) == RunPrices(round(hour, 4), None)
+
+
+def test_a_schedule_of_nodes_without_a_price_says_what_is_missing(tmp_path: Path) -> None:
+    with account() as made:
+        bare = replace(PRICES, ec2_per_hour={})
+        sent = sent_by(run_schedule(query(tmp_path, prices=bare), made.clients, made.console).document)
+        assert not [tag for tag in sent["Tags"] if tag["Key"] == "dynamodb-pipeline:plan"]
+        (note,) = [line for line in made.said if line.startswith("note: the schedule's runs are listed without")]
+        assert "no price for m3.xlarge" in note
+        assert "--prices" in note
 
 
 def test_schedule_without_upload_only_prints(tmp_path: Path) -> None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
+from moto import mock_aws
 
 from dynamodb_pipeline.emr.calls.clusters import ClusterView
-from dynamodb_pipeline.emr.watch.spent import PLAN_TAG, cluster_of_run, spent, spent_line
+from dynamodb_pipeline.emr.watch.spent import (
+    PLAN_TAG,
+    cluster_of_run,
+    is_on_standing,
+    spent,
+    spent_line,
+    spent_on_standing,
+)
 from dynamodb_pipeline.finished import units_done
 from dynamodb_pipeline.settings.spark_conf import PlannedCost
 
@@ -54,6 +63,27 @@ def test_what_a_run_came_to_is_its_cluster_by_the_hour_its_units_and_the_rest() 
     assert spent_line(cost) == line.replace("1.14", f"{1.135:.2f}")
 
 
+def test_of_a_schedule_the_cluster_alone_is_known() -> None:
+    cost = spent(cluster(tag=PlannedCost.of_hour(2.0).tag()), [{"read_units_consumed": 5.0}])
+    assert cost == {
+        "planned_usd": None, "actual_usd": 1.5, "cluster_usd": 1.5, "units_usd": None, "other_usd": None,
+        "cluster_s": 2700,
+    }  # fmt: skip
+    assert PlannedCost.from_tag("hour=2.0000") == PlannedCost(None, 2.0, None, None)
+    words = "(cluster $1.50); units of tables on demand: not counted; list prices, no bill"
+    assert spent_line(cost) == f"cost: about $1.50 {words}"
+
+
+def test_on_a_standing_cluster_units_alone_are_known() -> None:
+    records = [{"usd_per_hour": 0.0, "usd_per_million_units": 0.125, "read_units_consumed": 2_000_000}]
+    assert is_on_standing(records)
+    assert not is_on_standing([{"usd_per_hour": 0.5}, {"usd_per_hour": "x"}, {}])
+    cost = spent_on_standing(records)
+    assert (cost["actual_usd"], cost["cluster_usd"], cost["units_usd"]) == (0.25, None, 0.25)
+    line = "cost: about $0.25 (units $0.25); share of a standing cluster: not counted; list prices, no bill"
+    assert spent_line(cost) == line
+
+
 def test_a_minute_is_billed_at_least() -> None:
     cost = spent(cluster(minutes=0.1), [])
     assert cost is not None
@@ -74,13 +104,46 @@ def test_the_cluster_of_a_run_is_found_by_its_name_in_the_days_around_its_start(
     emr = boto3.client("emr", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
     day = timedelta(days=1)
     window = {"CreatedAfter": BEGAN - day, "CreatedBefore": BEGAN + day}
-    others: list[Any] = [{"Id": "j-0", "Name": "dynamodb-pipeline-export-run-12"}]
+    status = {"State": "TERMINATED", "Timeline": {"CreationDateTime": BEGAN}}
+    others: list[Any] = [{"Id": "j-0", "Name": "dynamodb-pipeline-export-run-12", "Status": status}]
+    s3 = boto3.client("s3", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(emr) as stub:
-        stub.add_response("list_clusters", {"Clusters": [*others, {"Id": "j-1", "Name": "p-export-run-1"}]}, window)
-        described = {"Id": "j-1", "Status": {"State": "TERMINATED", "Timeline": {"CreationDateTime": BEGAN}}}
+        stub.add_response(
+            "list_clusters", {"Clusters": [*others, {"Id": "j-1", "Name": "p-export-run-1", "Status": status}]}, window
+        )
+        described = {"Id": "j-1", "Status": status}
         stub.add_response("describe_cluster", {"Cluster": described}, {"ClusterId": "j-1"})
-        found = cluster_of_run(emr, "run-1", started=BEGAN)
+        found = cluster_of_run(emr, s3, "run-1", started=BEGAN)
         stub.add_response("list_clusters", {"Clusters": others}, window)
-        assert cluster_of_run(emr, "run-1", started=BEGAN) is None
+        assert cluster_of_run(emr, s3, "run-1", started=BEGAN) is None
     assert found is not None
     assert (found.id, found.created) == ("j-1", BEGAN)
+
+
+def test_the_cluster_of_a_schedules_run_is_found_by_the_record_of_its_job() -> None:
+    """Its name says the schedule and a moment; another schedule's cluster was there at the same time."""
+    run, logs = "20201123T030500Z-00c0ffee", "s3://pipeline-logs/app"
+    began = BEGAN.replace(year=2020)  # before the record, whatever day it is
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
+    emr, s3 = (boto3.client(name, region_name="eu-west-1", **keys) for name in ("emr", "s3"))
+    status = {"State": "TERMINATED", "Timeline": {"CreationDateTime": began}}
+    clusters = [
+        {"Id": f"j-{name}", "Name": f"p@{name}:export:2020-11-23T03:00:00Z", "Status": status} for name in ("a", "b")
+    ]
+
+    def step(table: str) -> dict[str, Any]:
+        words = ["spark-submit", "s3://x/export_table.py", "--table", table, "--logs", logs]
+        timeline = {"StartDateTime": began, "EndDateTime": began + timedelta(minutes=30)}
+        return {"Id": "s-1", "Config": {"Args": words}, "Status": {"State": "COMPLETED", "Timeline": timeline}}
+
+    with mock_aws(), Stubber(emr) as stub:
+        s3.create_bucket(Bucket="pipeline-logs", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        record = {"run_id": run, "kind": "export", "table_names": ["Forum"]}
+        s3.put_object(Bucket="pipeline-logs", Key=f"app/runs/{run}/run.json", Body=json.dumps(record).encode())
+        stub.add_response("list_clusters", {"Clusters": clusters})
+        for cluster, table in (("j-a", "Thread"), ("j-b", "Forum")):
+            stub.add_response("list_steps", {"Steps": [step(table)]}, {"ClusterId": cluster})
+        stub.add_response("describe_cluster", {"Cluster": {"Id": "j-b", "Status": status}}, {"ClusterId": "j-b"})
+        found = cluster_of_run(emr, s3, run, started=began + timedelta(minutes=5))
+    assert found is not None
+    assert found.id == "j-b"
