@@ -33,6 +33,7 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
+ANY_REGION = "us-east-1"  # botocore follows S3 to the region of a bucket, and every STS knows its caller
 ATTEMPTS = 4
 SMALL_BYTES = 65_536  # of a body that goes out with its head
 # A label of a host name, as botocore has it; stands in each signature's header.
@@ -113,12 +114,16 @@ class RunClients(Clients, Protocol):
         """The picklable form."""
 
 
+class NoRegionError(UsageError):
+    """Neither an option nor the AWS configuration names a region."""
+
+
 class AwsClients:
     """
     AWS clients of one region, made on first use and kept.
 
     Raises:
-        UsageError: no region given and none configured, or one that cannot be a region's name.
+        NoRegionError: no region given and none configured. UsageError: one that cannot be a region's name.
     """
 
     def __init__(
@@ -151,7 +156,7 @@ class AwsClients:
             raise UsageError(msg) from err
         if not self.region:
             msg = "no region: give --region (it is the table's and the cluster's region)"
-            raise UsageError(msg)
+            raise NoRegionError(msg)
         check_region(self.region)
         self.bucket_owner = settings.bucket_owner if settings else bucket_owner
         self._settings = settings
@@ -232,6 +237,17 @@ class AwsClients:
             msg = "no AWS credentials found; configure a profile, environment variables or a role"
             raise DeniedError(msg)
         return credentials
+
+
+def regionless_clients(region: str | None, *, bucket_owner: str | None = None) -> AwsClients:
+    """
+    Clients for what every region answers (objects, the caller's name): of this region or the configured one, of any
+    where nobody says one.
+    """
+    try:
+        return AwsClients(region, bucket_owner=bucket_owner)
+    except NoRegionError:
+        return AwsClients(ANY_REGION, bucket_owner=bucket_owner)
 
 
 class ExpectedOwner(TypedDict, total=False):

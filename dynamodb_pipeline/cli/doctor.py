@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.aws.clients import AwsClients, Clients
+from dynamodb_pipeline.aws.clients import AwsClients, Clients, NoRegionError, regionless_clients
 from dynamodb_pipeline.dynamodb.table import table_names
 from dynamodb_pipeline.emr.preflight.buckets import check_bucket
 from dynamodb_pipeline.emr.preflight.check_result import (
@@ -40,6 +40,17 @@ LISTING = "only patterns in --table need it; `dynamodb-pipeline policy launcher 
 REPORT_LIBRARIES = ("jinja2", "matplotlib")
 DISK_GIB_WANTED = 2  # data files wait on the local disk, up to 128 MiB for each of a few tasks
 JAVA_TIMEOUT_S = 20
+REGION_REMEDY = "give --region, or set AWS_REGION"
+# botocore's names of where it has keys from, of those that say little by themselves.
+KEYS_FROM = {
+    "env": "AWS_ACCESS_KEY_ID",
+    "shared-credentials-file": "~/.aws/credentials",
+    "config-file": "~/.aws/config",
+    "iam-role": "the role of this instance",
+    "container-role": "the role of this container",
+    "assume-role": "an assumed role",
+    "sso": "single sign-on",
+}
 
 
 def examine(region: str | None) -> Result:
@@ -90,25 +101,40 @@ def _report_libraries() -> CheckResult:
 def _aws(region: str | None) -> Iterable[CheckResult]:
     try:
         clients = AwsClients(region)
+    except NoRegionError:
+        yield failed("region", "none is given or configured", remedy=REGION_REMEDY, exit_code=ExitCode.USAGE)
+        yield _credentials(regionless_clients(None))
+        return
     except UsageError as err:
-        yield failed("region", str(err), remedy="give --region, or set AWS_REGION", exit_code=ExitCode.USAGE)
+        yield failed("region", str(err), remedy=REGION_REMEDY, exit_code=ExitCode.USAGE)
         return
     except DeniedError as err:
         yield failed("credentials", str(err), remedy="set a profile, environment or role", exit_code=ExitCode.DENIED)
         return
     yield ok("region", clients.region)
-    known = run_check("credentials", lambda: _caller(clients))
-    if known.verdict is CheckVerdict.UNKNOWN:  # nothing at all can be asked without them
-        remedy = "aws configure, AWS_PROFILE, or a role of this machine; then doctor again"
-        yield failed("credentials", known.detail, remedy=remedy, exit_code=ExitCode.DENIED)
-        return
+    known = _credentials(clients)
     yield known
-    yield run_check("tables", lambda: ok("tables", f"{len(table_names(clients))} in {clients.region}"), remedy=LISTING)
+    if known.verdict is CheckVerdict.OK:
+        yield run_check("tables", lambda: _tables_of(clients), remedy=LISTING)
 
 
-def _caller(clients: Clients) -> CheckResult:
-    said = clients.client("sts").get_caller_identity()
-    return ok("credentials", f"{said['Arn']}")
+def _tables_of(clients: Clients) -> CheckResult:
+    return ok("tables", f"{len(table_names(clients))} in {clients.region}")
+
+
+def _credentials(clients: AwsClients) -> CheckResult:
+    """Whose they are and where they come from; nothing at all can be asked without them."""
+    known = run_check("credentials", lambda: _caller(clients))
+    if known.verdict is not CheckVerdict.UNKNOWN:
+        return known
+    remedy = "aws configure, AWS_PROFILE, or a role of this machine; then doctor again"
+    return failed("credentials", known.detail, remedy=remedy, exit_code=ExitCode.DENIED)
+
+
+def _caller(clients: AwsClients) -> CheckResult:
+    said, source = clients.client("sts").get_caller_identity(), clients.credentials().method
+    where = KEYS_FROM.get(source, source)
+    return ok("credentials", f"{said['Arn']} (keys from {where}; asked of STS in {clients.region})")
 
 
 @dataclass(frozen=True)

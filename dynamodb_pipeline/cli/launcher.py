@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cache, partial
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dynamodb_pipeline.aws.api_errors import denied_error, is_denied
-from dynamodb_pipeline.aws.clients import AwsClients, TableRole
+from dynamodb_pipeline.aws.clients import AwsClients, NoRegionError, TableRole
 from dynamodb_pipeline.aws.request_errors import Denied
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.command_line import CommandLine
@@ -55,6 +55,7 @@ from dynamodb_pipeline.settings.job_options import (
 )
 from dynamodb_pipeline.settings.parse import SETTINGS_OF
 from dynamodb_pipeline.settings.rows import Given, Options, command_line
+from dynamodb_pipeline.settings.run_commands import regionless_run_lines
 from dynamodb_pipeline.settings.run_ids import moment_of, new_run_id, run_folder
 from dynamodb_pipeline.store.anywhere import object_store
 
@@ -201,6 +202,22 @@ def refresh_schedule(line: CommandLine, *, voice: Voice) -> Any:
         return commands.run_refresh(query, here.clients, here.console)
 
 
+@contextmanager
+def _launcher_of_run(run: str, region: str | None, *, verb: str, voice: Voice) -> Iterator[Launcher]:
+    """
+    The same for a command about a run.
+
+    Raises:
+        UsageError: no region; with what the id says, and the command in full.
+    """
+    with ExitStack() as stack:
+        try:
+            here = stack.enter_context(launcher(region, bucket_owner=None, voice=voice))
+        except NoRegionError as err:
+            raise UsageError.of_lines(regionless_run_lines(verb, run)) from err
+        yield here
+
+
 def run_run_verb(line: CommandLine, *, voice: Voice) -> Any:
     """`wait`, `status`, `logs`, `cancel` and `terminate` of a run, found without local state."""
     verbs = {
@@ -212,14 +229,14 @@ def run_run_verb(line: CommandLine, *, voice: Voice) -> Any:
     }
     options = line.options
     query = commands.RunQuery(options[own.RUN], options[own.RUN_CLUSTER], follow=bool(options.get(own.FOLLOW)))
-    with launcher(options[own.RUN_REGION], bucket_owner=None, voice=voice) as here:
+    with _launcher_of_run(query.run, options[own.RUN_REGION], verb=line.verb, voice=voice) as here:
         return verbs[line.verb](query, here.clients, here.console)
 
 
 def found_records(line: CommandLine, *, voice: Voice) -> tuple[str, ...]:
     """Where the records of a run on a cluster lie, by its id or the cluster's."""
     query = commands.RunQuery(line.options[own.REPORT_RUN])
-    with launcher(line.options[own.REPORT_REGION], bucket_owner=None, voice=voice) as here:
+    with _launcher_of_run(query.run, line.options[own.REPORT_REGION], verb=line.verb, voice=voice) as here:
         return commands.record_places(query, here.clients, here.console)
 
 

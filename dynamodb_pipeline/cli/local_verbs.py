@@ -111,10 +111,10 @@ def _store_for(given: Options, *places: str | None) -> Any:
 
 
 def _s3_store(given: Options) -> Any:
-    from dynamodb_pipeline.aws.clients import AwsClients
+    from dynamodb_pipeline.aws.clients import regionless_clients
     from dynamodb_pipeline.store.anywhere import object_store
 
-    return object_store(AwsClients(given[own.FIRST_REGION], bucket_owner=given[own.FOUND_OWNER]))
+    return object_store(regionless_clients(given[own.FIRST_REGION], bucket_owner=given[own.FOUND_OWNER]))
 
 
 class InspectProgress(Background):
@@ -153,9 +153,9 @@ def run_report(line: CommandLine, voice: Voice) -> ExitCode:
     given = line.options
 
     def s3() -> Any:
-        from dynamodb_pipeline.aws.clients import AwsClients
+        from dynamodb_pipeline.aws.clients import regionless_clients
 
-        return AwsClients(given[own.REPORT_REGION]).client("s3")
+        return regionless_clients(given[own.REPORT_REGION]).client("s3")
 
     def cost(run: RunFigures) -> dict[str, Any] | None:
         from dynamodb_pipeline.aws.clients import AwsClients
@@ -223,7 +223,7 @@ def show_runs(line: CommandLine, voice: Voice) -> ExitCode:
     given = line.options
 
     def work() -> Result:
-        from dynamodb_pipeline.aws.clients import AwsClients
+        from dynamodb_pipeline.aws.clients import regionless_clients
         from dynamodb_pipeline.folders.runs import list_runs, run_lines
         from dynamodb_pipeline.store.anywhere import object_store
 
@@ -233,7 +233,7 @@ def show_runs(line: CommandLine, voice: Voice) -> ExitCode:
 
             done = list_cluster_runs(line, voice=voice)
             return Result(done.to_json(), done.words)
-        store = object_store(AwsClients(given[own.RUNS_REGION]))
+        store = object_store(regionless_clients(given[own.RUNS_REGION]))
         document = list_runs(store, str(logs), now=datetime.now(timezone.utc))
         return Result(document, tuple(run_lines(document)))
 
@@ -244,12 +244,12 @@ def run_rate(line: CommandLine, voice: Voice) -> ExitCode:
     """Say another speed to a run that is at work."""
 
     def work() -> Result:
-        from dynamodb_pipeline.aws.clients import AwsClients
+        from dynamodb_pipeline.aws.clients import regionless_clients
         from dynamodb_pipeline.folders.speed import OrderedBy, SpeedRequest, order_speed
         from dynamodb_pipeline.store.anywhere import object_store
 
         given = line.options
-        clients = AwsClients(given[own.FIRST_REGION], bucket_owner=given[own.FOUND_OWNER])
+        clients = regionless_clients(given[own.FIRST_REGION], bucket_owner=given[own.FOUND_OWNER])
 
         def caller() -> OrderedBy:
             return OrderedBy(clients.client("sts").get_caller_identity()["Arn"], datetime.now(timezone.utc))

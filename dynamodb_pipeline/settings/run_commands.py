@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.aws.clients import ANY_REGION
 from dynamodb_pipeline.settings.job_options import LOGS, REGION, RUN_ID, TABLE, TIMEOUT
 from dynamodb_pipeline.settings.rows import Given, Row, Where, command_line
-from dynamodb_pipeline.settings.run_ids import is_run_id
+from dynamodb_pipeline.settings.run_ids import began_by_id, is_run_id
 from dynamodb_pipeline.settings.values import is_pattern, literal_prefixes
 
 PROGRAM = "dynamodb-pipeline"
@@ -58,6 +59,26 @@ def run_command(verb: str, run: str, *, region: str, cluster_id: str | None = No
     """
     given = Given.of({RUN: run, REGION: region, CLUSTER_ID: cluster_id})
     return command_line((PROGRAM, verb), given)
+
+
+def regionless_run_lines(verb: str, run: str) -> list[str]:
+    """
+    What to say of a command about a run that has no region: what the id tells, and how the command goes on.
+
+    Args:
+        verb: one of `ON_CLUSTER`, or `report`, for which the log folder does as well.
+    """
+    began = began_by_id(run)
+    moment = f"run {run} began {began:%Y-%m-%d %H:%M:%S} UTC, and its id" if began else f"the id {run}"
+    program, example = (PROGRAM, verb), Given.of({RUN: run, REGION: ANY_REGION})
+    lines = [
+        f"no region: give --region, that of the run's cluster, or set AWS_REGION; {moment} does not say where",
+        f"if that was {ANY_REGION}: {command_line(program, example)}",
+    ]
+    if verb == "report":
+        logs = Given.of({RUN: run, LOGS: "s3://my-bucket/logs"})
+        lines.append(f"or by the log folder that it was given, in any region: {command_line(program, logs)}")
+    return lines
 
 
 def runs_command(*, region: str) -> str:

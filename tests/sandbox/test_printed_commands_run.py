@@ -53,7 +53,7 @@ WRITTEN = re.compile(rf"{PROGRAM} ([a-z-]+)")
 # What builds a command, and the modules that only hold such builders.
 BUILDERS = {
     *("command_line", "run_command", "runs_command", "report_command", "launch_again_command", "policy_command"),
-    "refresh_command",
+    *("refresh_command", "regionless_run_lines"),
     *("with_commands", "command_with", "resume_command", "command", "schedule_command"),
 }
 BUILT_IN = {"settings.run_commands", "settings.rows"}
@@ -186,6 +186,15 @@ def left_running(world: World) -> str:
     out = world.run("export", *world.exports, *world.logs, "--no-wait")
     world.over(out.result["cluster_id"])
     return out.text
+
+
+def region_not_said(world: World) -> str:
+    """A run id alone, in a shell that names no region."""
+    run_id = found(world.after(left_running), r"^run (\S+): cluster")
+    nowhere = {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}
+    out = Pipeline(world.emr, keys=nowhere).run("report", run_id)
+    assert out.code == 2, out.text
+    return out.text.replace("s3://my-bucket/logs", f"s3://{world.bucket}/logs")
 
 
 def lost_contact(world: World) -> str:
@@ -370,6 +379,11 @@ def tables_not_listed(world: World) -> str:
         return world.run("plan", "export", *words, *world.logs).text
 
 
+def doctor_without_rights(world: World) -> str:
+    with world.fault("deny", action="dynamodb:ListTables", count=None):
+        return world.run("doctor", "--region", REGION).text
+
+
 def refreshed_as_another_kind(world: World) -> str:
     """A deployed schedule of exports, refreshed as one of imports."""
     words = ("--cron", "rate(1 day)", "--schedule-name", "nightly")
@@ -404,6 +418,10 @@ SITUATIONS: dict[str, tuple[Situation, ...]] = {
     "emr.watch.lifecycle._interrupted": (
         Situation(detached, r"^attach: (.*)$", STOPPED),
         Situation(detached, r"^stop: (.*)$"),
+    ),
+    "cli.launcher._launcher_of_run": (
+        Situation(region_not_said, r"^if that was us-east-1: (.*)$"),
+        Situation(region_not_said, r"in any region: (.*)$"),
     ),
     "emr.commands.runs.run_terminate": (Situation(detached, r"not ours to end; use: (.*)$"),),
     "emr.watch.run_report._again": (Situation(too_late, GO_ON),),
@@ -443,6 +461,7 @@ SITUATIONS: dict[str, tuple[Situation, ...]] = {
     ),
     "aws.api_errors.denied_error": (Situation(launcher_without_rights, rf"`({PROGRAM} policy [^`]*)`"),),
     "store.s3_errors._refused": (Situation(folder_without_rights, rf"`({PROGRAM} policy [^`]*)`"),),
+    "cli.doctor.(constants)": (Situation(doctor_without_rights, rf"need it; `({PROGRAM} policy [^`]*)`"),),
     # the last one: its settings file is read by whatever is run in its folder
     "cli.doctor.write_settings": (Situation(first_settings, rf"next: ({PROGRAM} preflight export)"),),
 }

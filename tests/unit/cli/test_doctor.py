@@ -103,6 +103,32 @@ def test_doctor_of_a_good_machine_names_tables_and_region(aws: Path, capsys: pyt
     assert checks["tables"]["detail"] == "2 in eu-west-1"
 
 
+def test_doctor_without_a_region_looks_at_credentials_all_the_same(
+    aws: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(aws / "none"))
+    assert main(["doctor"]) == 2
+    checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert (checks["region"]["verdict"], checks["region"]["remedy"]) == ("failed", "give --region, or set AWS_REGION")
+    assert checks["credentials"]["verdict"] == "ok"
+    assert "(keys from AWS_ACCESS_KEY_ID; asked of STS in us-east-1)" in checks["credentials"]["detail"]
+    assert "tables" not in checks
+
+
+def test_backups_in_s3_are_listed_without_a_region(
+    aws: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bucket is found wherever it is; only tables and clusters have to be looked for in one."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(aws / "none"))
+    assert main(["list", "s3://my-bucket/exports"]) == 3
+    assert "s3://my-bucket/exports holds nothing" in capsys.readouterr().err
+    assert main(["runs"]) == 2
+
+
 def test_doctor_without_java_and_credentials_names_remedies(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

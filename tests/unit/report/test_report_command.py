@@ -140,11 +140,12 @@ def test_without_jinja2_the_page_is_refused_with_what_to_install(
     ("words", "code", "said"),
     [
         ((RUN,), 2, "no region: give --region"),  # its cluster would be looked for there
+        ((RUN,), 2, f"if that was us-east-1: dynamodb-pipeline report {RUN} --region us-east-1"),
         (("../../etc", "--logs", LOGS), 2, "must be 3-80"),
         (("missing.json",), 3, "missing.json cannot be read"),
         (("run.json", "--to", "no/such/folder/x.html"), 2, "cannot be written"),
     ],
-    ids=["no logs", "no run id", "no file", "no folder"],
+    ids=["no logs", "no logs, command", "no run id", "no file", "no folder"],
 )
 def test_a_slip_is_told_and_writes_nothing(
     words: tuple[str, ...], code: int, said: str,
