@@ -1,4 +1,6 @@
-"""Addresses in S3 and on this machine: parsing, joining and the rules that keep a folder a folder."""
+"""
+Addresses in S3, on this machine and of DynamoDB tables: parsing, joining, and the rules that keep a folder a folder.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,12 @@ from dynamodb_pipeline.errors import UsageError, shown
 # upper case and underscores, so those are let through and judged by S3.
 BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 SCHEMES = ("s3://", "s3a://", "s3n://")
-
+TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB naming rules
+TABLE_ARN = re.compile(rf"arn:aws[a-z-]*:dynamodb:([a-z0-9-]{{1,63}}):([0-9]{{12}}):table/({TABLE_NAME.pattern})")
+# Of the operations used here those that a table of another account answers, named by its ARN, where its own policy
+# allows them: "DynamoDB API operations supported by resource-based policies", column "Cross-account support".
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/rbac-iam-actions.html
+ACROSS_ACCOUNTS = ("BatchWriteItem", "DescribeTable", "ListTagsOfResource", "PutItem", "Scan")
 
 # Beginnings of region names, by partition of AWS; all others are of `aws`. As botocore's partitions.json has them.
 PARTITIONS = {
@@ -107,6 +114,49 @@ class S3Uri:
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
+
+
+@dataclass(frozen=True)
+class TableAddress:
+    """
+    A table as requests name it: one of the caller's own account by its name, another's by its ARN.
+
+    Attributes:
+        name: its name alone, for folders, ledgers and what people read.
+        region, account: None where it is named by its name.
+    """
+
+    name: str
+    region: str | None = None
+    account: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> TableAddress:
+        """
+        Raises:
+            ValueError: neither a table's name nor a table's ARN; that of an index or stream is none.
+        """
+        arn = TABLE_ARN.fullmatch(text)
+        if arn is None and not TABLE_NAME.fullmatch(text):
+            msg = f"{shown(text)} is neither a table's name nor its ARN"
+            raise ValueError(msg)
+        return cls(text) if arn is None else cls(arn[3], arn[1], arn[2])
+
+    def seen_from(self, account: str | None) -> TableAddress:
+        """As somebody of that account names it."""
+        return TableAddress(self.name) if account is not None and account == self.account else self
+
+    def __str__(self) -> str:
+        """What a request has as TableName."""
+        if self.account is None or self.region is None:
+            return self.name
+        return f"arn:{partition_of(self.region)}:dynamodb:{self.region}:{self.account}:table/{self.name}"
+
+
+def table_name(text: str) -> str:
+    """The name alone of a table that is named by its name or its ARN; other texts as they are."""
+    arn = TABLE_ARN.fullmatch(text)
+    return arn[3] if arn else text
 
 
 def _bucket_and_key(text: str) -> tuple[str, str] | None:

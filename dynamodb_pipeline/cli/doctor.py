@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.addresses import S3Uri, table_name
 from dynamodb_pipeline.aws.clients import AwsClients, Clients, NoRegionError, regionless_clients
 from dynamodb_pipeline.dynamodb.table import table_names
 from dynamodb_pipeline.emr.preflight.buckets import check_bucket
@@ -166,7 +166,8 @@ def write_settings(
         raise PreconditionError(msg)
     names = _tables_there(clients)
     given = _answered(given, names, ask)
-    missing = sorted({*given.tables} - {*names}) if names else []
+    own = {name for name in given.tables if name == table_name(name)}  # another account's are not in the list
+    missing = sorted(own - {*names}) if names else []
     if missing:
         msg = f"no table {', '.join(missing)} in {given.region}; there are: {', '.join(names)}"
         raise PreconditionError(msg)

@@ -10,6 +10,7 @@ from typing import Any
 from dynamodb_pipeline.addresses import S3Uri, partition_of
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.emr.commands.documents import PolicyQuery
+from dynamodb_pipeline.emr.documents.policies import BUCKETLESS
 from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope
 from dynamodb_pipeline.emr.documents.schedules import Schedule
 from dynamodb_pipeline.emr.plan.cost import Prices, load_prices
@@ -22,6 +23,7 @@ from dynamodb_pipeline.settings.rows import Given, Options, Row, Where
 from dynamodb_pipeline.settings.values import is_pattern
 
 NO_SECURITY_CONFIGURATION = "none"
+NO_BUCKET = "none"  # of a document that names none
 # Options that differ from table to table, and those that every job is given by the launcher.
 OF_A_TABLE: dict[str, tuple[Row[Any], ...]] = {
     "export": (job.TABLES, job.OUTPUT),
@@ -174,9 +176,11 @@ def policy_query(options: Options, *, account: str, region: str) -> PolicyQuery:
     Raises:
         UsageError: no bucket.
     """
-    bucket = options[own.BUCKET]
+    bucket, kind, tables = options[own.BUCKET], options[own.POLICY_KIND], options[own.POLICY_TABLES]
+    if bucket is None and kind in BUCKETLESS:
+        bucket = NO_BUCKET
     if bucket is None:
-        msg = f"policy needs {own.BUCKET} (and {own.PREFIX}) of the exports"
+        msg = f"policy {kind} needs {own.BUCKET} (and {own.PREFIX}) of the exports"
         raise UsageError(msg)
     region = options[own.POLICY_REGION] or region
     logs = _folder(options[own.POLICY_LOGS]) or S3Uri(bucket, "logs")
@@ -184,7 +188,7 @@ def policy_query(options: Options, *, account: str, region: str) -> PolicyQuery:
         account=options[own.ACCOUNT] or account,
         region=region,
         partition=partition_of(region),
-        tables=options[own.POLICY_TABLES] or (() if options[own.TABLE_PREFIXES] else EXAMPLE_TABLES),
+        tables=tables or (() if options[own.TABLE_PREFIXES] else EXAMPLE_TABLES),
         table_prefixes=options[own.TABLE_PREFIXES],
         data=S3Uri(bucket, options[own.PREFIX].strip("/")),
         logs=logs,
@@ -202,9 +206,11 @@ def policy_query(options: Options, *, account: str, region: str) -> PolicyQuery:
         table_role_arn=options[own.POLICY_TABLE_ROLE],
         for_account=options[own.FOR_ACCOUNT],
         external_id=options[own.POLICY_EXTERNAL_ID],
+        principals=options[own.FOR_PRINCIPAL],
+        for_import=options[own.FOR_JOB] == "import",
         index=options[own.POLICY_INDEX],
     )
-    return PolicyQuery(kind=options[own.POLICY_KIND], scope=scope, trust=options[own.TRUST])
+    return PolicyQuery(kind=kind, scope=scope, trust=options[own.TRUST])
 
 
 def _folder(place: S3Uri | None) -> S3Uri | None:

@@ -27,7 +27,7 @@ from dynamodb_pipeline.dynamodb.table_description import ScanTarget
 from dynamodb_pipeline.emr import commands
 from dynamodb_pipeline.emr.calls.clock import SignalClock
 from dynamodb_pipeline.emr.documents.migrate_config import LauncherRows
-from dynamodb_pipeline.emr.documents.policies import ACCOUNTLESS
+from dynamodb_pipeline.emr.documents.policies import ACCOUNTLESS, TABLE_RESOURCE
 from dynamodb_pipeline.emr.documents.policy_scope import CLOUDFORMATION_ACCOUNT
 from dynamodb_pipeline.emr.plan.estimate import TableFacts
 from dynamodb_pipeline.emr.preflight.check_result import ImportInput
@@ -53,7 +53,7 @@ from dynamodb_pipeline.settings.job_options import (
     TABLE_TAG,
     TABLES,
 )
-from dynamodb_pipeline.settings.parse import SETTINGS_OF
+from dynamodb_pipeline.settings.parse import SETTINGS_OF, regions_of
 from dynamodb_pipeline.settings.rows import Given, Options, command_line
 from dynamodb_pipeline.settings.run_commands import regionless_run_lines
 from dynamodb_pipeline.settings.run_ids import moment_of, new_run_id, run_folder
@@ -248,11 +248,14 @@ def list_cluster_runs(line: CommandLine, *, voice: Voice) -> commands.CommandRes
 
 def print_policy(line: CommandLine, *, voice: Voice) -> Any:
     """Print a policy; the account is asked of STS only when no option names it and the document holds one."""
-    options = line.options
-    with launcher(options[own.POLICY_REGION], bucket_owner=None, voice=voice) as here:
+    options, kind = line.options, line.options[own.POLICY_KIND]
+    tables = options[own.POLICY_TABLES]
+    by_arn = regions_of(tables)
+    accountless = kind in ACCOUNTLESS or (kind == TABLE_RESOURCE and bool(by_arn))
+    with launcher(options[own.POLICY_REGION] or next(iter(by_arn), None), bucket_owner=None, voice=voice) as here:
         region = here.clients.region
         query = policy_query(options, account=CLOUDFORMATION_ACCOUNT, region=region)
-        if options[own.POLICY_KIND] not in ACCOUNTLESS and not options[own.ACCOUNT]:
+        if not accountless and not options[own.ACCOUNT]:
             query = policy_query(options, account=_account(here.clients), region=region)  # all else was in order
         return commands.run_policy(query, here.console)
 
@@ -344,7 +347,7 @@ def _resumed(kind: str, settings: Any, clients: AwsClients, tables: Sequence[Tab
     if len(tables) > 1:
         msg = f"{RESUME} latest takes one {TABLE} on a cluster, where each table has a run of its own; give {RUN_ID}"
         raise UsageError(msg)
-    return latest_unfinished(object_store(clients), str(settings.common.logs), kind=kind, tables=[tables[0].name])
+    return latest_unfinished(object_store(clients), str(settings.common.logs), kind=kind, tables=settings.table_names)
 
 
 def run_facts(

@@ -10,14 +10,15 @@ from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.documents.policies import POLICY_KINDS
-from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, KEY_OPTION, LOG_GROUP_OPTION, LOG_KEY_OPTION
-from dynamodb_pipeline.emr.documents.schedule_times import parse_cron, parse_email, parse_schedule_name, parse_timezone
-from dynamodb_pipeline.emr.request.launch_settings import (
-    MAX_DOLLARS,
-    ClusterSettings,
-    parse_dollars,
-    parse_log_group,
+from dynamodb_pipeline.emr.documents.policy_scope import (
+    EXAMPLE_TABLES,
+    KEY_OPTION,
+    LOG_GROUP_OPTION,
+    LOG_KEY_OPTION,
+    PRINCIPAL_ARN,
 )
+from dynamodb_pipeline.emr.documents.schedule_times import parse_cron, parse_email, parse_schedule_name, parse_timezone
+from dynamodb_pipeline.emr.request.launch_settings import MAX_DOLLARS, ClusterSettings, parse_dollars, parse_log_group
 from dynamodb_pipeline.finished import CONTINUE, PAUSE
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 from dynamodb_pipeline.rate.capacity import parse_percent
@@ -54,6 +55,7 @@ from dynamodb_pipeline.settings.values import (
     RUN_IDS,
     S3_ADDRESS,
     ValueKind,
+    matching,
     parse_key,
     whole,
 )
@@ -219,22 +221,23 @@ POLICY_CODE: Row[S3Uri | None] = CODE.also(
     verbs=POLICY, help="folder of the uploaded code (default: below --logs)", group=None
 )  # fmt: skip
 ACCOUNT: Row[str | None] = launcher_row(
-    "--account",
-    "account id (default: that of the credentials)",
-    "ACCOUNT",
-    verbs=POLICY,
-    group=None,
-    value=ACCOUNT_ID,
+    "--account", "account id (default: that of the credentials)", "ACCOUNT", verbs=POLICY, group=None, value=ACCOUNT_ID
 )
 FOR_ACCOUNT: Row[str | None] = ACCOUNT.also(
-    name="--for-account", help="the other account, to which trust, bucket or key are opened"
+    name="--for-account", help="the other account, to which trust, table, bucket or key are opened"
 )
+FOR_PRINCIPAL: Row[tuple[str, ...]] = launcher_row(
+    "--for-principal", "role or user of --for-account, to open it to that alone; repeatable", "ARN", verbs=POLICY,
+    group=None, many=True, value=matching(PRINCIPAL_ARN, "arn:aws:iam::ACCOUNT:role/NAME or user/NAME"),
+)  # fmt: skip
+FOR_JOB: Row[str] = launcher_row(
+    "--for", "table-resource: what may be done, export (also verify) or import", verbs=POLICY, group=None,
+    choices=("export", "import"), default="export",
+)  # fmt: skip
 POLICY_TABLE_ROLE: Row[str | None] = TABLE_ROLE_ARN.also(
-    verbs=POLICY,
-    help="of runs with --table-role-arn: allow to assume it, and no table",
-    group=None,
+    verbs=POLICY, help="of runs with --table-role-arn: allow to assume it, and no table", group=None,
     where=Where.LAUNCHER,
-)
+)  # fmt: skip
 POLICY_EXTERNAL_ID: Row[str | None] = TABLE_EXTERNAL_ID.also(
     verbs=POLICY, help="external id that --trust demands", group=None, where=Where.LAUNCHER
 )  # fmt: skip

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Callable, NamedTuple
 
+from dynamodb_pipeline.addresses import table_name
 from dynamodb_pipeline.aws.request_errors import ConditionFailed
 from dynamodb_pipeline.dynamodb.scan_reply import ScanPage, bad_field, scan_page_of, units_field
 from dynamodb_pipeline.dynamodb.table_description import TableDescription
@@ -111,9 +113,9 @@ def describe_table(wire: DynamoDbWire, name: str) -> tuple[TableDescription, byt
         description = TableDescription.from_description(table)  # type: ignore[arg-type]  # that is what is tried
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as err:
         raise bad_field(operation="DescribeTable", name="Table", problem="is missing or describes no table") from err
-    if description.name != name.rpartition("/")[2]:
+    if description.name != table_name(name):
         raise bad_field(operation="DescribeTable", name="Table", problem="is another one than was asked for")
-    return description, reply.body
+    return replace(description, arn_asked=name if name != description.name else ""), reply.body
 
 
 def describe_time_to_live(wire: DynamoDbWire, table: str) -> str | None:
@@ -180,8 +182,11 @@ def _unprocessed(fields: Mapping[str, Any], table: str) -> tuple[list[Any], list
     by_table = fields.get("UnprocessedItems")
     if not isinstance(by_table, dict):
         raise bad_field(operation="BatchWriteItem", name="UnprocessedItems", problem="is missing")
-    requests = by_table.get(table, [])
-    if not isinstance(requests, list) or by_table.keys() - {table}:
+    if not by_table:
+        return [], []
+    names = {table, table_name(table)}  # asked for by an ARN it may come back by its name: AWS does not say
+    requests = [one for name in names for one in by_table.get(name, ())]
+    if not all(isinstance(listed, list) for listed in by_table.values()) or by_table.keys() - names:
         raise bad_field(operation="BatchWriteItem", name="UnprocessedItems", problem="names another table")
     try:
         puts = [r["PutRequest"]["Item"] for r in requests if "PutRequest" in r]

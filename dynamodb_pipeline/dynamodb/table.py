@@ -50,7 +50,6 @@ __all__ = [
     "matching_tables",
     "refuse_changed",
     "refuse_unusable",
-    "table_name_of",
     "table_names",
 ]
 
@@ -94,10 +93,10 @@ class Tables:
 
     def describe(self, name: str, *, policy: RetryPolicy = FIRST_CONTACT_POLICY) -> TableDescription:
         """
-        Ask about a table.
+        Ask about a table by its name or, where it is another account's, its ARN.
 
         Raises:
-            UsageError: the ARN of an index or stream was given, or no name.
+            UsageError: DynamoDB takes it for no table's name.
             PreconditionError: no such table in the region, or DynamoDB cannot be reached.
             DeniedError: no usable credentials, or dynamodb:DescribeTable is not allowed.
             TableBusyError: DynamoDB answers, but throttles, fails, or its replies are damaged, again and again.
@@ -110,7 +109,7 @@ class Tables:
         return table
 
     def _described(self, name: str, policy: RetryPolicy) -> tuple[TableDescription, bytes]:
-        ask = partial(describe_table, self._wire, table_name_of(name))
+        ask = partial(describe_table, self._wire, name)
         try:
             return call_with_retry(ask, pacing=Pacing(policy, sleep=self._sleep))
         except GaveUp as err:
@@ -130,7 +129,7 @@ class Tables:
             StoppedError: DynamoDB does not answer that; the run can be resumed.
         """
         try:
-            now = self.describe(pinned.name, policy=CALLS["DescribeTable"].policy)
+            now = self.describe(pinned.address, policy=CALLS["DescribeTable"].policy)
         except TableMissingError as err:
             raise gone(pinned.name) from err
         except PreconditionError as err:  # 3 would say that nothing was started
@@ -148,7 +147,7 @@ class Tables:
         Raises:
             PipelineError: DynamoDB does not answer that, or dynamodb:DescribeTimeToLive is not allowed.
         """
-        ask = partial(describe_time_to_live, self._wire, table_name_of(name))
+        ask = partial(describe_time_to_live, self._wire, name)
         try:
             attribute = call_with_retry(ask, pacing=Pacing(policy, sleep=self._sleep))
         finally:
@@ -210,9 +209,11 @@ class Tables:
         kind, text = next((row for known, row in _REFUSALS.items() if isinstance(error, known)), unknown)
         resource = _RESOURCE.search(error.body.decode("utf-8", "replace"))
         region = self._wire.region
-        arn = resource[1] if resource else f"arn:{partition_of(region)}:dynamodb:{region}:*:table/{name}"
+        own = name if name.startswith("arn:") else f"arn:{partition_of(region)}:dynamodb:{region}:*:table/{name}"
+        arn = resource[1] if resource else own
         worded = text.format(name=name, region=self._wire.region, arn=arn)
-        return kind(worded if kind is TableMissingError else f"{worded}: {error}")
+        halves = f"; {missing_half(error)}" if isinstance(error, Denied) and name.startswith("arn:") else ""
+        return kind(worded if kind is TableMissingError else f"{worded}: {error}{halves}")
 
 
 _REFUSALS: dict[type[WireError], tuple[type[PipelineError], str]] = {
@@ -222,6 +223,18 @@ _REFUSALS: dict[type[WireError], tuple[type[PipelineError], str]] = {
     ClockSkewed: (DeniedError, "DynamoDB in {region} does not accept the time of this machine"),
     Throttled: (TableBusyError, "DescribeTable of {name!r} is throttled"),
 }
+
+
+def missing_half(error: WireError) -> str:
+    """
+    Which of the two policies that a request about another account's table needs is missing, by DynamoDB's message.
+
+    Where it names the table's, the caller's may be missing too: what is open to a whole account leaves it to that.
+    """
+    own = "the caller's own policy must allow it: `policy nodes-export --table ARN ...` or `nodes-import` prints that"
+    if b"no identity-based policy" in error.body:
+        return own
+    return f"the table's own policy must allow it: `policy table-resource --for-account ...` prints that; and {own}"
 
 
 LISTING_ATTEMPTS = 10  # ListTagsOfResource is answered ten times a second (DynamoDB API Reference)
@@ -282,23 +295,3 @@ def _tagged(clients: RunClients, names: Sequence[str], tags: Sequence[tuple[str,
         return set(tags) <= {(tag["Key"], tag["Value"]) for page in pages for tag in page["Tags"]}
 
     return [name for name in names if has_them(name)]
-
-
-def table_name_of(name: str) -> str:
-    """
-    The table's name or ARN; the ARN of one of its indexes or streams is refused.
-
-    Raises:
-        UsageError: an ARN of something else than a table, or nothing.
-    """
-    if not name:
-        msg = "no table name was given"
-        raise UsageError(msg)
-    if not name.startswith("arn:"):
-        return name
-    parts = name.split(":", 5)
-    resource = parts[5] if len(parts) == 6 else ""
-    if len(parts) != 6 or parts[2] != "dynamodb" or not resource.startswith("table/") or resource.count("/") != 1:
-        msg = f"{name} is not a table (an index, a stream?); give the table's name"
-        raise UsageError(msg)
-    return name

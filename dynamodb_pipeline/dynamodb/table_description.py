@@ -64,6 +64,7 @@ class TableDescription:
         index_keys: key attributes of all indexes, local ones too.
         item_count, size_bytes: up to six hours old, for estimates only.
         local_indexes: the same two of every local secondary index.
+        arn_asked: the ARN by which a table of another account is asked for; empty for one of the caller's own.
     """
 
     name: str
@@ -81,6 +82,12 @@ class TableDescription:
     item_count: int
     size_bytes: int
     local_indexes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    arn_asked: str = ""
+
+    @property
+    def address(self) -> str:
+        """What every request about it has as TableName."""
+        return self.arn_asked or self.name
 
     @classmethod
     def from_description(cls, table: Mapping[str, Any]) -> TableDescription:
@@ -155,6 +162,11 @@ class TableDescription:
             warnings.append(
                 f"table {self.name!r} has vector indexes ({names}): each written vector is billed besides, by bytes "
                 "(VectorWriteRequestBytes), which no estimate of ours holds"
+            )
+        if self.arn_asked:
+            warnings.append(
+                f"table {self.name!r} is asked for by its ARN: whether written items expire there only its own account "
+                "is told (DescribeTimeToLive)"
             )
         return warnings
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol, TypeVar, cast
 
+from dynamodb_pipeline.addresses import ACROSS_ACCOUNTS
 from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.dynamodb.table import TableDescription, Tables
@@ -21,6 +22,7 @@ from dynamodb_pipeline.run.context import RunContext
 ATTEMPTS = 2
 PAGES = 20  # of tags or of autoscaling: a table has at most 50 tags, and 42 scalable dimensions
 NAMESPACE = "dynamodb"
+ONLY_ITS_OWN_ACCOUNT = "answered in the table's own account only"  # by autoscaling with that of another of this name
 
 Answer = TypeVar("Answer")
 Reply = Mapping[str, object]
@@ -43,11 +45,14 @@ def definition_of(ctx: RunContext, table: TableDescription) -> TableDefinition:
     Raises:
         PipelineError: DescribeTable is refused.
     """
-    described = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).definition(table.name)
+    described = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).definition(table.address)
     not_read: dict[str, str] = {}
 
     def read(call: str, ask: Callable[[], Answer]) -> Answer | None:
         ctx.lifetime.check()
+        if table.arn_asked and call not in ACROSS_ACCOUNTS:
+            not_read[call] = ONLY_ITS_OWN_ACCOUNT
+            return None
         try:
             return ask()
         except Exception as err:  # whatever it is, the export does not depend on it

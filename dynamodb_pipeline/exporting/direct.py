@@ -164,7 +164,7 @@ def read_direct(ctx: RunContext, export: TableExport, engine: Engine, *, ledger:
     rated = Rated(table, export.rate_of, Goal(f"export {table.name}", allowed, "read units", export.expected_items))
     run = RatedRun(ctx, engine, rated, units=work, on_finished=on_finished)
     plan = ScanPlan(
-        table.name,
+        table.address,
         segments,
         settings.consistent_read,
         average_item_bytes(table_bytes=target.size_bytes, item_count=target.item_count),

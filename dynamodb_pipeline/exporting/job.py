@@ -162,7 +162,7 @@ def resolve_export(ctx: RunContext, settings: ExportSettings, name: str, *, fold
     try_part(tables, table, settings)
     part = settings.part
     if settings.skip_expired:
-        part = without_expired(part, tables.expiry(table.name, now_s=int(ctx.moment.timestamp())), table=table.name)
+        part = without_expired(part, tables.expiry(table.address, now_s=int(ctx.moment.timestamp())), table=table.name)
     return TableExport(table, folder, settings.rate, settings, worker, part)
 
 
@@ -194,7 +194,7 @@ def try_part(tables: Tables, table: TableDescription, settings: ExportSettings) 
         raise UsageError(msg)
     words = scan_words(settings.part.scan_members(table.key_schema))
     try:
-        tables.try_scan(ScanRequest(table.name, limit=1, consistent=consistent, words=words))
+        tables.try_scan(ScanRequest(table.address, limit=1, consistent=consistent, words=words))
     except UsageError as err:
         options = f"{FILTER}, {PROJECTION}, {INDEX}, {ATTRIBUTE_NAMES} and {ATTRIBUTE_VALUES}"
         msg = f"{err}; check {options}. Nothing was read"

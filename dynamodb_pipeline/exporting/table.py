@@ -87,7 +87,7 @@ def _check_not_falsely_empty(tables: Tables, export: TableExport, outcome: ReadO
         return
     if export.part is not None and (outcome.units_consumed or outcome.details.resumed):
         return
-    if tables.holds_an_item(export.table.name):
+    if tables.holds_an_item(export.table.address):
         name = export.table.name
         msg = f"the export of {name!r} has no items but the table has; nothing was published, try --reader direct"
         raise IntegrityError(msg)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dynamodb_pipeline.addresses import table_name
 from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.dynamodb.table import matching_tables
 from dynamodb_pipeline.errors import ExitCode, PipelineError, counted
@@ -50,7 +51,7 @@ def export_tables(ctx: RunContext, settings: ExportSettings, engines: Engines) -
 def _resolved(ctx: RunContext, settings: ExportSettings, name: str) -> TableExport:
     folder = output_folder(
         settings.output,
-        table=name,
+        table=table_name(name),
         region=ctx.clients.region,
         several=len(settings.tables) > 1 or settings.by_pattern,
         moment=ctx.moment,

@@ -219,11 +219,11 @@ def _run(
     on_partition: OnPartition,
 ) -> float | None:
     """Read what is not done; returns the units the relay counted, None when nobody counted."""
-    goal = Goal(f"export {read.table}", export.rate.units_per_s["table"], "read units", export.expected_items)
+    goal = Goal(f"export {export.table.name}", export.rate.units_per_s["table"], "read units", export.expected_items)
     steerable = export.settings.rate_control == "relay"
     table = Rated(export.table, export.rate_of, goal, steerable)
     rated = RatedRun(ctx, engine, table, units=[], on_finished=_nothing)
-    group, settings = f"export-{read.table}", export.settings
+    group, settings = f"export-{export.table.name}", export.settings
     with rated.coordinator() as coordinator:
         control, aws, words = settings.rate_control, export.worker.aws, export.words
         metered = start_metering(
@@ -285,7 +285,7 @@ def connector_read(export: TableExport, splits: int) -> ConnectorRead:
     table, target = export.table, export.target
     segments = export.settings.segments or segments_for(splits=splits, table_bytes=target.size_bytes)
     return ConnectorRead(
-        table=table.name,
+        table=table.address,
         region=table.region or export.worker.aws.region,
         splits=min(splits, segments),
         segments=segments,

@@ -88,7 +88,7 @@ def _chain_end(ctx: RunContext, settings: ImportSettings, table: TableDescriptio
 
 
 def _chain_of(store: ObjectStore, settings: ImportSettings) -> Chain:
-    return find_chain(store, settings.input, table=settings.from_table or settings.table, until=settings.until)
+    return find_chain(store, settings.input, table=settings.from_table or settings.bare_name, until=settings.until)
 
 
 def find_source(store: ObjectStore, settings: ImportSettings) -> ImportSource:
@@ -103,7 +103,7 @@ def find_source(store: ObjectStore, settings: ImportSettings) -> ImportSource:
     folder = settings.input
     if not settings.without_manifest:
         command = settings.common.command_with(WITHOUT_MANIFEST, without=LATEST)
-        choice = SourceChoice(settings.table, settings.from_table, settings.latest, command)
+        choice = SourceChoice(settings.bare_name, settings.from_table, settings.latest, command)
         folder = choose_finished_run(store, folder, choice)
     source = load_source(
         store, folder, without_manifest=settings.without_manifest, allow_buckets=settings.allow_buckets
@@ -127,9 +127,9 @@ def _refuse_mirror_of_another(source: ImportSource, settings: ImportSettings) ->
     elif exported_table is None and from_table != UNKNOWN_TABLE:
         msg = (
             f"--mirror: {source.folder} names no table, so nothing proves that it is of "
-            f"{from_table or settings.table}; if it is, give --from-table {UNKNOWN_TABLE}"
+            f"{from_table or settings.bare_name}; if it is, give --from-table {UNKNOWN_TABLE}"
         )
-    elif exported_table is not None and exported_table != (from_table or settings.table):
+    elif exported_table is not None and exported_table != (from_table or settings.bare_name):
         msg = (
             f"--mirror: {source.folder} is {source.origin}, and items of {settings.table} would be deleted on account "
             f"of it; if that is meant, give --from-table {exported_table}"
@@ -149,7 +149,7 @@ def import_plan(ctx: RunContext, job: TableImport) -> ImportPlan:
         source.key_schema, table.key_schema, index_attributes=attributes
     )
     return ImportPlan(
-        table=table.name,
+        table=table.address,
         keys=table.key_schema,
         index_keys=table.index_keys,
         resources=tuple(job.rate.units_per_s),
@@ -173,6 +173,8 @@ def _expiry(ctx: RunContext, job: TableImport) -> Expiry | None:
     """
     tables, name, now_s = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep), job.table.name, int(ctx.moment.timestamp())
     if not job.settings.skip_expired:
+        if job.table.arn_asked:
+            return None
         try:
             return tables.expiry(name, now_s=now_s, policy=LOOK_POLICY)
         except PipelineError:

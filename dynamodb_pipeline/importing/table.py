@@ -82,8 +82,10 @@ def claim_uri(settings: ImportSettings) -> str | None:
     """Where the claim lies: one for each table, moment and input."""
     if settings.scheduled_time is None or settings.common.logs is None:
         return None
-    digest = hashlib.sha256(settings.input.encode()).hexdigest()[:DIGEST_CHARACTERS]
-    name = f"runs/scheduled/import/{settings.table}/{stamp(settings.scheduled_time)}-{digest}.json"
+    table = settings.bare_name
+    another = "" if table == settings.table else f"{settings.table}\n"  # another account's of the same name
+    digest = hashlib.sha256(f"{another}{settings.input}".encode()).hexdigest()[:DIGEST_CHARACTERS]
+    name = f"runs/scheduled/import/{table}/{stamp(settings.scheduled_time)}-{digest}.json"
     return join(str(settings.common.logs), name)
 
 

@@ -149,7 +149,7 @@ class RatedRun:
         ctx, tables = self._ctx, Tables.of(self._ctx.clients, sleep=self._ctx.lifetime.sleep)
         return CapacityWatcher(
             table,
-            read=lambda: tables.describe(table.name, policy=LOOK_POLICY),
+            read=lambda: tables.describe(table.address, policy=LOOK_POLICY),
             rate_of=self._rated.rate_of,
             steered=coordinator,
             on_end=ctx.lifetime.stop,

@@ -112,7 +112,7 @@ class TableScan:
 
     def _plan(self, segments: int) -> ScanPlan:
         item_bytes = average_item_bytes(table_bytes=self.table.size_bytes, item_count=self.table.item_count)
-        return ScanPlan(self.table.name, segments, self.consistent, item_bytes, self.max_page_units, self.attributes)
+        return ScanPlan(self.table.address, segments, self.consistent, item_bytes, self.max_page_units, self.attributes)
 
 
 def _units(segments: int) -> list[WorkUnit]:

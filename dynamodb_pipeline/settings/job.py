@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Union
 
-from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.addresses import S3Uri, table_name
 from dynamodb_pipeline.aws.clients import TableRole
 from dynamodb_pipeline.formats.exports.export_record import ExportPart
 from dynamodb_pipeline.rate.capacity import RateChoice
@@ -136,6 +136,11 @@ class ImportSettings:
     def table_names(self) -> tuple[str, ...]:
         return (self.table,)
 
+    @property
+    def bare_name(self) -> str:
+        """The table's name alone, as exports say it."""
+        return table_name(self.table)
+
 
 @dataclass(frozen=True)
 class VerifySettings:
@@ -157,6 +162,11 @@ class VerifySettings:
     @property
     def table_names(self) -> tuple[str, ...]:
         return (self.table,) if self.table else ()
+
+    @property
+    def bare_name(self) -> str | None:
+        """The name alone of the table that is compared, as exports say it."""
+        return table_name(self.table) if self.table else None
 
 
 JobSettings = Union[ExportSettings, ImportSettings, VerifySettings]

@@ -28,6 +28,7 @@ from dynamodb_pipeline.settings.values import (
     ITEM_LIMIT,
     LOG_FOLDER,
     MOMENT,
+    OWN_TABLE_NAMES,
     PAIR,
     PERCENT,
     PLACE,
@@ -47,9 +48,12 @@ JOBS = ("export", "import", "verify")
 EXPORT, IMPORT, VERIFY = (JOBS[:1], JOBS[1:2], JOBS[2:])
 
 EXPORTED: Row[str] = Row("EXPORT", "folder of a finished export", VERIFY, "EXPORT", PLACE, required=True)
-TABLE: Row[str] = Row("--table", "existing table to import into", IMPORT, "TABLE", TABLE_NAMES, required=True)
+TABLE: Row[str] = Row(
+    "--table", "existing table to import into; of another account its ARN", IMPORT, "TABLE", TABLE_NAMES, required=True
+)
 TABLES: Row[tuple[str, ...]] = TABLE.also(
-    verbs=EXPORT, help="table to export, or a pattern such as 'prod-*'; repeat for several", many=True,
+    verbs=EXPORT, help="table to export, of another account its ARN, or a pattern such as 'prod-*'; repeat for several",
+    many=True,
     value=TABLE_PATTERNS,
 )  # fmt: skip
 EXCLUDE: Row[tuple[str, ...]] = Row(
@@ -60,7 +64,7 @@ TABLE_TAG: Row[tuple[tuple[str, str], ...]] = Row(
     PAIR, many=True,
 )  # fmt: skip
 COMPARED: Row[str | None] = TABLE.also(
-    verbs=VERIFY, help="also compare with this table, item by item", required=False
+    verbs=VERIFY, help="also compare with this table (of another account its ARN), item by item", required=False
 )  # fmt: skip
 OUTPUT: Row[S3Uri] = Row(
     "--output", "s3://bucket/folder; a folder named by table and time is made in it", EXPORT, "S3_FOLDER", S3_ADDRESS,
@@ -112,7 +116,7 @@ LATEST_VERIFIED: Row[bool] = LATEST.also(
 )  # fmt: skip
 FROM_TABLE: Row[str | None] = Row(
     "--from-table", "the exported table, where it is not --table; unknown: of an export that names none",
-    (*IMPORT, *VERIFY), "NAME", TABLE_NAMES,
+    (*IMPORT, *VERIFY), "NAME", OWN_TABLE_NAMES,
 )  # fmt: skip
 WITHOUT_MANIFEST: Row[bool] = Row(
     "--without-manifest", "read every data file of a folder that has no manifest", (*IMPORT, *VERIFY)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any, Callable, TypeVar
 
-from dynamodb_pipeline.addresses import S3Uri, is_s3
+from dynamodb_pipeline.addresses import S3Uri, TableAddress, is_s3
 from dynamodb_pipeline.rate.capacity import PERCENT_DEFAULT, RateChoice
 from dynamodb_pipeline.settings.job import CommonSettings, ExportSettings, ImportSettings, JobSettings, VerifySettings
 from dynamodb_pipeline.settings.job_options import (
@@ -38,6 +38,7 @@ from dynamodb_pipeline.settings.job_options import (
     READ_PERCENT,
     READ_UNITS,
     READER,
+    REGION,
     RESUME,
     RUN_ID,
     SCHEDULED_IMPORT,
@@ -45,6 +46,7 @@ from dynamodb_pipeline.settings.job_options import (
     SKIP_EXISTING,
     SKIP_EXPIRED,
     SORT_KEY_PREFIX,
+    TABLE,
     TABLE_EXTERNAL_ID,
     TABLE_ROLE_ARN,
     TABLE_TAG,
@@ -68,11 +70,46 @@ def filled(kind: type[Made], options: Options, **more: Any) -> Made:
     return kind(**{**{name: by_field[name] for name in names}, **more})
 
 
-def common_settings(options: Options, program: tuple[str, ...]) -> CommonSettings:
-    """What every job takes."""
+def as_asked(options: Options, tables: Iterable[str]) -> tuple[str, ...]:
+    """The tables as whoever asks for them names them: a role names those of its own account by their names."""
+    role = options[TABLE_ROLE_ARN]
+    account = role.split(":")[4] if role else None
+    return tuple(text if is_pattern(text) else str(TableAddress.parse(text).seen_from(account)) for text in tables)
+
+
+def check_tables(options: Options, problems: Problems, tables: Sequence[str]) -> None:
+    """Tables of one region, no two of the same name; of other accounts nothing that only their own can be asked."""
+    addresses = [TableAddress.parse(text) for text in as_asked(options, tables) if not is_pattern(text)]
+    names = [table.name for table in addresses]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    text = f"{', '.join(twice)}: folders and records are named by it, so that takes a run for each"
+    problems.require(not twice, f"{TABLES} names a table twice, or two accounts' tables of one name, {text}")
+    abroad = [table for table in addresses if table.account is not None]
+    regions = sorted({*filter(None, [options[REGION], *regions_of(tables)])})
+    problems.require(len(regions) < 2, f"{TABLES} and {REGION} name several regions ({', '.join(regions)}): take one")
+    problems.require(
+        not abroad or not any(map(is_pattern, tables)),
+        f"{TABLES}: a pattern is of tables of the caller's own account; give {abroad[0] if abroad else ''} a run of "
+        "its own",
+    )
+    problems.require(
+        not abroad or not options.get(SKIP_EXPIRED),
+        f"{SKIP_EXPIRED}: by what items expire DynamoDB tells a table's own account only (DescribeTimeToLive); give "
+        f"{TABLE_ROLE_ARN} with a role of that account, or leave it out",
+    )
+
+
+def regions_of(tables: Iterable[str]) -> list[str]:
+    """The regions that tables' ARNs say."""
+    return [*filter(None, (TableAddress.parse(text).region for text in tables if not is_pattern(text)))]
+
+
+def common_settings(options: Options, program: tuple[str, ...], tables: Iterable[str]) -> CommonSettings:
+    """What every job takes; a table's ARN says the region too."""
     return filled(
         CommonSettings,
         options,
+        region=options[REGION] or next(iter(regions_of(tables)), None),
         timeout_s=options[TIMEOUT],
         resume=options.get(RESUME) is not None,
         program=program,
@@ -115,7 +152,7 @@ def export_settings(options: Options, *, program: tuple[str, ...] = ()) -> Expor
         UsageError: every problem of the command line, one a line.
     """
     problems, tables = Problems(), options[TABLES]
-    problems.require(len(set(tables)) == len(tables), f"{TABLES} names a table twice")
+    check_tables(options, problems, tables)
     problems.require(not (options[EXACT_OUTPUT] and len(tables) > 1), f"{EXACT_OUTPUT} takes one {TABLES}")
     by_pattern = any(map(is_pattern, tables))
     problems.require(not (options[EXACT_OUTPUT] and by_pattern), f"{EXACT_OUTPUT} takes one {TABLES}, and no pattern")
@@ -137,9 +174,9 @@ def export_settings(options: Options, *, program: tuple[str, ...] = ()) -> Expor
     return filled(
         ExportSettings,
         options,
-        common=common_settings(options, program),
+        common=common_settings(options, program, tables),
         rate=rate_choice(options, READ_UNITS),
-        tables=tables,
+        tables=as_asked(options, tables),
     )
 
 
@@ -192,6 +229,7 @@ def import_settings(options: Options, *, program: tuple[str, ...] = ()) -> Impor
         UsageError: every problem of the command line, one a line.
     """
     problems, mirror, place = Problems(), options[MIRROR], options[INPUT] or options[CHAIN]
+    check_tables(options, problems, [options[TABLE]])
     if place is None or None not in (options[INPUT], options[CHAIN]):
         problems.require(False, f"give {INPUT} FOLDER or {CHAIN} PREFIX, one of them")
         problems.end()
@@ -219,8 +257,9 @@ def import_settings(options: Options, *, program: tuple[str, ...] = ()) -> Impor
     return filled(
         ImportSettings,
         options,
-        common=common_settings(options, program),
+        common=common_settings(options, program, [options[TABLE]]),
         rate=rate_choice(options, WRITE_UNITS),
+        table=as_asked(options, [options[TABLE]])[0],
         allow_buckets=options[ALLOW_BUCKET],
         accept_members=options[ACCEPT_MEMBER],
         input=str(place),
@@ -233,7 +272,9 @@ def verify_settings(options: Options, *, program: tuple[str, ...] = ()) -> Verif
     Raises:
         UsageError: every problem of the command line, one a line.
     """
-    problems = Problems()
+    problems, compared = Problems(), options[COMPARED]
+    tables = [compared] if compared else []
+    check_tables(options, problems, tables)
     check_common(options, problems, data=_in_s3(options[EXPORTED]))
     check_chain(options, problems, chain=options[CHAIN_VERIFIED])
     problems.require(not options[CHAIN_VERIFIED] or bool(options[COMPARED]), f"{CHAIN} needs {COMPARED}, for its keys")
@@ -241,8 +282,9 @@ def verify_settings(options: Options, *, program: tuple[str, ...] = ()) -> Verif
     return filled(
         VerifySettings,
         options,
-        common=common_settings(options, program),
+        common=common_settings(options, program, tables),
         rate=rate_choice(options, READ_UNITS),
+        table=next(iter(as_asked(options, tables)), None),
         allow_buckets=options[ALLOW_BUCKET],
     )
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-from dynamodb_pipeline.addresses import BUCKET, S3Uri, is_s3, local_path
+from dynamodb_pipeline.addresses import BUCKET, TABLE_NAME, S3Uri, TableAddress, is_s3, local_path
 from dynamodb_pipeline.aws.clients import check_region
 from dynamodb_pipeline.durations import LONGEST_D, duration_s
 from dynamodb_pipeline.errors import UsageError, shown
@@ -27,7 +27,6 @@ from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
 from dynamodb_pipeline.rate.capacity import PERCENT_MAX, PERCENT_MIN, parse_percent
 from dynamodb_pipeline.settings.run_ids import check_run_id
 
-TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB naming rules
 TABLE_PATTERN = re.compile(r"[A-Za-z0-9_.*?-]{1,255}")
 ACCOUNT = re.compile(r"[0-9]{12}")
 EXTERNAL_ID = re.compile(r"[A-Za-z0-9+=,.@:/_-]{2,1224}")  # STS API Reference, AssumeRole
@@ -214,17 +213,15 @@ def _zone(text: str | None) -> timezone:
 
 
 def parse_table_name(name: str, *, option: str) -> str:
-    """
-    Raises:
-        UsageError: not a DynamoDB table name (also an ARN: an index or stream cannot be exported).
-    """
+    """A table's name, or its ARN where it is another account's; raises UsageError for what is neither."""
     if is_pattern(name):
         msg = f"{option} {shown(name)} is a pattern, which only an export takes: other jobs are of one table and folder"
         raise UsageError(msg)
-    if not TABLE_NAME.fullmatch(name):
-        msg = f"{option} {shown(name)} is not a table name (3-255 of a-z A-Z 0-9 _ - .); ARNs are not taken"
-        raise UsageError(msg)
-    return name
+    try:
+        return str(TableAddress.parse(name))
+    except ValueError as err:
+        msg = f"{option} {shown(name)} is not a table name (3-255 of a-z A-Z 0-9 _ - .) and not the ARN of a table"
+        raise UsageError(msg) from err
 
 
 def parse_expression_names(text: str, *, option: str) -> dict[str, str]:
@@ -289,7 +286,8 @@ def parse_table_pattern(text: str, *, option: str) -> str:
     if not is_pattern(text):
         return parse_table_name(text, option=option)
     if not TABLE_PATTERN.fullmatch(text):
-        msg = f"{option} {shown(text)} is no pattern of table names (1-255 of a-z A-Z 0-9 _ - . and * or ?)"
+        own = "; a table of another account is named by its whole ARN" if text.startswith("arn:") else ""
+        msg = f"{option} {shown(text)} is no pattern of table names (1-255 of a-z A-Z 0-9 _ - . and * or ?){own}"
         raise UsageError(msg)
     return text
 
@@ -379,11 +377,12 @@ def parse_key(text: str, *, option: str) -> KeySchema:
 TEXT = ValueKind(parse_text)
 REGION_NAME = ValueKind(parse_region, "a name such as eu-west-1")
 BUCKET_NAME = matching(BUCKET, "a bucket name")
-TABLE_NAMES = ValueKind(parse_table_name, "3 to 255 of a-z A-Z 0-9 _ - .")
+TABLE_NAMES = ValueKind(parse_table_name, "3 to 255 of a-z A-Z 0-9 _ - ., or a table's ARN")
+OWN_TABLE_NAMES = matching(TABLE_NAME, "a table name (3-255 of a-z A-Z 0-9 _ - .)")
 INDEX_NAMES = matching(TABLE_NAME, "an index name (3-255 of a-z A-Z 0-9 _ - .)")
 EXPRESSION_NAMES = ValueKind(parse_expression_names, '{"#s": "Status"}')
 EXPRESSION_VALUES = ValueKind(parse_expression_values, '{":x": {"S": "open"}}')
-TABLE_PATTERNS = ValueKind(parse_table_pattern, "3 to 255 of a-z A-Z 0-9 _ - ., or a pattern with * and ?")
+TABLE_PATTERNS = ValueKind(parse_table_pattern, "a table's name or ARN, or a pattern of names with * and ?")
 S3_ADDRESS = ValueKind(S3Uri.parse, "s3://bucket/folder")
 LOG_FOLDER = ValueKind(parse_log_folder, "s3://bucket/folder, never a bucket's top")
 FILE = ValueKind(parse_file)

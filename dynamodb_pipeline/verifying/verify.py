@@ -117,7 +117,7 @@ class Verification:
     @property
     def wanted(self) -> WantedTable | None:
         """Whose items are taken of files that name their tables."""
-        return wanted_table(self.settings.table, from_table=self.settings.from_table)
+        return wanted_table(self.settings.bare_name, from_table=self.settings.from_table)
 
 
 def resolve_verification(ctx: RunContext, settings: VerifySettings) -> Verification:
@@ -131,7 +131,7 @@ def resolve_verification(ctx: RunContext, settings: VerifySettings) -> Verificat
     folder = settings.export
     if not settings.without_manifest:
         command = settings.common.command_with(WITHOUT_MANIFEST, without=LATEST)
-        choice = SourceChoice(settings.table, settings.from_table, settings.latest, command)
+        choice = SourceChoice(settings.bare_name, settings.from_table, settings.latest, command)
         folder = choose_finished_run(ctx.store, folder, choice)
     source = load_source(
         ctx.store, folder, without_manifest=settings.without_manifest, allow_buckets=settings.allow_buckets

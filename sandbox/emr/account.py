@@ -60,10 +60,28 @@ class Account:
             return simulator.policies_in(iam_backends[principal.account]["aws"], principal.role)
         return self.policies_of_role(principal.role)
 
+    def arn_of(self, principal: Principal) -> str:
+        """Return the ARN of the user or role that calls; of one that IAM does not know that of its whole account."""
+        if principal.kind == LAUNCHER:
+            user = _iam().get_user_from_access_key_id(principal.key) if principal.key else None
+            return str(user.arn) if user else f"arn:aws:iam::{ACCOUNT_ID}:root"
+        if principal.kind == NODE:
+            return self.role_of_profile(principal.role) or _role_arn(principal.role)
+        return _role_arn(principal.role)
+
+    def owner_of_bucket(self, name: str) -> str | None:
+        """Return the account of a bucket, None where there is no such one."""
+        return s3_backends.bucket_accounts.get(name, (None, None))[1]
+
+    def policy_of_bucket(self, name: str) -> Policy | None:
+        """Return a bucket's own policy."""
+        owner = self.owner_of_bucket(name)
+        bucket = s3_backends[owner]["aws"].buckets.get(name) if owner else None
+        return json.loads(bucket.policy) if bucket and bucket.policy else None
+
     def policies_of_role(self, name: str) -> list[Policy] | None:
         """Return the policies of a role by its name or ARN, None when there is no such role."""
-        arn = name if name.startswith("arn:") else f"arn:aws:iam::{ACCOUNT_ID}:role/{name}"
-        return simulator.policies_in(_iam(), arn)
+        return simulator.policies_in(_iam(), _role_arn(name))
 
     def role_of_profile(self, name: str) -> str | None:
         """Return the ARN of the role in an instance profile, None when there is none."""
@@ -144,6 +162,10 @@ def refuses_trust(role_arn: str, *, account: str, external_id: str | None) -> bo
     context = {"sts:ExternalId": external_id} if external_id else {}
     policy = {"Statement": [{**one, "Resource": "*"} for one in own]}
     return decision([policy], "sts:AssumeRole", resource=role_arn, context=context) != ALLOWED
+
+
+def _role_arn(name: str) -> str:
+    return name if name.startswith("arn:") else f"arn:aws:iam::{ACCOUNT_ID}:role/{name}"
 
 
 def _iam() -> Any:

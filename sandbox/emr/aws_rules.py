@@ -432,8 +432,49 @@ AWS_RULES = (
         "logs may be missing",
     ),
     AwsRule(
+        "other accounts",
+        "Of a table of another account, named by its ARN, DynamoDB answers GetItem, PutItem, UpdateItem, DeleteItem, "
+        "Query, Scan, BatchGetItem, BatchWriteItem, TransactGetItems, TransactWriteItems, DescribeTable, UpdateTable, "
+        "DeleteTable and the three of tags; DescribeTimeToLive, DescribeContinuousBackups, the policy's own three, "
+        "ListTables, PartiQL and Application Auto Scaling are of the table's own account",
+        f"{DDB}/rbac-iam-actions.html",
+        SURE,
+        "AccessDeniedException (the wording is likely)",
+        "own_policies",
+        "tests/unit/sandbox_emr/test_own_policies.py::test_some_operations_no_policy_opens_to_another_account",
+    ),
+    AwsRule(
+        "other accounts",
+        "Between two accounts the caller's own policy and that of the table or bucket must both allow a request; within "
+        "one account either is enough",
+        f"{IAM}/reference_policies_evaluation-logic-cross-account.html",
+        SURE,
+        "... because no resource-based policy allows the dynamodb:Scan action",
+        "own_policies",
+        "tests/sandbox/test_accounts.py::test_a_table_is_exported_and_imported_by_its_arn",
+    ),
+    AwsRule(
+        "other accounts",
+        "Where a table or bucket is open to a whole account, the refusal of a caller whose own policy is silent names "
+        "the other one",
+        f"{IAM}/troubleshoot_access-denied.html",
+        LIKELY,
+        "... because no resource-based policy allows the ... action",
+        "own_policies",
+        "tests/unit/sandbox_emr/test_own_policies.py::test_between_accounts_both_must_allow_it",
+    ),
+    AwsRule(
+        "sizes",
+        "A table's own policy has at most 20 KB, white space counted",
+        f"{DDB}/rbac-considerations.html",
+        SURE,
+        "LimitExceededException (the wording is likely)",
+        "own_policies",
+        "tests/unit/emr/commands/test_documents.py::test_a_tables_own_policy_of_more_than_20_kb_is_refused",
+    ),
+    AwsRule(
         "other policies",
-        "Service control policies, permission boundaries and the own policies of buckets, tables and keys",
+        "Service control policies, permission boundaries and the own policies of keys",
         f"{IAM}/reference_policies_evaluation-logic.html",
         SURE,
         "... with an explicit deny",

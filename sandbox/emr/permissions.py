@@ -47,15 +47,16 @@ def caller_arn(principal: Principal) -> str:
     return f"arn:aws:sts::{principal.account or ACCOUNT_ID}:assumed-role/{principal.role.rpartition('/')[2]}/session"
 
 
-def denial(action: Action, *, who: str, service: str) -> ServiceError:
+def denial(action: Action, *, who: str, service: str, kind: str = "identity-based") -> ServiceError:
     """
     Return the error of a call that no policy allows.
 
     Args:
+        kind: of policies, which the message names.
         service: whose protocol words it, as in the request's signature: a key's refusal comes from S3 or DynamoDB.
     """
     where = f" on resource: {action.resource}" if action.resource != "*" else ""
-    why = f"because no identity-based policy allows the {action.name} action"
+    why = f"because no {kind} policy allows the {action.name} action"
     text = f"User: {who} is not authorized to perform: {action.name}{where} {why}"
     if service == "dynamodb" and action.name.startswith("kms:"):
         return ServiceError("AccessDeniedException", f"KMS key access denied error: {text}")

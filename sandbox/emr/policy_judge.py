@@ -47,24 +47,24 @@ OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
 
 def decision(policies: Iterable[Policy], action: str, *, resource: str, context: Mapping[str, str]) -> str:
     """Return IAM's decision; a Deny wins over every Allow."""
-    statements = [statement for policy in policies for statement in _listed(policy["Statement"])]
+    statements = [statement for policy in policies for statement in listed(policy["Statement"])]
     effects = {s["Effect"] for s in statements if applies(s, action, resource=resource, context=context)}
     return DENIED if "Deny" in effects else ALLOWED if "Allow" in effects else NOT_ALLOWED
 
 
 def condition_keys(policies: Iterable[Policy]) -> set[str]:
     """Return the keys that any condition of the policies looks at."""
-    statements = (statement for policy in policies for statement in _listed(policy["Statement"]))
+    statements = (statement for policy in policies for statement in listed(policy["Statement"]))
     return {key for s in statements for keys in s.get("Condition", {}).values() for key in keys}
 
 
 def applies(statement: Mapping[str, Any], action: str, *, resource: str, context: Mapping[str, str]) -> bool:
     """Return whether a statement speaks of this action on this resource in this context."""
     return (
-        any(_like(action.lower(), pattern.lower()) for pattern in _listed(statement["Action"]))
-        and any(_like(resource, pattern) for pattern in _listed(statement["Resource"]))
+        any(_like(action.lower(), pattern.lower()) for pattern in listed(statement["Action"]))
+        and any(_like(resource, pattern) for pattern in listed(statement["Resource"]))
         and all(
-            _holds(operator, key, _listed(wanted), context)
+            _holds(operator, key, listed(wanted), context)
             for operator, keys in statement.get("Condition", {}).items()
             for key, wanted in keys.items()
         )
@@ -83,5 +83,6 @@ def _holds(operator: str, key: str, wanted: Sequence[Any], context: Mapping[str,
     return any(test(value, one) for one in wanted)
 
 
-def _listed(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
+    """Return a member that may stand alone or in a list, as a list."""
     return value if isinstance(value, list) else [value]

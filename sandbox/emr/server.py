@@ -68,6 +68,7 @@ class EmrServer:
             principals=principals,
             control=Control(fleet, ledger, faults, dial, principals, self.client),
             moto=DomainDispatcherApplication(create_backend_app),
+            account=account,
             own={
                 **OWN_ANSWERS,
                 **CloudFormation(self._administrator, account_id=ACCOUNT_ID).answers(),

@@ -1,8 +1,9 @@
 """
 A table of another account: each side has the policies that are printed for it and nothing else.
 
-Buckets, logs and whoever runs are of the sandbox's own account, which may do nothing to any table; the role of the
-other account may do nothing to any bucket.
+By a role there, buckets, logs and whoever runs are of the sandbox's own account, which may do nothing to any table, and
+the role may do nothing to any bucket. By the table's ARN the caller's own policy and the table's must both allow it; of
+a bucket the same.
 """
 
 from __future__ import annotations
@@ -40,6 +41,18 @@ class World:
     target: Table
     roles: dict[str, str]
 
+    def theirs(self, service: str) -> Any:
+        """A client of somebody of the other account who may do everything there."""
+        sts = self.emr.client("sts").assume_role(RoleArn=f"arn:aws:iam::{THEIRS}:role/admin", RoleSessionName="admin")
+        keys = sts["Credentials"]
+        return boto3.client(
+            service, region_name=REGION, endpoint_url=self.emr.s3_url, aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"],
+        )  # type: ignore[call-overload,no-any-return]  # fmt: skip
+
+    def arn(self, table: Table) -> str:
+        return f"arn:aws:dynamodb:{REGION}:{THEIRS}:table/{table.name}"
+
     def policy(self, kind: str, *words: str) -> dict[str, Any]:
         tables = ("--table", self.source.name, "--table", self.target.name, "--bucket", self.bucket)
         places = ("--logs", f"s3://{self.bucket}/logs", "--region", REGION)
@@ -47,9 +60,9 @@ class World:
         assert out.code == ExitCode.DONE, out.text
         return out.result
 
-    def user(self, policy: dict[str, Any]) -> dict[str, str]:
+    def user(self, policy: dict[str, Any], name: str | None = None) -> dict[str, str]:
         """The keys of a user of our account with this policy alone."""
-        iam, name = self.emr.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
+        iam, name = self.emr.client("iam"), name or f"user-{uuid.uuid4().hex[:8]}"
         iam.create_user(UserName=name)
         iam.put_user_policy(UserName=name, PolicyName="printed", PolicyDocument=json.dumps(policy))
         made = iam.create_access_key(UserName=name)["AccessKey"]
@@ -57,13 +70,7 @@ class World:
 
     def make_role(self, kind: str) -> None:
         """A role of the other account with its printed policy and trust document, made by somebody there."""
-        sts = self.emr.client("sts").assume_role(RoleArn=f"arn:aws:iam::{THEIRS}:role/admin", RoleSessionName="admin")
-        keys = sts["Credentials"]
-        iam: Any = boto3.client(
-            "iam", region_name=REGION, endpoint_url=self.emr.s3_url, aws_access_key_id=keys["AccessKeyId"],
-            aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"],
-        )  # fmt: skip
-        theirs = ("--account", THEIRS)
+        iam, theirs = self.theirs("iam"), ("--account", THEIRS)
         trust = self.policy(kind, *theirs, "--trust", "--for-account", OURS, "--table-external-id", EXTERNAL_ID)
         role = iam.create_role(RoleName=f"pipeline-{kind}", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
         printed = json.dumps(self.policy(kind, *theirs))
@@ -152,3 +159,143 @@ def test_nodes_with_a_role_for_tables_may_touch_no_table(world: World) -> None:
         allowed = {action for one in printed["Statement"] for action in one["Action"]}
         assert "sts:AssumeRole" in allowed
         assert not {action for action in allowed if action.startswith(("dynamodb:", "application-autoscaling:"))}
+
+
+# by the table's own policy
+
+
+@dataclass
+class Halves:
+    """The policy of the caller and that of the table, as they are printed for one of the tables."""
+
+    world: World
+    table: Table
+    verb: str
+
+    def arn(self) -> str:
+        return self.world.arn(self.table)
+
+    def printed(self, kind: str, *words: str) -> dict[str, Any]:
+        out = Pipeline(self.world.emr).run("policy", kind, "--table", self.arn(), *words)
+        assert out.code == ExitCode.DONE, out.text
+        return out.result
+
+    def caller(self, *words: str) -> dict[str, str]:
+        """The keys of a user who has the caller's half."""
+        places = ("--bucket", self.world.bucket, "--logs", f"s3://{self.world.bucket}/logs", "--region", REGION)
+        return self.world.user(self.printed(f"nodes-{self.verb}", *places, *words))
+
+    def open_table(self, *words: str) -> None:
+        """Attach the table's half as somebody of its account does."""
+        policy = self.printed("table-resource", "--for-account", OURS, "--for", self.verb, *words)
+        self.world.theirs("dynamodb").put_resource_policy(ResourceArn=self.arn(), Policy=json.dumps(policy, indent=2))
+
+    def close_table(self) -> None:
+        self.world.theirs("dynamodb").delete_resource_policy(ResourceArn=self.arn())
+
+
+@pytest.fixture
+def source(world: World) -> Iterator[Halves]:
+    halves = Halves(world, world.source, "export")
+    yield halves
+    halves.close_table()
+
+
+@pytest.fixture
+def target(world: World) -> Iterator[Halves]:
+    halves = Halves(world, world.target, "import")
+    yield halves
+    halves.close_table()
+
+
+def test_a_table_is_exported_and_imported_by_its_arn(world: World, source: Halves, target: Halves) -> None:
+    place, objects = f"s3://{world.bucket}/exports/by-arn", world.emr.client("s3")
+
+    def document(name: str) -> Any:
+        return json.loads(objects.get_object(Bucket=world.bucket, Key=f"exports/by-arn/{name}")["Body"].read())
+
+    source.open_table()
+    words = ("export", "--table", source.arn(), "--output", place, "--exact-output", *LOCAL, *FULL_RATE)
+    out = Pipeline(world.emr, keys=source.caller()).run(*words)
+    assert out.code == ExitCode.DONE, out.text
+    assert (out.result["tables"][0]["table"], out.result["tables"][0]["items"]) == (world.source.name, len(ITEMS))
+    record = document("_export.json")
+    assert (record["table_name"], record["table_arn"]) == (world.source.name, source.arn())
+    only_there = {
+        "DescribeTimeToLive",
+        "DescribeContinuousBackups",
+        "DescribeScalableTargets",
+        "DescribeScalingPolicies",
+    }
+    assert set(document("_table.json")["not_read"]) == only_there
+    assert "DescribeTimeToLive (answered in the table's own account only)" in out.text
+    verified = Pipeline(world.emr, keys=source.caller()).run(
+        "verify", place, "--table", source.arn(), *LOCAL, *FULL_RATE
+    )
+    assert (verified.code, verified.result["table_items"]) == (ExitCode.DONE, len(ITEMS)), verified.text
+    world.target.put([{**item, "id": {"S": f"extra-{number}"}} for number, item in enumerate(numbered(3))])
+    target.open_table("--mirror")
+    mirror = ("--mirror", "--max-deletions", "100%", "--from-table", world.source.name, "--yes")
+    logs = f"s3://{world.bucket}/logs"
+    words = ("import", "--table", target.arn(), "--input", place, "--logs", logs, *mirror, *LOCAL, *FULL_RATE)
+    out = Pipeline(world.emr, keys=target.caller("--mirror")).run(*words)
+    assert out.code == ExitCode.DONE, out.text
+    assert (out.result["items_deleted"], world.target.differences(ITEMS)) == (3, NONE)
+
+
+def test_either_half_alone_is_refused_and_the_other_one_named(world: World, source: Halves) -> None:
+    words = ("export", "--table", source.arn(), "--output", f"s3://{world.bucket}/exports/no", *LOCAL, *FULL_RATE)
+    out = Pipeline(world.emr, keys=source.caller()).run(*words)
+    assert out.code == ExitCode.DENIED, out.text
+    assert "the table's own policy must allow it: `policy table-resource" in out.result["error"]
+    stranger = world.user(world.policy("nodes-export"), "stranger")
+    source.open_table("--for-principal", f"arn:aws:iam::{OURS}:user/stranger")
+    out = Pipeline(world.emr, keys=stranger).run(*words)
+    assert out.code == ExitCode.DENIED, out.text
+    assert "the caller's own policy must allow it: `policy nodes-export" in out.result["error"]
+    assert "the table's own policy" not in out.result["error"]
+    out = Pipeline(world.emr, keys=source.caller()).run(*words)
+    assert out.code == ExitCode.DENIED, out.text  # the table is open to the stranger alone
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("control", ["relay", "connector"])
+def test_the_connector_takes_a_tables_arn(world: World, source: Halves, control: str) -> None:
+    """On Spark, with AWS's own jar, which makes its requests with the name it is given."""
+    source.open_table()
+    place = ("--output", f"s3://{world.bucket}/exports/spark-{control}", "--exact-output", "--local", *FULL_RATE)
+    words = ["export", "--table", source.arn(), *place, "--rate-control", control]
+    out = run_cli(words, env=world.emr.process_env(**source.caller()), timeout_s=300)
+    assert out.code == ExitCode.DONE, out.text
+    assert (out.result["tables"][0]["reader"], out.result["tables"][0]["items"]) == ("connector", len(ITEMS))
+
+
+# by the bucket's own policy
+
+
+def test_a_bucket_of_another_account_is_read_where_both_policies_allow_it(world: World) -> None:
+    """The importer's account has table and role, ours the exports."""
+    place = f"s3://{world.bucket}/exports/for-them"
+    out = Pipeline(world.emr).export(world.source, place)
+    assert out.code == ExitCode.DONE, out.text
+    theirs = ("--account", THEIRS)
+    iam, name = world.theirs("iam"), f"importer-{uuid.uuid4().hex[:8]}"
+    trust = world.policy("table-import", *theirs, "--trust", "--for-account", OURS)
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    printed = json.dumps(world.policy("nodes-import", *theirs))
+    iam.put_role_policy(RoleName=name, PolicyName="printed", PolicyDocument=printed)
+    taken = world.emr.client("sts").assume_role(RoleArn=arn, RoleSessionName="importer")["Credentials"]
+    keys = {
+        "AWS_ACCESS_KEY_ID": taken["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": taken["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": taken["SessionToken"],
+    }
+    world.target.put(numbered(1))
+    importer = Pipeline(world.emr, keys=keys)
+    out = importer.import_into(world.target, place, "--yes", "--bucket-owner", OURS)
+    assert out.code == ExitCode.DENIED, out.text
+    opened = world.policy("bucket", "--for-account", THEIRS)
+    world.emr.client("s3").put_bucket_policy(Bucket=world.bucket, Policy=json.dumps(opened))
+    out = importer.import_into(world.target, place, "--yes", "--bucket-owner", OURS)
+    assert out.code == ExitCode.DONE, out.text
+    assert world.target.differences(ITEMS) == NONE

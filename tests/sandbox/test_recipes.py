@@ -97,23 +97,37 @@ def test_an_old_backup_is_found_inspected_tried_imported_and_verified(
     assert not_granted(printed(emr, "backups", region="us-east-1"), actions) == set()
 
 
+def open_table(emr: EmrSandbox, policy: str) -> None:
+    """Attach a table's own policy, as somebody of its account does."""
+    sts = emr.client("sts").assume_role(RoleArn="arn:aws:iam::210987654321:role/admin", RoleSessionName="admin")
+    keys = sts["Credentials"]
+    there: Any = boto3.client(
+        "dynamodb", region_name="eu-west-1", endpoint_url=emr.s3_url, aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"],
+    )  # fmt: skip
+    there.put_resource_policy(ResourceArn=json.loads(policy)["Statement"][0]["Resource"][0], Policy=policy)
+
+
 def test_a_table_is_copied_to_another_region_and_account(
     emr: EmrSandbox, tables: dict[str, Table], tmp_path: Path
 ) -> None:
     tables["us-east-1"].put(FORUM)
     commands = commands_of(DOCS / "copy.md")
-    in_a_role = ["policy", "policy", "policy", "import"]
-    verbs = ["export", "import", "verify", *in_a_role, "policy", "import"]
+    in_a_role, by_arn = ["policy", "policy", "policy", "import"], ["policy", "policy", "import"]
+    verbs = ["export", "import", "verify", *in_a_role, *by_arn, "policy", "import"]
     assert [shlex.split(command)[1] for command in commands] == verbs
-    *_, verified, taken, again = ran_well(commands, emr, tmp_path).documents
-    assert (verified["table_items"], taken["status"], again["status"]) == (20, "done", "done")
+    printed_there = 1 + [command.split()[2] for command in commands].index("table-resource")
+    *_, verified, taken = ran_well(commands[:printed_there], emr, tmp_path).documents
+    open_table(emr, (tmp_path / "table-policy.json").read_text())
+    by_its_arn, again = ran_well(commands[printed_there:], emr, tmp_path).documents
+    assert (verified["table_items"], taken["status"], by_its_arn["status"], again["status"]) == (20, *["done"] * 3)
     assert tables["eu-west-1"].differences(FORUM) == NONE
     printed = json.loads((tmp_path / "bucket-policy.json").read_text())
     assert printed == json.loads((EXAMPLES / "copy" / "bucket-policy.json").read_text())
     trust = json.loads((tmp_path / "trust.json").read_text())["Statement"][0]
     assert trust["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
     asked = {entry["resource"] for entry in emr.control.actions() if entry["action"] == "sts:AssumeRole"}
-    assert asked == {"arn:aws:iam::210987654321:role/forum-import"}
+    assert asked == {f"arn:aws:iam::210987654321:role/{name}" for name in ("forum-import", "admin")}
 
 
 def test_the_bucket_policy_lets_the_other_account_read_exports_and_nothing_else() -> None:

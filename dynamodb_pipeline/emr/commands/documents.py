@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,11 @@ from dynamodb_pipeline.emr.documents.policies import (
     NOTES,
     POLICIES,
     ROLES_TEMPLATE,
+    TABLE_POLICY_BYTES,
+    TABLE_RESOURCE,
     TRUSTED_SERVICES,
     policy_characters,
+    table_policy_notes,
     trust_document,
 )
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope, scope_of_launch
@@ -64,15 +68,33 @@ def run_policy(query: PolicyQuery, console: Console) -> CommandResult:
     """
     if query.kind in NOTES:
         console.say(f"note: {NOTES[query.kind]}")
+    if query.kind == TABLE_RESOURCE:
+        console.say_all(table_policy_notes(query.scope))
     for prefix in query.scope.table_prefixes:
         console.say(f"note: every table whose name begins with {prefix} is allowed, also those that are made later")
     document = _policy_document(query)
     if query.kind == ROLES_TEMPLATE:
         more = deploy_options(document, bucket=query.scope.data.bucket)
         console.say_all([f"note: a template of this size is deployed with{more}"] if more else [])
+    elif query.kind == TABLE_RESOURCE:
+        _refuse_too_large(document)
     elif not query.trust:
         _refuse_too_long(query.kind, document)
     return CommandResult(ExitCode.DONE, document, bare=True)
+
+
+def _refuse_too_large(policy: dict[str, Any]) -> None:
+    """
+    Raises:
+        UsageError: DynamoDB would not take it as a table's own policy.
+    """
+    size = len(json.dumps(policy, indent=2).encode())
+    if size > TABLE_POLICY_BYTES:
+        msg = (
+            f"the table's own policy would have {size:,} bytes, DynamoDB takes {TABLE_POLICY_BYTES:,}: fewer "
+            "--for-principal, or none, which opens it to all whom their own account allows it"
+        )
+        raise UsageError(msg)
 
 
 def _refuse_too_long(kind: str, policy: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from dynamodb_pipeline.emr.documents.policy_scope import (
     PolicyScope,
 )
 from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG
+from dynamodb_pipeline.errors import UsageError
 
 Policy = dict[str, Any]
 
@@ -47,7 +48,9 @@ def launcher_policy(scope: PolicyScope) -> Policy:
             *st.pass_roles_statements(scope),
             *st.read_roles_statements(scope),
             st.simulate_statement(scope),
-            *st.about_tables(scope, [st.table_statement(scope, ["DescribeTable"]), *st.find_tables_statements(scope)]),
+            *st.about_tables(
+                scope, [*st.table_statements(scope, ["DescribeTable"]), *st.find_tables_statements(scope)]
+            ),
             *st.list_statement(scope, places),
             _bucket_settings(scope, places),
             st.objects_statement("ReadResults", scope, ["GetObject"], places),
@@ -79,10 +82,10 @@ def nodes_export_policy(scope: PolicyScope) -> Policy:
 
 def _read_statements(scope: PolicyScope) -> list[st.Statement]:
     return [
-        st.table_statement(scope, ["DescribeTable", "Scan", *st.DEFINITION_READS]),
+        *st.table_statements(scope, ["DescribeTable", "Scan", *st.DEFINITION_READS]),
         *([st.allow("Indexes", ["dynamodb:Scan"], scope.index_arns)] if scope.index else []),
         *st.find_tables_statements(scope)[:1],  # ListTagsOfResource is among the definition's
-        st.autoscaling_statement(),
+        *st.autoscaling_statements(scope),
     ]
 
 
@@ -90,7 +93,7 @@ def _write_statements(scope: PolicyScope) -> list[st.Statement]:
     names = ["BatchWriteItem", "DescribeTable", "DescribeTimeToLive"]
     names += ["PutItem"] if scope.skip_existing else []
     names += ["Scan"] if scope.mirror or scope.only_changes else []  # deletions go through BatchWriteItem
-    return [st.table_statement(scope, names)]
+    return st.table_statements(scope, names)
 
 
 def table_export_policy(scope: PolicyScope) -> Policy:
@@ -103,6 +106,13 @@ def table_import_policy(scope: PolicyScope) -> Policy:
     return policy_document([*_write_statements(scope), *st.key_statements(scope, writes=True)])
 
 
+def table_resource_policy(scope: PolicyScope) -> Policy:
+    """A table's own policy, for another account that names it by its ARN: what one run asks of it, and nothing else."""
+    abroad = scope.seen_from_another_account()
+    asked = _write_statements(abroad) if scope.for_import else _read_statements(abroad)
+    return policy_document(st.for_another_account(scope, asked))
+
+
 def bucket_policy(scope: PolicyScope) -> Policy:
     """The bucket's own policy, for another account that imports from it: list and read the exports."""
     reads = st.objects_statement("ReadExports", scope, ["GetObject"], [scope.data])
@@ -110,8 +120,8 @@ def bucket_policy(scope: PolicyScope) -> Policy:
 
 
 def key_policy(scope: PolicyScope) -> Policy:
-    """What a key's own policy needs for another account that reads files under it, through S3 only."""
-    condition = {"StringLike": {"kms:ViaService": f"s3.*.{scope.suffix}"}}
+    """What a key's own policy needs for another account that uses files or tables under it, through S3 or DynamoDB."""
+    condition = {"StringLike": {"kms:ViaService": [f"{name}.*.{scope.suffix}" for name in ("s3", "dynamodb")]}}
     return policy_document(
         st.for_another_account(scope, [st.allow("ReadKey", ["kms:Decrypt"], "*", condition=condition)])
     )
@@ -181,6 +191,9 @@ def as_published_policy(_: PolicyScope) -> Policy:
 MANAGED_CHARACTERS = 6_144
 INLINE_CHARACTERS = 10_240  # of all inline policies of one role together
 MANAGED_OF_A_ROLE = 10
+# Of a table's own policy, with its white space:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/rbac-considerations.html
+TABLE_POLICY_BYTES = 20 * 1024
 # CloudFormation's own values at their longest: a policy is counted as IAM gets it.
 LONGEST = {
     CLOUDFORMATION_ACCOUNT: "123456789012",
@@ -221,6 +234,7 @@ def _pieces(statement: st.Statement, *, most: int) -> Iterator[st.Statement]:
         yield from _pieces({**statement, "Sid": f"{statement['Sid']}{number}", "Resource": some}, most=most)
 
 
+TABLE_RESOURCE = "table-resource"
 POLICIES: dict[str, Callable[[PolicyScope], Policy]] = {
     "launcher": launcher_policy,
     "service": service_policy,
@@ -229,6 +243,7 @@ POLICIES: dict[str, Callable[[PolicyScope], Policy]] = {
     "schedule": schedule_policy,
     "table-export": table_export_policy,
     "table-import": table_import_policy,
+    TABLE_RESOURCE: table_resource_policy,
     "bucket": bucket_policy,
     "key": key_policy,
     "as-published": as_published_policy,
@@ -236,6 +251,7 @@ POLICIES: dict[str, Callable[[PolicyScope], Policy]] = {
 
 ROLES_TEMPLATE = "roles-template"
 POLICY_KINDS = (*POLICIES, ROLES_TEMPLATE)
+BUCKETLESS = ("table-export", "table-import", TABLE_RESOURCE)  # about tables alone
 ACCOUNTLESS = (ROLES_TEMPLATE, "as-published")  # CloudFormation fills the account in; the page names none
 
 NOTES = {
@@ -246,6 +262,27 @@ NOTES = {
     "nodes-export": "with --index NAME its Scans need it as a resource of its own: give the same here",
     "nodes-import": "with --skip-existing add PutItem, with --mirror or --only-changes Scan: give the same here",
 }
+
+
+def table_policy_notes(scope: PolicyScope) -> list[str]:
+    """
+    How a table's own policy comes to its table, and what the other account needs besides.
+
+    Raises:
+        UsageError: several tables, or a beginning of names.
+    """
+    if len(scope.tables) != 1 or scope.table_prefixes:
+        msg = "a table's own policy is of one table: give one --table, and no --table-prefix"
+        raise UsageError(msg)
+    (arn,) = scope.seen_from_another_account().tables
+    place = f"--resource-arn {arn} --region {arn.split(':')[3]}"
+    kind = "nodes-import" if scope.for_import else "nodes-export"
+    return [
+        f"note: attach it in the table's account: aws dynamodb put-resource-policy {place} --policy file://FILE",
+        f"note: it takes the place of one that is there; look first: aws dynamodb get-resource-policy {place}",
+        f"note: the caller's own policy is the other half: policy {kind} with --table {arn}",
+    ]
+
 
 # Without the partition's ending; Scheduler, a newer service, has the same one everywhere.
 TRUSTED_SERVICES = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from dynamodb_pipeline.addresses import BUCKET, S3Uri
+from dynamodb_pipeline.addresses import BUCKET, TABLE_NAME, S3Uri, table_name
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.settings.job_options import (
@@ -23,7 +23,6 @@ from dynamodb_pipeline.settings.values import (
     ACCOUNT,
     EXTERNAL_ID,
     ROLE_ARN,
-    TABLE_NAME,
     is_pattern,
     literal_prefixes,
 )
@@ -53,6 +52,7 @@ SUFFIXES = {
 REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}")
 PARTITION = re.compile(r"aws(-[a-z]+)*")
 TABLE_PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+PRINCIPAL_ARN = re.compile(ROLE_ARN.pattern.replace(":role/", ":(?:role|user)/"))
 ROLE = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
 KMS_KEY = re.compile(r"arn:aws(-[a-z]+)*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}")
 
@@ -72,6 +72,7 @@ class PolicyScope:
     Names and places a policy allows; nothing outside them.
 
     Attributes:
+        tables: names of tables of the account, ARNs of those of others.
         table_prefixes: beginnings of names; every table whose name begins so is allowed.
         data: folder of the exports (written by an export, read by an import).
         logs: folder of logs and run records; `code` of the uploaded code.
@@ -82,6 +83,8 @@ class PolicyScope:
         index: of an export that reads it.
         table_role_arn: role in whose name the tables are asked; then nobody else needs a right on them.
         for_account: the other account, to which a role, a table, a bucket or a key is opened; `external_id` with it.
+        principals: ARNs of its roles and users, where it is opened to those alone.
+        for_import: a table is opened to imports, not to exports and verifications.
     """
 
     account: str
@@ -106,6 +109,8 @@ class PolicyScope:
     table_role_arn: str | None = None
     for_account: str | None = None
     external_id: str | None = None
+    principals: tuple[str, ...] = ()
+    for_import: bool = False
 
     def __post_init__(self) -> None:
         """
@@ -123,7 +128,7 @@ class PolicyScope:
             ("account", [self.account], ACCOUNT, "12 digits", {"", CLOUDFORMATION_ACCOUNT}),
             ("region", [self.region], REGION, "such as eu-west-1", {CLOUDFORMATION_REGION}),
             ("partition", [self.partition], PARTITION, "such as aws-cn", {CLOUDFORMATION_PARTITION}),
-            ("table", self.tables, TABLE_NAME, "3 to 255 of a-z A-Z 0-9 _ - .", set[str]()),
+            ("table", map(table_name, self.tables), TABLE_NAME, "3 to 255 of a-z A-Z 0-9 _ - .", set[str]()),
             ("index", [self.index] if self.index else [], TABLE_NAME, "3 to 255 of a-z A-Z 0-9 _ - .", set[str]()),
             ("table prefix", self.table_prefixes, TABLE_PREFIX, "1 to 255 of a-z A-Z 0-9 _ - .", set[str]()),
             ("role", roles, ROLE, "1 to 64 of A-Z a-z 0-9 + = , . @ _ -", set[str]()),
@@ -136,9 +141,12 @@ class PolicyScope:
             ),
             ("other account", [self.for_account or ""], ACCOUNT, "12 digits", {""}),
             ("table role", [self.table_role_arn or ""], ROLE_ARN, "arn:aws:iam::ACCOUNT:role/NAME", {""}),
+            ("principal", self.principals, PRINCIPAL_ARN, "arn:aws:iam::ACCOUNT:role/NAME or user/NAME", set[str]()),
             ("external id", [self.external_id or ""], EXTERNAL_ID, "2 to 1224 characters without blanks", {""}),
             ("bucket", [place.bucket for place in places], BUCKET, "a bucket's name", set[str]()),
         )
+        elsewhere = [arn for arn in self.other_table_arns if arn.split(":")[3] != self.region != CLOUDFORMATION_REGION]
+        yield from (f"table {arn} is not in {self.region}, the one region that a policy is of" for arn in elsewhere)
         for kind, names, form, meant, besides in named:
             for name in names:
                 if name not in besides and not form.fullmatch(name):
@@ -151,13 +159,25 @@ class PolicyScope:
 
     @property
     def table_arns(self) -> list[str]:
+        """Of the account's own tables."""
         place = f"arn:{self.partition}:dynamodb:{self.region}:{self.account}"
-        return [f"{place}:table/{name}" for name in (*self.tables, *(f"{prefix}*" for prefix in self.table_prefixes))]
+        names = [table for table in self.tables if table == table_name(table)]
+        return [f"{place}:table/{name}" for name in (*names, *(f"{prefix}*" for prefix in self.table_prefixes))]
+
+    @property
+    def other_table_arns(self) -> list[str]:
+        """Of the tables of other accounts."""
+        return [table for table in self.tables if table != table_name(table)]
 
     @property
     def index_arns(self) -> list[str]:
         """The index of every table, where one is read: IAM takes it for a resource of its own."""
-        return [f"{arn}/index/{self.index}" for arn in self.table_arns] if self.index else []
+        return [f"{arn}/index/{self.index}" for arn in self.table_arns + self.other_table_arns] if self.index else []
+
+    def seen_from_another_account(self) -> PolicyScope:
+        """The same with every table named by its ARN."""
+        own = replace(self, table_prefixes=()).table_arns
+        return replace(self, tables=(*own, *self.other_table_arns), table_prefixes=())
 
     @property
     def cluster_arn(self) -> str:

@@ -7,10 +7,10 @@ Supported keys: https://docs.aws.amazon.com/service-authorization/latest/referen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.addresses import ACROSS_ACCOUNTS, S3Uri
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope, iam_literal
 from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG, RESOURCE_TAG
 from dynamodb_pipeline.errors import UsageError
@@ -133,9 +133,11 @@ def simulate_statement(scope: PolicyScope) -> Statement:
     return allow("AskPermissions", ["iam:SimulatePrincipalPolicy"], principals)
 
 
-def table_statement(scope: PolicyScope, names: Iterable[str]) -> Statement:
-    """These DynamoDB actions on the tables."""
-    return allow("Tables", [f"dynamodb:{name}" for name in names], scope.table_arns)
+def table_statements(scope: PolicyScope, names: Sequence[str]) -> list[Statement]:
+    """These DynamoDB actions on the tables; on those of other accounts such as are answered there at all."""
+    answered = [name for name in names if name in ACROSS_ACCOUNTS]
+    wanted = (("Tables", names, scope.table_arns), ("OtherTables", answered, scope.other_table_arns))
+    return [allow(sid, [f"dynamodb:{name}" for name in some], arns) for sid, some, arns in wanted if arns]
 
 
 def about_tables(scope: PolicyScope, statements: list[Statement]) -> list[Statement]:
@@ -146,16 +148,21 @@ def about_tables(scope: PolicyScope, statements: list[Statement]) -> list[Statem
 
 def for_another_account(scope: PolicyScope, statements: list[Statement]) -> list[Statement]:
     """
-    The statements as a resource's own policy has them: the other account's policies decide who of it.
+    The statements as a resource's own policy has them: for these roles and users of another account, or for the whole
+    of it, whose own policies decide who.
 
     Raises:
-        UsageError: nobody said which account.
+        UsageError: nobody said which account, or the principals are of others.
     """
     if scope.for_account is None:
         msg = "this document opens something to another account: give its id, --for-account 123456789012"
         raise UsageError(msg)
-    principal = {"AWS": f"arn:{scope.partition}:iam::{scope.for_account}:root"}
-    return [{"Sid": one["Sid"], "Principal": principal, **one} for one in statements]
+    others = [arn for arn in scope.principals if arn.split(":")[4] != scope.for_account]
+    if others:
+        msg = f"{', '.join(others)}: of another account than --for-account {scope.for_account}"
+        raise UsageError(msg)
+    principal = list(scope.principals) or f"arn:{scope.partition}:iam::{scope.for_account}:root"
+    return [{"Sid": one["Sid"], "Principal": {"AWS": principal}, **one} for one in statements]
 
 
 def find_tables_statements(scope: PolicyScope) -> list[Statement]:
@@ -166,10 +173,10 @@ def find_tables_statements(scope: PolicyScope) -> list[Statement]:
     return [allow("FindTables", ["dynamodb:ListTables"], "*"), tagged]
 
 
-def autoscaling_statement() -> Statement:
-    """Read a table's autoscaling, for `_table.json`; both calls know no resource."""
-    names = ("DescribeScalableTargets", "DescribeScalingPolicies")
-    return allow("Autoscaling", [f"application-autoscaling:{name}" for name in names], "*")
+def autoscaling_statements(scope: PolicyScope) -> list[Statement]:
+    """Read the autoscaling of the account's own tables, for `_table.json`; both calls know no resource."""
+    names = ("DescribeScalableTargets", "DescribeScalingPolicies") if scope.table_arns else ()
+    return [allow("Autoscaling", [f"application-autoscaling:{name}" for name in names], "*")] if names else []
 
 
 def list_statement(scope: PolicyScope, places: Iterable[S3Uri]) -> list[Statement]:

@@ -77,7 +77,7 @@ def _table_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResu
             ),
         )
     if scope.source is not None:
-        target = tables.ImportTarget(dynamodb, settings.jobs[0].table_name, scope.source)
+        target = tables.ImportTarget(dynamodb, settings.table_names[0], scope.source)
         yield run_check("manifest", lambda: buckets.check_manifest(target.source.find))
         yield run_check("key-schema", lambda: tables.check_key_schema(target))
         yield run_check("definition", lambda: tables.check_definition(target, clients.client("s3")))

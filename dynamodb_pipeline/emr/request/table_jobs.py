@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
-from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.addresses import S3Uri, table_name
 from dynamodb_pipeline.emr.request.steps import TableJob
 from dynamodb_pipeline.settings.job_options import LOGS, OUTPUT, REGION, RUN_ID, SCHEDULED_TIME, TABLE
 from dynamodb_pipeline.settings.rows import Given, Row
@@ -41,14 +41,15 @@ class RunWords:
     moment: str | None = None
 
 
-def table_run_id(run_id: str, table_name: str, *, several: bool) -> str:
-    """The job's own run id; a long table name is cut and kept distinct by a hash."""
+def table_run_id(run_id: str, table: str, *, several: bool) -> str:
+    """The job's own run id, by the table's name without its account; a long name is cut and kept distinct by a hash."""
     if not several:
         return run_id
-    whole = f"{run_id}.{table_name}"
+    name = table_name(table)
+    whole = f"{run_id}.{name}"
     if len(whole) <= MAX_RUN_ID:
         return whole
-    digest = hashlib.sha256(table_name.encode()).hexdigest()[:DIGEST_CHARACTERS]
+    digest = hashlib.sha256(name.encode()).hexdigest()[:DIGEST_CHARACTERS]
     return f"{whole[: MAX_RUN_ID - DIGEST_CHARACTERS - 1]}-{digest}"
 
 
@@ -73,7 +74,7 @@ def export_jobs(
             table,
             {TABLE: table, OUTPUT: _table_output(output, table, apart=apart or several), SCHEDULED_TIME: run.moment},
             run_id=table_run_id(run.run_id, table, several=several),
-            size_bytes=(size_bytes or {}).get(table, 0),
+            size_bytes=(size_bytes or {}).get(table_name(table), 0),
         )
         for table in tables
     )
@@ -88,7 +89,7 @@ def pattern_job(run: RunWords, tables: tuple[str, ...], *, output: str) -> tuple
 def _table_output(output: str, table: str, *, apart: bool) -> str:
     """A bucket alone already means `s3://bucket/<region>/<table>` to the job."""
     place = S3Uri.of_folder(output, option=OUTPUT.name)
-    return place.child(table).uri if apart and place.key else output
+    return place.child(table_name(table)).uri if apart and place.key else output
 
 
 def single_job(run: RunWords, table: str, own: Texts, *, size_bytes: int = 0) -> tuple[TableJob, ...]:
@@ -98,4 +99,4 @@ def single_job(run: RunWords, table: str, own: Texts, *, size_bytes: int = 0) ->
 
 def _job(run: RunWords, table: str, own: Texts, *, run_id: str, size_bytes: int) -> TableJob:
     given = Given.of({**own, REGION: run.region, LOGS: run.logs_uri, RUN_ID: run_id})
-    return TableJob(table, given + run.options, run_id=run_id, size_bytes=size_bytes)
+    return TableJob(table_name(table), given + run.options, run_id=run_id, size_bytes=size_bytes)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
-from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.addresses import S3Uri, table_name
 from dynamodb_pipeline.aws.api_errors import denied_error, error_code, is_denied
 from dynamodb_pipeline.documents import DocumentError, read_object
 from dynamodb_pipeline.emr.calls.clusters import StepView
@@ -84,14 +84,15 @@ def scheduled_record(s3: S3Client, step: StepView) -> S3Uri | None:
     if logs is None or RUN_ID in given or step.started is None:
         return None
     folder = S3Uri.of_folder(logs, option=LOGS.name).child("runs")
-    tables = sorted(given.texts(TABLE) or ())
-    wanted: dict[str, Any] = {"kind": verb_of_step(step.arguments)}
+    tables = given.texts(TABLE) or ()
+    wanted: list[dict[str, Any]] = [{"kind": verb_of_step(step.arguments)}]
     if not any(map(is_pattern, tables)):  # the tables of a pattern are known to its job alone
-        wanted["table_names"] = tables
+        named = (tables, map(table_name, tables))  # those of a role's own account its job knows by their names
+        wanted = [{**wanted[0], "table_names": sorted(names)} for names in named]
     try:
         for run_id in sorted(_ids_of(s3, folder, step)):
             record = _record_at(s3, folder.child(f"{run_id}/{RUN_RECORD}"), step=step)
-            if wanted.items() <= record.items():
+            if any(one.items() <= record.items() for one in wanted):
                 return folder.child(f"{run_id}/{RUN_RECORD}")
     except ClientError as err:
         if error_code(err) not in UNREADABLE:

@@ -111,6 +111,16 @@ def test_batch_that_was_written_leaves_nothing():
     assert reply_ == BatchReply([], [], {"table": 25.0, "index:byDate": 25.0})
 
 
+@pytest.mark.parametrize("named", ["orders", "arn:aws:dynamodb:eu-west-1:210987654321:table/orders"])
+def test_of_a_table_that_is_named_by_its_arn_items_come_back_by_either_name(named: str) -> None:
+    arn, puts = "arn:aws:dynamodb:eu-west-1:210987654321:table/orders", [item("a"), item("b")]
+    answer = reply({"UnprocessedItems": {named: [put(puts[1])]}, "ConsumedCapacity": [consumed(1.0)]})
+    with wire_to(answer) as (wire, server):
+        left = batch_write(wire, arn, puts=puts, key_of=SCHEMA.key_of)
+        assert list(json.loads(server.requests[0].body)["RequestItems"]) == [arn]
+    assert left.unprocessed_puts == [puts[1]]
+
+
 def test_unprocessed_items_are_given_back_as_they_were_sent():
     """DynamoDB may write their members in another order and their numbers in another way."""
     puts = [item(str(n), text={"S": "é"}) for n in range(4)]

@@ -189,22 +189,19 @@ def test_other_changes_are_no_matter() -> None:
     refuse_changed(table(TableId=None), table())
 
 
-@pytest.mark.parametrize(
-    "arn",
-    [
-        "arn:aws:dynamodb:eu-west-1:123456789012:table/orders/index/by-customer",
-        "arn:aws:dynamodb:eu-west-1:123456789012:table/orders/stream/2024-01-01T00:00:00.000",
-        "arn:aws:s3:::orders",
-        "arn:aws:dynamodb:eu-west-1:123456789012",
-    ],
-)
-def test_the_arn_of_something_else_is_refused_before_any_call(arn: str) -> None:
-    with wire_to(FOUND) as (wire, server), pytest.raises(UsageError, match="is not a table"):
-        Tables(wire).describe(arn)
-    assert server.requests == []
-
-
 # the call
+
+THEIRS = "arn:aws:dynamodb:eu-west-1:210987654321:table/orders"
+
+
+def test_a_table_that_is_asked_for_by_its_arn_is_asked_for_by_it_again() -> None:
+    """By its name another one, of the caller's own account, would answer."""
+    with wire_to(FOUND, FOUND) as (wire, server):
+        table = Tables(wire).describe(THEIRS)
+        assert (table.name, table.address) == ("orders", THEIRS)
+        Tables(wire).describe_again(table)
+        assert [json.loads(request.body) for request in server.requests] == [{"TableName": THEIRS}] * 2
+    assert any("DescribeTimeToLive" in warning for warning in table.import_warnings)
 
 
 def test_describe_asks_once_and_leaves_no_connection() -> None:
@@ -353,10 +350,6 @@ def test_keys_that_cannot_be_renewed(raised: Exception, kind: type[PipelineError
     keys = Credentials(lambda: SimpleNamespace(get_frozen_credentials=frozen))
     with wire_to(FOUND, keys=keys) as (wire, _), pytest.raises(kind):
         Tables(wire, sleep=lambda _: None).describe("orders")
-
-
-def test_no_name_is_no_table() -> None:
-    assert isinstance(failing(FOUND, name=""), UsageError)
 
 
 # is it empty?

@@ -50,6 +50,7 @@ def settings(**changes: Any) -> Any:
     plain = {
         "common": SimpleNamespace(command_with=lambda flag, without: f"import {flag}"),
         "table": "Tab",
+        "bare_name": "Tab",
         "input": PLACE,
         "from_table": None,
         "latest": False,

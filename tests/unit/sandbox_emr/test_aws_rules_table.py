@@ -40,6 +40,7 @@ FOUND = {
     *("disk", "schedules", "sizes", "rights of launchers", "rights of nodes", "boto3 of nodes", "region of logs"),
     *("partitions", "network", "proxies", "roles", "code on nodes", "cost", "labels", "connector", "other policies"),
     *("bulk writes", "native exports", "vector indexes", "index keys", "logs in CloudWatch"),
+    "other accounts",
 }
 
 

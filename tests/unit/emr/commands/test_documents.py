@@ -43,7 +43,7 @@ def console(said: list[str]) -> Console:
 
 @pytest.mark.parametrize("kind", POLICY_KINDS)
 def test_policy_prints_a_document_to_be_used_as_it_is(kind: str) -> None:
-    result = run_policy(PolicyQuery(kind, scope()), console([]))
+    result = run_policy(PolicyQuery(kind, scope(tables=("Forum",))), console([]))
     assert result.exit_code == ExitCode.DONE
     assert "exit_code" not in result.to_json()
     assert json.loads(json.dumps(result.to_json()))
@@ -53,6 +53,26 @@ def test_the_pages_policy_comes_with_its_note() -> None:
     said: list[str] = []
     run_policy(PolicyQuery("as-published", scope()), console(said))
     assert "only ever allows RunJobFlow" in said[0]
+
+
+def test_a_tables_own_policy_comes_with_the_command_that_attaches_it() -> None:
+    said: list[str] = []
+    run_policy(PolicyQuery("table-resource", scope(tables=("Forum",))), console(said))
+    arn = "arn:aws:dynamodb:us-west-2:123456789012:table/Forum"
+    place = f"--resource-arn {arn} --region us-west-2"
+    assert f"aws dynamodb put-resource-policy {place} --policy file://" in said[0]
+    assert f"aws dynamodb get-resource-policy {place}" in said[1]
+    for more in ({"tables": ("Forum", "Thread")}, {"tables": (), "table_prefixes": ("prod-",)}):
+        with pytest.raises(UsageError, match="is of one table"):
+            run_policy(PolicyQuery("table-resource", scope(**more)), console(said))
+
+
+def test_a_tables_own_policy_of_more_than_20_kb_is_refused() -> None:
+    """DynamoDB counts white space (resource-based policy considerations)."""
+    roles = tuple(f"arn:aws:iam::210987654321:role/{'team/' * 40}{number:03d}" for number in range(100))
+    query = PolicyQuery("table-resource", scope(tables=("Forum",), principals=roles))
+    with pytest.raises(UsageError, match=r"would have 2[0-9],[0-9]{3} bytes, DynamoDB takes 20,480"):
+        run_policy(query, console([]))
 
 
 def test_trust_is_for_roles_only() -> None:
