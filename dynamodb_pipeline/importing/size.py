@@ -66,7 +66,7 @@ def item_sample(store: ObjectStore, source: ImportSource, keys: KeySchema, *, se
     smallest = min(source.files, key=lambda file: file.bytes, default=None)
     if smallest is None or smallest.bytes > SAMPLE_BYTES or settings.chain:
         return ItemSample("no file of it can be sampled")
-    reader = FileReader(store, keys, wanted=wanted_table(settings.table, from_table=settings.from_table))
+    reader = FileReader(store, keys, wanted=wanted_table(settings.bare_name, from_table=settings.from_table))
     item = next(reader.items(reader.open(smallest)), None)
     if isinstance(item, BadLine):
         return ItemSample(smallest.name, str(item.error), may_be_bad=settings.set_aside is not None)

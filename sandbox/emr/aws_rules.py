@@ -445,7 +445,7 @@ AWS_RULES = (
     ),
     AwsRule(
         "other accounts",
-        "Between two accounts the caller's own policy and that of the table or bucket must both allow a request; within "
+        "Between two accounts the caller's own policy and that of the table or bucket must both allow a request; in "
         "one account either is enough",
         f"{IAM}/reference_policies_evaluation-logic-cross-account.html",
         SURE,
