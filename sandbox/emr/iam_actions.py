@@ -50,6 +50,8 @@ def actions_of(request: Request, *, account: str | None = None) -> tuple[Action,
         return (logs(request),)
     if request.service == "iam":
         return (iam(request),)
+    if request.service == "cloudformation":
+        return (cloudformation(request),)
     if request.service == "sts" and request.form.get("Action") == "AssumeRole":
         return (Action("sts:AssumeRole", request.form["RoleArn"]),)
     return (_plain(request),) if request.service else ()
@@ -135,6 +137,14 @@ def iam(request: Request) -> Action:
         f"{account}:role/{PATHS.get(form['RoleName'], '')}{form['RoleName']}" if "RoleName" in form else "",
     ]
     return Action(f"iam:{form.get('Action', '')}", next(filter(None, named), "*"))
+
+
+def cloudformation(request: Request) -> Action:
+    """Return the action of a CloudFormation request, on the stack it names; a stack's ARN ends in an id of its own."""
+    form, place = request.form, f"arn:aws:cloudformation:{request.region}:{ACCOUNT_ID}:stack"
+    named = form.get("StackName", "")
+    stack = named if named.startswith("arn:") else f"{place}/{named}/id"
+    return Action(f"cloudformation:{form.get('Action', '')}", stack if named else "*")
 
 
 def logs(request: Request) -> Action:

@@ -195,6 +195,7 @@ def run_by_schedules(world: World) -> None:
     nightly = ("--table", world.table.name, "--output", f"s3://{world.bucket}/exports/nightly")
     rendered = world.launch("schedule", "export", *nightly, "--cron", "0 3 * * ? *", "--schedule-name", "nightly")
     world.seen["request"] = world.deploy_schedule(rendered.result)
+    world.run_verb("schedule", "export", "--refresh", "--schedule-name", "nightly")
     world.seen["nightly"] = [world.fire("nightly"), world.fire("nightly")]
     reset = ("--table", world.target.name, "--input", f"s3://{world.bucket}/exports/nightly", "--latest", "--yes")
     reset += ("--from-table", world.table.name)

@@ -135,19 +135,54 @@ def test_the_schedule_starts_a_finished_export_by_itself(reader: Reader) -> None
     assert [one["Endpoint"] for one in subscribed] == ["ops@example.com"]
 
 
+def launcher_key(emr: EmrSandbox) -> dict[str, str]:
+    """A new user who has what `policy launcher` prints for the page's tables and places, and nothing else."""
+    words = ["--table", "Forum", "--bucket", BUCKET, "--logs", f"s3://{BUCKET}/logs", "--region", REGION]
+    printed = run_cli(["policy", "launcher", *words], env=emr.process_env()).result
+    iam = emr.client("iam")
+    iam.create_user(UserName="ann")
+    managed = iam.create_policy(PolicyName="ann", PolicyDocument=json.dumps(printed))["Policy"]["Arn"]
+    iam.attach_user_policy(UserName="ann", PolicyArn=managed)
+    key = iam.create_access_key(UserName="ann")["AccessKey"]
+    return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+
 def test_a_deployed_schedule_is_refreshed_without_its_options(reader: Reader) -> None:
     """
-    By the name of its stack, which the page gives. The installed code is that which was deployed: template and code
-    stay as they are, and that is said.
+    By the name of its stack, which the page gives, under the printed policy. First it runs the installed code already;
+    then its code is of another version and the installed one's is not stored: it is stored, and all else stays.
     """
-    (schedule,) = reader.emr.client("scheduler", region=REGION).list_schedules()["Schedules"]
+    scheduler, s3 = reader.emr.client("scheduler", region=REGION), reader.emr.client("s3", region=REGION)
+    (schedule,) = scheduler.list_schedules()["Schedules"]
+    env = reader.emr.process_env(**launcher_key(reader.emr))
     words = ["schedule", "export", "--refresh", "--schedule-name", "nightly", "--region", REGION]
-    out = run_cli(words, env=reader.emr.process_env())
+    out = run_cli(words, env=env)
     assert out.code == 0, out.text
     assert "runs the code of this version already" in out.text
     asked = {"Name": schedule["Name"], "GroupName": schedule["GroupName"]}
-    deployed = reader.emr.client("scheduler", region=REGION).get_schedule(**asked)["Target"]["Input"]
+    deployed = scheduler.get_schedule(**asked)["Target"]["Input"]
     assert out.result["Resources"]["Schedule"]["Properties"]["Target"]["Input"] == deployed
+
+    code = re.search(rf"s3://{BUCKET}/(logs/code/)([0-9a-f]+)/", deployed)
+    assert code is not None
+    older = json.dumps(out.result).replace(code[2], "0" * len(code[2]))
+    deploy_template(reader.emr, "nightly", older)
+    listed = {"Bucket": BUCKET, "Prefix": code[1] + code[2]}
+    stored = [entry["Key"] for entry in s3.list_objects_v2(**listed)["Contents"]]
+    for key in stored:
+        s3.delete_object(Bucket=BUCKET, Key=key)
+    out = run_cli(words, env=env)
+    assert out.code == 0, out.text
+    assert out.result["Resources"]["Schedule"]["Properties"]["Target"]["Input"] == deployed
+    assert [entry["Key"] for entry in s3.list_objects_v2(**listed)["Contents"]] == stored
+    deploy_template(reader.emr, "nightly", json.dumps(out.result))
+
+
+def deploy_template(emr: EmrSandbox, name: str, template: str) -> None:
+    client = emr.client("cloudformation", region=REGION)
+    change = {"StackName": name, "ChangeSetName": "other", "TemplateBody": template}
+    made = client.create_change_set(**change, Capabilities=["CAPABILITY_IAM"])
+    client.execute_change_set(ChangeSetName=made["Id"])
 
 
 def old_pipeline() -> dict[str, Any]:

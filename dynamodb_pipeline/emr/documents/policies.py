@@ -59,6 +59,7 @@ def launcher_policy(scope: PolicyScope) -> Policy:
             *st.key_statements(scope, writes=True),
             *st.log_key_statements(scope, ["Decrypt"]),
             *st.log_group_statements("ReadLogGroup", scope, ["FilterLogEvents"]),
+            st.allow("ReadSchedules", ["cloudformation:GetTemplate"], scope.stacks_arn),  # for `schedule --refresh`
         ]
     )
 

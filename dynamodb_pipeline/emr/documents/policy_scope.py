@@ -184,6 +184,11 @@ class PolicyScope:
         return f"arn:{self.partition}:elasticmapreduce:{self.region}:{self.account}:cluster/*"
 
     @property
+    def stacks_arn(self) -> str:
+        """Every stack: the one of a schedule has the name that whoever deployed it chose."""
+        return f"arn:{self.partition}:cloudformation:{self.region}:{self.account}:stack/*"
+
+    @property
     def log_group_arns(self) -> list[str]:
         """The log group itself, and all in it; none where logs go to S3 alone."""
         place = f"arn:{self.partition}:logs:{self.region}:{self.account}:log-group:{self.log_group}"
