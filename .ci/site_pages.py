@@ -20,6 +20,9 @@ from mkdocs.structure.pages import Page
 PROJECT = Path(__file__).parents[1]
 OUTSIDE = runpy.run_path(str(Path(__file__).with_name("site_files.py")))["OUTSIDE"]
 SOURCES = {page: source for source, page in OUTSIDE.items()}
+# What explains or counts what was built comes after what says how to use it.
+BEHIND = ("architecture", "aws-rules", "benchmarks/", "changelog", "contributing", "decisions/", "formats")
+BOOST_BEHIND = 0.3
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")
 FENCED = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
 
@@ -32,6 +35,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     here = page.file.src_uri
+    if here.startswith(BEHIND):
+        page.meta.setdefault("search", {"boost": BOOST_BEHIND})
     source = SOURCES.get(here, f"docs/{here}")
     parts = FENCED.split(markdown)
     return "".join(part if number % 2 else _relinked(part, source, here) for number, part in enumerate(parts))
