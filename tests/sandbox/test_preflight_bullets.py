@@ -168,13 +168,17 @@ def test_steps_on_a_standing_cluster_that_the_caller_may_not_give(world: World, 
 
 
 def test_a_standing_cluster_without_the_tag(world: World, standing: str) -> None:
-    """The printed policy allows clusters that carry it: EMR does not even describe this one."""
-    emr, tag = world.emr.client("emr", region=REGION), {"Key": "dynamodbdatapipeline", "Value": "true"}
-    emr.remove_tags(ResourceId=standing, TagKeys=[tag["Key"]])
-    out = world.preflight("--cluster-id", standing, key=world.user_with(world.launcher_policy()))
-    emr.add_tags(ResourceId=standing, Tags=[tag])
+    """The printed policy allows clusters that carry it: EMR does not even describe this one. The remedy is allowed."""
+    admin, tag = world.emr.client("emr", region=REGION), {"Key": "dynamodbdatapipeline", "Value": "true"}
+    admin.remove_tags(ResourceId=standing, TagKeys=[tag["Key"]])
+    key = world.user_with(world.launcher_policy())
+    out = world.preflight("--cluster-id", standing, key=key)
+    session: Any = boto3.session.Session(key["AWS_ACCESS_KEY_ID"], key["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+    session.client("emr", endpoint_url=world.emr.s3_url).add_tags(ResourceId=standing, Tags=[tag])
     assert out.code == 7, out.text
     assert "elasticmapreduce:DescribeCluster" in out.text
+    command = f"aws emr add-tags --resource-id {standing} --tags dynamodbdatapipeline=true --region {REGION}"
+    assert f"if it lacks that: {command}\n" in out.text
 
 
 def test_one_action_taken_from_the_nodes_is_named(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Callable, TypeVar
@@ -13,10 +14,12 @@ from dynamodb_pipeline.aws.request_errors import ErrorKind, Throttled, Transient
 from dynamodb_pipeline.aws.retry import GaveUp, Pacing, RetryPolicy, call_with_retry
 from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.calls.clock import Clock
-from dynamodb_pipeline.errors import ClusterError
+from dynamodb_pipeline.emr.cluster.cluster_config import PIPELINE_TAG, tag_command
+from dynamodb_pipeline.errors import ClusterError, DeniedError
 
 Reply = TypeVar("Reply")
 
+CLUSTER_ARN = re.compile(r"arn:[\w-]+:elasticmapreduce:([\w-]+):\d+:cluster/(j-\w+)")
 PATIENCE_S = 900.0
 # EMR grants a whole account 0.5 to 1 call a second of each kind.
 EMR_POLICY = RetryPolicy(
@@ -68,6 +71,15 @@ def patient_pages(
         marker = {"Marker": page["Marker"]}
 
 
+def _tag_hint(denied: str) -> str:
+    """What else may be the cause where one cluster is refused: the printed policies go by its tag."""
+    named = CLUSTER_ARN.search(denied)
+    if named is None:
+        return ""
+    command = tag_command(named[2], region=named[1])
+    return f", for clusters with the tag {PIPELINE_TAG}=true; if it lacks that: {command}"
+
+
 def passing_error(err: Exception, *, what: str) -> WireError:
     """
     The failed call as an error after which it is worth another attempt.
@@ -77,7 +89,8 @@ def passing_error(err: Exception, *, what: str) -> WireError:
         Exception: `err` itself, when another attempt cannot help.
     """
     if is_denied(err):
-        raise denied_error(err, call=what) from err
+        denied = str(denied_error(err, call=what))
+        raise DeniedError(denied + _tag_hint(denied)) from err
     code = error_code(err)
     if is_throttling(err):
         return Throttled(f"{what}: {code}", code=code)

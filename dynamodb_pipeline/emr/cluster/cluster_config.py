@@ -21,6 +21,7 @@ from dynamodb_pipeline.emr.cluster.release_labels import PATTERN, label_problem
 from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.secret_patterns import secret_problem
 
+PIPELINE_TAG = "dynamodbdatapipeline"  # with the value "true" on every cluster: rights and alarms depend on it
 NAMING_MEMBERS = ("InstanceRole", "Name", "Classification", "Key")
 MAX_NODES = 4000  # of one cluster: EMR management guide, "Plan and configure instances"
 LAUNCHER_MEMBERS = ("Name", "Steps", "LogUri")
@@ -29,6 +30,11 @@ REFUSED_INSTANCE_MEMBERS = {
     "TerminationProtected": "a failed launch must be able to end the cluster",
     "Ec2KeyName": "nodes are built without an SSH key",
 }
+
+
+def tag_command(cluster_id: str, *, region: str) -> str:
+    """The command that gives a standing cluster the tag."""
+    return f"aws emr add-tags --resource-id {cluster_id} --tags {PIPELINE_TAG}=true --region {region}"
 
 
 def with_overrides(config: dict[str, Any], overrides: tuple[str, ...]) -> dict[str, Any]:

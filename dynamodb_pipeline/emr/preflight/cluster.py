@@ -13,11 +13,10 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.aws.api_errors import error_code
-from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
+from dynamodb_pipeline.emr.cluster.cluster_config import PIPELINE_TAG, ClusterConfig
 from dynamodb_pipeline.emr.cluster.instance_types import instance_type
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, failed, ok, skipped, warning
 from dynamodb_pipeline.emr.preflight.permissions import Caller, Question, refusals
-from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG
 from dynamodb_pipeline.emr.request.run_job_flow_request import MANAGED_POLICY_TAG
 
 if TYPE_CHECKING:

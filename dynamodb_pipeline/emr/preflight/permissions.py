@@ -13,11 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dynamodb_pipeline.emr.cluster.cluster_config import PIPELINE_TAG, tag_command
 from dynamodb_pipeline.emr.documents.policies import POLICIES
 from dynamodb_pipeline.emr.documents.policy_scope import SUFFIXES, PolicyScope, scope_options
 from dynamodb_pipeline.emr.documents.policy_statements import CLEANUP_ROLE, Statement
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, error_text, failed, ok, skipped, unknown, warning
-from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG, REQUEST_TAG, RESOURCE_TAG
+from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG, RESOURCE_TAG
 from dynamodb_pipeline.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -247,7 +248,7 @@ def check_standing_permissions(
         return ok("permissions", f"give {cluster_id} steps, watch and cancel them")
     detail = f"not allowed: {', '.join(one.text for one in refused)}"
     if tags.get(PIPELINE_TAG) != "true":
-        remedy = f"put the tag {PIPELINE_TAG}=true on {cluster_id}: {{policy launcher}} allows clusters that carry it"
+        remedy = f"{tag_command(cluster_id, region=region)}; {{policy launcher}} allows clusters that carry the tag"
         return failed("permissions", detail, remedy=remedy, exit_code=ExitCode.DENIED)
     return failed("permissions", detail, remedy=POLICY, exit_code=ExitCode.DENIED)
 

@@ -12,13 +12,13 @@ from decimal import Decimal
 
 from dynamodb_pipeline.addresses import S3Uri, is_s3
 from dynamodb_pipeline.durations import HOUR_S
+from dynamodb_pipeline.emr.cluster.cluster_config import PIPELINE_TAG
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, TableJob
 from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.secret_patterns import refuse_secrets
 from dynamodb_pipeline.settings.job_options import LOGS, TABLE
 from dynamodb_pipeline.settings.run_commands import PolicyPlaces
 
-PIPELINE_TAG = "dynamodbdatapipeline"
 # The tag in conditions of IAM: of what is asked for, and of what is there.
 REQUEST_TAG = f"elasticmapreduce:RequestTag/{PIPELINE_TAG}"
 RESOURCE_TAG = f"elasticmapreduce:ResourceTag/{PIPELINE_TAG}"

@@ -22,7 +22,8 @@ from dynamodb_pipeline.emr.calls.clusters import (
     read_steps,
     since,
 )
-from dynamodb_pipeline.emr.request.launch_settings import PIPELINE_TAG, RUN_TAG
+from dynamodb_pipeline.emr.cluster.cluster_config import PIPELINE_TAG
+from dynamodb_pipeline.emr.request.launch_settings import RUN_TAG
 from dynamodb_pipeline.emr.watch.lifecycle import RunTarget
 from dynamodb_pipeline.emr.watch.run_records import CLOCK_SKEW, scheduled_run
 from dynamodb_pipeline.errors import PreconditionError
