@@ -133,8 +133,8 @@ def help_text(verb: str | None) -> str:
     if verb is None:
         width = max(map(len, VERBS))
         named = [f"  {name:<{width}}  {text}" for name, text in VERBS.items()]
-        more = f"{PROGRAM} help VERB: its options, examples and exit codes; to begin with: {PROGRAM} doctor"
-        return "\n".join([f"{PROGRAM} VERB ...", "", *named, "", more]) + "\n"
+        more = ["a verb's options, examples and exit codes:", f"  {PROGRAM} help VERB", "to begin with:"]
+        return "\n".join([f"{PROGRAM} VERB ...", "", *named, "", *more, f"  {PROGRAM} doctor"]) + "\n"
     if verb not in VERBS:
         close = "".join(f"did you mean {each}? " for each in get_close_matches(verb, VERBS, n=1))
         msg = f"no verb {shown(verb)}; {close}There are: {', '.join(VERBS)}"

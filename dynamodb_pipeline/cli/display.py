@@ -7,6 +7,8 @@ all together to its height, so that nothing scrolls from 40 columns on.
 
 from __future__ import annotations
 
+import re
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,6 +19,7 @@ from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.calls.console import TableRow
 from dynamodb_pipeline.output import Lines, printable
 from dynamodb_pipeline.run.progress import Counts, Goal, RecentRate, Snapshot, progress_line, share_done
+from dynamodb_pipeline.settings.run_commands import PROGRAM
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -24,6 +27,12 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 DRAWN_EVERY_S = 0.5
+FOLDED_WIDTH_MIN = 20
+GLUE = "\x00"  # for a space that is no place to break at; `printable` lets none through
+AMOUNT = r"\b[0-9]+ (?:s|min|h|KiB|MiB|GiB|TiB|KB|MB|GB)\b"
+A_COMMAND = rf"(?:\b{PROGRAM} [a-z]|\baws [a-z0-9]+ [a-z]|\bpip install |\bpython -m ).*"
+TOGETHER = re.compile(rf"`[^`]+`|{AMOUNT}|{A_COMMAND}")
+COLUMN_GAP = re.compile(r"(?<=\S)\s{2,}(?=\S)")
 GAP = "  "
 NAME_MIN = 10  # characters of a table's name: less of it names nothing
 DOING_MAX = 30
@@ -175,7 +184,8 @@ class TerminalDisplay:
         self.lines = Lines(self._put)
 
     def _put(self, text: str) -> None:
-        self._console.print(coloured(text), end="", highlight=False, soft_wrap=True)
+        lines = [line for one in text.split("\n") for line in folded(one, width=self._console.width)]
+        self._console.print(coloured("\n".join(lines)), end="", highlight=False, soft_wrap=True)
 
     @contextmanager
     def watch(self, goal: Goal, snapshot: Snapshot) -> Iterator[None]:
@@ -209,6 +219,37 @@ class TerminalDisplay:
     def is_dumb(self) -> bool:
         """The terminal cannot move its cursor: lines are all that it can show."""
         return self._console.is_dumb_terminal
+
+
+def folded(line: str, *, width: int) -> list[str]:
+    """
+    A line for people in lines of at most `width` characters, broken between words.
+
+    What may be pasted (a command up to the line's end, or what stands between backticks; an address) is never broken:
+    one that is too long is left to the terminal, which knows that it is one. What goes on stands below the line's last
+    column that the terminal has room for.
+    """
+    if len(line) <= width or width < FOLDED_WIDTH_MIN or line.lstrip().startswith("--"):
+        return [line]
+    bare = line.lstrip()
+    begin = len(line) - len(bare)
+    begin = begin if begin <= width * 0.5 else width // 4
+    line = " " * begin + bare
+    columns = [match.end() for match in COLUMN_GAP.finditer(line) if match.end() <= width * 0.5]
+    indent = max((*columns, begin + len(GAP)))
+    glued = TOGETHER.sub(lambda match: match[0].replace(" ", GLUE), line)
+    lines = textwrap.wrap(
+        glued, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False,
+        expand_tabs=False, replace_whitespace=False,
+    )  # fmt: skip
+    lines[-1] += line[len(line.rstrip()) :]
+    return [_further_left(one.replace(GLUE, " "), width=width) for one in lines]
+
+
+def _further_left(line: str, *, width: int) -> str:
+    """What is too long where it stands, where it is not, or as far to the left as can be."""
+    bare = line.lstrip()
+    return line if len(line) <= width else bare.rjust(min(width, len(bare) + len(GAP)))
 
 
 def coloured(text: str) -> Text:

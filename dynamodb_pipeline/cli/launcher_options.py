@@ -75,7 +75,8 @@ EVERY_VERB = (
     *REPORT, *CLEAN, *RATE, *RUNS, *BUNDLE,
     "init", "doctor", "completion", "help",
 )  # fmt: skip
-TEXT_VERBS = (LOGS_VERB, "completion", "help")  # what they print is text for programs too
+SCRIPT_VERBS = (LOGS_VERB, "completion")  # what they print stays as it is
+TEXT_VERBS = (*SCRIPT_VERBS, "help")  # what they print is text for programs too
 INIT, DOCTOR, COMPLETION, HELP = ("init",), ("doctor",), ("completion",), ("help",)
 SHELLS = ("bash", "zsh", "fish")
 MANY = 1_000_000_000

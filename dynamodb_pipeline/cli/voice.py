@@ -11,14 +11,16 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from select import select
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.cli import launcher_options as own
+from dynamodb_pipeline.cli.display import folded
 from dynamodb_pipeline.errors import DeclinedError, ExitCode
 from dynamodb_pipeline.job_main import run_and_print
-from dynamodb_pipeline.output import Lines, Result, Say, is_terminal, standard_error, standard_output
+from dynamodb_pipeline.output import Lines, Result, Say, is_terminal, printable, standard_error, standard_output
 from dynamodb_pipeline.run.progress import Reporter
 from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.settings.rows import Options
@@ -68,11 +70,20 @@ class Voice:
     def end(self, kind: str, work: Callable[[], Result]) -> ExitCode:
         """Do the work, print its result or its error, return the exit code."""
 
-        def wordless() -> Result:
+        def worded() -> Result:
             result = work()
-            return Result(result.document, bare=result.bare) if self.quiet and self.as_json else result
+            if self.as_json:
+                return Result(result.document, bare=result.bare) if self.quiet else result
+            return replace(result, words=self._folded(result.words, kind=kind))
 
-        return run_and_print(kind, wordless, lines=self.lines, as_json=self.as_json)
+        return run_and_print(kind, worded, lines=self.lines, as_json=self.as_json)
+
+    def _folded(self, words: tuple[str, ...], *, kind: str) -> tuple[str, ...]:
+        """The words as a terminal can show them; a script and what goes elsewhere stay as they are."""
+        if kind in own.SCRIPT_VERBS or not is_terminal(sys.stdout):
+            return words
+        width = get_terminal_size().columns
+        return tuple(line for word in words for line in folded(printable(word), width=width))
 
     def answer(self, question: str) -> str:
         """Put a question to the person who is there and return what was typed."""

@@ -114,8 +114,8 @@ def chosen_lines(facts: Checked, plan: ImportPlan) -> Iterator[str]:
     if plan.only_changes:
         same, of = len(facts.unchanged), facts.items - facts.bad
         yield (
-            f"only changes: {same} of {of} items stand in {plan.table} just so and are not written, {facts.to_write} "
-            "are; what an application changes in the first from now on stays"
+            f"only changes: {same:,} of {of:,} items stand in {plan.table} just so and are left alone, "
+            f"{facts.to_write:,} are written; what is changed from now on in those left alone stays"
         )
     if plan.keys_wanted is not None:
         asked = facts.items - facts.left_out - facts.bad
@@ -150,7 +150,7 @@ def import_table(
     started = time.monotonic()
     job = resolve_import(ctx, settings, source=source)
     claim_moment(ctx, settings)
-    for line in import_lines(job, keeps_state=ctx.folder is not None):
+    for line in import_lines(job, keeps_state=ctx.folder is not None or settings.dry_run):
         ctx.reporter.note(line)
     result = _Steps(ImportRun(ctx, job, import_plan(ctx, job), engines.get())).take()
     return {**result.to_json(), "seconds": round(time.monotonic() - started, 3)}

@@ -13,8 +13,9 @@ from dynamodb_pipeline.errors import DeniedError, ExitCode
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
 
 MAX_DETAIL = 200
+NAME_MAX = 40  # a bucket may have 63 characters: then its row alone is longer
 TRY_AGAIN = "the run may still work; try preflight again"
-LOOK_REMEDY = "{policy launcher} prints a policy with every read-only action that preflight takes"
+LOOK_REMEDY = "what this prints allows every read-only action that preflight takes: {policy launcher}"
 RETRY_ADVICE = "Further retries may succeed"  # botocore's, followed by the reply itself
 
 
@@ -154,9 +155,10 @@ def overall(results: Iterable[CheckResult]) -> ExitCode:
 
 def table_lines(results: Iterable[CheckResult]) -> list[str]:
     """A table for people: verdict, name, what was seen, and the remedy on its own line."""
-    lines = []
-    for result in results:
-        lines.append(f"{result.verdict.value.upper():8} {result.name:20} {result.detail}")
+    lines, checked = [], tuple(results)
+    width = min(NAME_MAX, max((len(result.name) for result in checked), default=0))
+    for result in checked:
+        lines.append(f"{result.verdict.value.upper():8} {result.name:{width}}  {result.detail}")
         if result.remedy:
-            lines.append(f"{'':8} {'':20} remedy: {result.remedy}")
+            lines.append(f"{'':8} {'':{width}}  remedy: {result.remedy}")
     return lines

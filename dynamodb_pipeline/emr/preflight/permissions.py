@@ -163,9 +163,13 @@ class Refusal:
     resource: str
     depends_on: tuple[str, ...] = ()
 
-    @property
-    def text(self) -> str:
-        return f"{self.action} on {self.resource}"
+
+def refused_text(refused: Iterable[Refusal]) -> str:
+    """`dynamodb:Scan, dynamodb:DescribeTable on arn:...; s3:GetObject on arn:...`: each resource once."""
+    actions: dict[str, list[str]] = {}
+    for one in refused:
+        actions.setdefault(one.resource, []).append(one.action)
+    return "; ".join(f"{', '.join(names)} on {resource}" for resource, names in actions.items())
 
 
 def refusals(iam: IAMClient, principal_arn: str, questions: Iterable[Question]) -> list[Refusal]:
@@ -222,12 +226,12 @@ def check_launch_permissions(
     """The caller may launch, tag, watch and stop a cluster, and hand both roles to it."""
     questions = launch_questions(caller, region=region, passed=passed, log_group=log_group)
     refused = refusals(iam, caller.source_arn, questions)
-    sure = [one.text for one in refused if not one.depends_on]
+    sure = [one for one in refused if not one.depends_on]
     if sure:
-        return failed("permissions", f"not allowed: {', '.join(sure)}", remedy=POLICY, exit_code=ExitCode.DENIED)
+        return failed("permissions", f"not allowed: {refused_text(sure)}", remedy=POLICY, exit_code=ExitCode.DENIED)
     if refused:
         keys = ", ".join(dict.fromkeys(key for one in refused for key in one.depends_on))
-        return unknown("permissions", f"{refused[0].text} depends on {keys}", remedy=POLICY)
+        return unknown("permissions", f"{refused_text(refused[:1])} depends on {keys}", remedy=POLICY)
     return ok("permissions", "launch with the tag, watch, stop, and PassRole on the roles")
 
 
@@ -246,7 +250,7 @@ def check_standing_permissions(
     refused = refusals(iam, caller.source_arn, asked)
     if not refused:
         return ok("permissions", f"give {cluster_id} steps, watch and cancel them")
-    detail = f"not allowed: {', '.join(one.text for one in refused)}"
+    detail = f"not allowed: {refused_text(refused)}"
     if tags.get(PIPELINE_TAG) != "true":
         remedy = f"{tag_command(cluster_id, region=region)}; {{policy launcher}} allows clusters that carry the tag"
         return failed("permissions", detail, remedy=remedy, exit_code=ExitCode.DENIED)
@@ -310,12 +314,12 @@ def check_node_permissions(
     if role_arn is None:
         return skipped("node-permissions", "there is no such role yet", see="node-role")
     kind, questions = node_policy_kind(verb), questions_of_nodes(scope, verb=verb, region=region)
-    missing = [one.text for one in refusals(iam, role_arn, questions)]
+    missing = refusals(iam, role_arn, questions)
     name = role_arn.rpartition("/")[2]
     if missing:
         options = "".join(f" {text}" for text in scope_options(scope))
         unless = "unless the own policy of table, bucket or key allows it"
-        remedy = f"{{policy {kind}}}{options} prints what it needs, {unless}"
-        return warning("node-permissions", f"role {name} is not allowed {', '.join(missing)}", remedy=remedy)
+        remedy = f"{unless}, the role needs what this prints: {{policy {kind}}}{options}"
+        return warning("node-permissions", f"role {name} is not allowed {refused_text(missing)}", remedy=remedy)
     asked = dict.fromkeys(action for one in questions for action in one.actions)
     return ok("node-permissions", f"{name}: {', '.join(asked)}")

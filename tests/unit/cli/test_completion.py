@@ -82,4 +82,9 @@ def test_help_alone_lists_the_verbs_and_how_to_go_on(capsys: pytest.CaptureFixtu
     lines = capsys.readouterr().out.splitlines()
     for verb, text in VERBS.items():
         assert any(line.split(maxsplit=1) == [verb, text] for line in lines)
-    assert "dynamodb-pipeline help VERB" in lines[-1]
+    assert lines[-4:] == [
+        "a verb's options, examples and exit codes:",
+        "  dynamodb-pipeline help VERB",
+        "to begin with:",
+        "  dynamodb-pipeline doctor",
+    ]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
-from dynamodb_pipeline.cli.display import Drawing, TableBoard, TerminalDisplay, board_lines
+from dynamodb_pipeline.cli.display import Drawing, TableBoard, TerminalDisplay, board_lines, folded
 from dynamodb_pipeline.emr.calls.console import TableRow
 from dynamodb_pipeline.run.progress import Counts, Goal
 
@@ -131,3 +133,54 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
 ) -> None:
     monkeypatch.setenv("TERM", terminal)
     assert TerminalDisplay(Console(file=io.StringIO(), force_terminal=True)).is_dumb is is_dumb
+
+
+PLACE = "s3://my-bucket/exports/2026-11-23-03-00-00/"
+COMMAND = "dynamodb-pipeline wait 20261123T030000Z-7f3a91c2 --region eu-west-1 --cluster-id j-ABCDEFGHIJKLM"
+
+
+@pytest.mark.parametrize(
+    ("line", "width", "lines"),
+    [
+        ("short enough", 40, ["short enough"]),
+        (
+            "note: below 1 GiB a cluster mostly starts and stops",
+            40,
+            ["note: below 1 GiB a cluster mostly", "  starts and stops"],
+        ),
+        (
+            "OK       bucket my-bucket  in us-east-1 and ours to write to",
+            50,
+            ["OK       bucket my-bucket  in us-east-1 and ours", "         to write to"],
+        ),
+        ("         label  remedy: one two three", 30, ["         label  remedy: one", "           two three"]),
+        (f"attach: {COMMAND}", 60, ["attach:", COMMAND]),
+        (f"it ends by itself; to end it now: {COMMAND}", 40, ["it ends by itself; to end it now:", COMMAND]),
+        (
+            "ask for it: `dynamodb-pipeline policy launcher --help` says how",
+            50,
+            ["ask for it:", "  `dynamodb-pipeline policy launcher --help` says", "  how"],
+        ),
+        (f"to {PLACE} now", 40, ["to", PLACE, "  now"]),
+        (f"  --input {PLACE} and more", 30, [f"  --input {PLACE} and more"]),
+        ("Import it all into table Forum. Go on? [y/N] ", 40, ["Import it all into table Forum. Go on?", "  [y/N] "]),
+        (f"{' ' * 33}remedy: one two three", 24, ["      remedy: one two", "        three"]),
+        ("imported 200 items in 4 files, 6.3 s", 35, ["imported 200 items in 4 files,", "  6.3 s"]),
+        ("    deep inside of a list of things said", 30, ["    deep inside of a list of", "      things said"]),
+    ],
+    ids=["short", "prose", "columns", "far columns", "command", "prose and command", "backticks", "address", "option",
+         "question", "too far", "unit", "indent"],
+)  # fmt: skip
+def test_a_line_is_broken_between_words_and_what_is_pasted_is_not(line: str, width: int, lines: list[str]) -> None:
+    assert folded(line, width=width) == lines
+
+
+@given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=200), st.integers(1, 100))
+def test_folding_loses_no_word(line: str, width: int) -> None:
+    assert " ".join(folded(line, width=width)).split() == line.split()
+
+
+def test_what_is_said_on_a_narrow_terminal_is_folded_there() -> None:
+    out = io.StringIO()
+    TerminalDisplay(Console(file=out, width=40, force_terminal=False)).lines.say("note: " + "word " * 20)
+    assert [line for line in out.getvalue().splitlines() if len(line) > 40] == []

@@ -514,7 +514,7 @@ def test_an_input_that_may_not_be_read_fails_with_the_right(made: Account, monke
     found = an_import(made)
     assert (found["manifest"].verdict, found["manifest"].exit_code) == (CheckVerdict.FAILED, ExitCode.DENIED)
     assert "s3:GetObject" in found["manifest"].detail
-    assert found["manifest"].remedy.startswith("dynamodb-pipeline policy launcher --table Forum")
+    assert "takes: dynamodb-pipeline policy launcher --table Forum" in found["manifest"].remedy
     assert skipped(found) == {"key-schema", "definition"}
 
 
