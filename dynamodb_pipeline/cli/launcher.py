@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from dynamodb_pipeline.addresses import table_name
 from dynamodb_pipeline.aws.api_errors import denied_error, is_denied
 from dynamodb_pipeline.aws.clients import AwsClients, NoRegionError, TableRole
 from dynamodb_pipeline.aws.request_errors import Denied
@@ -169,7 +170,7 @@ def _question(settings: JobSettings, facts: Sequence[TableFacts]) -> str | None:
     """What is asked before an import is launched; of an input that could not be read it says so."""
     if not isinstance(settings, ImportSettings) or settings.yes or settings.dry_run:
         return None
-    return import_question(settings, folder=settings.input, origin=facts[0].basis)
+    return import_question(settings, folder=settings.input, origin=facts[0].basis if facts else "")
 
 
 def print_schedule(line: CommandLine, settings: JobSettings, *, voice: Voice) -> Any:
@@ -294,22 +295,21 @@ def described(settings: Any, clients: AwsClients, *, skip_missing: bool = False)
     The tables of a job, as they are now.
 
     Args:
-        skip_missing: leave out tables that do not exist; a preflight has a check that says so, and others to make.
+        skip_missing: leave out what does not exist, or another account does not show: preflight says so among others.
 
     Raises:
         PreconditionError, DeniedError: see `table.describe`.
     """
-    tables = (_described(clients, name, skip_missing=skip_missing) for name in settings.table_names)
+    tables = (_described(clients, name, settings, skip_missing=skip_missing) for name in settings.table_names)
     return [table for table in tables if table is not None]
 
 
-def _described(clients: AwsClients, name: str, *, skip_missing: bool) -> TableDescription | None:
-    try:
+def _described(clients: AwsClients, name: str, settings: Any, *, skip_missing: bool) -> TableDescription | None:
+    across = name != table_name(name) or settings.common.table_role is not None  # preflight says whose policy lacks it
+    skipped = (TableMissingError, *((DeniedError,) if across else ())) if skip_missing else ()
+    with suppress(*skipped):
         return Tables.of(clients).describe(name)
-    except TableMissingError:
-        if skip_missing:
-            return None
-        raise
+    return None
 
 
 def run_start(kind: str, settings: Any, clients: AwsClients, tables: Sequence[TableDescription]) -> RunStart:

@@ -224,17 +224,12 @@ POLICY_CODE: Row[S3Uri | None] = CODE.also(
 ACCOUNT: Row[str | None] = launcher_row(
     "--account", "account id (default: that of the credentials)", "ACCOUNT", verbs=POLICY, group=None, value=ACCOUNT_ID
 )
-FOR_ACCOUNT: Row[str | None] = ACCOUNT.also(
-    name="--for-account", help="the other account, to which trust, table, bucket or key are opened"
-)
+FOR_ACCOUNT: Row[str | None] = run_commands.FOR_ACCOUNT.also(value=ACCOUNT_ID)
 FOR_PRINCIPAL: Row[tuple[str, ...]] = launcher_row(
     "--for-principal", "role or user of --for-account, to open it to that alone; repeatable", "ARN", verbs=POLICY,
     group=None, many=True, value=matching(PRINCIPAL_ARN, "arn:aws:iam::ACCOUNT:role/NAME or user/NAME"),
 )  # fmt: skip
-FOR_JOB: Row[str] = launcher_row(
-    "--for", "table-resource: what may be done, export (also verify) or import", verbs=POLICY, group=None,
-    choices=("export", "import"), default="export",
-)  # fmt: skip
+FOR_JOB: Row[str] = run_commands.FOR_JOB.also()
 POLICY_TABLE_ROLE: Row[str | None] = TABLE_ROLE_ARN.also(
     verbs=POLICY, help="of runs with --table-role-arn: allow to assume it, and no table", group=None,
     where=Where.LAUNCHER,
@@ -266,7 +261,7 @@ POLICY_SET_ASIDE: Row[S3Uri | None] = SET_ASIDE.also(
     verbs=POLICY, help="nodes-import: allow --set-aside to this folder", where=Where.LAUNCHER
 )
 POLICY_INDEX: Row[str | None] = INDEX.also(verbs=POLICY, help="nodes-export: allow it", where=Where.LAUNCHER)
-TRUST: Row[bool] = launcher_row("--trust", "print the role's trust document instead", verbs=POLICY, group=None)
+TRUST: Row[bool] = run_commands.TRUST.also()
 
 # migrate-config
 DEFINITION: Row[str] = launcher_row(

@@ -149,6 +149,10 @@ class Given:
         names = {row.name for row in rows}
         return Given(tuple(entry for entry in self.entries if entry[0].name not in names))
 
+    def only_those(self, *rows: Row[Any]) -> Given:
+        names = {row.name for row in rows}
+        return Given(tuple(entry for entry in self.entries if entry[0].name in names))
+
     def only(self, where: Where) -> Given:
         """Those that this one acts on."""
         return Given(tuple(entry for entry in self.entries if entry[0].where is where))

@@ -13,7 +13,17 @@ from dataclasses import dataclass
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.aws.clients import ANY_REGION
-from dynamodb_pipeline.settings.job_options import LOGS, REGION, RUN_ID, TABLE, TIMEOUT
+from dynamodb_pipeline.settings.job_options import (
+    INDEX,
+    LOGS,
+    MIRROR,
+    ONLY_CHANGES,
+    REGION,
+    RUN_ID,
+    SKIP_EXISTING,
+    TABLE,
+    TIMEOUT,
+)
 from dynamodb_pipeline.settings.rows import Given, Row, Where, command_line
 from dynamodb_pipeline.settings.run_ids import began_by_id, is_run_id
 from dynamodb_pipeline.settings.values import is_pattern, literal_prefixes
@@ -35,6 +45,15 @@ TABLE_PREFIX: Row[tuple[str, ...]] = Row(
 PREFIX: Row[str] = Row(
     "--prefix", "folder of the exports in it", ("policy",), "PREFIX", where=Where.LAUNCHER, default="exports"
 )  # fmt: skip
+FOR_ACCOUNT: Row[str | None] = Row(
+    "--for-account", "the other account, to which trust, table, bucket or key are opened", ("policy",), "ACCOUNT",
+    where=Where.LAUNCHER,
+)  # fmt: skip
+FOR_JOB: Row[str] = Row(
+    "--for", "table-resource: what may be done, export (also verify) or import", ("policy",), where=Where.LAUNCHER,
+    choices=("export", "import"), default="export",
+)  # fmt: skip
+TRUST: Row[bool] = Row("--trust", "print the role's trust document instead", ("policy",), where=Where.LAUNCHER)
 REFRESH: Row[bool] = Row(
     "--refresh", "of a deployed schedule: its template with the code of this version; --schedule-name is its stack",
     ("schedule",), where=Where.LAUNCHER, group="schedule",
@@ -131,6 +150,20 @@ def policy_command(kind: str, places: PolicyPlaces) -> str:
     entries = [(KIND, kind), *tables, (BUCKET, data.bucket)]
     entries += [(PREFIX, data.key.strip("/")), (LOGS, str(places.logs)), (REGION, places.region)]
     given = Given(tuple((row, (text,)) for row, text in entries if text))
+    return command_line((PROGRAM, "policy"), given)
+
+
+def table_policy_command(arn: str, job: Given, *, account: str, verb: str) -> str:
+    """The command that prints a table's own policy for the jobs of another account; `job` has their options."""
+    options = job.only_those(SKIP_EXISTING, MIRROR, ONLY_CHANGES, INDEX)
+    wanted = Given.of({KIND: "table-resource", FOR_ACCOUNT: account, TABLE: arn, FOR_JOB: "import"})
+    return command_line((PROGRAM, "policy"), (wanted if verb == "import" else wanted.without(FOR_JOB)) + options)
+
+
+def trust_command(account: str, *, verb: str, region: str) -> str:
+    """The command that prints the trust document of a role in whose name another account asks tables."""
+    kind = "table-import" if verb == "import" else "table-export"
+    given = Given(((KIND, (kind,)), (TRUST, ()))) + Given.of({FOR_ACCOUNT: account, REGION: region})
     return command_line((PROGRAM, "policy"), given)
 
 

@@ -464,6 +464,17 @@ AWS_RULES = (
         "tests/unit/sandbox_emr/test_own_policies.py::test_between_accounts_both_must_allow_it",
     ),
     AwsRule(
+        "other accounts",
+        "A table under AWS's own key aws/dynamodb is open to no other account, whatever its policy says; under a "
+        "customer-managed key that key's policy must allow it too",
+        f"{DDB}/rbac-considerations.html",
+        SURE,
+        "KMS key access denied error",
+        "dynamodb_pipeline.emr.preflight.tables",
+        "tests/unit/emr/preflight/test_preflight.py::"
+        "test_a_table_of_another_account_under_a_key_takes_that_keys_own_policy",
+    ),
+    AwsRule(
         "sizes",
         "A table's own policy has at most 20 KB, white space counted",
         f"{DDB}/rbac-considerations.html",

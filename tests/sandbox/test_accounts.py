@@ -9,6 +9,8 @@ a bucket the same.
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,7 +66,8 @@ class World:
         """The keys of a user of our account with this policy alone."""
         iam, name = self.emr.client("iam"), name or f"user-{uuid.uuid4().hex[:8]}"
         iam.create_user(UserName=name)
-        iam.put_user_policy(UserName=name, PolicyName="printed", PolicyDocument=json.dumps(policy))
+        managed = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))["Policy"]["Arn"]
+        iam.attach_user_policy(UserName=name, PolicyArn=managed)
         made = iam.create_access_key(UserName=name)["AccessKey"]
         return {"AWS_ACCESS_KEY_ID": made["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"]}
 
@@ -299,3 +302,81 @@ def test_a_bucket_of_another_account_is_read_where_both_policies_allow_it(world:
     out = importer.import_into(world.target, place, "--yes", "--bucket-owner", OURS)
     assert out.code == ExitCode.DONE, out.text
     assert world.target.differences(ITEMS) == NONE
+
+
+# preflight, of a run on a cluster
+
+
+def preflight(world: World, keys: dict[str, str], *words: str) -> tuple[dict[str, Any], Outcome]:
+    """The checks by name of an export's preflight."""
+    places = ("--output", f"s3://{world.bucket}/exports", "--logs", f"s3://{world.bucket}/logs", *FULL_RATE)
+    out = Pipeline(world.emr, keys=keys).run("preflight", "export", *words, *places)
+    return {check["name"]: check for check in out.result["checks"]}, out
+
+
+def pasted(world: World, remedy: str, start: str) -> dict[str, Any]:
+    """What the command of a remedy prints; `start` is where it begins."""
+    command = re.split(" prints|; ", remedy[remedy.index(f"dynamodb-pipeline {start}") :])[0]
+    out = Pipeline(world.emr).run(*shlex.split(command)[1:])
+    assert out.code == ExitCode.DONE, out.text
+    return out.result
+
+
+def test_preflight_names_the_half_that_is_missing_and_the_command_that_prints_it(world: World, source: Halves) -> None:
+    """First neither half is there; each remedy's command is pasted by whom it is for."""
+    table, name = ("--table", source.arn()), f"table {source.arn()}"
+    stranger = world.user(world.policy("launcher"))
+    checks, out = preflight(world, stranger, *table)
+    assert out.code == ExitCode.DENIED, out.text
+    assert checks[name]["verdict"] == "failed"
+    assert "dynamodb:DescribeTable" in checks[name]["detail"]
+    assert checks[name]["detail"].endswith("the caller's own policy does not allow it")
+    launcher = world.user(pasted(world, checks[name]["remedy"], "policy launcher"))
+    checks, out = preflight(world, launcher, *table)
+    assert checks[name]["detail"].endswith("which the caller's own policy allows: the table's own policy lacks it")
+    assert f"in account {THEIRS}: " in checks[name]["remedy"]
+    policy = pasted(world, checks[name]["remedy"], "policy table-resource")
+    assert policy["Statement"][0]["Principal"] == {"AWS": f"arn:aws:iam::{OURS}:root"}
+    world.theirs("dynamodb").put_resource_policy(ResourceArn=source.arn(), Policy=json.dumps(policy))
+    checks, out = preflight(world, launcher, *table)
+    assert checks[name]["verdict"] == "ok", checks[name]
+
+
+def test_preflight_tells_the_callers_half_of_a_role_from_the_trust_document(world: World) -> None:
+    role, table = ("--table-role-arn", world.roles["table-export"]), ("--table", world.source.name)
+    name, agreed = f"table {world.source.name}", ("--table-external-id", EXTERNAL_ID)
+    checks, out = preflight(world, world.user(world.policy("launcher")), *table, *role, *agreed)
+    assert out.code == ExitCode.DENIED, out.text
+    assert checks["table-role"]["detail"].endswith("the caller's own policy does not allow it")
+    assert checks[name]["verdict"] == "skipped"
+    launcher = world.user(pasted(world, checks["table-role"]["remedy"], "policy launcher"))
+    checks, out = preflight(world, launcher, *table, *role)
+    wants = f"its trust document names not {OURS}, or it wants an external id, and none was given"
+    assert wants in checks["table-role"]["detail"]
+    trust = pasted(world, checks["table-role"]["remedy"], "policy table-export --trust")
+    assert trust["Statement"][0]["Principal"] == {"AWS": f"arn:aws:iam::{OURS}:root"}
+    checks, out = preflight(world, launcher, *table, *role, *agreed)
+    assert (checks["table-role"]["verdict"], checks[name]["verdict"]) == ("ok", "ok"), out.text
+
+
+@pytest.mark.slow  # in short: test_permissions.py
+def test_nodes_without_their_half_are_a_failure_and_no_warning(world: World, source: Halves) -> None:
+    """Of the account's own tables the table's policy may be enough; across accounts it never is."""
+    iam = world.emr.client("iam")
+    trust = {
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+    }
+    nodes = f"nodes-{uuid.uuid4().hex[:8]}"
+    iam.create_role(RoleName=nodes, AssumeRolePolicyDocument=json.dumps(trust))
+    iam.create_instance_profile(InstanceProfileName=nodes)
+    iam.add_role_to_instance_profile(InstanceProfileName=nodes, RoleName=nodes)
+    source.open_table()
+    words = ("--table", source.arn(), "--node-role", nodes)
+    iam.put_role_policy(RoleName=nodes, PolicyName="own", PolicyDocument=json.dumps(world.policy("nodes-export")))
+    checks, out = preflight(world, {}, *words)
+    found = checks["node-permissions"]
+    assert (found["verdict"], out.code) == ("failed", ExitCode.DENIED)
+    assert f"dynamodb:DescribeTable, dynamodb:Scan, dynamodb:ListTagsOfResource on {source.arn()}" in found["detail"]
+    printed = json.dumps(pasted(world, found["remedy"], "policy nodes-export"))
+    iam.put_role_policy(RoleName=nodes, PolicyName="own", PolicyDocument=printed)
+    assert preflight(world, {}, *words)[0]["node-permissions"]["verdict"] == "ok"

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dynamodb_pipeline.aws.api_errors import DENIED, error_code
 from dynamodb_pipeline.emr.cluster.cluster_config import PIPELINE_TAG, tag_command
 from dynamodb_pipeline.emr.documents.policies import POLICIES
 from dynamodb_pipeline.emr.documents.policy_scope import SUFFIXES, PolicyScope, scope_options
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_iam.type_defs import ContextEntryTypeDef, EvaluationResultTypeDef
     from mypy_boto3_sts import STSClient
+
+    from dynamodb_pipeline.aws.clients import TableRole
 
 DEPLOY = "{deploy-roles}; or name your own with --service-role and --node-role"
 POLICY = "{policy launcher} prints a policy that allows exactly this"
@@ -163,6 +166,10 @@ class Refusal:
     resource: str
     depends_on: tuple[str, ...] = ()
 
+    def is_of_another(self, account: str) -> bool:
+        """Whether it is about something of another account; an ARN of S3 says none."""
+        return [*self.resource.split(":"), *[""] * 5][4] not in ("", account)
+
 
 def refused_text(refused: Iterable[Refusal]) -> str:
     """`dynamodb:Scan, dynamodb:DescribeTable on arn:...; s3:GetObject on arn:...`: each resource once."""
@@ -190,6 +197,68 @@ def _refusal(result: EvaluationResultTypeDef) -> Refusal:
     """Keys of services that are not asked here (an S3 prefix) are missing too and mean nothing."""
     missing = [key for key in result.get("MissingContextValues", []) if key.startswith(("aws:", "iam:Assoc"))]
     return Refusal(result["EvalActionName"], result.get("EvalResourceName", "*"), tuple(missing))
+
+
+def caller_may(iam: IAMClient, caller: Caller, action: str, resource: str) -> bool | None:
+    """Whether the caller's own policies allow it; None where IAM does not say."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return not refusals(iam, caller.source_arn, [Question((action,), (resource,))])
+    except (BotoCoreError, ClientError):
+        return None
+
+
+@dataclass(frozen=True)
+class TableAccess:
+    """
+    How the caller comes to tables of another account.
+
+    Attributes:
+        command: prints that account's half.
+        own: what prints the caller's.
+    """
+
+    iam: IAMClient
+    caller: Caller
+    command: str
+    own: str = POLICY
+
+    def refused(self, name: str, action: str, arn: str, *, message: str, other_half: str) -> CheckResult:
+        """
+        A call on something of another account that was refused: which of the two that must allow it does not.
+
+        Args:
+            message: AWS's; `no identity-based policy` in it means the caller's own.
+            other_half: what of the other account may lack it.
+        """
+        allowed = caller_may(self.iam, self.caller, action, arn)
+        if allowed is None and "no identity-based policy" in message:
+            allowed = False
+        detail, there = f"{action} on {arn} was refused", f"in account {arn.split(':')[4]}: {self.command}"
+        if allowed is None:
+            detail, remedy = f"{detail}: by the caller's own policy or {other_half}", f"{self.own}; {there}"
+        elif allowed:
+            detail, remedy = f"{detail}, which the caller's own policy allows: {other_half}", there
+        else:
+            detail, remedy = f"{detail}: the caller's own policy does not allow it", self.own
+        return failed(name, detail, remedy=remedy, exit_code=ExitCode.DENIED)
+
+
+def check_table_role(sts: STSClient, access: TableAccess, *, role: TableRole) -> CheckResult:
+    """The caller may take the role in whose name tables are asked; its trust document only its own account may read."""
+    from botocore.exceptions import ClientError
+
+    agreed = {"ExternalId": role.external_id} if role.external_id else {}
+    try:
+        sts.assume_role(RoleArn=role.arn, RoleSessionName="preflight", **agreed)  # type: ignore[arg-type]
+    except ClientError as err:
+        if error_code(err) not in DENIED:
+            raise
+        external = "another external id than the one given" if agreed else "an external id, and none was given"
+        trust = f"there is no such role, its trust document names not {access.caller.account}, or it wants {external}"
+        return access.refused("table-role", "sts:AssumeRole", role.arn, message=str(err), other_half=trust)
+    return ok("table-role", f"{role.arn} may be taken")
 
 
 def _entry(key: str, value: str) -> ContextEntryTypeDef:
@@ -314,12 +383,17 @@ def check_node_permissions(
     if role_arn is None:
         return skipped("node-permissions", "there is no such role yet", see="node-role")
     kind, questions = node_policy_kind(verb), questions_of_nodes(scope, verb=verb, region=region)
-    missing = refusals(iam, role_arn, questions)
+    missing, account = refusals(iam, role_arn, questions), role_arn.split(":")[4]
     name = role_arn.rpartition("/")[2]
     if missing:
         options = "".join(f" {text}" for text in scope_options(scope))
-        unless = "unless the own policy of table, bucket or key allows it"
-        remedy = f"{unless}, the role needs what this prints: {{policy {kind}}}{options}"
-        return warning("node-permissions", f"role {name} is not allowed {refused_text(missing)}", remedy=remedy)
+        detail = f"role {name} is not allowed {refused_text(missing)}"
+        needs = f"the role needs what this prints: {{policy {kind}}}{options}"
+        if any(one.is_of_another(account) for one in missing):
+            remedy = f"whatever another account opens, {needs}"
+            return failed("node-permissions", detail, remedy=remedy, exit_code=ExitCode.DENIED)
+        return warning(
+            "node-permissions", detail, remedy=f"unless the own policy of table, bucket or key allows it, {needs}"
+        )
     asked = dict.fromkeys(action for one in questions for action in one.actions)
     return ok("node-permissions", f"{name}: {', '.join(asked)}")

@@ -12,7 +12,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.aws.clients import Clients
+from dynamodb_pipeline.aws.api_errors import DENIED, error_code
+from dynamodb_pipeline.aws.clients import Clients, TableRole
 from dynamodb_pipeline.emr.cluster.cluster_config import ClusterConfig
 from dynamodb_pipeline.emr.documents.policy_scope import scope_of_launch
 from dynamodb_pipeline.emr.preflight import buckets, cluster, permissions, tables
@@ -20,12 +21,15 @@ from dynamodb_pipeline.emr.preflight.check_result import (
     CheckResult,
     CheckVerdict,
     ImportInput,
+    failed,
     run_check,
     skipped,
     unknown,
 )
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
-from dynamodb_pipeline.settings.run_commands import with_commands
+from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.settings.job_options import TABLE_EXTERNAL_ID, TABLE_ROLE_ARN
+from dynamodb_pipeline.settings.run_commands import table_policy_command, trust_command, with_commands
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import SubnetTypeDef
@@ -61,26 +65,68 @@ def _results(scope: PreflightScope, clients: Clients) -> list[CheckResult]:
     cluster_checks = _cluster_checks if scope.config and scope.request else _standing_checks
     return [
         credentials,
-        *_table_checks(scope, clients),
+        *_table_checks(scope, clients, caller),
         *_bucket_checks(scope, clients),
         *cluster_checks(scope, clients, caller),
     ]
 
 
-def _table_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResult]:
+def _table_checks(scope: PreflightScope, clients: Clients, caller: permissions.Caller) -> Iterator[CheckResult]:
     settings, dynamodb = scope.settings, clients.client("dynamodb")
+    role, refused = _table_role_check(scope, clients, caller), False
+    if role is not None:
+        yield role
+        refused = role.verdict is CheckVerdict.FAILED
     for table_name in settings.table_names:
-        yield run_check(
-            f"table {table_name}",
-            lambda name=table_name: tables.check_table(  # type: ignore[misc]
-                dynamodb, name, verb=settings.verb, region=settings.region
-            ),
-        )
+        name = f"table {table_name}"
+        if refused:
+            yield skipped(name, "the role cannot be taken", see="table-role")
+        else:
+            yield run_check(name, lambda at=table_name: _table_check(scope, clients, caller, at))  # type: ignore[misc]
     if scope.source is not None:
         target = tables.ImportTarget(dynamodb, settings.table_names[0], scope.source)
         yield run_check("manifest", lambda: buckets.check_manifest(target.source.find))
         yield run_check("key-schema", lambda: tables.check_key_schema(target))
         yield run_check("definition", lambda: tables.check_definition(target, clients.client("s3")))
+
+
+def _table_role_check(scope: PreflightScope, clients: Clients, caller: permissions.Caller) -> CheckResult | None:
+    """None where the tables are asked in the caller's own name."""
+    given, settings = scope.settings.jobs[0].given, scope.settings
+    arn = given.text(TABLE_ROLE_ARN)
+    if arn is None:
+        return None
+    role = TableRole(arn, given.text(TABLE_EXTERNAL_ID))
+    command = trust_command(caller.account, verb=settings.verb, region=settings.region)
+    own = f"what this prints allows it: {{policy launcher}} {TABLE_ROLE_ARN} {arn}"
+    access = permissions.TableAccess(clients.client("iam"), caller, command, own=own)
+    return run_check("table-role", lambda: permissions.check_table_role(clients.client("sts"), access, role=role))
+
+
+def _table_check(scope: PreflightScope, clients: Clients, caller: permissions.Caller, table: str) -> CheckResult:
+    """The table itself; of one of another account that may not be described, whose policy does not allow it."""
+    from botocore.exceptions import ClientError
+
+    settings, given = scope.settings, scope.settings.jobs[0].given
+    name, role = f"table {table}", given.text(TABLE_ROLE_ARN)
+    try:
+        return tables.check_table(clients.client("dynamodb"), table, verb=settings.verb, region=settings.region)
+    except ClientError as err:
+        if role is not None and error_code(err) in DENIED:
+            detail, kind = (
+                f"{role} may not describe it",
+                "table-import" if settings.verb == "import" else "table-export",
+            )
+            remedy = f"the role needs, in its own account, what this prints: {{policy {kind}}}"
+            return failed(name, detail, remedy=remedy, exit_code=ExitCode.DENIED)
+        if not tables.may_not_look(err, table):
+            raise
+        command = table_policy_command(table, given, account=caller.account, verb=settings.verb)
+        access, other = (
+            permissions.TableAccess(clients.client("iam"), caller, command),
+            "the table's own policy lacks it",
+        )
+        return access.refused(name, "dynamodb:DescribeTable", table, message=str(err), other_half=other)
 
 
 def _bucket_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResult]:

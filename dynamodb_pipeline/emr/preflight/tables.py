@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.aws.api_errors import error_code
+from dynamodb_pipeline.addresses import table_name as table_name_of
+from dynamodb_pipeline.aws.api_errors import DENIED, error_code
 from dynamodb_pipeline.dynamodb.table_description import USABLE, TableDescription
 from dynamodb_pipeline.emr.preflight.check_result import (
     LOOK_REMEDY,
@@ -39,23 +40,39 @@ def check_table(dynamodb: DynamoDBClient, table_name: str, *, verb: str, region:
     """The table exists in this region and can be used."""
     name = f"table {table_name}"
     try:
-        table = _described(dynamodb, table_name)
+        described = dynamodb.describe_table(TableName=table_name)["Table"]
     except dynamodb.exceptions.ResourceNotFoundException:
         return failed(name, f"table {table_name!r} not found in {region}", remedy=CREATE_REMEDY)
+    table = TableDescription.from_description(described)
     if table.status not in USABLE:
         remedy = "wait until it is ACTIVE, or use another table"
         return failed(name, f"table {table_name!r} is {table.status}", remedy=remedy)
     held = counted(table.item_count, "item") if table.item_count else NOT_COUNTED
     seen = f"{table.status}, {held}, key {table.key_schema.describe()}"
+    key = _key_of(described) if is_of_another_account(table_name) else None
+    if key:
+        remedy = "a customer-managed key takes what this prints, with --for-account and in its account: {policy key}"
+        text = f"{seen}; under {key}, whose own policy must allow it too, which AWS's own key aws/dynamodb cannot"
+        return warning(name, text, remedy=remedy)
     side_effect = _import_side_effect(table) if verb == "import" else None
     if side_effect:
         return warning(name, f"{seen}; {side_effect}", remedy="expect this, or import into a table without it")
     return ok(name, seen)
 
 
-def _described(dynamodb: DynamoDBClient, table_name: str) -> TableDescription:
-    """The table; errors come as they are, for a check that got no answer is not a check that failed."""
-    return TableDescription.from_description(dynamodb.describe_table(TableName=table_name)["Table"])
+def is_of_another_account(table: str) -> bool:
+    """Whether it is named by its ARN."""
+    return table != table_name_of(table)
+
+
+def _key_of(described: Mapping[str, Any]) -> str | None:
+    key = described.get("SSEDescription", {}).get("KMSMasterKeyArn")
+    return None if key is None else str(key)
+
+
+def may_not_look(err: Exception, table: str) -> bool:
+    """Whether a table of another account was refused, for which a check of its own has failed."""
+    return isinstance(err, DeniedError) or (is_of_another_account(table) and error_code(err) in DENIED)
 
 
 def key_arns(dynamodb: DynamoDBClient, table_names: Iterable[str]) -> tuple[str, ...]:
@@ -65,12 +82,17 @@ def key_arns(dynamodb: DynamoDBClient, table_names: Iterable[str]) -> tuple[str,
 
 
 def _key_arn(dynamodb: DynamoDBClient, table_name: str) -> str | None:
-    """None of a table without a key of its own, or of one that is not there, which a check of its own says."""
+    """None of a table without a key of its own, or of one that is not seen, which a check of its own says."""
+    from botocore.exceptions import ClientError
+
     try:
-        table = dynamodb.describe_table(TableName=table_name)["Table"]
+        return _key_of(dynamodb.describe_table(TableName=table_name)["Table"])
     except dynamodb.exceptions.ResourceNotFoundException:
         return None
-    return table.get("SSEDescription", {}).get("KMSMasterKeyArn")
+    except (ClientError, DeniedError) as err:
+        if not may_not_look(err, table_name):
+            raise
+        return None
 
 
 def _import_side_effect(table: TableDescription) -> str | None:
@@ -97,6 +119,8 @@ class ImportTarget:
 
     def check(self, name: str, compare: Callable[[ExportSource, Mapping[str, Any]], CheckResult]) -> CheckResult:
         """Compare DescribeTable's `Table` with the export; skipped where one of them is not there."""
+        from botocore.exceptions import ClientError
+
         try:
             source = self.source.find()
         except StoppedError as err:
@@ -107,6 +131,10 @@ class ImportTarget:
             table = self.dynamodb.describe_table(TableName=self.table_name)["Table"]
         except self.dynamodb.exceptions.ResourceNotFoundException:
             return skipped(name, f"table {self.table_name!r} does not exist", see=f"table {self.table_name}")
+        except (ClientError, DeniedError) as err:
+            if not may_not_look(err, self.table_name):
+                raise
+            return skipped(name, f"table {self.table_name!r} may not be described", see=f"table {self.table_name}")
         return compare(source, table)
 
 

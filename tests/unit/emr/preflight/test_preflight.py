@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from botocore.parsers import ResponseParserError
+from botocore.stub import Stubber
 
 from dynamodb_pipeline.cli.command_line import read_line
 from dynamodb_pipeline.cli.launcher_options import BUCKET, POLICY_KIND
@@ -623,3 +624,20 @@ def test_a_table_that_nobody_has_counted_yet_is_not_said_to_hold_0_items() -> No
         seen = check_table(made.clients.client("dynamodb"), "Forum", verb="export", region=REGION).detail
     assert "0 items" not in seen
     assert "empty, or filled within the last six hours" in seen
+
+
+def test_a_table_of_another_account_under_a_key_takes_that_keys_own_policy() -> None:
+    """Considerations of resource-based policies: AWS's own key opens a table to no other account."""
+    arn, key = f"arn:aws:dynamodb:{REGION}:210987654321:table/Forum", "arn:aws:kms:eu-west-1:210987654321:key/1"
+    with account() as made:
+        dynamodb = made.clients.client("dynamodb")
+        table: Any = dynamodb.describe_table(TableName="Forum")["Table"]
+        del table["ProvisionedThroughput"]  # moto's 0 decreases are none that the model knows
+        described = {"Table": {**table, "SSEDescription": {"Status": "ENABLED", "KMSMasterKeyArn": key}}}
+        with Stubber(dynamodb) as stub:
+            stub.add_response("describe_table", described, {"TableName": arn})
+            stub.add_response("describe_table", described, {"TableName": "Forum"})
+            theirs, own = (check_table(dynamodb, name, verb="export", region=REGION) for name in (arn, "Forum"))
+    assert (theirs.verdict, own.verdict) == (CheckVerdict.WARNING, CheckVerdict.OK)
+    assert f"under {key}, whose own policy must allow it too" in theirs.detail
+    assert theirs.remedy.endswith("with --for-account and in its account: {policy key}")
