@@ -17,7 +17,7 @@ from dynamodb_pipeline.documents import TIME_FORMAT, DocumentError, Facts, read_
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.finished import RUN_RECORD, RUNNING, RunState
 from dynamodb_pipeline.run.heartbeat import Here, living, refuse_living
-from dynamodb_pipeline.settings.job_options import RESUME, RUN_ID
+from dynamodb_pipeline.settings.job_options import RESUME, RUN_ID, TIMEOUT
 from dynamodb_pipeline.settings.rows import Given, command_line
 from dynamodb_pipeline.settings.run_ids import run_folder
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore, put_once
@@ -176,6 +176,6 @@ def _states(store: ObjectStore, logs: str) -> Iterator[RunState]:
             yield state
 
 
-def resume_command(program: Sequence[str], given: Given, *, run_id: str) -> str:
-    """The command line of a run with its run id in it, ready to be pasted into a shell."""
-    return command_line(program, given.without(RUN_ID, RESUME) + Given.of({RUN_ID: run_id}))
+def resume_command(program: Sequence[str], given: Given, *, run_id: str, timeout: str | None = None) -> str:
+    """The command line of a run with its run id in it, ready to be pasted into a shell; `timeout` replaces its own."""
+    return command_line(program, given.without(RUN_ID, RESUME) + Given.of({RUN_ID: run_id, TIMEOUT: timeout}))

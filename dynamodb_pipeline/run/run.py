@@ -14,6 +14,7 @@ from dynamodb_pipeline.aws.clients import AwsClients
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY
 from dynamodb_pipeline.documents import Facts
+from dynamodb_pipeline.durations import LONGEST_D
 from dynamodb_pipeline.errors import ExitCode, PipelineError, StoppedError, UnreachableError
 from dynamodb_pipeline.finished import DONE, RunState, resumable_after
 from dynamodb_pipeline.run.context import Effects, RunContext
@@ -171,8 +172,8 @@ class Run(Generic[Settings]):
             "pid": self._here.pid,
         }
 
-    def _again(self, run_id: str) -> str:
-        return resume_command(self._common.program, self._common.given, run_id=run_id)
+    def _again(self, run_id: str, *, timeout: str | None = None) -> str:
+        return resume_command(self._common.program, self._common.given, run_id=run_id, timeout=timeout)
 
     @contextmanager
     def _closing(self) -> Iterator[None]:
@@ -230,7 +231,13 @@ class Run(Generic[Settings]):
         """The command that resumes the run, where that is possible."""
         if self._common.logs is None or self._kind == "verify" or not resumable_after(code):
             return {}
-        return {"resume": self._again(str(record.facts["run_id"]))}
+        timeout = twice(self._common.timeout_s) if code is ExitCode.DEADLINE else None
+        return {"resume": self._again(str(record.facts["run_id"]), timeout=timeout)}
+
+
+def twice(timeout_s: float) -> str:
+    """The deadline of a run that goes on after it was too short, as `--timeout` takes it."""
+    return f"{min(round(2 * timeout_s / 60) or 1, LONGEST_D * 24 * 60)}m"
 
 
 def tell_what_was_written(err: BaseException, effects: Effects) -> None:

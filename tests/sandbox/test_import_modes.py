@@ -248,6 +248,7 @@ def test_a_stopped_mirror_is_resumed_where_it_was(sandbox: Sandbox, bucket: str)
         rewritten = proxy.units(operation="BatchWriteItem")
 
     assert stopped.code == ExitCode.DEADLINE, stopped.text
+    assert stopped.result["resume"].endswith("--timeout 1m")  # not the one that was too short
     assert 0 < left <= 250
     assert done.code == ExitCode.DONE, done.text
     assert table.differences(numbered(2)) == NONE

@@ -81,6 +81,12 @@ def test_command_that_resumes_names_the_run_once(words, command):
     assert resume_command(("export",), words_read("export", words), run_id="one") == f"{command} --run-id one"
 
 
+def test_command_that_resumes_after_the_deadline_has_another_one():
+    words = ("--table", "T1x", "--timeout", "90m")
+    again = resume_command(("export",), words_read("export", words), run_id="one", timeout="180m")
+    assert again == "export --table T1x --run-id one --timeout 180m"
+
+
 def test_resumed_run_keeps_the_moment_of_its_first_attempt():
     """A run id of the user's own holds no moment, and the run folder is named by it."""
     first = {"first_started": "2026-01-02T03:04:05Z", "started": "2026-02-02T00:00:00Z"}
