@@ -6,6 +6,7 @@ Both only look; `init` writes one file, and never over another.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from dynamodb_pipeline.addresses import S3Uri, table_name
 from dynamodb_pipeline.aws.clients import AwsClients, Clients, NoRegionError, regionless_clients
+from dynamodb_pipeline.cli.launcher_options import SETTINGS, SETTINGS_FILE
 from dynamodb_pipeline.dynamodb.table import table_names
 from dynamodb_pipeline.emr.preflight.buckets import check_bucket
 from dynamodb_pipeline.emr.preflight.check_result import (
@@ -183,7 +185,9 @@ def write_settings(
     lines.say_all(table_lines([bucket]))
     path.write_text(settings_text(given), encoding="utf-8")
     document = {"kind": "init", "exit_code": 0, "path": str(path), "tables": list(given.tables)}
-    return Result(document, (f"wrote {path}; next: dynamodb-pipeline preflight export, then plan export",))
+    more = "" if str(path) == SETTINGS_FILE else f" {SETTINGS} {shlex.quote(str(path))}"
+    words = (f"next: dynamodb-pipeline preflight export{more}", f"then: dynamodb-pipeline plan export{more}")
+    return Result(document, (f"wrote {path}", *words))
 
 
 def _tables_there(clients: Clients) -> list[str]:

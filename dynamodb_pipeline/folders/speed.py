@@ -98,8 +98,10 @@ def _job(
     if by is not None and speed is not None:
         order = changed(order, speed, by)
         store.put(join(folder, RATE_ORDER), to_bytes(order.to_json()))
-    say(f"{state.run_id}: {order or 'as it was started'}{_doubt(state, by)}")
-    if order is not None and order.paused:
+    ended = state.state != RUNNING
+    speed = f"its speed was: {order or 'as it was started'}" if ended else str(order or "as it was started")
+    say(f"{state.run_id}: {'has ended; ' if ended else ''}{speed}{_doubt(state, by)}")
+    if order is not None and order.paused and not ended:
         say(f"{state.run_id}: its deadline counts on while it is paused")
     return {"run_id": state.run_id, "state": state.state, "order": order.to_json() if order else None}
 

@@ -320,7 +320,8 @@ def choose_finished_run(store: ObjectStore, source: str, choice: SourceChoice) -
     if not candidates:
         raise _refusal(_nothing_of_the_table(source, choice), backups)
     if len(candidates) > 1 and (not choice.latest or _mixed(candidates)):
-        msg = f"{source} holds {len(candidates)} finished exports; give one, or the table's folder with --latest:"
+        of = f" of table {choice.wanted}" if {one.table_name for one in candidates} == {choice.wanted} else ""
+        msg = f"{source} holds {len(candidates)} finished exports{of}; give one, or the table's folder with --latest:"
         raise _refusal(msg, candidates)
     return _newest(source, candidates).folder
 

@@ -13,6 +13,9 @@ from dynamodb_pipeline.settings.job_options import rows_of_job
 from dynamodb_pipeline.settings.rows import Given, Options, Row, options_of
 from dynamodb_pipeline.settings.values import utf8_word
 
+NO_SUCH_VERB = re.compile(
+    r"argument (?:VERB|WHAT): invalid choice: (?P<given>.*) \(choose from (?P<choices>.*)\)", re.DOTALL
+)
 LONG_WORD = re.compile(r"\S{200,}")
 
 
@@ -33,9 +36,19 @@ class Parser(argparse.ArgumentParser):
         known = [row.name for row in self.rows]
         given = (word.partition("=")[0] for word in self.seen if word.startswith("--"))
         hints = [hint for name in given if self.rows and name not in known and (hint := did_you_mean(name, known))]
-        said = LONG_WORD.sub(lambda match: f"{match[0][:SHOWN_CHARACTERS]}...", message)
+        said = LONG_WORD.sub(lambda match: f"{match[0][:SHOWN_CHARACTERS]}...", _without_choices(message))
         msg = "; ".join((said, *dict.fromkeys(hints), f"see {self.prog} --help"))
         raise UsageError(msg)
+
+
+def _without_choices(message: str) -> str:
+    """What argparse says of a verb that there is not, with what was meant, or else with all that there are."""
+    match = NO_SUCH_VERB.match(message)
+    if match is None:
+        return message
+    choices = re.findall(r"[a-z-]+", match["choices"])
+    meant = [f"did you mean {each}?" for each in get_close_matches(match["given"].strip("'"), choices, n=1)]
+    return "; ".join([f"there is no {match['given']}", *(meant or [f"there are: {', '.join(choices)}"])])
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

@@ -463,7 +463,10 @@ SITUATIONS: dict[str, tuple[Situation, ...]] = {
     "store.s3_errors._refused": (Situation(folder_without_rights, rf"`({PROGRAM} policy [^`]*)`"),),
     "cli.doctor.(constants)": (Situation(doctor_without_rights, rf"need it; `({PROGRAM} policy [^`]*)`"),),
     # the last one: its settings file is read by whatever is run in its folder
-    "cli.doctor.write_settings": (Situation(first_settings, rf"next: ({PROGRAM} preflight export)"),),
+    "cli.doctor.write_settings": (
+        Situation(first_settings, r"^next: (.*)$"),
+        Situation(first_settings, r"^then: (.*)$"),
+    ),
 }
 # Texts that name the program and a verb, and are no command to paste.
 NO_COMMANDS = {"emr.documents.roles_template._launcher_policies"}

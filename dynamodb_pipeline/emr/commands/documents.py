@@ -233,7 +233,8 @@ def _deployed_template(clients: Clients, name: str) -> dict[str, Any]:
 
 def _deploy_line(name: str, template: dict[str, Any], *, region: str, bucket: str) -> str:
     return (
-        f"deploy: aws cloudformation deploy --stack-name {name} --template-file FILE "
+        f"deploy what this prints, kept as {name}.json: "
+        f"aws cloudformation deploy --stack-name {name} --template-file {name}.json "
         f"--capabilities CAPABILITY_IAM --region {region}{deploy_options(template, bucket=bucket)}"
     )
 

@@ -24,7 +24,7 @@ from dynamodb_pipeline.emr.request.steps import given_in_step, places_of_step
 from dynamodb_pipeline.emr.watch.cloudwatch_logs import CloudWatchLogs
 from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis, diagnose_cluster, diagnose_step
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget, RunWatch
-from dynamodb_pipeline.emr.watch.look import Look, WaitVerdict, verdict, watch_line
+from dynamodb_pipeline.emr.watch.look import Look, WaitVerdict, step_line, verdict, watch_line
 from dynamodb_pipeline.emr.watch.run_lookup import find_run, kind_named, run_named
 from dynamodb_pipeline.emr.watch.run_records import (
     JobResult,
@@ -188,9 +188,10 @@ def run_cancel(query: RunQuery, clients: Clients, console: Console) -> CommandRe
     look = look_at(target, clients, console)
     ids = tuple(step.id for step in look.unfinished)
     if not ids:  # as `terminate` of a cluster that is gone: what was asked for is so
-        return _stopped(target, clients, console, kind="cancel", steps=look.steps)
+        words = (f"nothing to cancel: {counted(len(look.steps), 'step')} had ended",)
+        return _stopped(target, clients, console, kind="cancel", steps=look.steps, words=words)
     steps = cancel_steps(clients.client("emr"), target.cluster_id, ids, clock=console.clock)
-    return _stopped(target, clients, console, kind="cancel", steps=steps)
+    return _stopped(target, clients, console, kind="cancel", steps=steps, words=tuple(map(step_line, steps)))
 
 
 def run_terminate(query: RunQuery, clients: Clients, console: Console) -> CommandResult:
@@ -210,7 +211,13 @@ def run_terminate(query: RunQuery, clients: Clients, console: Console) -> Comman
 
 
 def _stopped(
-    target: RunTarget, clients: Clients, console: Console, *, kind: str, steps: tuple[StepView, ...]
+    target: RunTarget,
+    clients: Clients,
+    console: Console,
+    *,
+    kind: str,
+    steps: tuple[StepView, ...],
+    words: tuple[str, ...] = (),
 ) -> CommandResult:
     cluster = read_cluster(clients.client("emr"), target.cluster_id, clock=console.clock)
     line = cluster_line(cluster, region=target.region)
@@ -222,7 +229,7 @@ def _stopped(
         "steps": [{"step_id": step.id, "step_state": step.state} for step in steps],
         "fate": line,
     }
-    return CommandResult(ExitCode.DONE, document, words=(line,))
+    return CommandResult(ExitCode.DONE, document, words=(*words, line))
 
 
 def run_logs(query: RunQuery, clients: Clients, console: Console) -> CommandResult:

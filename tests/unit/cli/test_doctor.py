@@ -50,6 +50,8 @@ def test_init_writes_settings_that_the_command_takes(aws: Path, capsys: pytest.C
     words = ["--region", REGION, "--table", "Forum", "--table", "Thread", "--output", "s3://my-bucket/exports"]
     assert main(["init", *words]) == 0
     assert json.loads(capsys.readouterr().out)["tables"] == ["Forum", "Thread"]
+    assert main(["init", *words, "--to", "my own.toml"]) == 0
+    assert "next: dynamodb-pipeline preflight export --settings 'my own.toml'\n" in capsys.readouterr().err
     path = aws / "pipeline.toml"
     assert tomllib.loads(path.read_text())["logs"] == "s3://my-bucket/logs"
     file = SettingsFile(str(path), read_settings_file(path), cli.keys_by_verb())

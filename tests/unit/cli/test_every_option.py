@@ -109,6 +109,8 @@ def test_a_limit_of_money_is_a_number_or_refused(text: str) -> None:
             ),
             "--reader connector needs Java",
         ),
+        (("exprt", "--table", "Forum"), "there is no 'exprt'; did you mean export?"),
+        (("plan", "xyz"), "there is no 'xyz'; there are: export, import, verify; see dynamodb-pipeline plan --help"),
         (("export", "--tabel", "Forum", "--output", "s3://data/x"), "--tabel: did you mean --table?"),
         (("export", *EXPORT, "--dry-run"), "unrecognized arguments: --dry-run"),
         (("verify", "--limt", "3", "s3://data/x"), "--limt: did you mean --limit?"),

@@ -79,7 +79,8 @@ def test_every_command_written_out_in_a_message_is_whole() -> None:
     schedules = {(name, text) for name, text in found if name == "schedules.py"}  # EventBridge fills in the cluster
     words = {
         ("roles_template.py", f"{PROGRAM} runs"),  # "Launch and watch dynamodb-pipeline runs": no command
-        ("doctor.py", f"{PROGRAM} preflight export"),  # after `init`, whose pipeline.toml holds the options
+        ("doctor.py", f"{PROGRAM} preflight export"),  # after `init`, whose file holds the options, and is named
+        ("doctor.py", f"{PROGRAM} plan export"),
     }
     for name, text in found - schedules - words:
         (line,) = {value for path, value in texts() if path.name == name and text in value}

@@ -60,7 +60,7 @@ def test_every_table_of_a_run_is_told_and_other_runs_are_not() -> None:
 def test_a_look_changes_nothing() -> None:
     said = Said(record(state="done"))
     assert said(None)["jobs"] == [{"run_id": RUN, "state": "done", "order": None}]
-    assert said.lines == [f"{RUN}: as it was started"]
+    assert said.lines == [f"{RUN}: has ended; its speed was: as it was started"]
 
 
 @pytest.mark.parametrize(

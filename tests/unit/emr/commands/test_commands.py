@@ -316,7 +316,10 @@ def test_cancel_stops_the_steps_of_the_run(zip_path: Path) -> None:
         made.clock.sleep(600)
         result = run_cancel(RunQuery(RUN), made.clients, made.console)
         assert [step["step_state"] for step in result.document["steps"]] == ["CANCELLED"]
+        step = f"step dynamodb-pipeline:export:Forum:{RUN} CANCELLED"
+        assert any(line.startswith(step) for line in made.said)
         again = run_cancel(RunQuery(RUN), made.clients, made.console)
+        assert "nothing to cancel: 1 step had ended" in made.said
         assert again.exit_code == ExitCode.DONE  # as `terminate` of a cluster that is gone
 
 

@@ -167,7 +167,10 @@ def test_a_refreshed_schedule_differs_in_its_code_alone(tmp_path: Path) -> None:
         assert json.dumps(sent_by(before)).replace(old.uri, new.uri).replace(
             sha256(b"zip").hexdigest(), sha256(b"the zip of another version").hexdigest()
         ) == json.dumps(sent_by(after))
-        assert made.said[-1].startswith("deploy: aws cloudformation deploy --stack-name nightly ")
+        assert made.said[-1].startswith(
+            "deploy what this prints, kept as nightly.json: aws cloudformation deploy --stack-name nightly "
+            "--template-file nightly.json "
+        )
         assert f"code stored in {new.uri}; {old.uri} may go" in made.said[-2]
 
 
