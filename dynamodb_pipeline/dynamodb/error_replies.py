@@ -59,6 +59,14 @@ _CLOCK = ErrorRow(ClockSkewed, ExitCode.DENIED, "set this machine's clock (chron
 _PERMISSION = ErrorRow(
     Denied, ExitCode.DENIED, "grant the role this action on this resource; `policy` prints what is needed"
 )
+# Between two accounts. What is open to a whole account leaves it to the caller's own policy, and a refusal for want of
+# that names the table's all the same: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+_OTHER_ACCOUNT = ErrorRow(
+    Denied,
+    ExitCode.DENIED,
+    "a table of another account takes two policies: its own (`policy table-resource --for-account ...` prints it) and "
+    "the caller's (`policy nodes-export --table ARN ...`, or nodes-import); `preflight` says which is missing",
+)
 _SIGNATURE = ErrorRow(Denied, ExitCode.DENIED, "check the credentials and any proxy that changes headers")
 _KMS = ErrorRow(Denied, ExitCode.DENIED, "enable the table's KMS key and allow the role kms:Decrypt on it")
 # A table was there when it was described before the run: these come in the middle of one, when 3 would be wrong.
@@ -161,6 +169,8 @@ def row_of(code: str, *, status: int, message: str = "") -> ErrorRow:
     row = ERROR_CLASSES.get(code)
     if row is _PERMISSION and "kms:" in message.lower():
         return _KMS
+    if row is _PERMISSION and "no resource-based policy" in message:
+        return _OTHER_ACCOUNT
     if row is not None:
         return row
     return _RETRY if status >= 500 else _STATUS_ROWS.get(status, _BUG)

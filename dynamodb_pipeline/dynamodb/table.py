@@ -212,8 +212,7 @@ class Tables:
         own = name if name.startswith("arn:") else f"arn:{partition_of(region)}:dynamodb:{region}:*:table/{name}"
         arn = resource[1] if resource else own
         worded = text.format(name=name, region=self._wire.region, arn=arn)
-        halves = f"; {missing_half(error)}" if isinstance(error, Denied) and name.startswith("arn:") else ""
-        return kind(worded if kind is TableMissingError else f"{worded}: {error}{halves}")
+        return kind(worded if kind is TableMissingError else f"{worded}: {error}")
 
 
 _REFUSALS: dict[type[WireError], tuple[type[PipelineError], str]] = {
@@ -223,18 +222,6 @@ _REFUSALS: dict[type[WireError], tuple[type[PipelineError], str]] = {
     ClockSkewed: (DeniedError, "DynamoDB in {region} does not accept the time of this machine"),
     Throttled: (TableBusyError, "DescribeTable of {name!r} is throttled"),
 }
-
-
-def missing_half(error: WireError) -> str:
-    """
-    Which of the two policies that a request about another account's table needs is missing, by DynamoDB's message.
-
-    Where it names the table's, the caller's may be missing too: what is open to a whole account leaves it to that.
-    """
-    own = "the caller's own policy must allow it: `policy nodes-export --table ARN ...` or `nodes-import` prints that"
-    if b"no identity-based policy" in error.body:
-        return own
-    return f"the table's own policy must allow it: `policy table-resource --for-account ...` prints that; and {own}"
 
 
 LISTING_ATTEMPTS = 10  # ListTagsOfResource is answered ten times a second (DynamoDB API Reference)

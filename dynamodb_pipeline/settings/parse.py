@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any, Callable, TypeVar
 
-from dynamodb_pipeline.addresses import S3Uri, TableAddress, is_s3
+from dynamodb_pipeline.addresses import S3Uri, TableAddress, is_s3, table_name
 from dynamodb_pipeline.rate.capacity import PERCENT_DEFAULT, RateChoice
 from dynamodb_pipeline.settings.job import CommonSettings, ExportSettings, ImportSettings, JobSettings, VerifySettings
 from dynamodb_pipeline.settings.job_options import (
@@ -159,6 +159,10 @@ def export_settings(options: Options, *, program: tuple[str, ...] = ()) -> Expor
     narrowed: tuple[Row[Any], ...] = (EXCLUDE, TABLE_TAG)
     for row in narrowed:
         problems.require(by_pattern or not options[row], f"{row} narrows a pattern: give {TABLES} '*' or another one")
+    left_out = [text for text in options[EXCLUDE] if text != table_name(text)]
+    problems.require(
+        not left_out, f"{EXCLUDE} {''.join(left_out[:1])}: a pattern is of the caller's own tables: give names"
+    )
     problems.require(
         not options[CONSISTENT_READ] or options[READER] == "direct",
         f"{CONSISTENT_READ} needs {READER} direct: the connector reads eventually consistent only",

@@ -21,10 +21,12 @@ import pytest
 
 from dynamodb_pipeline.errors import ExitCode
 from sandbox.demo_data import Item
+from sandbox.deploy_roles import deploy_roles
 from sandbox.emr.stack import EmrSandbox
 from sandbox.private_bucket import make_private_bucket
 from tests.sandbox.cli import Outcome, run_cli
 from tests.sandbox.in_process import FULL_RATE, LOCAL, Pipeline
+from tests.sandbox.quick_steps import quick_node
 from tests.sandbox.tables import NONE, Table, make_table, numbered
 
 pytestmark = pytest.mark.sandbox
@@ -87,8 +89,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with EmrSandbox(yarn=False) as emr:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with EmrSandbox(yarn=False, settings={"node": quick_node(tmp_path_factory.mktemp("commands"))}) as emr:
         bucket = make_private_bucket(emr.client("s3"), f"bucket-{uuid.uuid4().hex[:12]}")
         made = World(emr, bucket, make_table(emr), make_table(emr), {})
         made.source.put(ITEMS)
@@ -250,13 +252,13 @@ def test_either_half_alone_is_refused_and_the_other_one_named(world: World, sour
     words = ("export", "--table", source.arn(), "--output", f"s3://{world.bucket}/exports/no", *LOCAL, *FULL_RATE)
     out = Pipeline(world.emr, keys=source.caller()).run(*words)
     assert out.code == ExitCode.DENIED, out.text
-    assert "the table's own policy must allow it: `policy table-resource" in out.result["error"]
+    assert "takes two policies: its own (`policy table-resource --for-account" in out.result["error"]
     stranger = world.user(world.policy("nodes-export"), "stranger")
     source.open_table("--for-principal", f"arn:aws:iam::{OURS}:user/stranger")
     out = Pipeline(world.emr, keys=stranger).run(*words)
     assert out.code == ExitCode.DENIED, out.text
-    assert "the caller's own policy must allow it: `policy nodes-export" in out.result["error"]
-    assert "the table's own policy" not in out.result["error"]
+    assert "grant the role this action on this resource; `policy` prints what is needed" in out.result["error"]
+    assert "two policies" not in out.result["error"]
     out = Pipeline(world.emr, keys=source.caller()).run(*words)
     assert out.code == ExitCode.DENIED, out.text  # the table is open to the stranger alone
 
@@ -271,6 +273,28 @@ def test_the_connector_takes_a_tables_arn(world: World, source: Halves, control:
     out = run_cli(words, env=world.emr.process_env(**source.caller()), timeout_s=300)
     assert out.code == ExitCode.DONE, out.text
     assert (out.result["tables"][0]["reader"], out.result["tables"][0]["items"]) == ("connector", len(ITEMS))
+
+
+@pytest.mark.slow
+def test_a_cluster_reads_a_table_by_its_arn_with_the_roles_that_are_printed_for_it(
+    world: World, source: Halves
+) -> None:
+    """The job runs with the nodes' role, which has the template's policies and nothing else."""
+    places = ("--logs", f"s3://{world.bucket}/logs", "--region", REGION)
+    template = source.printed("roles-template", "--bucket", world.bucket, *places)
+    deploy_roles(world.emr, template, region=REGION)
+    source.open_table()
+    keys = world.user(source.printed("launcher", "--bucket", world.bucket, *places))
+    output = ("--output", f"s3://{world.bucket}/exports", *FULL_RATE)
+    out = Pipeline(world.emr, keys=keys).run("export", "--table", source.arn(), *output, *places)
+    assert out.code == ExitCode.DONE, out.text
+    (table,) = out.result["tables"]
+    assert table["export_uri"].startswith(f"s3://{world.bucket}/exports/2")
+    found = Pipeline(world.emr).run("list", table["export_uri"], "--region", REGION).result["backups"][0]
+    assert (found["table"], found["account"], found["items"]) == (world.source.name, THEIRS, len(ITEMS))
+    source.close_table()
+    out = Pipeline(world.emr, keys=keys).run("export", "--table", source.arn(), *output, *places)
+    assert out.code == ExitCode.DENIED, out.text
 
 
 # by the bucket's own policy

@@ -195,6 +195,15 @@ def test_skewed_clock_is_named_with_seconds_and_direction(date: str, said: str):
     assert f"this machine's clock is {said}" in str(error)
 
 
+def test_refusal_by_another_accounts_table_names_both_policies():
+    message = "User: x is not authorized to perform: dynamodb:Scan on resource: arn:aws:dynamodb:eu-west-1:1:table/T"
+    reasons = (
+        f"because no {kind} policy allows the dynamodb:Scan action" for kind in ("resource-based", "identity-based")
+    )
+    texts = [str(parsed({"__type": "AccessDeniedException", "Message": f"{message} {why}"})) for why in reasons]
+    assert ["two policies: its own (`policy table-resource" in text for text in texts] == [True, False]
+
+
 def test_refusal_by_the_key_of_the_table_names_kms():
     message = "User: arn:aws:sts::1:assumed-role/r is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:k"
     error = parsed({"__type": "AccessDeniedException", "Message": message})

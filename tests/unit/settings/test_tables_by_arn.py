@@ -56,6 +56,11 @@ def test_a_role_of_the_tables_account_names_it_as_its_own(kind: str) -> None:
         ("export", ("--table", ARN, "--table", ARN.replace("eu-west-1", "eu-west-2") + "2"), "several regions"),
         ("export", ("--table", ARN, "--table", "prod-*"), "a pattern is of tables of the caller's own account"),
         ("export", ("--table", ARN[:-2] + "*"), "a table of another account is named by its whole ARN"),
+        (
+            "export",
+            ("--table", "prod-*", "--exclude", ARN),
+            "--exclude arn:.*: a pattern is of the caller's own tables",
+        ),
         ("export", ("--table", ARN, "--skip-expired"), "DescribeTimeToLive.*--table-role-arn"),
         ("import", ("--table", ARN, "--skip-expired"), "DescribeTimeToLive.*--table-role-arn"),
         ("import", ("--table", f"{ARN}/index/by-date"), "not the ARN of a table"),

@@ -112,6 +112,8 @@ OURS = {
     "no-capacity": "EC2_INSUFFICIENT_CAPACITY_INSTANCE: no capacity",
     "type-not-offered": "VALIDATION_ERROR_INSTANCE_TYPE_NOT_SUPPORTED: m3.xlarge in eu-west-1d",
     "credentials-expired": "ExpiredTokenException: The security token included in the request is expired",
+    "other-account": "User: x is not authorized to perform: dynamodb:Scan on resource: "
+    "arn:aws:dynamodb:eu-west-1:210987654321:table/T because no resource-based policy allows the dynamodb:Scan action",
     "kms-denied": "User: x is not authorized to perform: kms:GenerateDataKey on resource: arn:aws:kms",
     "connector-missing": "java.lang.ClassNotFoundException: org.apache.hadoop.dynamodb.read.DynamoDBInputFormat",
     "boto3-missing": "ModuleNotFoundError: No module named 'boto3'",
