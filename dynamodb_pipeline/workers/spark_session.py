@@ -252,7 +252,9 @@ def find_jar(given: str | None) -> str:
     candidates = [Path(given)] if given else [Path(CLUSTER_JAR), *sorted(own.glob("emr-dynamodb-hadoop-*.jar"))]
     jar = next((p for p in candidates if p.is_file()), None)
     if jar is None:
-        msg = f"connector jar not found ({given or f'{CLUSTER_JAR}, {own}'}); run `make setup` or give --connector-jar"
+        looked = given or f"{CLUSTER_JAR}, {own}"
+        ways = "run `make setup` in a checkout, give --connector-jar, or --engine process, which needs none"
+        msg = f"connector jar not found ({looked}); {ways}"
         raise PreconditionError(msg)
     return str(jar)
 

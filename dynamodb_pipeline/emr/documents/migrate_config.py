@@ -282,6 +282,7 @@ def _needed(text: str, what: str) -> str:
 
 def _common_options(objects: Objects, tables: Objects, values: dict[str, str], *, ratio: str) -> Given:
     region = first_field(tables, "region", values) or values.get("myDDBRegion", "")
+    region = region or first_field(of_type(objects, "EmrCluster"), "region", values)  # whose tables the step read then
     timeout = _timeout(objects, values)
     return Given.of(
         {
@@ -356,7 +357,7 @@ def _notes(objects: Objects, values: dict[str, str]) -> Iterator[str]:
         yield f"the cluster ran in {region}, the table is in {table_region}: here the cluster runs where the table is"
     if of_type(objects, "SnsAlarm"):
         yield "SNS alarms: the schedule's template has its own topic for failures (--email)"
-    if any(str(one.get("maximumRetries", "0")) not in ("0", "2") for one in objects):
+    if any(str(one.get("maximumRetries", "2")) != "2" for one in objects):
         yield "maximumRetries: retries happen inside the job (--attempts, default 2)"
 
 

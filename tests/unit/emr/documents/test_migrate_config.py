@@ -175,12 +175,20 @@ def test_a_field_is_translated(kind: str, fields: dict[str, str], word: str) -> 
         ("Default", {"role": "R1", "resourceRole": "R2"}, "--service-role R1 --node-role R2"),
         ("DynamoDBDataNode", {"region": "eu-west-1"}, "the cluster ran in us-east-1, the table is in eu-west-1"),
         ("Default", {"pipelineLogUri": "s3://old-logs/"}, "logs never go to a bucket's top"),
+        ("EmrActivity", {"maximumRetries": "0"}, "maximumRetries: retries happen inside the job"),
         ("EmrCluster", {"taskInstanceBidPrice": "0.1"}, "taskInstanceBidPrice 0.1 is not translated"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
 def test_what_is_not_translated_is_named(kind: str, fields: dict[str, str], said: str) -> None:
     assert said in "\n".join(migrated(with_object(kind, **fields)).notes)
+
+
+def test_without_a_region_of_the_table_it_is_the_clusters() -> None:
+    """Data Pipeline's step read the tables of the region that its cluster ran in."""
+    definition = with_object("EmrCluster", region="eu-west-3")
+    definition["parameters"].pop()  # myDDBRegion
+    assert "--region eu-west-3" in migrated(definition).command()
 
 
 def test_several_tables_are_one_command_of_an_export() -> None:
