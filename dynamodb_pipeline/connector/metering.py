@@ -13,7 +13,7 @@ from typing import Callable
 
 from dynamodb_pipeline.aws.clients import AwsSettings
 from dynamodb_pipeline.aws.node_boto3 import ensure_boto3
-from dynamodb_pipeline.connector.read import RELAY_RATE, ConnectorRead, line_groups
+from dynamodb_pipeline.connector.read import RELAY_RATE, ConnectorRead, connector_items
 from dynamodb_pipeline.connector.relay_process import ensure_relay
 from dynamodb_pipeline.connector.relay_settings import RelayKeys, RelaySettings
 from dynamodb_pipeline.errors import ExitCode, StoppedError, UnreachableError
@@ -95,12 +95,13 @@ def probe(engine: SparkEngine, metered: Metering, *, group: str, is_answered: Ca
     keys = metered.relay.probe_keys if metered.relay else None
     if keys is None:
         return
-    rows = line_groups(engine.sc, replace(metered.read, splits=1, segments=1, keys=(keys.access_key, keys.secret_key)))
+    read = replace(metered.read, splits=1, segments=1, keys=(keys.access_key, keys.secret_key))
+    items = connector_items(engine.sc, read)
 
     def run() -> None:
         engine.sc.setJobGroup(group, "probe", interruptOnCancel=True)
         with raise_task_failure():
-            rows.count()
+            items.count()
 
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(run)

@@ -2,18 +2,16 @@
 AWS's emr-dynamodb-connector as a source of item lines: the only module that names its classes and `dynamodb.*` keys.
 
 The connector is driven through the JVM (`sc._jsc.hadoopRDD`). `sc.hadoopRDD` from Python clones every value by a
-write and read round trip that loses empty lists and maps, or dies on Spark's old gson, so it is never used. Lines
-leave the JVM through `paste`, a pure filter that joins `GROUP` lines into one string: a Python worker then pays its
-per-string cost once a group. A reader that fails still ends the pipe cleanly, which is why nothing may be concluded
-from the end of the input (see data_files.py).
+write and read round trip that loses empty lists and maps, or dies on Spark's old gson, so it is never used. How its
+lines reach a Python worker is in line_pipe.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dynamodb_pipeline.connector.line_pipe import holder_command
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.rate.work_size import MAX_SEGMENTS
 
@@ -22,11 +20,8 @@ KEY_CLASS = "org.apache.hadoop.io.Text"
 VALUE_CLASS = "org.apache.hadoop.dynamodb.DynamoDBItemWritable"
 CONNECTOR_LOGGER = "org.apache.hadoop.dynamodb"
 
-# A JSON line never holds a raw control character, so RS can stand between lines.
-SEPARATOR = b"\x1e"
-GROUP = 20  # divides MAX_ITEMS of a data file; 20 items of 400 KB still fit an executor's memory
-PIPE_BUFFER_BYTES = 65536
-
+SPARK_BUFFER_BYTES = 65536  # spark.buffer.size where nobody sets it
+PIPE_BUFFER_BYTES = 65536  # of characters, in the JVM
 
 RELAY_RATE = 1_000_000  # units/s: the connector's own limiter is out of the way when the relay meters
 RCU_PER_SPLIT = 100  # the connector makes at most one split for each 100 units/s of its rate
@@ -126,9 +121,19 @@ def load_class(sc: Any, name: str) -> Any:
         raise PreconditionError(msg) from err
 
 
-def line_groups(sc: Any, read: ConnectorRead) -> Any:
+def connector_items(sc: Any, read: ConnectorRead) -> Any:
+    """The connector's items as an RDD of the JVM."""
+    quiet_logs(sc)
+    conf = sc._jvm.org.apache.hadoop.mapred.JobConf(sc._jsc.hadoopConfiguration())
+    for key, value in job_conf(read).items():
+        conf.set(key, value)
+    classes = (load_class(sc, name) for name in (INPUT_FORMAT, KEY_CLASS, VALUE_CLASS))
+    return sc._jsc.hadoopRDD(conf, *classes).values()
+
+
+def piped_items(sc: Any, read: ConnectorRead) -> Any:
     """
-    Return an RDD of bytes, each up to `GROUP` item lines joined by `SEPARATOR` (see `split_group`).
+    Return an RDD of bytes whose partitions are to be read with `line_pipe.piped_lines`: the connector's item lines.
 
     Raises:
         PreconditionError: the connector made no splits, or more than were asked for.
@@ -136,34 +141,12 @@ def line_groups(sc: Any, read: ConnectorRead) -> Any:
     from pyspark.rdd import RDD
     from pyspark.serializers import UTF8Deserializer
 
-    quiet_logs(sc)
-    jvm = sc._jvm
-    conf = jvm.org.apache.hadoop.mapred.JobConf(sc._jsc.hadoopConfiguration())
-    for key, value in job_conf(read).items():
-        conf.set(key, value)
-    pairs = sc._jsc.hadoopRDD(
-        conf, load_class(sc, INPUT_FORMAT), load_class(sc, KEY_CLASS), load_class(sc, VALUE_CLASS)
-    )
-    command = ["paste", "-d", SEPARATOR.decode("ascii"), *["-"] * GROUP]
-    piped = pairs.values().pipe(command, {}, False, PIPE_BUFFER_BYTES, "UTF-8")
+    buffer_bytes = int(sc.getConf().get("spark.buffer.size", str(SPARK_BUFFER_BYTES)))
+    command = holder_command(sc.pythonExec, buffer_bytes=buffer_bytes)
+    piped = connector_items(sc, read).pipe([*command], {}, False, PIPE_BUFFER_BYTES, "UTF-8")
     rdd = RDD(piped, sc, UTF8Deserializer(use_unicode=False))
     got = rdd.getNumPartitions()
     if not 1 <= got <= read.splits:
         msg = f"the connector made {got} splits of table {read.table!r}, wanted 1 to {read.splits}; see --reader direct"
         raise PreconditionError(msg)
     return rdd
-
-
-def split_group(group: bytes) -> tuple[bytes, int]:
-    """
-    Return the group's lines, each ended by LF, and how many they are.
-
-    The last group of a partition is short: `paste` then writes separators for the lines that are not there.
-    """
-    lines = group.rstrip(SEPARATOR)
-    return lines.replace(SEPARATOR, b"\n") + b"\n", lines.count(SEPARATOR) + 1
-
-
-def read_partition(groups: Iterator[bytes]) -> Iterator[tuple[bytes, int]]:
-    """`split_group` over a partition's groups."""
-    return map(split_group, groups)

@@ -23,7 +23,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import Callable
+from typing import Callable, TypeVar
 
 from dynamodb_pipeline.connector.relay import HOST, Relay, listen
 from dynamodb_pipeline.connector.relay_handler import RelayHandler, RelayPlan
@@ -41,6 +41,8 @@ PROOF_TIMEOUT_S = 5.0
 PROOF_ATTEMPTS = 3  # among many strangers it may be dropped before it is heard
 PROOF_BYTES_MAX = 2048
 TELL_S = 0.05
+
+Piece = TypeVar("Piece")
 POLL_S = 5.0
 REVIVAL_PAUSE_S = 1.0
 DEAF_POLLS = 12  # in a row; the accepting thread shows that it lives once in each
@@ -242,12 +244,12 @@ class Taking:
         if self._settings is not None:
             self._thread.join()
 
-    def watched(self, groups: Iterable[bytes]) -> Iterator[bytes]:
-        """The same groups; between them it is known whether the next one is waited for."""
+    def watched(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
+        """The same pieces; between them it is known whether the next one is waited for."""
         self._is_waiting = True
-        for group in groups:
+        for piece in pieces:
             self._is_waiting = False
-            yield group
+            yield piece
             self._is_waiting = True
         self._is_waiting = False
 

@@ -25,8 +25,8 @@ from typing import Callable
 # The connector hands no item on while it holds less than 50 pages, of whose items some may be gone already
 # (PSCAN_SEGMENT_BATCH_SIZE); beyond 600 it waits by itself (PSCAN_MULTIPLEXER_CAPACITY).
 PAGES_MAX, CONNECTORS_OWN_MAX = 100, 600
-# Between the connector and the worker lie a pipe's, a filter's and Spark's own buffers, less than 1 MiB when nothing
-# moves: small pages could lie there all.
+# Between the connector and the worker lie Java's and the pipe's buffers and the piece in hand, less than 1 MiB when
+# nothing moves: small pages could lie there all.
 BYTES_MIN = 16 * 1024 * 1024
 STALLED_S, NO_TAKER_S = 2.0, 10.0
 LOOK_S = 0.5

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Callable
 
+from dynamodb_pipeline.connector.line_pipe import piped_lines
 from dynamodb_pipeline.connector.metering import Metering, metering, probe, start_metering
 from dynamodb_pipeline.connector.read import (
     ConnectorRead,
     connector_version,
-    line_groups,
-    read_partition,
+    piped_items,
     segments_for,
     splits_for,
 )
@@ -82,18 +82,18 @@ class PartitionWriter:
     relay: RelaySettings | None = None
     expiry: Expiry | None = None
 
-    def __call__(self, groups: Iterable[bytes]) -> Iterator[Facts]:
+    def __call__(self, holders: Iterable[bytes]) -> Iterator[Facts]:
         with carry_exit_code():
-            return self._written(groups)
+            return self._written(holders)
 
-    def _written(self, groups: Iterable[bytes]) -> Iterator[Facts]:
+    def _written(self, holders: Iterable[bytes]) -> Iterator[Facts]:
         records: list[FileRecord] = []
         sample = ExpirySample(self.expiry) if self.expiry else None
         task = _task()
         with Taking(self.relay, task[0]) as taking, tools(self.worker, self.connect, *task) as opened:
             writer = DataFileWriter(opened.store(), self.folder, compression=self.compression, on_file=records.append)
             try:
-                self._write(writer, groups, opened.grants, taking, sample)
+                self._write(writer, holders, opened.grants, taking, sample)
                 if self.relay is not None:
                     check_relay(self.relay)
             except BaseException:
@@ -105,13 +105,13 @@ class PartitionWriter:
     def _write(
         self,
         writer: DataFileWriter,
-        groups: Iterable[bytes],
+        holders: Iterable[bytes],
         driver: CoordinatorClient,
         taking: Taking,
         sample: ExpirySample | None,
     ) -> None:
         retag = self.null_tag != CONNECTOR_NULL
-        for lines, count in read_partition(taking.watched(groups)):
+        for lines, count in taking.watched(piped_lines(holders)):
             writer.add(lines.replace(_NULL, _TEMPLATE_NULL) if retag else lines, count)
             if sample is not None and sample.items < SAMPLED_ITEMS:
                 sample.add(lines)
@@ -140,7 +140,7 @@ def run_partitions(
     Write the given partitions of `rdd` at once and report each as it succeeds.
 
     Args:
-        rdd: `connector.line_groups`.
+        rdd: `connector.read.piped_items`.
         job_group: Spark job group, so that a stop can cancel all of it.
         on_partition: called from several threads with a partition's entry.
 
@@ -229,7 +229,7 @@ def _run(
         metered = start_metering(
             engine, lambda: metering(read, coordinator, rate_control=control, aws=aws, words=words)
         )
-        rdd = line_groups(engine.sc, metered.read)
+        rdd = piped_items(engine.sc, metered.read)
         left = [p for p in range(rdd.getNumPartitions()) if partition_id(p) not in done]
         write = PartitionWriter(
             export.worker,

@@ -25,7 +25,8 @@ HELD_S = SDK_READ_TIMEOUT_S + 8
 SCRIPT = """
 import itertools, json, sys, threading, time
 import boto3
-from dynamodb_pipeline.connector.read import ConnectorRead, line_groups, read_partition
+from dynamodb_pipeline.connector.line_pipe import piped_lines
+from dynamodb_pipeline.connector.read import ConnectorRead, piped_items
 from dynamodb_pipeline.workers.contract import Grant, RunStopped
 from dynamodb_pipeline.dynamodb.credentials import credentials_of
 from dynamodb_pipeline.dynamodb.requests import scan_words
@@ -71,15 +72,15 @@ wire = Wire(Endpoint.from_client(client), credentials_of(session))
 sc = start_session("relay", jar=jar, local=True, tasks=2).sparkContext
 print(json.dumps({"case": "collectors", **java_collectors(sc)}), flush=True)
 
-def groups_of(secret, keys, relay, segments=4):
+def items_of(secret, keys, relay, segments=4):
     read = ConnectorRead(table=table, region=session.region_name, splits=min(2, segments), segments=segments,
                          rate_rcu=1_000_000,
                          average_item_bytes=500.0, item_count=item_count, table_bytes=500 * item_count,
                          endpoint=relay.endpoint, keys=(keys.access_key, secret))
-    return line_groups(sc, read)
+    return piped_items(sc, read)
 
 def lines(*args, **more):
-    return groups_of(*args, **more).mapPartitions(lambda groups: [sum(n for _, n in read_partition(groups))]).sum()
+    return items_of(*args, **more).mapPartitions(lambda holders: [sum(n for _, n in piped_lines(holders))]).sum()
 
 def case(name, before, secret=None, probe=False):
     keys, probe_keys, grants = RelayKeys.new(), RelayKeys.new(), Grants(before)
@@ -108,8 +109,8 @@ words = scan_words({"FilterExpression": "#i IN (:a, :b)", "ProjectionExpression"
 keys, grants = RelayKeys.new(), Grants(lambda number: None, cap=1.0)
 plan = RelayPlan(table, keys, words=words)
 with Relay(RelayHandler(wire, plan), lambda: grants, listener=listen()) as relay:
-    groups = groups_of(keys.secret_key, keys, relay).mapPartitions(read_partition).collect()
-kept = sorted(line for text, _ in groups for line in text.decode().splitlines())
+    pieces = items_of(keys.secret_key, keys, relay).mapPartitions(piped_lines).collect()
+kept = sorted(line for text, _ in pieces for line in text.decode().splitlines())
 print(json.dumps({"case": "part", "kept": kept, "grants": next(grants.numbers)}), flush=True)
 """
 

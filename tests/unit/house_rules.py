@@ -8,7 +8,7 @@ from __future__ import annotations
 
 # `__init__` and `__main__` not counted; three for what is there before and after a run: doctor, completion, charts;
 # three of `chain`; runs; what a run on a cluster came to; CloudWatch Logs.
-MODULE_CEILING = 209
+MODULE_CEILING = 210
 LINES_AT_MOST = 400
 REACHED_AT_MOST = 106  # modules that one of the jobs can import, all together; three are those of `chain`
 JOBS = ("exporting.tables", "importing.table", "verifying.verify")
