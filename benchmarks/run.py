@@ -11,6 +11,7 @@ figures are not worth keeping and go to a file of their own.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from datetime import datetime, timezone
@@ -22,6 +23,7 @@ from benchmarks.measure.results import ResultRow, Results, write_results
 from benchmarks.rates import rate_cases, rate_rows
 from benchmarks.spark_memory import spark_memory_rows
 from benchmarks.ten_billion import ten_billion_rows
+from dynamodb_pipeline.workers.spark_session import COLLECTOR
 
 SECTIONS = ("cpu", "rates", "growth", "memory")  # and "ten-billion", which is only run when it is asked for
 FULL_ITEMS, QUICK_ITEMS = 300_000, 20_000
@@ -36,7 +38,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", default=",".join(SECTIONS), help="sections, separated by commas")
     parser.add_argument("--comparison", default="", help="part of a cpu comparison's title, such as 'gzip'")
-    parser.add_argument("--contender", default="", help="part of a contender's name, such as 'no JVM'")
+    parser.add_argument("--contender", default="", help="pattern of contenders' names, such as 'no JVM|boto3'")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--items", type=int)
     parser.add_argument("--name", help="name of the results file")
@@ -62,7 +64,7 @@ def run(options: argparse.Namespace) -> Results:
         )
         rows += found
         remarks.append(f"items of 1,000 bytes and 10 attributes; {options.items:,} a run, {options.rounds} rounds")
-        remarks += dropped
+        remarks += [*dropped, f"Java: {os.environ.get('JAVA_TOOL_OPTIONS', COLLECTOR)}, for every contender"]
     if "rates" in options.only:
         rows += rate_rows(rate_cases(quick=options.quick))
         remarks.append("rates: from the server's ledger, windows slide from the first request on")

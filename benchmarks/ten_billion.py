@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import random
 import resource
 import statistics
@@ -21,6 +20,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from benchmarks.measure.results import ResultRow
 from benchmarks.measure.rounds import Spread
@@ -44,9 +44,9 @@ from dynamodb_pipeline.workers.coordinator import Coordinator
 WORKERS, WORKERS_A_PROCESS = 2000, 250
 REQUESTS_EACH = 8
 # Together 400 requests/s, which is 40,000 units/s in pages of 800 KB.
-PAUSE_S = float(os.environ.get("TEN_BILLION_PAUSE_S", "5"))
+PAUSE_S = 5.0
 FILES, QUICK_FILES = 100_000, 2_000
-HASHES, QUICK_HASHES = (1_000_000, 10_000_000), (100_000, 1_000_000)
+HASHES, QUICK_HASHES = (1_000_000, 10_000_000, 100_000_000), (100_000, 1_000_000)
 GOAL_HASHES = 1_000_000_000
 BLOCK_ROWS = 40_000
 S3_S = 0.03  # of one small request, assumed
@@ -103,11 +103,16 @@ class MemoryStore:
         return ObjectInfo(uri, len(self.bodies[uri]) if size is None else size, hashlib.md5(uri.encode()).hexdigest())
 
 
-def coordinator_facts(worker_count: int) -> dict[str, float]:
-    """Grants and latency of so many workers that each ask now and then; CPU is this process's, which only serves."""
+def coordinator_facts(worker_count: int, *, pause_s: float = PAUSE_S) -> dict[str, float]:
+    """
+    Grants and latency of so many workers; CPU is this process's, which only serves.
+
+    Args:
+        pause_s: how long each waits before it asks again, on average; 0 asks as fast as it is answered.
+    """
     with Coordinator(RateBudget({"table": 1e9}, clock=time.monotonic)) as coordinator:
         address = coordinator.address
-        words = [address.host, str(address.port), address.key_hex]
+        words = [address.host, str(address.port), address.key_hex, str(pause_s)]
         each = min(worker_count, WORKERS_A_PROCESS)
         children = [_child("workers", each, *words) for _ in range(worker_count // each)]
         for child in children:
@@ -134,7 +139,7 @@ def coordinator_facts(worker_count: int) -> dict[str, float]:
     }
 
 
-def workers_facts(count: int, host: str, port: str, key: str) -> dict[str, object]:
+def workers_facts(count: int, host: str, port: str, key: str, pause_s: str) -> dict[str, object]:
     """So many workers as threads of this process; says when all have come, and begins when it is told to."""
     address, lost, waits_s = CoordinatorAddress(host, int(port), key), [], []
     clients: list[TcpCoordinatorClient] = []
@@ -148,7 +153,7 @@ def workers_facts(count: int, host: str, port: str, key: str) -> dict[str, objec
     def ask(client: TcpCoordinatorClient) -> None:
         pauses = random.Random(id(client))
         for _ in range(REQUESTS_EACH):
-            time.sleep(pauses.uniform(0, 2 * PAUSE_S))
+            time.sleep(pauses.uniform(0, 2 * float(pause_s)))
             began_s = time.monotonic()
             grant = client.reserve({"table": 100.0})
             waits_s.append(time.monotonic() - began_s)
@@ -280,7 +285,8 @@ def _facts(part: str, size: int) -> dict[str, float]:
 
 def ten_billion_rows(*, quick: bool) -> list[ResultRow]:
     """Each part in a process of its own, so that its peak of memory is its own."""
-    rows = coordinator_rows(_facts("coordinator", WORKERS_A_PROCESS if quick else WORKERS))
+    workers = WORKERS_A_PROCESS if quick else WORKERS
+    rows = coordinator_rows(_facts("coordinator", workers)) + saturated_rows(_facts("saturated", workers))
     rows += files_rows(QUICK_FILES if quick else FILES, _facts("files", QUICK_FILES if quick else FILES))
     sizes = [(n, _facts("keys", n)) for n in (QUICK_HASHES if quick else HASHES)]
     part = _facts("part", (sizes[-1][0] if quick else GOAL_HASHES) // PARTS)
@@ -298,6 +304,17 @@ def coordinator_rows(facts: dict[str, float]) -> list[ResultRow]:
         _row(f"{name}: wait for a grant, 99 of 100", facts["p99_ms"], "ms", note=load),
         _row(f"{name}: cpu ms per handshake", facts["handshake_cpu_ms"], "ms"),
         _row(f"{name}: peak memory", facts["peak_mib"], "MiB", reach="<= 512"),
+    ]
+
+
+def saturated_rows(facts: dict[str, float]) -> list[ResultRow]:
+    """The same, when every worker asks as fast as it is answered, on the same cores."""
+    name = f"coordinator, {facts['workers']:,.0f} workers that never pause"
+    lost = f"{facts['lost']:.0f} workers turned away"
+    return [
+        _row(f"{name}: grants/s", facts["grants_per_s"], "1/s", note=lost),
+        _row(f"{name}: cpu us per grant", facts["cpu_us_per_grant"], "us"),
+        _row(f"{name}: wait for a grant, 99 of 100", facts["p99_ms"], "ms"),
     ]
 
 
@@ -341,7 +358,13 @@ def main(argv: list[str]) -> int:
     if part == "workers":
         facts: dict[str, object] = workers_facts(int(size), *words)
     else:
-        parts = {"coordinator": coordinator_facts, "files": files_facts, "keys": keys_facts, "part": part_facts}
+        parts: dict[str, Callable[[int], dict[str, float]]] = {
+            "coordinator": coordinator_facts,
+            "saturated": partial(coordinator_facts, pause_s=0.0),
+            "files": files_facts,
+            "keys": keys_facts,
+            "part": part_facts,
+        }
         facts = dict(parts[part](int(size)))
     print(json.dumps(facts), flush=True)
     return 0

@@ -27,7 +27,7 @@ def test_a_billion_keys_are_what_the_largest_number_says() -> None:
     assert rows["peak memory"].spread.median == 700
 
 
-def test_workers_of_a_process_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TEN_BILLION_PAUSE_S", "0.01")
-    facts = coordinator_facts(3)
+@pytest.mark.parametrize("pause_s", [0.0, 0.01])
+def test_workers_of_a_process_are_served(pause_s: float) -> None:
+    facts = coordinator_facts(3, pause_s=pause_s)
     assert (facts["workers"], facts["lost"], facts["grants"]) == (3, 0, 24)
