@@ -185,9 +185,9 @@ def _unprocessed(fields: Mapping[str, Any], table: str) -> tuple[list[Any], list
     if not by_table:
         return [], []
     names = {table, table_name(table)}  # asked for by an ARN it may come back by its name: AWS does not say
-    requests = [one for name in names for one in by_table.get(name, ())]
-    if not all(isinstance(listed, list) for listed in by_table.values()) or by_table.keys() - names:
+    if by_table.keys() - names or not all(isinstance(listed, list) for listed in by_table.values()):
         raise bad_field(operation="BatchWriteItem", name="UnprocessedItems", problem="names another table")
+    requests = [one for listed in by_table.values() for one in listed]
     try:
         puts = [r["PutRequest"]["Item"] for r in requests if "PutRequest" in r]
         deletes = [r["DeleteRequest"]["Key"] for r in requests if "PutRequest" not in r]

@@ -154,6 +154,7 @@ def test_batch_of_which_nothing_was_written_may_have_consumed_nothing():
         batch_reply({}),
         reply({"UnprocessedItems": {"others": [put(item("a"))]}, "ConsumedCapacity": [consumed(1)]}),
         reply({"UnprocessedItems": {"orders": {}}, "ConsumedCapacity": [consumed(1)]}),
+        reply({"UnprocessedItems": {"orders": 5}, "ConsumedCapacity": [consumed(1)]}),
     ],
     ids=[
         "no-unprocessed",
@@ -171,6 +172,7 @@ def test_batch_of_which_nothing_was_written_may_have_consumed_nothing():
         "neither-put-nor-delete",
         "another-table",
         "no-list",
+        "unprocessed-is-a-number",
     ],
 )
 def test_batch_reply_that_does_not_account_for_every_item_is_bad(broken: Answer):
