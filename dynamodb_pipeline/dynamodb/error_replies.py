@@ -53,7 +53,7 @@ _BUSY = ErrorRow(Throttled, ExitCode.STOPPED, "lower the percentage or raise the
 _ACCOUNT = ErrorRow(Throttled, ExitCode.STOPPED, "the account's quota is in use; raise it or resume the run later")
 _RETRY = ErrorRow(Transient, ExitCode.STOPPED, "resume the run later")
 _REFRESH = ErrorRow(
-    ExpiredCredentials, ExitCode.DENIED, "renew the credentials (aws sts get-caller-identity shows them)"
+    ExpiredCredentials, ExitCode.DENIED, "renew the credentials; whose they are: `aws sts get-caller-identity`"
 )
 _CLOCK = ErrorRow(ClockSkewed, ExitCode.DENIED, "set this machine's clock (chronyd, ntpd)")
 _PERMISSION = ErrorRow(

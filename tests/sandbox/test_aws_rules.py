@@ -213,7 +213,7 @@ def test_no_default_vpc(world: World) -> None:
     )  # fmt: skip
     found = next(one for one in out.result["checks"] if one["name"] == "subnet")
     assert found["verdict"] == "failed"
-    assert found["remedy"] == f"aws ec2 create-default-vpc --region {region}, or give --subnet"
+    assert found["remedy"] == f"give --subnet, or once: aws ec2 create-default-vpc --region {region}"
     assert vpc
     assert iam
 

@@ -199,7 +199,7 @@ def run_refresh(query: RefreshQuery, clients: Clients, console: Console) -> Comm
         PreconditionError: no such stack, or it is no schedule of such runs.
     """
     template = _deployed_template(clients, query.name)
-    request = deployed_request(template, name=query.name)
+    request = deployed_request(template, name=query.name, region=clients.region)
     verb = verb_of_step(request["Steps"][0]["HadoopJarStep"]["Args"])
     if verb != query.verb:
         command = refresh_command(verb, query.name, region=clients.region)

@@ -9,6 +9,7 @@ named in a note: none is left out in silence.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -124,7 +125,8 @@ def read_definition(path: Path) -> dict[str, Any]:
     """
     definition = json_file(path, what="pipeline definition")
     if not isinstance(definition, dict) or not isinstance(_objects_of(definition), list):
-        msg = f"{path} has no list of pipeline objects; export it with aws datapipeline get-pipeline-definition"
+        command = f"aws datapipeline get-pipeline-definition --pipeline-id df-YOURS > {shlex.quote(str(path))}"
+        msg = f"{path} has no list of pipeline objects; export it anew: {command}"
         raise UsageError(msg)
     return definition
 

@@ -147,7 +147,7 @@ def schedule_template(
     }
 
 
-def deployed_request(template: Any, *, name: str) -> dict[str, Any]:
+def deployed_request(template: Any, *, name: str, region: str) -> dict[str, Any]:
     """
     The request that a deployed template's schedule sends.
 
@@ -159,7 +159,8 @@ def deployed_request(template: Any, *, name: str) -> dict[str, Any]:
         request["BootstrapActions"][0]["ScriptBootstrapAction"]["Path"].rpartition("/")
         return dict(request)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as err:
-        msg = f"stack {name} holds no schedule that `schedule` printed; look at it: aws cloudformation get-template"
+        look = f"aws cloudformation get-template --stack-name {name} --region {region}"
+        msg = f"stack {name} holds no schedule that `schedule` printed; look at it: {look}"
         raise PreconditionError(msg) from err
 
 

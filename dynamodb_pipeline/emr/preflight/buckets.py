@@ -29,6 +29,7 @@ LIST_REMEDY = "{list} shows which backups there are; give the folder of one"
 MISSING_BUCKET = {"404", "NoSuchBucket"}
 PROBE_NAME = "_dynamodb_pipeline_probe"
 PROBE_REMEDY = "{policy launcher} prints the statements; the bucket's own policy must allow it too"
+BLOCKED = "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
 
 
 def check_bucket(s3: S3Client, place: S3Uri, *, region: str, owner: str | None) -> CheckResult:
@@ -68,7 +69,7 @@ def check_public_access(s3: S3Client, place: S3Uri, *, owner: str | None) -> Che
     from botocore.exceptions import ClientError
 
     name = f"public access {place.bucket}"
-    remedy = f"aws s3api put-public-access-block --bucket {place.bucket} (all four settings true)"
+    remedy = f"aws s3api put-public-access-block --bucket {place.bucket} --public-access-block-configuration {BLOCKED}"
     expected = expected_owner(owner)
     try:
         block = s3.get_public_access_block(Bucket=place.bucket, **expected)["PublicAccessBlockConfiguration"]

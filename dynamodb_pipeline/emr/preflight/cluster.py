@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # Running on-demand standard (A, C, D, H, I, M, R, T, Z) instances, counted in vCPUs.
 VCPU_QUOTA = "L-1216C47A"
 TYPE_REMEDY = "use --config m5, or a label that lists the type (--set ReleaseLabel=...)"
-LABEL_REMEDY = "aws emr list-release-labels names those that there are; --set ReleaseLabel=... takes one"
+LABEL_REMEDY = "--set ReleaseLabel=... takes another; those that there are: aws emr list-release-labels --region"
 NO_SUCH_NAME = {"InvalidRequestException", "ValidationException"}  # EMR's, of a release or configuration
 MISSING_SUBNET = {"InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound", "InvalidSubnetID.Malformed"}
 GATEWAY_SERVICES = ("s3", "dynamodb")
@@ -249,7 +249,7 @@ def check_default_vpc(ec2: EC2Client, *, region: str) -> CheckResult:
     """Without a subnet in the request there must be a default VPC with default subnets."""
     if ec2.describe_subnets(Filters=DEFAULT_SUBNETS)["Subnets"]:
         return ok("subnet", "a default subnet, which EMR takes")
-    remedy = f"aws ec2 create-default-vpc --region {region}, or give --subnet"
+    remedy = f"give --subnet, or once: aws ec2 create-default-vpc --region {region}"
     return failed("subnet", f"{region} has no default VPC, or none of its default subnets is left", remedy=remedy)
 
 
@@ -314,12 +314,12 @@ def check_tag(request: dict[str, Any]) -> CheckResult:
     return failed("tag", f"{PIPELINE_TAG}=true is missing", remedy="launch with this tool; it always sets the tag")
 
 
-def check_label_offers_types(emr: EMRClient, config: ClusterConfig) -> CheckResult:
+def check_label_offers_types(emr: EMRClient, config: ClusterConfig, *, region: str) -> CheckResult:
     """EMR lists the types for this label in this region."""
     offered = _listed_types(emr, config.release_label)
     if offered is None:
         detail = f"EMR does not know the release {config.release_label} here"
-        return failed("instance-type", detail, remedy=LABEL_REMEDY)
+        return failed("instance-type", detail, remedy=f"{LABEL_REMEDY} {region}")
     missing = sorted(types_of(config) - offered)
     if missing:
         detail = f"EMR does not list {', '.join(missing)} for {config.release_label} here"

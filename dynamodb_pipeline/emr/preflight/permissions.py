@@ -121,7 +121,8 @@ def check_node_role(iam: IAMClient, profile_name: str) -> CheckResult:
         detail = f"instance profile {profile_name!r} does not exist"
         return failed("node-role", detail, remedy=f"{DEPLOY} (a role needs an instance profile of the same name)")
     if not profile.get("Roles"):
-        remedy = f"aws iam add-role-to-instance-profile --instance-profile-name {profile_name} --role-name ROLE"
+        command = f"aws iam add-role-to-instance-profile --instance-profile-name {profile_name}"
+        remedy = f"put the nodes' role into it: {command} --role-name {profile_name}"
         return failed("node-role", f"instance profile {profile_name!r} holds no role", remedy=remedy)
     return ok("node-role", profile_name)
 

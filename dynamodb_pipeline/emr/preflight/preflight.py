@@ -176,7 +176,7 @@ def _cluster_checks(scope: PreflightScope, clients: Clients, caller: permissions
     yield run_check("node-role", lambda: permissions.check_node_role(iam, nodes))
     yield from _permission_checks(scope, clients, caller)
     yield run_check("security-config", lambda: cluster.check_security_configuration(emr, security))
-    yield run_check("instance-type", lambda: cluster.check_label_offers_types(emr, config))
+    yield run_check("instance-type", lambda: cluster.check_label_offers_types(emr, config, region=clients.region))
     yield from _network_checks(scope, clients, caller)
     yield run_check("quota", lambda: cluster.check_quota(clients.client("service-quotas"), config))
 
@@ -197,7 +197,7 @@ def _standing_checks(scope: PreflightScope, clients: Clients, caller: permission
         profile = described().get("Ec2InstanceAttributes", {}).get("IamInstanceProfile", "").rpartition("/")[2]
         service = described().get("ServiceRole", "").rpartition("/")[2]
         if not profile or not service:
-            remedy = f"aws emr describe-cluster --cluster-id {cluster_id} --region {region} shows its roles"
+            remedy = f"look at its roles: aws emr describe-cluster --cluster-id {cluster_id} --region {region}"
             return unknown("node-permissions", f"DescribeCluster names no roles of {cluster_id}", remedy=remedy)
         role = permissions.check_node_role(iam, profile)
         if role.verdict is CheckVerdict.FAILED:

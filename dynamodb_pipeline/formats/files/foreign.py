@@ -128,8 +128,8 @@ ARCHIVES = (
     _magic(
         Foreign(
             "a database of DynamoDB Local (SQLite)",
-            "start DynamoDB Local with -dbPath on its folder and save each table with aws dynamodb scan --table-name "
-            "TABLE --endpoint-url http://localhost:8000; such output is read",
+            "start DynamoDB Local with -dbPath on its folder and save each table, for such output is read: "
+            "`aws dynamodb scan --table-name TABLE --endpoint-url http://localhost:8000`",
         ),
         rb"SQLite format 3\x00",
     ),

@@ -206,7 +206,7 @@ def test_what_cannot_be_refreshed_is_said_and_nothing_is_stored(
 )
 def test_a_stack_of_something_else_is_refused(template: Any) -> None:
     with pytest.raises(PreconditionError, match="holds no schedule that `schedule` printed"):
-        deployed_request(template, name="nightly")
+        deployed_request(template, name="nightly", region="eu-west-1")
 
 
 def test_migrate_config_says_the_command(tmp_path: Path) -> None:
