@@ -15,6 +15,7 @@ python3 -c 'import sys; sys.exit(0 if sys.version_info >= (3, 9) else f"python3 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
+# No --region: the CLI has the node's own and follows S3's redirect to a bucket of another one.
 while (($#)); do
   address=$1 expected=$2
   shift 2

@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple, TypeVar
 
 SHOWN_CHARACTERS = 80
+SIZES = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 
 
 class ExitCode(IntEnum):
@@ -206,6 +207,12 @@ class ClusterError(PipelineError):
 def shown(text: str) -> str:
     """A text of the user's as a message quotes it: printable, and not without end."""
     return repr(text) if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]!r}..."
+
+
+def size_text(size_bytes: float) -> str:
+    """`1.5 GiB`, `3.2 MiB`, `900 bytes`: in the largest unit of which there is one."""
+    name, unit = next(((name, unit) for name, unit in SIZES if size_bytes >= unit), ("", 1))
+    return f"{size_bytes / unit:,.1f} {name}" if name else counted(int(size_bytes), "byte")
 
 
 def counted(count: int, noun: str, *, plural: str | None = None) -> str:

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dynamodb_pipeline.durations import duration_text
-from dynamodb_pipeline.errors import counted
+from dynamodb_pipeline.errors import counted, size_text
 
-SIZES = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 INDENT = "  "
 SHORT_S = 10.0  # tenths of a second are said below
 
@@ -21,12 +20,6 @@ def result_words(document: Mapping[str, Any]) -> tuple[str, ...]:
     """The lines that say what an export, import or verification came to; none where the document says nothing."""
     words = {"export": _export_words, "import": _import_words, "verify": _verify_words}.get(str(document.get("kind")))
     return tuple(words(document)) if words else ()
-
-
-def size_words(size_bytes: float) -> str:
-    """`1.5 GiB`, `3.2 MiB`, `900 bytes`: in the largest unit of which there is one."""
-    name, unit = next(((name, unit) for name, unit in SIZES if size_bytes >= unit), ("", 1))
-    return f"{size_bytes / unit:,.1f} {name}" if name else counted(int(size_bytes), "byte")
 
 
 def units_words(units: object, *, kind: str, seconds: object = None, allowed: object = None) -> str | None:
@@ -147,7 +140,7 @@ def _amount(document: Mapping[str, Any]) -> str:
     """`1,000 items in 4 files (518.9 KiB)`."""
     size = _number(document.get("bytes"))
     files = counted(_count(document, "files"), "file")
-    sized = f" ({size_words(size)})" if size is not None else ""
+    sized = f" ({size_text(size)})" if size is not None else ""
     return f"{counted(_count(document, 'items'), 'item')} in {files}{sized}"
 
 

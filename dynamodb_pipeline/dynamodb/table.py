@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Any, Callable
+from typing import Any, Callable, Protocol
 
 from dynamodb_pipeline.addresses import partition_of
 from dynamodb_pipeline.aws.api_errors import denied_error, is_denied, is_no_answer
@@ -73,6 +73,21 @@ class TableBusyError(StoppedError):
     """DynamoDB answers and cannot tell now: throttled (DescribeTable has its own quota), failing, damaged replies."""
 
 
+class Sleeper(Protocol):
+    """Waits, and may raise to end a wait."""
+
+    def sleep(self, seconds: float) -> object: ...
+
+
+class WaitingRun(Protocol):
+    """Of a run's context what a question about its tables needs."""
+
+    @property
+    def clients(self) -> RunClients: ...
+    @property
+    def lifetime(self) -> Sleeper: ...
+
+
 class Tables:
     """
     What a run asks DynamoDB about its tables; each question is repeated by the one policy (`aws.retry.CALLS`).
@@ -90,6 +105,11 @@ class Tables:
     def of(cls, clients: RunClients, *, sleep: Callable[[float], object] = time.sleep) -> Tables:
         """Over a wire of these clients; raises DeniedError without credentials."""
         return cls(wire_of(clients), sleep=sleep)
+
+    @classmethod
+    def of_run(cls, run: WaitingRun) -> Tables:
+        """The same for a run, whose end ends a wait as well."""
+        return cls.of(run.clients, sleep=run.lifetime.sleep)
 
     def describe(self, name: str, *, policy: RetryPolicy = FIRST_CONTACT_POLICY) -> TableDescription:
         """

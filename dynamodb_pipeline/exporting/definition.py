@@ -45,7 +45,7 @@ def definition_of(ctx: RunContext, table: TableDescription) -> TableDefinition:
     Raises:
         PipelineError: DescribeTable is refused.
     """
-    described = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).definition(table.address)
+    described = Tables.of_run(ctx).definition(table.address)
     not_read: dict[str, str] = {}
 
     def read(call: str, ask: Callable[[], Answer]) -> Answer | None:

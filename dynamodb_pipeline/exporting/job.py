@@ -154,7 +154,7 @@ def resolve_export(ctx: RunContext, settings: ExportSettings, name: str, *, fold
     except ValueError as err:
         msg = f"--output: {err}; choose a folder without such parts"
         raise UsageError(msg) from err
-    tables = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep)
+    tables = Tables.of_run(ctx)
     table = tables.describe(name)
     refuse_unusable(table, purpose="export")
     options = (("ServerSideEncryption", "aws:kms"), ("SSEKMSKeyId", settings.sse_kms_key_id or ""))

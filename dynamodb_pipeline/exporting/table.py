@@ -59,7 +59,7 @@ def export_table(ctx: RunContext, export: TableExport, engine: Engine) -> Export
     about_expiry = outcome.sample.line(sum(file.item_count for file in outcome.files)) if outcome.sample else None
     if about_expiry is not None:
         ctx.reporter.note(f"{table.name}: {about_expiry}")
-    tables = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep)
+    tables = Tables.of_run(ctx)
     tables.describe_again(table)
     _check_not_falsely_empty(tables, export, outcome)
     ctx.store.put(str(folder.child(TABLE_DEFINITION)), definition.to_bytes())

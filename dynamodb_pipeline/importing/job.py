@@ -74,7 +74,7 @@ def resolve_import(ctx: RunContext, settings: ImportSettings, *, source: ImportS
         PreconditionError: nothing to import, no such table, a status that cannot be written, another key schema.
         IntegrityError: the export contradicts itself.
     """
-    table = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).describe(settings.table)
+    table = Tables.of_run(ctx).describe(settings.table)
     refuse_unusable(table, purpose="import")
     source, chain = _chain_end(ctx, settings, table) if settings.chain else (source, None)
     source = source or find_source(ctx.store, settings)
@@ -171,7 +171,7 @@ def _expiry(ctx: RunContext, job: TableImport) -> Expiry | None:
     Raises:
         PreconditionError: it is needed, and they do not.
     """
-    tables, name, now_s = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep), job.table.name, int(ctx.moment.timestamp())
+    tables, name, now_s = Tables.of_run(ctx), job.table.name, int(ctx.moment.timestamp())
     if not job.settings.skip_expired:
         if job.table.arn_asked:
             return None

@@ -219,7 +219,7 @@ class _Steps:
 
     def _refuse_changed(self) -> None:
         ctx = self._run.ctx
-        Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).describe_again(self._run.job.table)
+        Tables.of_run(ctx).describe_again(self._run.job.table)
 
 
 @dataclass(frozen=True)

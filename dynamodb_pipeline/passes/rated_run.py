@@ -146,7 +146,7 @@ class RatedRun:
             raise
 
     def _watcher(self, coordinator: Coordinator, table: TableDescription) -> CapacityWatcher:
-        ctx, tables = self._ctx, Tables.of(self._ctx.clients, sleep=self._ctx.lifetime.sleep)
+        ctx, tables = self._ctx, Tables.of_run(self._ctx)
         return CapacityWatcher(
             table,
             read=lambda: tables.describe(table.address, policy=LOOK_POLICY),

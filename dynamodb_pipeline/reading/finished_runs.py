@@ -14,7 +14,7 @@ from typing import Any
 
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import TIME_FORMAT, DocumentError, read_object
-from dynamodb_pipeline.errors import IntegrityError, PreconditionError
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError, size_text
 from dynamodb_pipeline.finished import FINISHED_BY
 from dynamodb_pipeline.formats.exports import native_manifest as native
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
@@ -41,7 +41,6 @@ UNFINISHED, DAMAGED = "unfinished", "damaged"
 MARKS = frozenset({*FINISHED_BY, EXPORT_RECORD, CLAIM, NATIVE_STARTED})
 NATIVE_DIALECTS = {"DYNAMODB_JSON": Dialect.NATIVE, "ION": Dialect.ION}
 COLUMNS = 80  # of a terminal that nobody made wider
-UNITS_OF_SIZE = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
 @dataclass(frozen=True)
@@ -229,8 +228,8 @@ def backup_rows(backups: Sequence[Backup]) -> list[str]:
     """
     A table for people, three lines a backup, 80 columns but for addresses:
 
-        time (UTC)           kind      items     size  table
-        2026-02-02 00:00:00  full  1,234,567  12.3 GB  Orders
+        time (UTC)           kind      items      size  table
+        2026-02-02 00:00:00  full  1,234,567  11.5 GiB  Orders
             eu-west-1, connector-json, verified 2026-03-01 10:00:00
             s3://my-bucket/exports/2026-02-02-00-00-00/
     """
@@ -254,14 +253,6 @@ def _more(backup: Backup) -> Iterator[str]:
     if backup.problem or backup.part:
         yield f"    note: {backup.problem or backup.part}"
     yield f"    {backup.folder}"
-
-
-def size_text(size_bytes: int) -> str:
-    """`12.3 GB`, in powers of 1,000."""
-    size, unit = float(size_bytes), 0
-    while size >= 999.95 and unit < len(UNITS_OF_SIZE) - 1:
-        size, unit = size / 1000, unit + 1
-    return f"{size:.1f} {UNITS_OF_SIZE[unit]}" if unit else f"{size_bytes} B"
 
 
 @dataclass(frozen=True)

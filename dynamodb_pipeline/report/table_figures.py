@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dynamodb_pipeline.durations import duration_text
-
-KIB = 1024
-BINARY_UNITS = ("KiB", "MiB", "GiB", "TiB")
+from dynamodb_pipeline.errors import SIZES, size_text
 
 
 @dataclass(frozen=True)
@@ -129,13 +127,8 @@ def count_text(value: Any) -> str:
 def bytes_text(value: Any) -> str:
     """`531,390 bytes (518.9 KiB)`."""
     size = _number(value)
-    if size is None or size < KIB:
-        return f"{count_text(value)} bytes"
-    for unit in BINARY_UNITS:
-        size /= KIB
-        if size < KIB or unit == BINARY_UNITS[-1]:
-            break
-    return f"{count_text(value)} bytes ({size:,.1f} {unit})"
+    exact = f"{count_text(value)} bytes"
+    return exact if size is None or size < SIZES[-1][1] else f"{exact} ({size_text(size)})"
 
 
 def _seconds_text(value: Any) -> str:

@@ -124,7 +124,7 @@ def resolve_verification(ctx: RunContext, settings: VerifySettings) -> Verificat
     """Find the export and the table; raises as `verify.verify`."""
     table = None
     if settings.table is not None:
-        table = Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).describe(settings.table)
+        table = Tables.of_run(ctx).describe(settings.table)
         refuse_unusable(table, purpose="verify")
     if settings.chain and table is not None:
         return Verification(_chain_end(ctx, settings, table), table, table.key_schema, settings, ctx.worker())
@@ -301,7 +301,7 @@ def _against_table(
         differing, more = reading.compare(rows, limit=job.settings.limit)
         consumed = consumed.plus(more)
         differences = difference_facts(differing, table.key_schema, complete=again.complete)
-    Tables.of(ctx.clients, sleep=ctx.lifetime.sleep).describe_again(table)
+    Tables.of_run(ctx).describe_again(table)
     return ComparedTable(
         table=table.name,
         table_items=digest.item_count,

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dynamodb_pipeline.result_words import result_words, size_words
+from dynamodb_pipeline.errors import size_text
+from dynamodb_pipeline.result_words import result_words
 
 EXPORTED = {
     "table": "Orders",
@@ -113,4 +114,4 @@ def test_units_that_nobody_counted_are_not_said() -> None:
     ("size", "said"), [(1, "1 byte"), (1023, "1,023 bytes"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB")]
 )
 def test_sizes_are_said_in_the_largest_unit(size: int, said: str) -> None:
-    assert size_words(size) == said
+    assert size_text(size) == said

@@ -54,13 +54,17 @@ def launch_statements(scope: PolicyScope) -> list[Statement]:
         allow("LaunchTagged", ["elasticmapreduce:RunJobFlow"], "*", condition=tagged),
         allow("TagAtLaunch", ["elasticmapreduce:AddTags"], scope.cluster_arn, condition=tagged),
         allow("IdleGuard", ["elasticmapreduce:PutAutoTerminationPolicy"], scope.cluster_arn),
-        allow("FirstLaunch", ["iam:CreateServiceLinkedRole"], cleanup_role_arn(scope), condition=linked),
+        allow("FirstLaunch", ["iam:CreateServiceLinkedRole"], _cleanup_role_arn(scope), condition=linked),
     ]
 
 
-def cleanup_role_arn(scope: PolicyScope) -> str:
-    """EMR's service-linked role, one for the whole account."""
-    return scope.role_arn(f"aws-service-role/elasticmapreduce.{scope.suffix}/{CLEANUP_ROLE}")
+def _cleanup_role_arn(scope: PolicyScope) -> str:
+    return cleanup_role_arn(scope.account, partition=scope.partition, service=f"elasticmapreduce.{scope.suffix}")
+
+
+def cleanup_role_arn(account: str, *, partition: str, service: str) -> str:
+    """EMR's service-linked role, one for the whole account; `service` such as `elasticmapreduce.amazonaws.com`."""
+    return f"arn:{partition}:iam::{account}:role/aws-service-role/{service}/{CLEANUP_ROLE}"
 
 
 def operate_statement(scope: PolicyScope) -> Statement:
@@ -120,7 +124,7 @@ def read_roles_statements(scope: PolicyScope) -> list[Statement]:
     names = (scope.service_role, scope.export_role, scope.import_role)
     roles = [scope.role_arn(name) for name in names]
     profiles = [arn.replace(":role/", ":instance-profile/") for arn in roles[1:]]
-    others = [cleanup_role_arn(scope), scope.role_arn("aws-reserved/sso.amazonaws.com/*")]
+    others = [_cleanup_role_arn(scope), scope.role_arn("aws-reserved/sso.amazonaws.com/*")]
     return [
         allow("ReadRoles", ["iam:GetRole"], [*roles, *others]),
         allow("ReadProfiles", ["iam:GetInstanceProfile"], profiles),

@@ -14,9 +14,9 @@ from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.cluster.sizing import SparkLayout, layout_of_groups
 from dynamodb_pipeline.emr.plan.advice import Fleet, plan_notes, plan_warnings
 from dynamodb_pipeline.emr.plan.cost import Prices, RunCost, prices_used, run_cost
-from dynamodb_pipeline.emr.plan.estimate import GIB, KIB, MIB, Estimate, TableFacts, estimate
+from dynamodb_pipeline.emr.plan.estimate import Estimate, TableFacts, estimate
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
-from dynamodb_pipeline.errors import PreconditionError, counted
+from dynamodb_pipeline.errors import PreconditionError, counted, size_text
 
 
 @dataclass(frozen=True)
@@ -141,13 +141,6 @@ def _table_line(verb: str, facts: TableFacts, estimate: Estimate) -> str:
         f"{facts.table_name}: {size}; {counted(estimate.units, kind)}; rate {facts.rate_text}; "
         f"about {duration_text(estimate.data_s)}"
     )
-
-
-def size_text(size_bytes: int) -> str:
-    """`1.50 GiB`, `3.20 MiB`, `0.40 KiB`: the largest unit of which there is one."""
-    units = ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"))
-    unit_bytes, name = next((unit for unit in units if size_bytes >= unit[0]), units[-1])
-    return f"{size_bytes / unit_bytes:,.2f} {name}"
 
 
 def _table_json(facts: TableFacts, estimate: Estimate) -> dict[str, Any]:

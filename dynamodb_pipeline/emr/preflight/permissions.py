@@ -17,7 +17,7 @@ from dynamodb_pipeline.aws.api_errors import DENIED, error_code
 from dynamodb_pipeline.emr.cluster.cluster_config import PIPELINE_TAG, tag_command
 from dynamodb_pipeline.emr.documents.policies import POLICIES
 from dynamodb_pipeline.emr.documents.policy_scope import SUFFIXES, PolicyScope, scope_options
-from dynamodb_pipeline.emr.documents.policy_statements import CLEANUP_ROLE, Statement
+from dynamodb_pipeline.emr.documents.policy_statements import CLEANUP_ROLE, Statement, cleanup_role_arn
 from dynamodb_pipeline.emr.preflight.check_result import CheckResult, error_text, failed, ok, skipped, unknown, warning
 from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG, RESOURCE_TAG
 from dynamodb_pipeline.errors import ExitCode
@@ -98,12 +98,11 @@ def check_service_role(iam: IAMClient, role_name: str) -> CheckResult:
 
 def check_cleanup_role(iam: IAMClient, caller: Caller) -> CheckResult:
     """EMR's own role for cleaning up is there, or the first launch may make it."""
-    scope_suffix = SUFFIXES.get(caller.partition, "amazonaws.com")
+    service = f"elasticmapreduce.{SUFFIXES.get(caller.partition, 'amazonaws.com')}"
     try:
         iam.get_role(RoleName=CLEANUP_ROLE)
     except iam.exceptions.NoSuchEntityException:
-        service = f"elasticmapreduce.{scope_suffix}"
-        arn = f"arn:{caller.partition}:iam::{caller.account}:role/aws-service-role/{service}/{CLEANUP_ROLE}"
+        arn = cleanup_role_arn(caller.account, partition=caller.partition, service=service)
         making = Question(("iam:CreateServiceLinkedRole",), (arn,), {"iam:AWSServiceName": service})
         if refusals(iam, caller.source_arn, [making]):
             detail = f"this account never used EMR: {CLEANUP_ROLE} is missing and the caller may not make it"

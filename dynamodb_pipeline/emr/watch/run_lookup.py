@@ -68,7 +68,7 @@ def find_run(
         return own_cluster(emr, run, run=run, region=region, clock=clock)
     listed = list_clusters(emr, clock=clock, created_after=since(clock))
     for cluster in listed:
-        if cluster.name.endswith(f"-{run}") or run_named(cluster.name) == run:
+        if is_named_by(run, cluster):
             return own_cluster(emr, cluster.id, run=run, region=region, clock=clock)
     whole, dot, _ = run.partition(".")
     for cluster in listed if dot else ():  # `<run id>.<table>`: one table's job of a run of several
@@ -85,6 +85,11 @@ def find_run(
                 target = own_cluster(emr, cluster.id, run=run, region=region, clock=clock)
                 return replace(target, step_ids=(step.id,))
     return _search_standing(emr, listed, run=run, region=region, clock=clock)
+
+
+def is_named_by(run: str, cluster: FoundCluster) -> bool:
+    """Whether a launch, or a schedule at its moment, made the cluster for this run, as its name says."""
+    return cluster.name.endswith(f"-{run}") or run_named(cluster.name) == run
 
 
 def run_named(cluster_name: str) -> str | None:

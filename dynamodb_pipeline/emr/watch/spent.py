@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dynamodb_pipeline.emr.calls.clusters import ClusterView, cluster_view, found_cluster, step_view
-from dynamodb_pipeline.emr.watch.run_lookup import is_of_schedule
+from dynamodb_pipeline.emr.watch.run_lookup import is_named_by, is_of_schedule
 from dynamodb_pipeline.emr.watch.run_records import scheduled_run
 from dynamodb_pipeline.finished import units_done
 from dynamodb_pipeline.settings.spark_conf import SHORTEST_S, STANDING, PlannedCost, RunPrices, known_sum
@@ -98,7 +98,7 @@ def cluster_of_run(emr: EMRClient, s3: S3Client, run: str, *, started: datetime)
     if run.startswith("j-"):
         return cluster_view(emr.describe_cluster(ClusterId=run)["Cluster"])
     listed = [found_cluster(cluster) for page in pages for cluster in page.get("Clusters", [])]
-    named = (one for one in listed if one.name.endswith(f"-{run}"))
+    named = (one for one in listed if is_named_by(run, one))
     fired = (one for one in listed if is_of_schedule(one, started) and _has_record(emr, s3, one.id, run))
     cluster = next(named, None) or next(fired, None)
     return None if cluster is None else cluster_view(emr.describe_cluster(ClusterId=cluster.id)["Cluster"])

@@ -162,7 +162,9 @@ def test_program_that_answers_anything_else_is_no_relay(answer: bytes):
         assert not is_relay_of(asked)
 
 
-@pytest.mark.parametrize("answer", [b"", DIGITS, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"], ids=repr)
+@pytest.mark.parametrize(
+    "answer", [b"", DIGITS, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"], ids=["closed", "5,000 digits", "a 200"]
+)
 def test_what_was_read_does_not_count_when_the_port_is_not_the_relays_any_more(answer: bytes):
     """A relay whose whole process tree is gone leaves its port to any user of the node, who could answer anything."""
     with answering(lambda _: answer) as sent, pytest.raises(WorkerFailure, match="does not count; resume") as caught:

@@ -123,7 +123,7 @@ def test_the_table_for_people_has_80_columns_but_for_addresses() -> None:
     backups = list_backups(MemoryStore(objects), query)
     shown = list_lines(list_facts(query, backups), backups)
     assert [line for line in shown if len(line) > 80 and "s3://" not in line] == []
-    assert "1,000,000,000,000  1.5 KB  OOO" in shown[1]
+    assert "1,000,000,000,000   1.5 KiB  OOO" in shown[1]
     assert shown[2] == "    eu-west-1, native-export, verified: unknown"
     assert shown[3] == f"    {PLACE}/AWSDynamoDB/05/"
 

@@ -69,7 +69,7 @@ def test_latest_takes_the_targets_own_native_export_not_the_newest_of_another_ta
     assert chosen(store, from_table="Other") == f"{PLACE}/AWSDynamoDB/02-b"
     with pytest.raises(PreconditionError, match=r"no finished export of table 'Tab'") as caught:
         chosen(MemoryStore(other))
-    assert caught.value.rows[1].split() == ["2026-02-02", "00:00:00", "full", "0", "0", "B", "Other"]
+    assert caught.value.rows[1].split() == ["2026-02-02", "00:00:00", "full", "0", "0", "bytes", "Other"]
     assert caught.value.rows[3].strip() == f"{PLACE}/AWSDynamoDB/02-b/"
     (shown,) = caught.value.facts["backups"]
     assert (shown["table"], shown["region"], shown["time"]) == ("Other", "eu-west-1", "2026-02-02T00:00:00Z")

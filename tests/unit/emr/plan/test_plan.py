@@ -97,7 +97,7 @@ def test_import_pays_for_every_index_it_touches() -> None:
 def test_import_of_little_says_how_little_and_where_that_is_known_from() -> None:
     small = facts(size_bytes=300_000, item_count=900, units_per_s=100.0, basis="as its _export.json says")
     (line, *_) = plan(small, verb="import").lines()
-    assert line.startswith("Forum: 292.97 KiB, 900 items (as its _export.json says); 900 write units;")
+    assert line.startswith("Forum: 293.0 KiB, 900 items (as its _export.json says); 900 write units;")
     assert line.endswith("about 9 s")
 
 
