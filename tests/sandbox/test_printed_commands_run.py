@@ -13,6 +13,7 @@ import os
 import re
 import shlex
 import signal
+import subprocess
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ from tests.sandbox.cli import Outcome
 from tests.sandbox.emr_cluster import OVER, request
 from tests.sandbox.in_process import LOCAL, Pipeline
 from tests.sandbox.quick_steps import quick_node
+from tests.sandbox.recipes import AWS
 from tests.sandbox.tables import Table, make_table, numbered
 from tests.unit.documents import PROJECT
 from tests.unit.emr.documents.test_migrate_config import export_definition
@@ -384,15 +386,20 @@ def doctor_without_rights(world: World) -> str:
         return world.run("doctor", "--region", REGION).text
 
 
+def deployed(world: World, name: str, template: dict[str, Any]) -> None:
+    """Make a stack."""
+    client, capabilities = world.emr.client("cloudformation", region=REGION), ["CAPABILITY_IAM"]
+    made = client.create_change_set(
+        StackName=name, ChangeSetName="first", TemplateBody=json.dumps(template), Capabilities=capabilities
+    )
+    client.execute_change_set(ChangeSetName=made["Id"])
+
+
 def refreshed_as_another_kind(world: World) -> str:
     """A deployed schedule of exports, refreshed as one of imports."""
     words = ("--cron", "rate(1 day)", "--schedule-name", "nightly")
     template = world.run("schedule", "export", *world.exports, *world.logs, *words).result
-    client, capabilities = world.emr.client("cloudformation", region=REGION), ["CAPABILITY_IAM"]
-    made = client.create_change_set(
-        StackName="nightly", ChangeSetName="first", TemplateBody=json.dumps(template), Capabilities=capabilities
-    )
-    client.execute_change_set(ChangeSetName=made["Id"])
+    deployed(world, "nightly", template)
     return world.run("schedule", "import", "--refresh", "--schedule-name", "nightly", "--region", REGION).text
 
 
@@ -468,6 +475,61 @@ SITUATIONS: dict[str, tuple[Situation, ...]] = {
         Situation(first_settings, r"^then: (.*)$"),
     ),
 }
+
+
+def open_bucket(world: World) -> str:
+    """A bucket that blocks no public access."""
+    world.emr.client("s3").create_bucket(Bucket=f"{world.bucket}-open")
+    words = ("--table", world.table.name, "--output", f"s3://{world.bucket}-open/x")
+    return world.run("preflight", "export", *words, *world.logs).text
+
+
+def hollow_profile(world: World) -> str:
+    """An instance profile that nobody has put a role into."""
+    iam = world.emr.client("iam")
+    trust = {
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+    }
+    iam.create_role(RoleName="hollow", AssumeRolePolicyDocument=json.dumps(trust))
+    iam.create_instance_profile(InstanceProfileName="hollow")
+    return world.run("preflight", "export", *world.exports, *world.logs, "--node-role", "hollow").text
+
+
+def renamed_manifest(world: World) -> str:
+    """A manifest under the name that a browser saves it by."""
+    place, s3 = exported(world, "renamed"), world.emr.client("s3")
+    source = {"Bucket": world.bucket, "Key": "renamed/manifest"}
+    s3.copy_object(Bucket=world.bucket, Key="renamed/manifest.json", CopySource=source)
+    for name in ("manifest", "_SUCCESS", "_export.json", "_claim.json"):
+        s3.delete_object(Bucket=world.bucket, Key=f"renamed/{name}")
+    return world.run("inspect", place, "--region", REGION).text
+
+
+def other_stack(world: World) -> str:
+    """The name of a stack that is no schedule."""
+    deployed(world, "topics", {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {}}}})
+    return world.run("schedule", "export", "--refresh", "--schedule-name", "topics", "--region", REGION).text
+
+
+def told_schedule(world: World) -> str:
+    """A schedule, whose template is kept where the command that deploys it looks."""
+    out = world.run(
+        "schedule", "export", *world.exports, *world.logs, "--cron", "rate(1 day)", "--schedule-name", "hourly"
+    )
+    (world.folder / "hourly.json").write_text(json.dumps(out.result))
+    return out.text
+
+
+# Of the AWS CLI, run by it; what a service has to take is held against its model in tests/unit/cli.
+AWS_SITUATIONS = {
+    "emr.preflight.buckets.check_public_access": Situation(open_bucket, r"remedy: (aws s3api put-public-access.*)$"),
+    "emr.preflight.permissions.check_node_role": Situation(hollow_profile, r"(aws iam add-role-to-instance.*)$"),
+    "reading.source.other_manifest_notes": Situation(renamed_manifest, r"run: (aws s3 mv .*)$"),
+    "emr.documents.schedules.deployed_request": Situation(other_stack, r"look at it: (aws cloudformation .*)$"),
+    "emr.commands.documents._deploy_line": Situation(told_schedule, r"kept as hourly.json: (aws cloudformation .*)$"),
+}
+
+
 # Texts that name the program and a verb, and are no command to paste.
 NO_COMMANDS = {"emr.documents.roles_template._launcher_policies"}
 
@@ -511,3 +573,16 @@ def test_the_printed_command_runs(world: World, place: str, monkeypatch: pytest.
         command = found(world.after(situation.drive), situation.pattern)
         out = world.paste(command)
         assert out.code in situation.codes, f"{command}\n{out.text}"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not AWS.exists(), reason="the AWS CLI is not installed here: make setup")
+@pytest.mark.parametrize("place", AWS_SITUATIONS)
+def test_the_printed_command_of_the_aws_cli_runs(world: World, place: str) -> None:
+    situation = AWS_SITUATIONS[place]
+    command = found(world.after(situation.drive), situation.pattern)
+    env = world.emr.process_env(PATH=f"{AWS.parent}:/usr/bin:/bin")
+    done = subprocess.run(
+        ["bash", "-c", command], env=env, cwd=world.folder, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
