@@ -137,10 +137,11 @@ class TableAddress:
             ValueError: neither a table's name nor a table's ARN; that of an index or stream is none.
         """
         arn = TABLE_ARN.fullmatch(text)
-        if arn is None and not TABLE_NAME.fullmatch(text):
+        address = cls(text) if arn is None else cls(arn[3], arn[1], arn[2])
+        if not TABLE_NAME.fullmatch(address.name) or str(address) != text:  # of a region in another partition
             msg = f"{shown(text)} is neither a table's name nor its ARN"
             raise ValueError(msg)
-        return cls(text) if arn is None else cls(arn[3], arn[1], arn[2])
+        return address
 
     def seen_from(self, account: str | None) -> TableAddress:
         """As somebody of that account names it."""

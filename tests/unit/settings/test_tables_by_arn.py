@@ -83,8 +83,9 @@ def test_an_address_is_what_was_given() -> None:
     for text in ("Forum", "a.b-c_d", ARN, ARN.replace("aws:", "aws-cn:", 1).replace("eu-west-1", "cn-north-1")):
         assert str(TableAddress.parse(text)) == text
     assert [table_name(text) for text in (ARN, "Forum", "prod-*")] == ["Forum", "Forum", "prod-*"]
-    with pytest.raises(ValueError, match="neither a table's name nor its ARN"):
-        TableAddress.parse("")
+    for text in ("", "a/b", f"{ARN}/index/i", ARN.replace("eu-west-1", "cn-north-1"), ARN.replace("2109", "21O9")):
+        with pytest.raises(ValueError, match="neither a table's name nor its ARN"):
+            TableAddress.parse(text)
 
 
 def test_claims_of_tables_of_one_name_lie_apart() -> None:
