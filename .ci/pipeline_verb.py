@@ -23,7 +23,7 @@ from dynamodb_pipeline.errors import ExitCode
 
 # variable -> option; None where the value stands alone
 VARIABLES: dict[str, dict[str, str | None]] = {
-    "export": {"TABLES": "--table", "OUTPUT": "--output"},
+    "export": {"TABLES": "--table", "TABLE": "--table", "OUTPUT": "--output"},  # TABLE where there is no TABLES
     "import": {"TABLE": "--table", "INPUT": "--input"},
     "verify": {"INPUT": None, "TABLE": "--table"},
 }
@@ -40,6 +40,8 @@ def words(verb: str, variables: Mapping[str, str]) -> Iterator[str]:
     yield verb
     for name, option in {**VARIABLES[verb], **EVERY_VERB}.items():
         value = variables.get(f"PIPELINE_{name}", "")
+        if verb == "export" and name == "TABLE" and variables.get("PIPELINE_TABLES"):
+            continue
         for each in value.split() if name == "TABLES" else [value] * bool(value):
             if option is None:
                 yield each

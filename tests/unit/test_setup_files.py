@@ -114,10 +114,12 @@ EXPORTED = ["export", *FORUM, "--table=Thread", "--output=s3://b/f", "--throughp
     [
         (["export", *(f"{name}={value}" for name, value in PLACES.items())], [*EXPORTED, "--resume", "latest"]),
         (["export", "TABLES=Forum"], ["export", *FORUM]),
+        (["export", "TABLE=Forum"], ["export", *FORUM]),
+        (["export", "TABLE=Other", "TABLES=Forum"], ["export", *FORUM]),
         (["import", "TABLE=Forum", "INPUT=s3://b/f"], ["import", *FORUM, "--input=s3://b/f"]),
         (["verify", "INPUT=s3://b/f", "TABLE=Forum", "ARGS=--latest"], ["verify", "s3://b/f", *FORUM, "--latest"]),
     ],
-    ids=["export local", "export", "import", "verify"],
+    ids=["export local", "export", "export of TABLE", "export of both", "import", "verify"],
 )
 def test_make_passes_its_variables_as_options(arguments: list[str], words: list[str]) -> None:
     assert words_made(*arguments) == words
