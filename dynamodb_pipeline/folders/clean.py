@@ -246,9 +246,9 @@ def _state_text(one: Leftovers) -> str:
 def _amount(one: Leftovers, *, deletes: bool) -> str:
     if one.is_empty:
         return "nothing left over"
-    ledger = f" and {len(one.ledger)} ledger entries" if one.ledger else ""
+    ledger = f" and {counted(len(one.ledger), 'ledger entry', plural='ledger entries')}" if one.ledger else ""
     end = "" if one.finished else "; it can then no longer go on where it stopped"
-    return f"{'deleting' if deletes else 'would delete'} {len(one.files):,} data files{ledger}{end}"
+    return f"{'deleting' if deletes else 'would delete'} {counted(len(one.files), 'data file')}{ledger}{end}"
 
 
 def _result(request: CleanRequest, leftovers: Sequence[Leftovers], kept: Sequence[Kept]) -> dict[str, Any]:

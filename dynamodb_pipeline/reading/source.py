@@ -274,7 +274,7 @@ def files_of_folder(store: ObjectStore, folder: str) -> ImportSource:
     if not data:
         msg = f"{folder} holds no data file ({counted(len(objects), 'object')}, all hidden or empty)"
         raise PreconditionError(msg)
-    notes = [f"no manifest: all {len(data)} data files are read; leftovers of failed attempts cannot be told apart"]
+    notes = [f"no manifest: {counted(len(data), 'data file')} read; leftovers of failed attempts cannot be told apart"]
     if not single and any("/" in o.uri[len(prefix) :] for o in data):
         notes.append(f"files are read from {first_few(dict.fromkeys(_folder_of(o) for o in data))}")
     notes += other_manifest_notes(store, objects)

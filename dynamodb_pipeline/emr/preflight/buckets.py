@@ -20,7 +20,7 @@ from dynamodb_pipeline.emr.preflight.check_result import (
     warning,
 )
 from dynamodb_pipeline.emr.request.launch_settings import log_folder_problem
-from dynamodb_pipeline.errors import DeniedError, ExitCode, PipelineError, StoppedError
+from dynamodb_pipeline.errors import DeniedError, ExitCode, PipelineError, StoppedError, counted
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -102,7 +102,7 @@ def check_manifest(find: Callable[[], ExportSource]) -> CheckResult:
         detail = " ".join((str(err), *err.rows))
         remedy = LOOK_REMEDY if isinstance(err, DeniedError) else LIST_REMEDY
         return failed("manifest", detail, remedy=remedy, exit_code=err.exit_code)
-    seen = f"{source.folder}: {len(source.files)} files, {source.origin}"
+    seen = f"{source.folder}: {counted(len(source.files), 'file')}, {source.origin}"
     if source.notes:
         remedy = "nothing to edit; --allow-bucket NAME reads from another bucket that the manifest names"
         return warning("manifest", f"{seen}; {'; '.join(source.notes)}", remedy=remedy)

@@ -13,12 +13,13 @@ import pytest
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.errors import PreconditionError, StoppedError
 from dynamodb_pipeline.exporting.run_folder import Claim, publish
-from dynamodb_pipeline.folders.clean import CleanRequest, clean
+from dynamodb_pipeline.folders.clean import CleanRequest, Leftovers, _lines, clean
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord, FileRecord
 from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
 from dynamodb_pipeline.run.heartbeat import Here
 from dynamodb_pipeline.run.ledger import Ledger
 from dynamodb_pipeline.run.lifetime import RunLifetime
+from dynamodb_pipeline.store.objects import ObjectInfo
 from tests.unit.store.memory_store import MemoryStore
 
 LOGS = "s3://bucket/logs"
@@ -115,6 +116,15 @@ def test_folder_and_ledger_of_a_dead_run_are_emptied(store: World, facts: dict[s
     assert store.below(folder) == []
     assert list(store.objects) == [f"{LOGS}/runs/run-1/run.json"]
     assert (result["files"], result["bytes"], result["runs"][0]["ledger_objects"]) == (2, 2 * len(LINE), 2)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "1 data file and 1 ledger entry;"), (2, "2 data files and 2 ledger entries;")]
+)
+def test_what_would_be_deleted_is_right_for_one_and_many(count: int, said: str) -> None:
+    files = tuple(ObjectInfo(f"s3://b/x/{number}", 1, "") for number in range(count))
+    one = Leftovers("s3://b/x", "run-1", "Forum", "failed", False, files, tuple(info.uri for info in files))
+    assert f"would delete {said}" in "\n".join(_lines([one], [], deletes=False))
 
 
 def test_dry_run_lists_and_deletes_nothing(store: World) -> None:
