@@ -18,7 +18,6 @@ from dynamodb_pipeline.aws.request_errors import ConditionFailed
 from dynamodb_pipeline.dynamodb.scan_reply import ScanPage, bad_field, scan_page_of, units_field
 from dynamodb_pipeline.dynamodb.table_description import TableDescription
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
-from dynamodb_pipeline.formats.items.item_rules import ttl_attribute
 from dynamodb_pipeline.rate.budget import Units
 
 __all__ = [
@@ -118,9 +117,9 @@ def describe_table(wire: DynamoDbWire, name: str) -> tuple[TableDescription, byt
     return replace(description, arn_asked=name if name != description.name else ""), reply.body
 
 
-def describe_time_to_live(wire: DynamoDbWire, table: str) -> str | None:
+def describe_time_to_live(wire: DynamoDbWire, table: str) -> dict[str, Any]:
     """
-    The attribute by which items of the table expire, None where they do not.
+    `TimeToLiveDescription` of a table, as it was sent.
 
     Raises:
         WireError: see `DynamoDbWire.call`; BadReply also when the reply does not say it.
@@ -128,7 +127,7 @@ def describe_time_to_live(wire: DynamoDbWire, table: str) -> str | None:
     described = wire.call("DescribeTimeToLive", _json({"TableName": table})).json().get("TimeToLiveDescription")
     if not isinstance(described, dict):
         raise bad_field(operation="DescribeTimeToLive", name="TimeToLiveDescription", problem="is missing")
-    return ttl_attribute(described)
+    return described
 
 
 class BatchReply(NamedTuple):

@@ -39,7 +39,7 @@ from dynamodb_pipeline.errors import (
     UnreachableError,
     UsageError,
 )
-from dynamodb_pipeline.formats.items.item_rules import Expiry
+from dynamodb_pipeline.formats.items.item_rules import Expiry, expiry_of
 
 __all__ = [
     "TableBusyError",
@@ -161,18 +161,21 @@ class Tables:
     def expiry(
         self, name: str, *, now_s: int, policy: RetryPolicy = CALLS["DescribeTimeToLive"].policy
     ) -> Expiry | None:
+        """By what items of a table expire, None where they do not; raises as `time_to_live`."""
+        return expiry_of(self.time_to_live(name, policy=policy), now_s=now_s)
+
+    def time_to_live(self, name: str, *, policy: RetryPolicy = CALLS["DescribeTimeToLive"].policy) -> dict[str, Any]:
         """
-        By what items of a table expire, None where they do not.
+        `TimeToLiveDescription` of a table, as it was sent.
 
         Raises:
             PipelineError: DynamoDB does not answer that, or dynamodb:DescribeTimeToLive is not allowed.
         """
         ask = partial(describe_time_to_live, self._wire, name)
         try:
-            attribute = call_with_retry(ask, pacing=Pacing(policy, sleep=self._sleep))
+            return call_with_retry(ask, pacing=Pacing(policy, sleep=self._sleep))
         finally:
             self._wire.close()
-        return None if attribute is None else Expiry(attribute, now_s)
 
     def try_scan(self, request: ScanRequest) -> None:
         """

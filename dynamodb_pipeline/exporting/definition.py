@@ -38,9 +38,14 @@ class Autoscaling(Protocol):
         """By what it is scaled."""
 
 
-def definition_of(ctx: RunContext, table: TableDescription) -> TableDefinition:
+def definition_of(
+    ctx: RunContext, table: TableDescription, *, time_to_live: Mapping[str, object] | None = None
+) -> TableDefinition:
     """
     How the table is set up now.
+
+    Args:
+        time_to_live: its TimeToLiveDescription, where that is known already.
 
     Raises:
         PipelineError: DescribeTable is refused.
@@ -59,7 +64,7 @@ def definition_of(ctx: RunContext, table: TableDescription) -> TableDefinition:
             not_read[call] = _reason(err)
             return None
 
-    def time_to_live() -> Reply:
+    def ttl() -> Reply:
         client = ctx.clients.client("dynamodb", attempts=ATTEMPTS)
         return cast("Reply", client.describe_time_to_live(TableName=table.name)["TimeToLiveDescription"])
 
@@ -71,7 +76,7 @@ def definition_of(ctx: RunContext, table: TableDescription) -> TableDefinition:
     policies = read("DescribeScalingPolicies", lambda: list(_policies(ctx, table, targets or ())))
     return TableDefinition(
         described,
-        time_to_live=read("DescribeTimeToLive", time_to_live),
+        time_to_live=time_to_live or read("DescribeTimeToLive", ttl),
         continuous_backups=read("DescribeContinuousBackups", backups),
         tags=read("ListTagsOfResource", lambda: list(_tags(ctx, table))),
         scalable_targets=targets,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dynamodb_pipeline.addresses import S3Uri
@@ -14,7 +14,7 @@ from dynamodb_pipeline.errors import PreconditionError, UsageError
 from dynamodb_pipeline.formats.exports.entry_location import check_entry_url
 from dynamodb_pipeline.formats.exports.export_record import ExportPart, FileRecord, file_record
 from dynamodb_pipeline.formats.exports.table_definition import TableDefinition
-from dynamodb_pipeline.formats.items.item_rules import Expiry, ExpirySample
+from dynamodb_pipeline.formats.items.item_rules import Expiry, ExpirySample, expiry_of
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.ledger import Ledger
@@ -38,6 +38,7 @@ class TableExport:
     Attributes:
         part: what of the table is read, None for all.
         expiry: where items that expire soon are counted in passing.
+        time_to_live: its TimeToLiveDescription, where that has been asked for already.
     """
 
     table: TableDescription
@@ -47,6 +48,7 @@ class TableExport:
     worker: WorkerContext
     part: ExportPart | None = None
     expiry: Expiry | None = None
+    time_to_live: Mapping[str, object] | None = None
 
     @property
     def target(self) -> ScanTarget:
@@ -160,10 +162,12 @@ def resolve_export(ctx: RunContext, settings: ExportSettings, name: str, *, fold
     options = (("ServerSideEncryption", "aws:kms"), ("SSEKMSKeyId", settings.sse_kms_key_id or ""))
     worker = ctx.worker(put_options=options if settings.sse_kms_key_id else ())
     try_part(tables, table, settings)
-    part = settings.part
-    if settings.skip_expired:
-        part = without_expired(part, tables.expiry(table.address, now_s=int(ctx.moment.timestamp())), table=table.name)
-    return TableExport(table, folder, settings.rate, settings, worker, part)
+    if not settings.skip_expired:
+        return TableExport(table, folder, settings.rate, settings, worker, settings.part)
+    described = tables.time_to_live(table.address)
+    expiry = expiry_of(described, now_s=int(ctx.moment.timestamp()))
+    part = without_expired(settings.part, expiry, table=table.name)
+    return TableExport(table, folder, settings.rate, settings, worker, part, time_to_live=described)
 
 
 def without_expired(part: ExportPart | None, expiry: Expiry | None, *, table: str) -> ExportPart:

@@ -49,7 +49,7 @@ def export_table(ctx: RunContext, export: TableExport, engine: Engine) -> Export
         ctx.reporter.note(already_exported_line(export))
         return _result(export, done, None, seconds=time.monotonic() - started)
     ctx.reporter.note(rate_line(export))
-    definition = definition_of(ctx, table)
+    definition = definition_of(ctx, table, time_to_live=export.time_to_live)
     if definition.not_read:
         ctx.reporter.note(not_read_line(export, definition))
     if not (export.part and export.part.ttl_attribute):

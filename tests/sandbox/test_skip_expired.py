@@ -93,9 +93,13 @@ def imported(sandbox: Sandbox, folder: str, *words: str) -> tuple[dict[str, int]
 
 
 def test_an_export_leaves_out_what_has_expired(sandbox: Sandbox, table: Table, bucket: str) -> None:
-    with with_ttl(sandbox) as pipeline:
-        done = pipeline.export(table, f"s3://{bucket}/kept", "--skip-expired")
+    with MeteringProxy(sandbox.dynamodb_url, answers=TTL) as proxy:
+        done = Pipeline(sandbox, proxy.url).export(table, f"s3://{bucket}/kept", "--skip-expired")
+        asked = proxy.of("DescribeTimeToLive")
     assert done.code == ExitCode.DONE, done.text
+    assert len(asked) == 1
+    definition = json.loads(get_objects(sandbox, f"s3://{bucket}/kept")["_table.json"])
+    assert definition["time_to_live"]["AttributeName"] == "ttl"
     (result,) = done.result["tables"]
     assert (result["items"], result["items_read"]) == (len(KEPT), len(ITEMS))
     record = json.loads(get_objects(sandbox, f"s3://{bucket}/kept")["_export.json"])

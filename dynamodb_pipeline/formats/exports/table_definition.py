@@ -17,7 +17,7 @@ from typing import Any
 from dynamodb_pipeline.documents import DocumentError, read_object
 from dynamodb_pipeline.errors import IntegrityError
 from dynamodb_pipeline.formats.exports.layout import TABLE_DEFINITION
-from dynamodb_pipeline.formats.items.item_rules import Expiry, ttl_attribute
+from dynamodb_pipeline.formats.items.item_rules import Expiry, expiry_of
 
 FORMAT_VERSION = 1
 PARTS = ("time_to_live", "continuous_backups", "tags", "scalable_targets", "scaling_policies")
@@ -86,8 +86,7 @@ class TableDefinition:
 
     def expiry(self, *, now_s: int) -> Expiry | None:
         """By what items expire; None where they do not, or where that could not be read."""
-        attribute = ttl_attribute(self.time_to_live or {})
-        return None if attribute is None else Expiry(attribute, now_s)
+        return expiry_of(self.time_to_live or {}, now_s=now_s)
 
     def vector_indexes(self) -> list[Mapping[str, Any]]:
         """Vector indexes, which neither CloudFormation nor the SDK of the nodes knows yet."""

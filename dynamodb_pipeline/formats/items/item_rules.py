@@ -288,6 +288,12 @@ def ttl_attribute(described: Mapping[str, Any]) -> str | None:
     return name if is_on and isinstance(name, str) and name else None
 
 
+def expiry_of(described: Mapping[str, Any], *, now_s: int) -> Expiry | None:
+    """By what items of a table with this TimeToLiveDescription expire, None where they do not."""
+    attribute = ttl_attribute(described)
+    return None if attribute is None else Expiry(attribute, now_s)
+
+
 @dataclass(frozen=True)
 class Expiry:
     """
