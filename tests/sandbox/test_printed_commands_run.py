@@ -199,6 +199,12 @@ def region_not_said(world: World) -> str:
     return out.text.replace("s3://my-bucket/logs", f"s3://{world.bucket}/logs")
 
 
+def mistyped_cluster(world: World) -> str:
+    out = world.run("wait", "j-NONE", "--region", REGION)
+    assert out.code == 3, out.text
+    return out.text
+
+
 def lost_contact(world: World) -> str:
     """The launcher may start a cluster and not look at it."""
     with world.fault("deny", action="elasticmapreduce:DescribeCluster", principal="launcher", count=None):
@@ -421,6 +427,7 @@ GO_ON = r"to go on: (.*)$"
 SITUATIONS: dict[str, tuple[Situation, ...]] = {
     "emr.commands.launch._left_running": (Situation(left_running, r"^attach: (.*)$"),),
     "emr.calls.clusters.cluster_line": (Situation(left_running, r"to end it now: (.*)$"),),
+    "emr.calls.clusters.read_cluster": (Situation(mistyped_cluster, r"those of runs: (.*)$"),),
     "emr.watch.lifecycle._left": (Situation(lost_contact, r"attach: (.*)$"),),
     "emr.watch.lifecycle._interrupted": (
         Situation(detached, r"^attach: (.*)$", STOPPED),

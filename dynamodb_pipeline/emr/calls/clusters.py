@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from dynamodb_pipeline.aws.api_errors import error_code
 from dynamodb_pipeline.emr.calls.clock import Clock, utc
 from dynamodb_pipeline.emr.calls.patient_calls import patient, patient_pages
-from dynamodb_pipeline.settings.run_commands import run_command
+from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.settings.run_commands import run_command, runs_command
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient
@@ -173,9 +175,24 @@ def step_view(step: StepSummaryTypeDef) -> StepView:
 
 
 def read_cluster(emr: EMRClient, cluster_id: str, *, clock: Clock) -> ClusterView:
-    """Ask for one cluster, patiently."""
+    """
+    Ask for one cluster, patiently.
+
+    Raises:
+        PreconditionError: there is none of this id here.
+    """
+    from botocore.exceptions import ClientError
+
     what = "elasticmapreduce:DescribeCluster"
-    reply = patient(lambda: emr.describe_cluster(ClusterId=cluster_id), what=what, clock=clock)
+    try:
+        reply = patient(lambda: emr.describe_cluster(ClusterId=cluster_id), what=what, clock=clock)
+    except ClientError as err:
+        if error_code(err) != "InvalidRequestException":
+            raise
+        region = emr.meta.region_name
+        there = f"check the id and --region; those of runs: {runs_command(region=region)}"
+        msg = f"no cluster {cluster_id} in {region}; {there}"
+        raise PreconditionError(msg) from err
     return cluster_view(reply["Cluster"])
 
 

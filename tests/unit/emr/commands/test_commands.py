@@ -323,6 +323,13 @@ def test_cancel_stops_the_steps_of_the_run(zip_path: Path) -> None:
         assert again.exit_code == ExitCode.DONE  # as `terminate` of a cluster that is gone
 
 
+@pytest.mark.parametrize("query", [RunQuery("j-NONE"), RunQuery(RUN, "j-NONE")], ids=["run", "--cluster-id"])
+def test_a_cluster_that_there_is_not_is_no_bug(made: Account, query: RunQuery) -> None:
+    for command in (run_wait, run_status, run_logs, run_cancel, run_terminate):
+        with pytest.raises(PreconditionError, match=r"no cluster j-NONE in eu-west-1; check the id and --region"):
+            command(query, made.clients, made.console)
+
+
 def test_a_run_is_found_by_every_name_it_has(zip_path: Path) -> None:
     """Run id, cluster id, both, and the id of one table's job."""
     with account() as made:
