@@ -90,7 +90,8 @@ def plan_notes(
         notes += [_reader_note(fleet, estimates), _native_note(estimates, prices), *_part_notes(settings)]
     if settings.verb == "import":
         notes += [_changes_note(*one, prices) for one in estimates if one[0].is_known and one[0].held_bytes]
-    if all(facts.is_known for facts, _ in estimates) and sum(facts.size_bytes for facts, _ in estimates) < SMALL_BYTES:
+    known = all(facts.is_known for facts, _ in estimates)
+    if fleet.billed and known and sum(facts.size_bytes for facts, _ in estimates) < SMALL_BYTES:
         notes.append("below 1 GiB a cluster mostly starts and stops: --local does the same here")
     return notes
 

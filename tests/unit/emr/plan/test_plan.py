@@ -128,6 +128,9 @@ def test_standing_cluster_costs_nothing_more() -> None:
     found = plan(facts(), fleet=fleet)
     assert found.cost.ec2_usd == 0
     assert found.wall_s < plan(facts()).wall_s
+    small = replace(facts(), size_bytes=1000)
+    hint = "note: below 1 GiB a cluster mostly starts and stops: --local does the same here"
+    assert [hint in plan(small, fleet=one).lines() for one in (M5, fleet)] == [True, False]
 
 
 def test_several_tables_run_one_after_another() -> None:
