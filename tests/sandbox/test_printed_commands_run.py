@@ -205,6 +205,12 @@ def mistyped_cluster(world: World) -> str:
     return out.text
 
 
+def mistyped_run(world: World) -> str:
+    out = world.run("status", "nonsense", "--region", REGION)
+    assert out.code == 3, out.text
+    return out.text
+
+
 def lost_contact(world: World) -> str:
     """The launcher may start a cluster and not look at it."""
     with world.fault("deny", action="elasticmapreduce:DescribeCluster", principal="launcher", count=None):
@@ -428,6 +434,7 @@ SITUATIONS: dict[str, tuple[Situation, ...]] = {
     "emr.commands.launch._left_running": (Situation(left_running, r"^attach: (.*)$"),),
     "emr.calls.clusters.cluster_line": (Situation(left_running, r"to end it now: (.*)$"),),
     "emr.calls.clusters.read_cluster": (Situation(mistyped_cluster, r"those of runs: (.*)$"),),
+    "emr.watch.run_lookup._search_standing": (Situation(mistyped_run, r"those that there are: (.*)$"),),
     "emr.watch.lifecycle._left": (Situation(lost_contact, r"attach: (.*)$"),),
     "emr.watch.lifecycle._interrupted": (
         Situation(detached, r"^attach: (.*)$", STOPPED),

@@ -27,6 +27,7 @@ from dynamodb_pipeline.emr.request.launch_settings import RUN_TAG
 from dynamodb_pipeline.emr.watch.lifecycle import RunTarget
 from dynamodb_pipeline.emr.watch.run_records import CLOCK_SKEW, scheduled_run
 from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.settings.run_commands import runs_command
 from dynamodb_pipeline.settings.run_ids import began_by_id
 
 if TYPE_CHECKING:
@@ -167,5 +168,6 @@ def _search_standing(emr: EMRClient, listed: list[FoundCluster], *, run: str, re
         if ours:
             ids = tuple(step.id for step in ours)
             return RunTarget(cluster_id=cluster.id, run=run, region=region, ours=False, step_ids=ids)
-    msg = f"no cluster or step of run {run} in {region} within two months; check --region and the id, or --cluster-id"
+    there = f"check --region and the id, or --cluster-id; those that there are: {runs_command(region=region)}"
+    msg = f"no cluster or step of run {run} in {region} within two months; {there}"
     raise PreconditionError(msg)
