@@ -352,6 +352,8 @@ def _newest(source: str, candidates: list[Backup]) -> Backup:
 
 
 def _nothing_of_the_table(source: str, choice: SourceChoice) -> str:
+    if choice.wanted is None:
+        return f"{source} holds no finished export that is known to be of a whole table; give the folder of one export:"
     return (
         f"{source} holds no finished export of table {choice.wanted!r} that is known to be the whole of it; give the "
         f"folder of one export, or --from-table NAME for another table's:"

@@ -118,6 +118,15 @@ def test_a_part_is_never_a_candidate(part: dict[str, Any]) -> None:
     assert chosen(store) == f"{PLACE}/AWSDynamoDB/01"
 
 
+def test_where_only_a_part_lies_and_no_table_was_named_none_is_spoken_of() -> None:
+    """As `verify FOLDER --latest` asks without `--table`."""
+    store = MemoryStore(native(f"{PLACE}/AWSDynamoDB/02", "Tab", "2026-02-02T00:00:00Z", filterExpression="a = :a"))
+    with pytest.raises(PreconditionError, match="known to be of a whole table; give the folder") as caught:
+        chosen(store, table=None)
+    assert ("None" in str(caught.value), "--from-table" in str(caught.value)) == (False, False)
+    assert any(f"{PLACE}/AWSDynamoDB/02" in row for row in caught.value.rows)
+
+
 def test_a_backup_that_names_no_table_counts_only_where_none_names_one() -> None:
     unnamed = old(f"{PLACE}/2026-01-02-00-00-00")
     assert chosen(MemoryStore(unnamed)) == f"{PLACE}/2026-01-02-00-00-00"
