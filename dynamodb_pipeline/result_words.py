@@ -22,26 +22,52 @@ def result_words(document: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(words(document)) if words else ()
 
 
-def units_words(units: object, *, kind: str, seconds: object = None, allowed: object = None) -> str | None:
-    """What was consumed, and its mean against what was allowed; None where nobody counted."""
+def rate_changes_words(document: Mapping[str, Any]) -> str | None:
+    """`the rate was changed 2 times, 100% at the end`; None where nobody told the run another speed."""
+    orders = [order for order in _list(document, "rate_orders") if isinstance(order, Mapping)]
+    if not orders:
+        return None
+    count = len({str(order) for order in orders})  # each pass of a run obeys the last one anew
+    last, percent = orders[-1], orders[-1].get("percent")
+    speed = f"{str(percent).rstrip('%')}%" if percent else "as it was started"
+    changed = "once" if count == 1 else f"{count} times"
+    return f"the rate was changed {changed}, {'paused' if last.get('paused') is True else speed} at the end"
+
+
+def units_words(
+    units: object, *, kind: str, seconds: object = None, allowed: object = None, changes: str | None = None
+) -> str | None:
+    """
+    What was consumed, and its mean against what was allowed; None where nobody counted.
+
+    Args:
+        changes: as `rate_changes_words` has them: then no one rate was allowed all the time, and none is compared.
+    """
     consumed, took_s, most = _number(units), _number(seconds), _number(allowed)
     if consumed is None:
         return None
     text = f"{consumed:,.1f}".removesuffix(".0") + f" {kind} unit{'' if consumed == 1 else 's'}"
+    if changes:
+        return f"{text}{f', a mean of {consumed / took_s:,.1f} a second' if took_s else ''}; {changes}"
     return f"{text}, a mean of {consumed / took_s:,.1f} of {most:,.1f} allowed a second" if took_s and most else text
 
 
 def _export_words(document: Mapping[str, Any]) -> Iterator[str]:
     for table in _list(document, "tables"):
         if isinstance(table, Mapping) and "error" not in table and _is_number(table.get("items")):
-            yield from _exported(table)
+            yield from _exported(table, changes=rate_changes_words(document))
 
 
-def _exported(table: Mapping[str, Any]) -> Iterator[str]:
+def _exported(table: Mapping[str, Any], *, changes: str | None) -> Iterator[str]:
     again = " (finished by an earlier attempt)" if table.get("already_done") else ""
     yield f"exported {table.get('table')}: {_amount(table)}{_took(table)}{again}"
-    allowed = table.get("read_units_per_s_allowed")
-    units = units_words(table.get("read_units_consumed"), kind="read", seconds=table.get("seconds"), allowed=allowed)
+    units = units_words(
+        table.get("read_units_consumed"),
+        kind="read",
+        seconds=table.get("seconds"),
+        allowed=table.get("read_units_per_s_allowed"),
+        changes=changes,
+    )
     if units:
         estimated = " (estimated)" if table.get("read_units_estimated") else ""
         yield f"{INDENT}{units}{estimated}{_throttled(table)}"
@@ -69,6 +95,7 @@ def _import_words(document: Mapping[str, Any]) -> Iterator[str]:
         kind="write",
         seconds=document.get("seconds"),
         allowed=document.get("write_units_per_s_allowed"),
+        changes=rate_changes_words(document),
     )
     yield from [f"{INDENT}{units}{_throttled(document)}"] if units else []
     yield from _left_out(document)

@@ -19,6 +19,7 @@ from dynamodb_pipeline.finished import ENDED_EARLY, FAILED, RUNNING, resumable_a
 from dynamodb_pipeline.output import printable
 from dynamodb_pipeline.report.read import Record
 from dynamodb_pipeline.report.table_figures import TableFigures, table_figures
+from dynamodb_pipeline.result_words import rate_changes_words
 from dynamodb_pipeline.settings.job_options import LOGS, REGION, RUN_ID, TABLES, TIMEOUT
 from dynamodb_pipeline.settings.rows import Given, command_line
 
@@ -147,11 +148,14 @@ def _tables(facts: dict[str, Any]) -> list[TableFigures]:
     """A record of several tables lists them when it has figures; any other speaks of one itself."""
     seconds = seconds_between(_text(facts, "started"), _text(facts, "ended"))
     listed, names = facts.get("tables"), _names(facts)
+    changes = rate_changes_words(facts)
     if isinstance(listed, list):
-        return [table_figures(entry, run_seconds=seconds) for entry in listed if isinstance(entry, dict)]
+        entries = [entry for entry in listed if isinstance(entry, dict)]
+        return [table_figures(entry, run_seconds=seconds, rate_changes=changes) for entry in entries]
     if len(names) > 1:
         return [table_figures({"table": name}, run_seconds=None) for name in names]
-    return [table_figures({"table": next(iter(names), None), **facts}, run_seconds=seconds)]
+    own = {"table": next(iter(names), None), **facts}
+    return [table_figures(own, run_seconds=seconds, rate_changes=changes)]
 
 
 def _names(facts: dict[str, Any]) -> list[Any]:

@@ -150,11 +150,13 @@ def units_text(units: Units) -> str:
 
 def compared_text(units: Units) -> str:
     """What was taken, and how that compares with what was allowed where both are known."""
-    if units.share is None:
+    if units.share is None and not (units.changes and units.per_s is not None):
         return units_text(units)
     over = f"the whole run of {duration_text(units.seconds or 0)}" if units.whole_run else "its time"
-    allowed = f"{units.share:.0%} of the {count_text(units.allowed_per_s)}/s allowed"
-    return f"{units_text(units)}: {units.per_s:,.1f}/s over {over}, {allowed}"
+    mean = f"{units_text(units)}: {units.per_s:,.1f}/s over {over}"
+    if units.changes:
+        return f"{mean}; {units.changes}"
+    return f"{mean}, {units.share:.0%} of the {count_text(units.allowed_per_s)}/s allowed"
 
 
 def exit_text(code: int | None) -> str:

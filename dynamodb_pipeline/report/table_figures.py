@@ -21,6 +21,7 @@ class Units:
         allowed_per_s: of the table itself, or None when the record does not say.
         seconds: the time they were taken in, or None.
         whole_run: the seconds are the whole run's, with time in which nothing was read or written.
+        changes: that the run was told other rates, in words: then its mean is compared with none of them.
     """
 
     noun: str
@@ -29,6 +30,7 @@ class Units:
     allowed_per_s: float | None
     seconds: float | None
     whole_run: bool
+    changes: str | None
 
     @property
     def per_s(self) -> float | None:
@@ -38,7 +40,9 @@ class Units:
     @property
     def share(self) -> float | None:
         """Mean rate as a share of the allowed one, 1.0 for all of it."""
-        return self.per_s / self.allowed_per_s if self.per_s is not None and self.allowed_per_s else None
+        if self.per_s is None or not self.allowed_per_s or self.changes:
+            return None
+        return self.per_s / self.allowed_per_s
 
 
 @dataclass(frozen=True)
@@ -63,13 +67,14 @@ class TableFigures:
     reasons: tuple[tuple[str, str], ...] = ()
 
 
-def table_figures(facts: dict[str, Any], *, run_seconds: float | None) -> TableFigures:
+def table_figures(facts: dict[str, Any], *, run_seconds: float | None, rate_changes: str | None = None) -> TableFigures:
     """
     Return what one table's facts say.
 
     Args:
         facts: an entry of a record's `tables`, or the record itself.
         run_seconds: of the whole run, for jobs that do not time the table.
+        rate_changes: that the run was told other rates, in words.
     """
     name, code, error = facts.get("table"), facts.get("exit_code"), facts.get("error")
     return TableFigures(
@@ -79,7 +84,7 @@ def table_figures(facts: dict[str, Any], *, run_seconds: float | None) -> TableF
         figures=tuple(
             (label, form(facts[key])) for key, label, form in FIGURES if facts.get(key) not in (None, {}, [])
         ),
-        units=_units(facts, run_seconds),
+        units=_units(facts, run_seconds, rate_changes),
         problems=_strings(facts.get("problems")),
         doubts=_strings(facts.get("not_proven")),
         reasons=_reasons(facts.get("bad_reasons")),
@@ -92,7 +97,7 @@ def _reasons(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple((reason, count_text(number)) for reason, number in sorted(known, key=lambda pair: -pair[1]))
 
 
-def _units(facts: dict[str, Any], run_seconds: float | None) -> Units | None:
+def _units(facts: dict[str, Any], run_seconds: float | None, rate_changes: str | None) -> Units | None:
     verb = "write" if "write_units_consumed" in facts else "read"
     consumed = _number(facts.get(f"{verb}_units_consumed"))
     if consumed is None:
@@ -105,6 +110,7 @@ def _units(facts: dict[str, Any], run_seconds: float | None) -> Units | None:
         allowed_per_s=_number(facts.get(f"{verb}_units_per_s_allowed")),
         seconds=run_seconds if seconds is None else seconds,
         whole_run=seconds is None,
+        changes=rate_changes,
     )
 
 

@@ -104,7 +104,7 @@ class Run(Generic[Settings]):
                 tell_what_was_written(err, ctx.effects)
                 self._record_failure(record, err, self._meanwhile(ctx))
                 raise
-        return result
+        return {**result, **_orders(ctx)}
 
     def _context(self, clients: AwsClients, lifetime: RunLifetime) -> tuple[RunContext, Facts]:
         """What the run is handed, and what its record says of its beginning: of one look at the clock, both."""
@@ -212,7 +212,8 @@ class Run(Generic[Settings]):
             **orders,
         }
         if isinstance(err, PipelineError):
-            err.facts = {"run_id": record.facts["run_id"], **way_on, **err.facts}
+            obeyed = {name: orders[name] for name in ("rate_orders",) if name in orders}
+            err.facts = {"run_id": record.facts["run_id"], **way_on, **obeyed, **err.facts}
             facts |= err.facts
         try:
             record.save(**facts)
@@ -224,8 +225,7 @@ class Run(Generic[Settings]):
 
     def _meanwhile(self, ctx: RunContext) -> Facts:
         """What the run did over time; what was said about its speed, and obeyed: who, when and what; in what JVMs."""
-        orders = [order.to_json() for order in ctx.rate_orders[-ORDERS_KEPT:]]
-        return {**ctx.series.facts(), **({"rate_orders": orders} if orders else {}), **self._engines.facts}
+        return {**ctx.series.facts(), **_orders(ctx), **self._engines.facts}
 
     def _way_on(self, record: RunRecord, code: ExitCode) -> dict[str, str]:
         """The command that resumes the run, where that is possible."""
@@ -233,6 +233,12 @@ class Run(Generic[Settings]):
             return {}
         timeout = twice(self._common.timeout_s) if code is ExitCode.DEADLINE else None
         return {"resume": self._again(str(record.facts["run_id"]), timeout=timeout)}
+
+
+def _orders(ctx: RunContext) -> Facts:
+    """What the run was told about its speed and obeyed; nothing of a run that nobody told anything."""
+    orders = [order.to_json() for order in ctx.rate_orders[-ORDERS_KEPT:]]
+    return {"rate_orders": orders} if orders else {}
 
 
 def twice(timeout_s: float) -> str:

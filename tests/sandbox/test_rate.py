@@ -70,7 +70,8 @@ def test_an_order_is_obeyed_by_the_run_it_is_for(sandbox: Sandbox) -> None:
     calls = proxy.of("BatchWriteItem")
     assert calls[-1].time_s - calls[0].time_s >= 60 / 10 - 2
     record = json.loads(get_objects(sandbox, f"s3://{bucket}/logs/runs/slow-one")["run.json"])
-    assert record["rate_orders"] == [order]
+    assert record["rate_orders"] == done.result["rate_orders"] == [order]
+    assert "; the rate was changed once, 10% at the end" in done.text
     assert f"rate: 10% of the capacity, by {ann}" in done.text
 
 

@@ -68,6 +68,29 @@ def test_an_import_says_its_source_and_what_was_left_out() -> None:
     )
 
 
+def told(percent: str | None, minute: int, *, paused: bool = False) -> dict[str, Any]:
+    """An order as `run.json` has it."""
+    return {"percent": percent, "paused": paused, "by": "arn:a", "at": f"2026-11-29T03:{minute:02d}:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("orders", "said"),
+    [
+        ([told("5%", 1), told("100", 2)], "changed 2 times, 100% at the end"),
+        ([told("5%", 1), told("5%", 1)], "changed once, 5% at the end"),
+        ([told(None, 1, paused=True)], "changed once, paused at the end"),
+        ([told(None, 1, paused=True), told(None, 2)], "changed 2 times, as it was started at the end"),
+    ],
+    ids=["two", "one that two passes obeyed", "a pause", "a pause and its end"],
+)
+def test_a_rate_that_was_changed_is_compared_with_none(orders: list[dict[str, Any]], said: str) -> None:
+    exported = result_words({"kind": "export", "tables": [EXPORTED], "rate_orders": orders})
+    mean = f"a mean of 50.0 a second; the rate was {said}"
+    assert exported[1] == f"  60.5 read units, {mean}; 1 request throttled"
+    imported = result_words({**IMPORTED, "rate_orders": orders})
+    assert imported[2] == f"  34 write units, a mean of 2.0 a second; the rate was {said}"
+
+
 def test_a_dry_run_says_what_would_be_done_and_that_nothing_was() -> None:
     words = result_words({**IMPORTED, "dry_run": True, "items_bad": 1, "deletions_planned": 2})
     assert words[0].startswith("dry run: 21 items in 1 file (1 byte) from s3://b/x/")
@@ -97,6 +120,7 @@ def test_a_verification_against_a_table_says_both_sides() -> None:
         {"kind": "export", "tables": [{"table": "T", "error": "x"}, 7, {"items": True}]},
         {"kind": "import", "items": "many"},
         {"kind": ["import"]},
+        {"kind": "import", "rate_orders": [7]},
         {"kind": "verify", "items": None},
     ],
     ids=str,

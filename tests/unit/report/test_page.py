@@ -55,6 +55,17 @@ def test_units_of_an_import_are_compared_over_the_whole_run() -> None:
     assert rows["Write units of indexes"] == "index:ByDate 12"
 
 
+@pytest.mark.parametrize("several", [True, False])
+def test_a_rate_that_was_changed_is_compared_with_none(*, several: bool) -> None:
+    order = {"percent": "100%", "paused": False, "by": "arn:a", "at": "2026-11-23T03:05:00Z"}
+    parts = {"tables": [exported("Orders")]} if several else IMPORTED
+    text = page_of(record(**parts, rate_orders=[order]))
+    units = pairs(text)["Read units" if several else "Write units"]
+    assert units.endswith("; the rate was changed once, 100% at the end")
+    assert "allowed" not in units
+    assert 'class="share"' not in text
+
+
 def test_a_bar_never_leaves_its_track() -> None:
     text = page_of(record(tables=[exported("Orders", read_units_consumed=30_000.0)]))
     assert bars(text) == [("track", "400"), ("over", "400")]
