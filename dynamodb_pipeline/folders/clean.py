@@ -236,7 +236,7 @@ def _lines(leftovers: Sequence[Leftovers], kept: Sequence[Kept], *, deletes: boo
             yield f"  and {len(one.files) - SHOWN:,} more"
     yield from (f"{one.folder}: kept: {one.reason}" for one in kept)
     if not deletes:
-        yield "nothing was deleted; --yes deletes"
+        yield "nothing was deleted; --yes deletes" if leftovers else "nothing is left over"
 
 
 def _state_text(one: Leftovers) -> str:

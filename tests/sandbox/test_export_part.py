@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from dynamodb_pipeline.errors import ExitCode
 from sandbox.metering_proxy import MeteringProxy
+from sandbox.processes import PROJECT
 from sandbox.stack import Sandbox
 from tests.sandbox.backups import get_objects, put_objects
 from tests.sandbox.in_process import Pipeline
@@ -324,6 +326,19 @@ def test_what_cannot_be_read_is_said_before_anything_is_claimed(
     assert said in done.result["error"]
     assert any(option in done.result["error"] for option in ("--filter", "its indexes", "--consistent-read"))
     assert get_objects(sandbox, f"s3://{bucket}/bad") == {}
+
+
+def test_the_pages_words_are_such_as_dynamodb_takes(sandbox: Sandbox, table: Table) -> None:
+    """The names that it reserves are given as placeholders."""
+    example = (PROJECT / "docs" / "parts.md").read_text().split("```sh\n")[1].split("```")[0]
+    given = shlex.split(example)
+    words = dict(zip(given, given[1:]))
+    sandbox.client("dynamodb").scan(
+        TableName=table.name,
+        FilterExpression=words["--filter"],
+        ExpressionAttributeNames=json.loads(words["--expression-attribute-names"]),
+        ExpressionAttributeValues=json.loads(words["--expression-attribute-values"]),
+    )
 
 
 def test_pages_without_an_item_lead_on_to_those_with_some(sandbox: Sandbox, table: Table, bucket: str) -> None:

@@ -43,6 +43,7 @@ FOREIGN_OPTIONS = {
         "--policy",
     ),  # aws
     *("--policy", "--state-machine-arn"),  # aws
+    "--emr",  # the sandbox's own
     *("--role-name", "--policy-name", "--assume-role-policy-document", "--resource-arn"),  # aws
     *("--aws-service-name", "--s3-bucket", "--resources", "--tags", "--filters", "--query", "--output"),  # aws
     *("--name", "--yarn", "--all", "--quick"),  # python -m sandbox, python -m benchmarks

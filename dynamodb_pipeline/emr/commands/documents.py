@@ -17,13 +17,13 @@ from dynamodb_pipeline.emr.documents.migrate_config import LauncherRows, migrati
 from dynamodb_pipeline.emr.documents.policies import (
     INLINE_CHARACTERS,
     MANAGED_CHARACTERS,
-    NOTES,
     POLICIES,
     ROLES_TEMPLATE,
     TABLE_POLICY_BYTES,
     TABLE_RESOURCE,
     TRUSTED_SERVICES,
     policy_characters,
+    policy_notes,
     table_policy_notes,
     trust_document,
 )
@@ -66,13 +66,12 @@ def run_policy(query: PolicyQuery, console: Console) -> CommandResult:
     Raises:
         UsageError: the kind has no trust document.
     """
-    if query.kind in NOTES:
-        console.say(f"note: {NOTES[query.kind]}")
+    document = _policy_document(query)
+    console.say_all(f"note: {text}" for text in policy_notes(query.kind, query.scope))
     if query.kind == TABLE_RESOURCE:
         console.say_all(table_policy_notes(query.scope))
     for prefix in query.scope.table_prefixes:
         console.say(f"note: every table whose name begins with {prefix} is allowed, also those that are made later")
-    document = _policy_document(query)
     if query.kind == ROLES_TEMPLATE:
         more = deploy_options(document, bucket=query.scope.data.bucket)
         console.say_all([f"note: a template of this size is deployed with{more}"] if more else [])

@@ -260,9 +260,20 @@ NOTES = {
     "for-use-with-amazon-emr-managed-policies=true on the subnet and security groups",
     "as-published": "the AWS page's own text: Describe* and Terminate* carry no request tag, so it only ever allows "
     "RunJobFlow, with any value of the tag; use `policy launcher` instead",
-    "nodes-export": "with --index NAME its Scans need it as a resource of its own: give the same here",
-    "nodes-import": "with --skip-existing add PutItem, with --mirror or --only-changes Scan: give the same here",
 }
+
+
+def policy_notes(kind: str, scope: PolicyScope) -> Iterator[str]:
+    """What to know of a document, and the options of a run that it lacks."""
+    if kind in NOTES:
+        yield NOTES[kind]
+    if kind == "nodes-export" and not scope.index:
+        yield "with --index NAME its Scans need it as a resource of its own: give the same here"
+    if kind == "nodes-import":
+        given = {"--skip-existing": scope.skip_existing, "--mirror": scope.mirror, "--only-changes": scope.only_changes}
+        left = [name for name, is_given in given.items() if not is_given]
+        if left:
+            yield f"an import with {' or '.join(left)} needs more rights: give the same here"
 
 
 def table_policy_notes(scope: PolicyScope) -> list[str]:

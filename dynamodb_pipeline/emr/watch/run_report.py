@@ -147,7 +147,7 @@ def _page(report: RunReport) -> Iterator[str]:
 def _way_on(result: JobResult) -> str:
     """How to go on with a step's job that stopped before its end; with twice the time where that was too short."""
     if result.exit_code is not ExitCode.DEADLINE:
-        what = "what was done is kept; to go on" if result.step.started else "the step never ran; to start it again"
+        what = "what was done is kept; to go on" if result.step.started else "the step never ran; to start it"
         return f"{what}: {_again(result)}"
     given_s = step_timeout_s(result)
     done = items_done(result.record)

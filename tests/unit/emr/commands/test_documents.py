@@ -55,6 +55,13 @@ def test_the_pages_policy_comes_with_its_note() -> None:
     assert "only ever allows RunJobFlow" in said[0]
 
 
+def test_an_imports_policy_names_the_options_that_it_was_not_given() -> None:
+    said: list[str] = []
+    run_policy(PolicyQuery("nodes-import", scope(tables=("Forum",), mirror=True)), console(said))
+    run_policy(PolicyQuery("nodes-export", scope(tables=("Forum",), index="by-day")), console(said))
+    assert said == ["note: an import with --skip-existing or --only-changes needs more rights: give the same here"]
+
+
 def test_a_tables_own_policy_comes_with_the_command_that_attaches_it() -> None:
     said: list[str] = []
     run_policy(PolicyQuery("table-resource", scope(tables=("Forum",))), console(said))
