@@ -73,7 +73,7 @@ class Drawing:
         from rich.table import Table
         from rich.text import Text
 
-        recent = self._rate.add(now_s, counts.units)
+        recent = self._rate.add(now_s, counts.units, allowed_units_s=counts.allowed_units_s)
         elapsed_s = now_s - self._started_s
         line = progress_line(self._goal, counts, elapsed_s=elapsed_s, recent_units_s=recent)
         text = Text(printable(line), no_wrap=True, overflow="ellipsis")

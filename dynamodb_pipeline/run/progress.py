@@ -19,11 +19,12 @@ from typing import Callable, Protocol
 from dynamodb_pipeline.background import Background
 from dynamodb_pipeline.durations import exact_duration_text
 from dynamodb_pipeline.errors import counted
-from dynamodb_pipeline.rate.window import SLOW_RATE, SLOW_WINDOW_S, WINDOW_S
+from dynamodb_pipeline.rate.window import window_s
 
 INTERVAL_S = 10.0
 LONG_RUN_S = 600.0  # from here on a line a minute: a night's run must not fill the log
 LONG_INTERVAL_S = 60.0
+MEAN_AFTER_S = 5.0  # from a change on: before that, requests granted at the old rate are most of what is seen
 SAMPLE_INTERVAL_S = 1.0  # of the mean rate, and at first of the time series
 POINTS_MAX, NUMBERS_MAX, MARKS_MAX = 500, 6_000, 50  # 6,000 numbers are at most 90 kB of JSON
 
@@ -57,19 +58,33 @@ class Goal:
     @property
     def window_s(self) -> float:
         """Seconds of the window that the rate is promised for."""
-        return SLOW_WINDOW_S if self.allowed_units_s <= SLOW_RATE else WINDOW_S
+        return window_s(self.allowed_units_s)
 
 
 class RecentRate:
-    """Mean units per second over the last `window_s` seconds, or since the start while that is less."""
+    """
+    Mean units per second over the last `window_s` seconds, or since the start while that is less.
+
+    When another rate is allowed, the window begins anew, with the length that is promised for that rate: what was
+    consumed under the old one is not to be set against it.
+    """
 
     def __init__(self, window_s: float, *, started_s: float):
         self._window_s = window_s
+        self._allowed_units_s: float | None = None
+        self._settled_s = started_s
         self._samples: deque[tuple[float, float]] = deque([(started_s, 0.0)])
 
-    def add(self, now_s: float, units: float) -> float:
-        """Take the total of that moment and return the mean."""
+    def add(self, now_s: float, units: float, *, allowed_units_s: float | None = None) -> float | None:
+        """Take the total of that moment, and the rate in force; return the mean, None shortly after a change of it."""
+        if allowed_units_s is not None and allowed_units_s != self._allowed_units_s:
+            if self._allowed_units_s is not None:
+                self._samples.clear()
+                self._window_s, self._settled_s = window_s(allowed_units_s), now_s + MEAN_AFTER_S
+            self._allowed_units_s = allowed_units_s
         self._samples.append((now_s, units))
+        if now_s < self._settled_s:
+            return None
         while len(self._samples) > 2 and self._samples[1][0] <= now_s - self._window_s:
             self._samples.popleft()
         then_s, before = self._samples[0]
@@ -128,12 +143,13 @@ def unsaved_line(err: Exception) -> str:
 
 
 def _rate(goal: Goal, counts: Counts, recent_units_s: float | None) -> str:
-    """Units per second against those allowed; nothing where no table is involved."""
+    """Units per second against those allowed, or these alone after a change; nothing where no table is involved."""
     allowed = goal.allowed_units_s if counts.allowed_units_s is None else counts.allowed_units_s
     if allowed == float("inf"):
         return ""
-    rate = "units n/a" if recent_units_s is None else f"{recent_units_s:,.1f}"
-    return f", {rate} of {allowed:,.1f} {goal.unit}/s allowed"
+    if recent_units_s is None:
+        return f", {allowed:,.1f} {goal.unit}/s allowed from now on"
+    return f", {recent_units_s:,.1f} of {allowed:,.1f} {goal.unit}/s allowed"
 
 
 def interval_s(elapsed_s: float) -> float:
@@ -302,7 +318,7 @@ class _Watch(Background):
         due_s = self._started + interval_s(0.0)
         while not wait(SAMPLE_INTERVAL_S):
             now_s, counts = time.monotonic(), self._snapshot()
-            recent = rate.add(now_s, counts.units)
+            recent = rate.add(now_s, counts.units, allowed_units_s=counts.allowed_units_s)
             if now_s >= due_s:
                 elapsed_s = now_s - self._started
                 due_s += interval_s(elapsed_s)

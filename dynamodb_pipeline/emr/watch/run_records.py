@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Callable
 
 from dynamodb_pipeline.addresses import S3Uri, table_name
@@ -274,7 +275,8 @@ def _counted(row: TableRow, one: Mapping[str, Any], *, age_s: float) -> TableRow
     points = one["points"]
     first, last = points[0], points[-1]
     window_s, resources, expected = float(one.get("window_s", 0)), one["resources"], one.get("items_expected")
-    before = next((point for point in reversed(points) if point[0] <= last[0] - window_s), first)
+    alike = [*takewhile(lambda point: point[4:-1:2] == last[4:-1:2], reversed(points))]  # since the rate was changed
+    before = next((point for point in alike if point[0] <= last[0] - window_s), alike[-1])
     place = 3 + 2 * (resources.index("table") if "table" in resources else 0)
     allowed = min((float(number) for number in last[4:-1:2]), default=None)
     items, seconds, speed = int(last[1]), last[0] - before[0], _per_s(last[1] - first[1], last[0] - first[0])

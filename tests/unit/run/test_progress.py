@@ -27,7 +27,7 @@ def test_the_rate_said_is_the_mean_of_the_promised_window() -> None:
     """Single requests of 128 units against 100 allowed a second: the last half second would say 256."""
     rate = RecentRate(10.0, started_s=0.0)
     said = [rate.add(second, 128.0 * (second * 100 // 128)) for second in range(1, 61)]
-    assert max(said) <= 100.0 * 1.05 + 128.0 / 10.0
+    assert max(filter(None, said)) <= 100.0 * 1.05 + 128.0 / 10.0
     assert said[-1] == pytest.approx(100.0, abs=128.0 / 10.0)
 
 
@@ -36,6 +36,25 @@ def test_what_lies_before_the_window_is_forgotten() -> None:
     for second in range(1, 31):
         said = rate.add(float(second), 50.0 * min(second, 10))
     assert said == 0.0
+
+
+@pytest.mark.parametrize("after", [4.0, 80.0])
+def test_after_a_change_what_was_consumed_before_it_is_not_set_against_the_new_rate(after: float) -> None:
+    """40 units a second to the twentieth, then another rate, kept exactly but for 8 units that were under way."""
+    rate, total, said = RecentRate(10.0, started_s=0.0), 0.0, list[float | None]()
+    for second in range(1, 101):
+        total += 40.0 if second <= 20 else after
+        total += 8.0 if second == 21 else 0.0
+        said.append(rate.add(float(second), total, allowed_units_s=40.0 if second <= 20 else after))
+    assert said[:20] == [40.0] * 20
+    assert said[20:25] == [None] * 5
+    assert said[25:] == [pytest.approx(after)] * 75
+
+
+def test_right_after_a_change_a_line_says_the_new_rate_alone() -> None:
+    goal = Goal("export T", 40.0, "read units")
+    line = progress_line(goal, Counts(1, 1.0, 0, 4.0), elapsed_s=1.0, recent_units_s=None)
+    assert line == "export T: 1 item, 4.0 read units/s allowed from now on, 1 s"
 
 
 @pytest.mark.parametrize(("allowed", "window"), [(5.0, 60.0), (25.0, 60.0), (26.0, 10.0)])
