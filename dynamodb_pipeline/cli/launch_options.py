@@ -10,7 +10,7 @@ from typing import Any
 from dynamodb_pipeline.addresses import S3Uri, partition_of
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.emr.commands.documents import PolicyQuery
-from dynamodb_pipeline.emr.documents.policies import BUCKETLESS
+from dynamodb_pipeline.emr.documents.policies import BUCKETLESS, NO_BUCKET
 from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, PolicyScope
 from dynamodb_pipeline.emr.documents.schedules import Schedule
 from dynamodb_pipeline.emr.plan.cost import Prices, load_prices
@@ -23,7 +23,6 @@ from dynamodb_pipeline.settings.rows import Given, Options, Row, Where
 from dynamodb_pipeline.settings.values import is_pattern
 
 NO_SECURITY_CONFIGURATION = "none"
-NO_BUCKET = "none"  # of a document that names none
 # Options that differ from table to table, and those that every job is given by the launcher.
 OF_A_TABLE: dict[str, tuple[Row[Any], ...]] = {
     "export": (job.TABLES, job.OUTPUT),

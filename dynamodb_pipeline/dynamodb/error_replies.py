@@ -64,9 +64,16 @@ _PERMISSION = ErrorRow(
 _OTHER_ACCOUNT = ErrorRow(
     Denied,
     ExitCode.DENIED,
-    "a table of another account takes two policies: its own (`policy table-resource --for-account ...` prints it) and "
-    "the caller's (`policy nodes-export --table ARN ...`, or nodes-import); `preflight` says which is missing",
+    "a table of another account takes two policies, its own and the caller's: `preflight` with the same options names "
+    "the one that is missing and prints its command",
 )
+_BETWEEN_ACCOUNTS = re.compile(
+    r"arn:[\w-]+:(?:iam|sts)::(?P<account>\d{12}):.* dynamodb:(?P<action>\w+) on resource: "
+    r"(?P<table>arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table/[\w.-]+)(?:/index/(?P<index>[\w.-]+))?(?![\w.*/-])",
+    re.ASCII,
+)
+_WRITES = ("BatchWriteItem", "DeleteItem", "PutItem", "UpdateItem")
+_PROGRAM = "dynamodb-pipeline"
 _SIGNATURE = ErrorRow(Denied, ExitCode.DENIED, "check the credentials and any proxy that changes headers")
 _KMS = ErrorRow(Denied, ExitCode.DENIED, "enable the table's KMS key and allow the role kms:Decrypt on it")
 # A table was there when it was described before the run: these come in the middle of one, when 3 would be wrong.
@@ -193,7 +200,8 @@ def error_from_reply(
     error = row.raises("", code=code, status=status, body=body)
     error.exit_code = row.exit_code
     details = _details(error, fields, headers, now_s)
-    explanation = "; ".join(part for part in (safe_text(message), details, row.remedy) if part)
+    remedy = row.remedy + (_table_policy(message) if row is _OTHER_ACCOUNT else "")
+    explanation = "; ".join(part for part in (safe_text(message), details, remedy) if part)
     error.args = (f"{operation}: {code or f'HTTP {status}'}: {explanation}",)
     return error
 
@@ -207,6 +215,18 @@ def _details(error: WireError, fields: Mapping[str, Any], headers: Mapping[str, 
         error.offset_s = _offset_s(headers.get("date", ""), now_s)
         return _offset_text(error.offset_s)
     return ""
+
+
+def _table_policy(message: str) -> str:
+    """The command that prints the table's own policy, of the caller, action and table that the refusal names."""
+    refused = _BETWEEN_ACCOUNTS.search(message)
+    if refused is None:
+        return ""
+    writes = refused["action"] in _WRITES
+    index = f" --index {refused['index']}" if refused["index"] else ""
+    command = f"{_PROGRAM} policy table-resource --for-account {refused['account']} --table {refused['table']}{index}"
+    unsure = "" if writes or index else " (for an import with --for import)"
+    return f"; the table's own prints `{command}{' --for import' if writes else ''}`{unsure}"
 
 
 def _offset_s(date: str, now_s: float) -> float | None:

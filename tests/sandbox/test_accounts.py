@@ -252,7 +252,9 @@ def test_either_half_alone_is_refused_and_the_other_one_named(world: World, sour
     words = ("export", "--table", source.arn(), "--output", f"s3://{world.bucket}/exports/no", *LOCAL, *FULL_RATE)
     out = Pipeline(world.emr, keys=source.caller()).run(*words)
     assert out.code == ExitCode.DENIED, out.text
-    assert "takes two policies: its own (`policy table-resource --for-account" in out.result["error"]
+    command = f"dynamodb-pipeline policy table-resource --for-account {OURS} --table {source.arn()}"
+    assert "takes two policies, its own and the caller's: `preflight`" in out.result["error"]
+    assert f"the table's own prints `{command}`" in out.result["error"]
     stranger = world.user(world.policy("nodes-export"), "stranger")
     source.open_table("--for-principal", f"arn:aws:iam::{OURS}:user/stranger")
     out = Pipeline(world.emr, keys=stranger).run(*words)

@@ -23,6 +23,7 @@ from dynamodb_pipeline.emr.documents.policy_scope import (
 )
 from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG
 from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.settings.run_commands import BUCKET, PolicyPlaces, policy_command
 
 Policy = dict[str, Any]
 
@@ -252,6 +253,7 @@ POLICIES: dict[str, Callable[[PolicyScope], Policy]] = {
 
 ROLES_TEMPLATE = "roles-template"
 POLICY_KINDS = (*POLICIES, ROLES_TEMPLATE)
+NO_BUCKET = "none"  # of a document that names none
 BUCKETLESS = ("table-export", "table-import", TABLE_RESOURCE)  # about tables alone
 ACCOUNTLESS = (ROLES_TEMPLATE, "as-published")  # CloudFormation fills the account in; the page names none
 
@@ -288,12 +290,20 @@ def table_policy_notes(scope: PolicyScope) -> list[str]:
         raise UsageError(msg)
     (arn,) = scope.seen_from_another_account().tables
     place = f"--resource-arn {arn} --region {arn.split(':')[3]}"
-    kind = "nodes-import" if scope.for_import else "nodes-export"
     return [
         f"note: attach it in the table's account: aws dynamodb put-resource-policy {place} --policy file://FILE",
         f"note: it takes the place of one that is there; look first: aws dynamodb get-resource-policy {place}",
-        f"note: the caller's own policy is the other half: policy {kind} with --table {arn}",
+        f"note: the caller's own policy is the other half{_callers_half(arn, scope)}",
     ]
+
+
+def _callers_half(arn: str, scope: PolicyScope) -> str:
+    """The command that prints it, whole; without the bucket of the exports there is none."""
+    kind = "nodes-import" if scope.for_import else "nodes-export"
+    if scope.data.bucket == NO_BUCKET:
+        return f": give {BUCKET} of the exports here too, and this line says the command that prints it"
+    places = PolicyPlaces((arn,), scope.data, scope.logs, arn.split(":")[3])
+    return f"; with the caller's credentials it is printed by: {policy_command(kind, places)}"
 
 
 # Without the partition's ending; Scheduler, a newer service, has the same one everywhere.

@@ -18,8 +18,10 @@ from dynamodb_pipeline.aws.request_errors import (
     WireError,
 )
 from dynamodb_pipeline.aws.retry import ATTEMPTS_MAX
+from dynamodb_pipeline.cli.command_line import read_line
 from dynamodb_pipeline.dynamodb.error_replies import ERROR_CLASSES, error_from_reply, row_of, safe_text
 from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.settings.run_commands import FOR_ACCOUNT
 
 # API reference, "Common Errors", and developer guide, "Error messages and codes"
 DOCUMENTED = [
@@ -101,6 +103,28 @@ def test_row_gives_an_exit_code_and_a_remedy(code: str):
 
 def test_kinds_that_are_repeated_are_exactly_those_with_a_bound():
     assert set(ATTEMPTS_MAX) == {ErrorKind.THROTTLE, ErrorKind.TRANSIENT, ErrorKind.BAD_REPLY}
+
+
+@pytest.mark.parametrize(
+    ("action", "of", "printed"),
+    [
+        ("PutItem", "", " --for import`"),
+        ("Scan", "", "` (for an import with --for import)"),
+        ("Scan", "/index/by-date", " --index by-date`"),
+    ],
+)
+def test_the_refusal_of_a_table_of_another_account_says_the_whole_command(action: str, of: str, printed: str):
+    """The text is AWS's own; the command is read by the command line as it stands."""
+    table = "arn:aws:dynamodb:eu-west-1:210987654321:table/Tab"
+    text = (
+        f"User: arn:aws:sts::123456789012:assumed-role/r/s is not authorized to perform: dynamodb:{action} on "
+        f"resource: {table}{of} because no resource-based policy allows the dynamodb:{action} action"
+    )
+    said = str(parsed({"__type": "AccessDeniedException", "message": text}))
+    command = f"dynamodb-pipeline policy table-resource --for-account 123456789012 --table {table}"
+    assert said.endswith(f"`{command}{printed}")
+    pasted = said.rpartition("prints `")[2].partition("`")[0]
+    assert read_line(pasted.split()[1:]).options[FOR_ACCOUNT] == "123456789012"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +225,7 @@ def test_refusal_by_another_accounts_table_names_both_policies():
         f"because no {kind} policy allows the dynamodb:Scan action" for kind in ("resource-based", "identity-based")
     )
     texts = [str(parsed({"__type": "AccessDeniedException", "Message": f"{message} {why}"})) for why in reasons]
-    assert ["two policies: its own (`policy table-resource" in text for text in texts] == [True, False]
+    assert ["two policies, its own and the caller's" in text for text in texts] == [True, False]
 
 
 def test_refusal_by_the_key_of_the_table_names_kms():

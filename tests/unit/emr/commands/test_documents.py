@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +14,9 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
+from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.cli.command_line import read_line
+from dynamodb_pipeline.cli.launcher_options import POLICY_TABLES
 from dynamodb_pipeline.emr.commands import (
     CommandResult,
     Console,
@@ -24,7 +28,7 @@ from dynamodb_pipeline.emr.commands import (
     run_refresh,
     run_schedule,
 )
-from dynamodb_pipeline.emr.documents.policies import POLICY_KINDS
+from dynamodb_pipeline.emr.documents.policies import NO_BUCKET, POLICY_KINDS
 from dynamodb_pipeline.emr.documents.schedules import Schedule, code_folder, deployed_request
 from dynamodb_pipeline.emr.plan.cost import load_prices
 from dynamodb_pipeline.errors import ExitCode, PreconditionError, UsageError
@@ -69,6 +73,11 @@ def test_a_tables_own_policy_comes_with_the_command_that_attaches_it() -> None:
     place = f"--resource-arn {arn} --region us-west-2"
     assert f"aws dynamodb put-resource-policy {place} --policy file://" in said[0]
     assert f"aws dynamodb get-resource-policy {place}" in said[1]
+    command = said[2].rpartition("printed by: ")[2]
+    assert command.startswith(f"dynamodb-pipeline policy nodes-export --table {arn} --bucket ")
+    assert read_line(shlex.split(command)[1:]).options[POLICY_TABLES] == (arn,)
+    run_policy(PolicyQuery("table-resource", scope(tables=("Forum",), data=S3Uri(NO_BUCKET, "x"))), console(said))
+    assert "give --bucket of the exports here too" in said[-1]
     for more in ({"tables": ("Forum", "Thread")}, {"tables": (), "table_prefixes": ("prod-",)}):
         with pytest.raises(UsageError, match="is of one table"):
             run_policy(PolicyQuery("table-resource", scope(**more)), console(said))
