@@ -17,6 +17,7 @@ from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.finished import CONTINUE, PAUSE, RATE_ORDER, RUNNING, RateOrder, RunState
 from dynamodb_pipeline.run.heartbeat import DEAD_AFTER
 from dynamodb_pipeline.run.record import read_state, recorded_folders
+from dynamodb_pipeline.settings.run_commands import PROGRAM
 from dynamodb_pipeline.settings.run_ids import check_run_id, run_folder
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
@@ -63,12 +64,23 @@ def order_speed(
             msg = f"run {request.run} has ended; nothing was changed"
             raise PreconditionError(msg)
     by = caller() if request.speed is not None else None
-    return {
+    answer: dict[str, Any] = {
         "kind": "rate",
         "run_id": request.run,
         "exit_code": 0,
         "jobs": [_job(store, folder, state, by=by, speed=request.speed, say=say) for folder, state in runs.items()],
     }
+    if by is not None and run_folder(request.logs, request.run) not in runs:
+        say(_not_told_line(request.run))
+    return answer
+
+
+def _not_told_line(run: str) -> str:
+    """That jobs without a record have not heard of it: only the cluster knows that they wait."""
+    return (
+        f"note: only the jobs named here are told; one of run {run} that has yet to begin will start at the rate that "
+        f"it was launched with: repeat the order once it runs (`{PROGRAM} status {run}` shows that)"
+    )
 
 
 def _runs(store: ObjectStore, request: SpeedRequest) -> Iterator[tuple[str, RunState]]:

@@ -57,6 +57,16 @@ def test_every_table_of_a_run_is_told_and_other_runs_are_not() -> None:
     assert sum(uri.endswith("rate.json") for uri in said.store.objects) == 2
 
 
+def test_who_tells_tables_learns_that_a_waiting_one_is_not_told() -> None:
+    """A job that has yet to begin has no record: nobody can tell it, and its line is missing."""
+    several, single = Said(record(f"{RUN}.Forum")), Said(record())
+    several("10%"), single("10%")
+    assert f"one of run {RUN} that has yet to begin" in several.lines[-1]
+    assert f"`dynamodb-pipeline status {RUN}`" in several.lines[-1]
+    several(None)
+    assert [line for line in (*single.lines, several.lines[-1]) if "yet to begin" in line] == []
+
+
 def test_a_look_changes_nothing() -> None:
     said = Said(record(state="done"))
     assert said(None)["jobs"] == [{"run_id": RUN, "state": "done", "order": None}]
