@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.aws.clients import ANY_REGION
 from dynamodb_pipeline.settings.job_options import (
     INDEX,
     LOGS,
@@ -82,22 +81,23 @@ def run_command(verb: str, run: str, *, region: str, cluster_id: str | None = No
 
 def regionless_run_lines(verb: str, run: str) -> list[str]:
     """
-    What to say of a command about a run that has no region: what the id tells, and how the command goes on.
+    What to say of a command about a run that has no region: what the id tells, and what does without one.
 
     Args:
         verb: one of `ON_CLUSTER`, or `report`, for which the log folder does as well.
     """
     began = began_by_id(run)
     moment = f"run {run} began {began:%Y-%m-%d %H:%M:%S} UTC, and its id" if began else f"the id {run}"
-    program, example = (PROGRAM, verb), Given.of({RUN: run, REGION: ANY_REGION})
-    lines = [
+    logs = "s3://my-bucket/logs"
+    return [
         f"no region: give --region, that of the run's cluster, or set AWS_REGION; {moment} does not say where",
-        f"if that was {ANY_REGION}: {command_line(program, example)}",
+        "by the log folder that it was given (my-bucket stands for yours), in any region: "
+        + (
+            command_line((PROGRAM, verb), Given.of({RUN: run, LOGS: logs}))
+            if verb == "report"
+            else command_line((PROGRAM, "runs"), Given.of({LOGS: logs}))
+        ),
     ]
-    if verb == "report":
-        logs = Given.of({RUN: run, LOGS: "s3://my-bucket/logs"})
-        lines.append(f"or by the log folder that it was given, in any region: {command_line(program, logs)}")
-    return lines
 
 
 def runs_command(*, region: str) -> str:

@@ -440,10 +440,7 @@ SITUATIONS: dict[str, tuple[Situation, ...]] = {
         Situation(detached, r"^attach: (.*)$", STOPPED),
         Situation(detached, r"^stop: (.*)$"),
     ),
-    "cli.launcher._launcher_of_run": (
-        Situation(region_not_said, r"^if that was us-east-1: (.*)$"),
-        Situation(region_not_said, r"in any region: (.*)$"),
-    ),
+    "cli.launcher._launcher_of_run": (Situation(region_not_said, r"in any region: (.*)$"),),
     "emr.commands.runs.run_terminate": (Situation(detached, r"not ours to end; use: (.*)$"),),
     "emr.watch.run_report._again": (Situation(too_late, GO_ON),),
     "emr.watch.run_report._page": (Situation(too_late, r"^page: (.*)$"),),

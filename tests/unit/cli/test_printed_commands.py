@@ -29,6 +29,7 @@ from dynamodb_pipeline.settings.run_commands import (
     PolicyPlaces,
     launch_again_command,
     policy_command,
+    regionless_run_lines,
     report_command,
     run_command,
     with_commands,
@@ -94,6 +95,16 @@ def test_a_command_about_a_run_says_where_it_is(verb: str, cluster_id: str | Non
     assert line.verb == verb
     assert (line.options[own.RUN], line.options[own.RUN_REGION]) == ("run-1", "eu-west-1")
     assert line.options[own.RUN_CLUSTER] == cluster_id
+
+
+@pytest.mark.parametrize("verb", [*ON_CLUSTER, "report"])
+def test_without_a_region_none_is_made_up_and_what_needs_none_is_named(verb: str) -> None:
+    lines = regionless_run_lines(verb, "run-1")
+    assert "--region, that of the run's cluster, or set AWS_REGION" in lines[0]
+    assert "us-east-1" not in " ".join(lines)
+    command = lines[1].rpartition("in any region: ")[2]
+    assert line_of(command).verb == ("report" if verb == "report" else "runs")
+    assert command.endswith("--logs s3://my-bucket/logs")
 
 
 def test_the_command_for_a_report_is_whole() -> None:

@@ -140,7 +140,7 @@ def test_without_jinja2_the_page_is_refused_with_what_to_install(
     ("words", "code", "said"),
     [
         ((RUN,), 2, "no region: give --region"),  # its cluster would be looked for there
-        ((RUN,), 2, f"if that was us-east-1: dynamodb-pipeline report {RUN} --region us-east-1"),
+        ((RUN,), 2, f"in any region: dynamodb-pipeline report {RUN} --logs s3://my-bucket/logs"),
         (("../../etc", "--logs", LOGS), 2, "must be 3-80"),
         (("missing.json",), 3, "missing.json cannot be read"),
         (("run.json", "--to", "no/such/folder/x.html"), 2, "cannot be written"),
