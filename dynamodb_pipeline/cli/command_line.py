@@ -23,7 +23,8 @@ from dynamodb_pipeline.cli.launcher_options import (
 )
 from dynamodb_pipeline.cli.settings_file import SettingsFile, read_settings_file
 from dynamodb_pipeline.errors import SHOWN_CHARACTERS, UsageError, shown
-from dynamodb_pipeline.settings.job_options import BUCKET_OWNER, JOBS, REGION
+from dynamodb_pipeline.settings.job_options import BUCKET_OWNER, JOBS, REGION, TABLE
+from dynamodb_pipeline.settings.parse import regions_of
 from dynamodb_pipeline.settings.parser import Parser, add_rows, given_of, merged, utf8_words
 from dynamodb_pipeline.settings.rows import Given, Options, options_of
 from dynamodb_pipeline.settings.run_commands import PROGRAM
@@ -136,7 +137,16 @@ def line_of(words: Sequence[str], *, file: SettingsFile | None) -> CommandLine:
         rows = tuple(row for row in rows if not row.required)
         _refuse_unused(given)
     texts: Mapping[str, tuple[str, ...]] = file.texts(parsed.verb, parsed.kind, rows) if file else {}
-    return CommandLine(parsed.verb, parsed.kind, options_of(rows, merged(rows, given, texts)))
+    options = options_of(rows, merged(rows, given, texts))
+    if REGION not in given and _all_by_arn(options):  # their region, whatever the file says of other tables
+        options = options_of(rows, options.given.without(REGION))
+    return CommandLine(parsed.verb, parsed.kind, options)
+
+
+def _all_by_arn(options: Options) -> bool:
+    """Whether every table is named by its ARN, which says the region."""
+    tables = options.given.texts(TABLE) or ()
+    return bool(tables) and len(regions_of(tables)) == len(tables)
 
 
 def _refuse_unused(given: Given) -> None:

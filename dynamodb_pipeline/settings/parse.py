@@ -86,7 +86,8 @@ def check_tables(options: Options, problems: Problems, tables: Sequence[str]) ->
     problems.require(not twice, f"{TABLES} names a table twice, or two accounts' tables of one name, {text}")
     abroad = [table for table in addresses if table.account is not None]
     regions = sorted({*filter(None, [options[REGION], *regions_of(tables)])})
-    problems.require(len(regions) < 2, f"{TABLES} and {REGION} name several regions ({', '.join(regions)}): take one")
+    named = f"{TABLES} and {REGION} (typed or of pipeline.toml) name several regions ({', '.join(regions)})"
+    problems.require(len(regions) < 2, f"{named}: take one")
     problems.require(
         not abroad or not any(map(is_pattern, tables)),
         f"{TABLES}: a pattern is of tables of the caller's own account; give {abroad[0] if abroad else ''} a run of "

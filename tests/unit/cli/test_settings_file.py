@@ -12,6 +12,8 @@ from dynamodb_pipeline.cli.command_line import keys_by_verb, line_of, settings_f
 from dynamodb_pipeline.cli.settings_file import SettingsFile, read_settings_file
 from dynamodb_pipeline.errors import UsageError
 
+FORUM = "arn:aws:dynamodb:eu-west-1:210987654321:table/Forum"
+
 
 def words(settings: dict[str, Any], *line: str) -> tuple[str, ...]:
     """The options of a command line with this file below it."""
@@ -29,6 +31,27 @@ def test_flags_win_over_the_file_and_sections_over_the_top() -> None:
         *("--table", "One", "--table", "Two", "--no-wait"),
     )
     assert words(settings, "wait", "r") == ("r", "--region", "eu-west-1")
+
+
+@pytest.mark.parametrize(
+    ("line", "regions"),
+    [
+        (("policy", "nodes-export", "--table", FORUM), []),
+        (("export", "--output", "s3://data/x", "--table", FORUM), []),
+        (("export", "--output", "s3://data/x", "--table", FORUM, "--region", "us-east-1"), ["us-east-1"]),
+        (("export", "--output", "s3://data/x", "--table", FORUM, "--table", "Own"), ["us-west-2"]),
+        (("verify", "s3://data/x"), ["us-west-2"]),
+    ],
+)
+def test_the_region_of_tables_by_arn_wins_over_the_files_and_not_over_a_flag(
+    line: tuple[str, ...], regions: list[str]
+) -> None:
+    found = words({"region": "us-west-2"}, *line)
+    assert [after for word, after in zip(found, found[1:]) if word == "--region"] == regions
+    if not regions:
+        file = SettingsFile("f.toml", {"region": "us-west-2", line[0]: {"table": FORUM}}, keys_by_verb())
+        bare = [word for word in line if word not in ("--table", FORUM)]
+        assert "us-west-2" not in line_of(bare, file=file).options.given.words()
 
 
 def test_what_a_command_needs_may_stand_in_the_file() -> None:
