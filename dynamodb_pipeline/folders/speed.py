@@ -14,7 +14,7 @@ from typing import Any
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import DocumentError, read_object, to_bytes
 from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.finished import CONTINUE, PAUSE, RATE_ORDER, RUNNING, RateOrder, RunState
+from dynamodb_pipeline.finished import CONTINUE, PAUSE, RATE_ORDER, RUN_RECORD, RUNNING, RateOrder, RunState
 from dynamodb_pipeline.run.heartbeat import DEAD_AFTER
 from dynamodb_pipeline.run.record import read_state, recorded_folders
 from dynamodb_pipeline.settings.run_commands import PROGRAM
@@ -110,12 +110,30 @@ def _job(
     if by is not None and speed is not None:
         order = changed(order, speed, by)
         store.put(join(folder, RATE_ORDER), to_bytes(order.to_json()))
-    ended = state.state != RUNNING
-    speed = f"its speed was: {order or 'as it was started'}" if ended else str(order or "as it was started")
+    ended, now = state.state != RUNNING, str(order or _as_started(store, folder))
+    speed = f"its speed was: {now}" if ended else now
     say(f"{state.run_id}: {'has ended; ' if ended else ''}{speed}{_doubt(state, by)}")
     if order is not None and order.paused and not ended:
         say(f"{state.run_id}: its deadline counts on while it is paused")
     return {"run_id": state.run_id, "state": state.state, "order": order.to_json() if order else None}
+
+
+def _as_started(store: ObjectStore, folder: str) -> str:
+    """The speed of a run that nobody told another one, with the rate where its record says it."""
+    text = "as it was started"
+    try:
+        record = read_object(store.get(join(folder, RUN_RECORD)))
+        tables = record.get("tables")
+        parts = tables if isinstance(tables, list) else [record]
+        rates = dict.fromkeys(rate for part in parts if isinstance(rate := part.get("rate"), str))
+        if rates:
+            return f"{text}: {'; '.join(rates)}"
+        one = record["series"]["passes"][-1]  # of a job at work: the rate in force at the last look
+        units_s = min(float(number) for number in one["points"][-1][4:-1:2])
+    except (ObjectMissingError, DocumentError, AttributeError, TypeError, ValueError, KeyError, IndexError):
+        return text  # not the form that we write
+    else:
+        return f"{text}: {units_s:,.1f} {one.get('unit', 'units')}/s allowed"
 
 
 def _order_in(store: ObjectStore, folder: str) -> RateOrder | None:

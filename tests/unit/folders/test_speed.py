@@ -11,6 +11,7 @@ import pytest
 from dynamodb_pipeline.documents import to_bytes
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.folders.speed import OrderedBy, SpeedRequest, order_speed
+from dynamodb_pipeline.run.progress import Goal, Sample, TimeSeries
 from tests.unit.store.memory_store import MemoryStore
 
 LOGS, RUN = "s3://bucket/logs", "20261129T030000Z-abcdef"
@@ -18,8 +19,8 @@ NOW = datetime(2026, 11, 29, 3, 30, tzinfo=timezone.utc)
 ANN = OrderedBy("arn:aws:iam::123456789012:user/ann", NOW)
 
 
-def record(run: str = RUN, state: str = "running", heartbeat: datetime = NOW) -> dict[str, bytes]:
-    facts = {"run_id": run, "state": state, "heartbeat": f"{heartbeat:%Y-%m-%dT%H:%M:%SZ}"}
+def record(run: str = RUN, state: str = "running", heartbeat: datetime = NOW, **more: Any) -> dict[str, bytes]:
+    facts = {"run_id": run, "state": state, "heartbeat": f"{heartbeat:%Y-%m-%dT%H:%M:%SZ}", **more}
     return {f"{LOGS}/runs/{run}/run.json": to_bytes(facts)}
 
 
@@ -71,6 +72,27 @@ def test_a_look_changes_nothing() -> None:
     said = Said(record(state="done"))
     assert said(None)["jobs"] == [{"run_id": RUN, "state": "done", "order": None}]
     assert said.lines == [f"{RUN}: has ended; its speed was: as it was started"]
+
+
+SERIES = TimeSeries(clock=lambda: 0.0)
+SERIES.begin(Goal("x", 40.0, "write units"), Sample(0, 0, {}, {"table": 40.0, "index:a": 20.0}))
+
+
+@pytest.mark.parametrize(
+    ("facts", "rate"),
+    [
+        ({"rate": "10% of 400 write units (provisioned) = 40/s"}, ": 10% of 400 write units (provisioned) = 40/s"),
+        ({"tables": [{"rate": "A"}, {"rate": "B"}, {"error": "x"}, {"rate": "A"}]}, ": A; B"),
+        (SERIES.facts(), ": 20.0 write units/s allowed"),
+        ({"series": {"passes": [7]}}, ""),
+        ({"tables": [7]}, ""),
+    ],
+    ids=["ended", "ended, several tables", "at work", "no series", "no table"],
+)
+def test_a_speed_that_nobody_changed_is_said_as_the_record_has_it(facts: dict[str, Any], rate: str) -> None:
+    said = Said(record(**facts))
+    said(None)
+    assert said.lines == [f"{RUN}: as it was started{rate}"]
 
 
 @pytest.mark.parametrize(
