@@ -11,14 +11,14 @@ import re
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Callable
 
 from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.calls.console import TableRow
 from dynamodb_pipeline.output import Lines, printable
-from dynamodb_pipeline.run.progress import Counts, Goal, RecentRate, Snapshot, progress_line, share_done
+from dynamodb_pipeline.run.progress import Counts, Goal, RecentRate, Snapshot, progress_parts, share_done
 from dynamodb_pipeline.settings.run_commands import PROGRAM
 
 if TYPE_CHECKING:
@@ -67,22 +67,34 @@ class Drawing:
         self._goal, self._started_s = goal, started_s
         self._rate = RecentRate(goal.window_s, started_s=started_s)
 
-    def at(self, now_s: float, counts: Counts) -> RenderableType:
-        """The drawing of that moment."""
+    def at(self, now_s: float, counts: Counts, *, width: int) -> RenderableType:
+        """The drawing of that moment, in lines that fit."""
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
         recent = self._rate.add(now_s, counts.units, allowed_units_s=counts.allowed_units_s)
         elapsed_s = now_s - self._started_s
-        line = progress_line(self._goal, counts, elapsed_s=elapsed_s, recent_units_s=recent)
-        text = Text(printable(line), no_wrap=True, overflow="ellipsis")
+        parts = progress_parts(self._goal, counts, elapsed_s=elapsed_s, recent_units_s=recent)
+        line = fitting_line(printable(self._goal.label), parts, width=width)
+        text = Text(line, no_wrap=True, overflow="ellipsis")
         share = share_done(self._goal, counts)
         rows = Table.grid(expand=True)
         if share is not None:
             rows.add_row(ProgressBar(total=1.0, completed=share))
         rows.add_row(text)
         return rows
+
+
+def fitting_line(label: str, parts: Mapping[str, str], *, width: int) -> str:
+    """A line of progress: where it is too long, what matters less is left out, then the label is cut in its middle."""
+    kept, left = set[str](), width - min(len(label), NAME_MIN) - len(":")
+    for name in MATTERS:
+        if name in parts and len(parts[name]) + len(", ") <= left:
+            kept.add(name)
+            left -= len(parts[name]) + len(", ")
+    text = ", ".join(printable(part) for name, part in parts.items() if name in kept)
+    return f"{_cut_middle(label, max(NAME_MIN, width - len(text) - len(': ')))}: {text}"
 
 
 class TableBoard:
@@ -191,7 +203,8 @@ class TerminalDisplay:
     def watch(self, goal: Goal, snapshot: Snapshot) -> Iterator[None]:
         """Draw until left."""
         drawing = Drawing(goal, started_s=time.monotonic())
-        with self._live(lambda: drawing.at(time.monotonic(), snapshot())):
+        size = self._console
+        with self._live(lambda: drawing.at(time.monotonic(), snapshot(), width=size.width)):
             yield
 
     @contextmanager

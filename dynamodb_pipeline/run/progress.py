@@ -93,14 +93,23 @@ class RecentRate:
 
 def progress_line(goal: Goal, counts: Counts, *, elapsed_s: float, recent_units_s: float | None) -> str:
     """One line: items, units/s against allowed, percent done and ETA where the total is known."""
-    throttled = f", {counts.throttles:,} throttled" if counts.throttles else ""
-    text = f"{goal.label}: {counted(counts.items, 'item')}{_rate(goal, counts, recent_units_s)}{throttled}"
+    parts = progress_parts(goal, counts, elapsed_s=elapsed_s, recent_units_s=recent_units_s)
+    return f"{goal.label}: {', '.join(parts.values())}"
+
+
+def progress_parts(goal: Goal, counts: Counts, *, elapsed_s: float, recent_units_s: float | None) -> dict[str, str]:
+    """What a line says behind its label, in its order; what there is nothing to say of is left out."""
     share = share_done(goal, counts)
-    if share is None:
-        return text + f", {elapsed_s:,.0f} s"
     eta = elapsed_s * (1 - share) / share if share else float("inf")
     left = f"{eta:,.0f} s left" if eta != float("inf") else "time left unknown"
-    return text + f", {share:.0%}, {left}"
+    parts = {
+        "items": counted(counts.items, "item"),
+        "units/s": _rate(goal, counts, recent_units_s),
+        "throttled": f"{counts.throttles:,} throttled" if counts.throttles else "",
+        "done": "" if share is None else f"{share:.0%}",
+        "left": f"{elapsed_s:,.0f} s" if share is None else left,
+    }
+    return {name: text for name, text in parts.items() if text}
 
 
 def start_line(run_id: str, *, timeout_s: float | None, keeps_state: bool) -> str:
@@ -148,8 +157,8 @@ def _rate(goal: Goal, counts: Counts, recent_units_s: float | None) -> str:
     if allowed == float("inf"):
         return ""
     if recent_units_s is None:
-        return f", {allowed:,.1f} {goal.unit}/s allowed from now on"
-    return f", {recent_units_s:,.1f} of {allowed:,.1f} {goal.unit}/s allowed"
+        return f"{allowed:,.1f} {goal.unit}/s allowed from now on"
+    return f"{recent_units_s:,.1f} of {allowed:,.1f} {goal.unit}/s allowed"
 
 
 def interval_s(elapsed_s: float) -> float:

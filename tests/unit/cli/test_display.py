@@ -19,7 +19,7 @@ LONG = Goal("export Orders-of-the-year-before-the-last-one", 100.0, "read units"
 def drawn(goal: Goal, counts: Counts, *, width: int) -> list[str]:
     console = Console(file=io.StringIO(), width=width, force_terminal=True, no_color=True, legacy_windows=False)
     with console.capture() as said:
-        console.print(Drawing(goal, started_s=0.0).at(10.0, counts))
+        console.print(Drawing(goal, started_s=0.0).at(10.0, counts, width=width))
     return said.get().splitlines()
 
 
@@ -35,6 +35,25 @@ def test_a_drawing_fits_into_the_terminal(width: int, items: int | None) -> None
 def test_a_drawing_says_items_rate_and_throttles() -> None:
     (_, line) = drawn(LONG, Counts(10_000, 950.0, 3), width=200)
     assert ": 10,000 items, 95.0 of 100.0 read units/s allowed, 3 throttled, 25%, 30 s left" in line
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (30, "export Slow: 41%, 14 s left"),
+        (40, "export Slow: 826 items, 41%, 14 s left"),
+        (60, "export Slow: 826 items, 3 throttled, 41%, 14 s left"),
+        (80, "export Slow: 826 items, 19.4 of 20.0 read units/s allowed, 41%, 14 s left"),
+        (100, "export Slow: 826 items, 19.4 of 20.0 read units/s allowed, 3 throttled, 41%, 14 s left"),
+    ],
+)
+def test_of_a_run_on_this_machine_percent_and_time_left_stay_longest(width: int, line: str) -> None:
+    assert drawn(Goal("export Slow", 20.0, "read units", 2_000), Counts(826, 194.0, 3), width=width)[1].rstrip() == line
+
+
+def test_a_label_is_cut_in_its_middle_where_no_part_is_left_to_leave_out() -> None:
+    (_, line) = drawn(LONG, Counts(10_000, 950.0, 3), width=40)
+    assert line.rstrip() == "expor…t-one: 3 throttled, 25%, 30 s left"
 
 
 def test_a_line_said_meanwhile_is_printed_as_it_is() -> None:
