@@ -133,7 +133,12 @@ def _advice(report: RunReport) -> list[str]:
     """What to do next, for the endings that leave something to be done."""
     if report.outcome.ending is Ending.NOT_PROVISIONED:
         return ["the cluster was not ready in time: EC2 may be short of this type; try another --subnet or --config"]
-    return [_way_on(result) for result in report.results if result.exit_code.row.resumable]
+    return [_way_on(result) for result in report.results if result.exit_code.row.resumable or _cut_short(result)]
+
+
+def _cut_short(result: JobResult) -> bool:
+    """Whether its cluster ended, or its process was killed, below a job that keeps a record: it says no end."""
+    return result.exit_code is ExitCode.CLUSTER and bool(result.record.get("run_id"))
 
 
 def _page(report: RunReport) -> Iterator[str]:

@@ -12,10 +12,13 @@ import pytest
 from moto import mock_aws
 
 from dynamodb_pipeline.emr.calls.clock import utc
-from dynamodb_pipeline.emr.calls.clusters import StepView
+from dynamodb_pipeline.emr.calls.clusters import ClusterView, StepView
 from dynamodb_pipeline.emr.calls.console import TableRow
 from dynamodb_pipeline.emr.request.steps import spark_submit_arguments
-from dynamodb_pipeline.emr.watch.run_records import LiveTables, table_row
+from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget
+from dynamodb_pipeline.emr.watch.run_records import LiveTables, job_result, table_row
+from dynamodb_pipeline.emr.watch.run_report import RunReport
+from dynamodb_pipeline.errors import ExitCode
 from dynamodb_pipeline.run.progress import Goal, Sample, TimeSeries
 from dynamodb_pipeline.run.record import time_text
 from tests.unit.emr.aws import LOGS, LOGS_URI, REGION, Account, now_clock
@@ -230,3 +233,14 @@ def test_a_step_of_somebody_else_has_a_row_and_nothing_is_said(scene: Scene) -> 
     foreign = StepView("s-1", "hive", "RUNNING", ("hive-script",))
     assert scene.look(foreign) == (TableRow("hive", "running"),)
     assert (scene.said, scene.gets) == ([], [])
+
+
+@pytest.mark.parametrize("record", [{"run_id": RUN}, {}], ids=["recorded", "no record"])
+def test_a_job_whose_cluster_was_ended_below_it_comes_with_the_command_that_goes_on(record: dict[str, Any]) -> None:
+    step = a_step(state="FAILED")
+    result = job_result(step, record)
+    outcome = Outcome(Ending.CLUSTER_LOST, ClusterView("j-1", "export", "TERMINATED"), (step,))
+    report = RunReport(RunTarget("j-1", RUN, REGION, ours=True), outcome, (result,), None, ExitCode.CLUSTER)
+    ways = [line for line in report.lines() if line.startswith("what was done is kept; to go on: ")]
+    assert len(ways) == len(record)  # where no record was begun there is nothing to go on with
+    assert all(f"--run-id {RUN}" in way and "--table Forum" in way for way in ways)
