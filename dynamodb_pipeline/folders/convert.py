@@ -330,7 +330,7 @@ def import_table_command(job: Conversion, done: Converted) -> str:
     }
     region = job.source.exported.region if job.source.exported else None
     words = (
-        *("aws", "dynamodb", "import-table", *(("--region", region) if region else ())),
+        *("aws", "dynamodb", "import-table", *((f"--region={region}",) if region else ())),
         *("--s3-bucket-source", json.dumps({"S3Bucket": where.bucket, "S3KeyPrefix": where.key})),
         *("--input-format", native.OUTPUT_FORMATS[0], "--input-compression-type", "GZIP"),
         *("--table-creation-parameters", json.dumps(parameters, ensure_ascii=False)),

@@ -20,6 +20,7 @@ from dynamodb_pipeline.emr.documents.policy_scope import (
     CLOUDFORMATION_PARTITION,
     CLOUDFORMATION_REGION,
     PolicyScope,
+    import_flags,
 )
 from dynamodb_pipeline.emr.request.launch_settings import REQUEST_TAG
 from dynamodb_pipeline.errors import UsageError
@@ -272,8 +273,7 @@ def policy_notes(kind: str, scope: PolicyScope) -> Iterator[str]:
     if kind == "nodes-export" and not scope.index:
         yield "with --index NAME its Scans need it as a resource of its own: give the same here"
     if kind == "nodes-import":
-        given = {"--skip-existing": scope.skip_existing, "--mirror": scope.mirror, "--only-changes": scope.only_changes}
-        left = [name for name, is_given in given.items() if not is_given]
+        left = [row.name for row, is_given in import_flags(scope).items() if not is_given]
         if left:
             yield f"an import with {' or '.join(left)} needs more rights: give the same here"
 

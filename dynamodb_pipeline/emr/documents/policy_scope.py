@@ -19,6 +19,7 @@ from dynamodb_pipeline.settings.job_options import (
     SSE_KMS_KEY_ID,
     TABLE_ROLE_ARN,
 )
+from dynamodb_pipeline.settings.rows import Row
 from dynamodb_pipeline.settings.values import (
     ACCOUNT,
     EXTERNAL_ID,
@@ -246,9 +247,14 @@ def scope_of_launch(
     )
 
 
+def import_flags(scope: PolicyScope) -> dict[Row[bool], bool]:
+    """The options of an import that need more rights, and whether they are given."""
+    return {SKIP_EXISTING: scope.skip_existing, MIRROR: scope.mirror, ONLY_CHANGES: scope.only_changes}
+
+
 def scope_options(scope: PolicyScope) -> list[str]:
     """The options of `policy` that a scope asks for beyond tables and folders."""
-    flags = {SKIP_EXISTING: scope.skip_existing, MIRROR: scope.mirror, ONLY_CHANGES: scope.only_changes}
+    flags = import_flags(scope)
     keys = [
         *((KEY_OPTION, key) for key in scope.kms_key_arns),
         *((LOG_KEY_OPTION, key) for key in scope.log_key_arns),
