@@ -420,6 +420,12 @@ def schedule_of_a_pattern(world: World) -> str:
     return world.run("schedule", "export", *words, *world.logs).text
 
 
+def table_opened(world: World) -> str:
+    """A table's own policy, for somebody of another account."""
+    words = ("--for-account", "210987654321", "--table", world.table.name, "--bucket", world.bucket)
+    return world.run("policy", "table-resource", *words, "--region", REGION).text
+
+
 @dataclass(frozen=True)
 class Situation:
     """How a message is brought about, where in it the command stands, and what the command may end with."""
@@ -471,6 +477,7 @@ SITUATIONS: dict[str, tuple[Situation, ...]] = {
     "emr.commands.documents.run_refresh": (Situation(refreshed_as_another_kind, r"not an import: (.*)$"),),
     "emr.commands.documents.run_schedule": (Situation(schedule_of_a_pattern, r"what this prints: (.*)$"),),
     "dynamodb.table.(constants)": (Situation(tables_not_listed, rf"--table-prefix: `({PROGRAM} policy [^`]*)`"),),
+    "emr.documents.policies._callers_half": (Situation(table_opened, r"it is printed by: (.*)$"),),
     "emr.calls.launch._start": (Situation(unanswered_launch, r"after all: (.*)$"),),
     "emr.documents.schedules.(constants)": (
         Situation(mail_of_a_schedule, r"why: (.*)$"),
