@@ -121,6 +121,7 @@ def emr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmrSandbox]:
         yield running
 
 
+@pytest.mark.slow
 def test_two_tables_have_a_row_each_that_stays_in_its_place(emr: EmrSandbox) -> None:
     bucket, tables = make_private_bucket(emr.client("s3"), f"bucket-{uuid.uuid4().hex[:12]}"), []
     for count in (3, 4):
