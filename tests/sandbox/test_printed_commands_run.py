@@ -43,14 +43,14 @@ from tests.sandbox.in_process import LOCAL, Pipeline
 from tests.sandbox.quick_steps import quick_node
 from tests.sandbox.recipes import AWS
 from tests.sandbox.tables import Table, make_table, numbered
-from tests.unit.documents import PROJECT
 from tests.unit.emr.documents.test_migrate_config import export_definition
 from tests.unit.emr.fakes import LOST, FakeClock, FakeEmr
+from tests.unit.source_places import LIBRARY, Source
 
 pytestmark = [pytest.mark.sandbox]
 
 REGION = "us-east-1"
-LIBRARY = PROJECT / "dynamodb_pipeline"
+
 WRITTEN = re.compile(rf"{PROGRAM} ([a-z-]+)")
 # What builds a command, and the modules that only hold such builders.
 BUILDERS = {
@@ -68,20 +68,14 @@ def places_of_commands() -> set[str]:
 
 
 def _places_in(path: Path) -> Iterator[str]:
-    module = ".".join(path.relative_to(LIBRARY).with_suffix("").parts)
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    holders = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    docs = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, holders)}
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    for node in ast.walk(tree):
-        built = isinstance(node, ast.Call) and _called(node) in BUILDERS and module not in BUILT_IN
-        written = isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value not in docs
-        if not built and not (written and _names_a_verb(node.value)):
+    source = Source.of(path)
+    for node, text in source.nodes():
+        built = isinstance(node, ast.Call) and _called(node) in BUILDERS and source.module not in BUILT_IN
+        if not built and not (text is not None and _names_a_verb(text)):
             continue
-        around = [f for f in functions if f.lineno <= node.lineno <= (f.end_lineno or 0)]
-        name = max(around, key=lambda f: f.lineno).name if around else "(constants)"
+        name = source.function_around(node.lineno)  # type: ignore[attr-defined]
         if name not in BUILDERS:
-            yield f"{module}.{name}"
+            yield f"{source.module}.{name}"
 
 
 def _called(node: ast.Call) -> str:

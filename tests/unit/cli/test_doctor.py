@@ -105,12 +105,16 @@ def test_doctor_of_a_good_machine_names_tables_and_region(aws: Path, capsys: pyt
     assert checks["tables"]["detail"] == "2 in eu-west-1"
 
 
-def test_doctor_without_a_region_looks_at_credentials_all_the_same(
-    aws: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def no_region(aws: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys, and nothing that names a region."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(aws / "none"))
+
+
+@pytest.mark.usefixtures("no_region")
+def test_doctor_without_a_region_looks_at_credentials_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == 2
     checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
     assert (checks["region"]["verdict"], checks["region"]["remedy"]) == ("failed", "give --region, or set AWS_REGION")
@@ -119,13 +123,9 @@ def test_doctor_without_a_region_looks_at_credentials_all_the_same(
     assert "tables" not in checks
 
 
-def test_backups_in_s3_are_listed_without_a_region(
-    aws: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("no_region")
+def test_backups_in_s3_are_listed_without_a_region(capsys: pytest.CaptureFixture[str]) -> None:
     """A bucket is found wherever it is; only tables and clusters have to be looked for in one."""
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(aws / "none"))
     assert main(["list", "s3://my-bucket/exports"]) == 3
     assert "s3://my-bucket/exports holds nothing" in capsys.readouterr().err
     assert main(["runs"]) == 2

@@ -13,6 +13,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -46,9 +47,9 @@ from tests.unit.folders.test_convert import converted, ours
 from tests.unit.folders.test_definition import FULL
 from tests.unit.reading.item_lines import lines
 from tests.unit.reading.test_source import manifest
+from tests.unit.source_places import LIBRARY, Source
 from tests.unit.store.memory_store import MemoryStore
 
-LIBRARY = PROJECT / "dynamodb_pipeline"
 NAMED = re.compile(r"\baws ([a-z][a-z0-9-]+) ([a-z][a-z0-9-]+)")
 # Up to what ends a command in a message: a pipe to or from it, a next command, a closing backtick, a sentence's end.
 COMMAND = re.compile(r"\baws [a-z][a-z0-9-]+ [a-z].*?(?=`| \| | > | && |; |$)", re.MULTILINE)
@@ -138,18 +139,12 @@ def places_of_commands() -> set[str]:
     return {place for path in LIBRARY.rglob("*.py") for place in _places_in(path)}
 
 
-def _places_in(path: Any) -> Iterator[str]:
-    module = ".".join(path.relative_to(LIBRARY).with_suffix("").parts)
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    holders = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    docs = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, holders)}
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    for node in ast.walk(tree):
+def _places_in(path: Path) -> Iterator[str]:
+    source = Source.of(path)
+    for node, text in source.nodes():
         words = [one.value for one in node.elts if isinstance(one, ast.Constant)] if isinstance(node, ast.Tuple) else []
-        text = isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value not in docs
-        if words[:1] == ["aws"] or (text and _names_a_service(str(node.value))):  # type: ignore[attr-defined]
-            around = [f for f in functions if f.lineno <= node.lineno <= (f.end_lineno or 0)]  # type: ignore[attr-defined]
-            yield f"{module}.{max(around, key=lambda f: f.lineno).name if around else '(constants)'}"
+        if words[:1] == ["aws"] or (text is not None and _names_a_service(text)):
+            yield f"{source.module}.{source.function_around(node.lineno)}"  # type: ignore[attr-defined]
 
 
 @cache
