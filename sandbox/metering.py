@@ -55,6 +55,19 @@ def windows(calls: Sequence[Call], seconds: float, *, resource: str = TABLE) -> 
     return Windows(seconds=seconds, most_units=_most(marks, seconds), least_units=_least(marks, seconds))
 
 
+def most_ahead(calls: Sequence[Call], units_per_s: float, *, resource: str = TABLE) -> float:
+    """
+    Return by how many units the calls were ahead of that rate at most, counted from the beginning of the ledger.
+
+    A machine that stands still for a while, which moves calls from one window into another, can only make it smaller.
+    """
+    ahead = consumed = 0.0
+    for time_s, units in sorted((call.time_s, call.units_of(resource)) for call in calls):
+        consumed += units
+        ahead = max(ahead, consumed - units_per_s * time_s)
+    return ahead
+
+
 def _most(marks: list[tuple[float, float]], seconds: float) -> float:
     """The fullest window begins with a call: [t, t + seconds)."""
     most = total = 0.0

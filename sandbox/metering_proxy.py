@@ -24,7 +24,7 @@ from types import MappingProxyType, TracebackType
 from urllib.parse import urlsplit
 
 from sandbox.http_upstream import BUFFER_BYTES, LENGTH, Message, Upstream, read_head
-from sandbox.metering import TABLE, Call, Windows, consumed_units, table_name, windows
+from sandbox.metering import TABLE, Call, Windows, consumed_units, most_ahead, table_name, windows
 
 HOST = "127.0.0.1"
 _JSON = "content-type: application/x-amz-json-1.0"
@@ -89,6 +89,10 @@ class MeteringProxy:
     def windows(self, seconds: float, *, operation: str | None = None, resource: str = TABLE) -> Windows:
         """Return the highest and lowest sums of units over windows of `seconds`."""
         return windows(self.of(operation), seconds, resource=resource)
+
+    def most_ahead(self, units_per_s: float, *, operation: str | None = None) -> float:
+        """Return by how many units the calls were ahead of that rate at most, from the beginning of the ledger on."""
+        return most_ahead(self.of(operation), units_per_s)
 
     def of(self, operation: str | None) -> list[Call]:
         """Return the calls of one operation, all when None."""

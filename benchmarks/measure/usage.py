@@ -13,6 +13,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,7 +50,11 @@ class Usage:
 
 def run_measured(command: Command) -> Usage:
     """Run to the end; descendants that outlive the command by 20 s are killed and still counted."""
-    become_reaper()
+    with _reaper():
+        return _run_measured(command)
+
+
+def _run_measured(command: Command) -> Usage:
     strangers = children(os.getpid())
     started_s = time.monotonic()
     with command.output.open("wb") as output:
@@ -74,10 +80,19 @@ def run_measured(command: Command) -> Usage:
     return Usage(process.returncode, wall_s, cpu_s, watch.peak_bytes, watch.peak_by_name, command.output.stat().st_size)
 
 
-def become_reaper() -> None:
-    """Make orphaned descendants children of this process instead of process 1."""
+@contextmanager
+def _reaper() -> Iterator[None]:
+    """Orphaned descendants become children of this process instead of process 1, as long as it waits for them."""
+    _set_reaper(True)
+    try:
+        yield
+    finally:
+        _set_reaper(False)
+
+
+def _set_reaper(on: bool) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed; CPU of orphans would be lost")
 
 

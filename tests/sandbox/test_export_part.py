@@ -408,8 +408,5 @@ def test_an_index_is_read_no_faster_than_its_share_whatever_the_table_could_take
             "--engine", "process", "--tasks", "4", *words,
         )  # fmt: skip
         assert done.code == ExitCode.DONE, done.text
-        units, calls = proxy.units(operation="Scan"), proxy.of("Scan")[1:]  # the first is the question
-        assert units > 4 * 2 * 2, "too little to bind"
-        assert calls[-1].time_s - calls[0].time_s >= units / 4 - 2
-        for seconds in (2.0, 10.0):
-            assert proxy.windows(seconds, operation="Scan").most_units <= 1.05 * 4 * seconds + 2
+        assert proxy.units(operation="Scan") > 4 * 2 * 2, "too little to bind"
+        assert proxy.most_ahead(4, operation="Scan") <= 2

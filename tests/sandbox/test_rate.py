@@ -45,12 +45,19 @@ def imports(sandbox: Sandbox) -> dict[int, tuple[Outcome, MeteringProxy]]:
 def test_half_of_100_write_units_whatever_the_tasks(
     imports: dict[int, tuple[Outcome, MeteringProxy]], tasks: int
 ) -> None:
-    """100 WCU at 50 %: every 10-s window <= 1.05 x 50 from the first second, at least 0.9 x 50 on average."""
+    """100 WCU at 50 %: never more than 50 for each second that has passed."""
     done, proxy = imports[tasks]
-    calls = proxy.of("BatchWriteItem")
-
     assert done.code == 0, done.text
     assert done.result["write_units_consumed"] == proxy.units(operation="BatchWriteItem") == ALLOWED * SECONDS
+    assert proxy.most_ahead(ALLOWED, operation="BatchWriteItem") <= 0.05 * ALLOWED * WINDOW_S
+
+
+@pytest.mark.slow  # a machine that stands still for half a second moves calls from one window into another
+@pytest.mark.parametrize("tasks", TASKS)
+def test_every_window_holds_and_is_used(imports: dict[int, tuple[Outcome, MeteringProxy]], tasks: int) -> None:
+    """Every 10-s window <= 1.05 x 50 from the first second, at least 0.9 x 50 on average."""
+    _, proxy = imports[tasks]
+    calls = proxy.of("BatchWriteItem")
     assert proxy.windows(WINDOW_S, operation="BatchWriteItem").most_units <= 1.05 * ALLOWED * WINDOW_S
     assert ALLOWED * SECONDS / (calls[-1].time_s - calls[0].time_s) >= 0.9 * ALLOWED
 

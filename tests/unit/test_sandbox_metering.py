@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sandbox.metering import Call, consumed_units, table_name, windows
+from sandbox.metering import Call, consumed_units, most_ahead, table_name, windows
 
 
 def calls(*marks: tuple[float, float]) -> list[Call]:
@@ -43,6 +43,13 @@ def test_order_of_arrival_does_not_matter() -> None:
 def test_other_resources_are_summed_apart() -> None:
     call = Call(1.0, 0.0, "BatchWriteItem", "T", 200, 0, 0, {"table": 3.0, "index:ByDate": 9.0})
     assert windows([call], 1, resource="index:ByDate").most_units == 9.0
+
+
+def test_what_is_ahead_of_a_rate_is_counted_from_the_beginning() -> None:
+    """Of 10 units a second: 20 too many at 2 s, none at 10 s; what came late leaves no room for more later."""
+    assert most_ahead(calls((2.0, 40), (10.0, 60)), 10.0) == 20.0
+    assert most_ahead(calls((10.0, 60), (12.0, 40)), 10.0) == 0.0
+    assert most_ahead(calls((1.0, 10), (2.0, 10)), 10.0) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,7 @@ def test_description_that_is_damaged_is_asked_for_again(damaged: dict[str, Any])
 
 def test_clients_wait_beside_one_another():
     """All four wait for their grants at the same time, each on its own line to the coordinator."""
-    together = threading.Barrier(4, timeout=5)
+    together = threading.Barrier(4, timeout=60)
     with relay_before(*[reply(PAGE)] * 4, grants=lambda: FakeGrants(before_grant=together.wait)) as running:
         with ThreadPoolExecutor(4) as pool:
             assert list(pool.map(lambda _: running.call(), range(4))) == [PAGE] * 4
@@ -277,7 +277,7 @@ def signed_request(running: Running) -> bytes:
 
 def test_client_that_waits_long_is_told_before_its_answer():
     granted = threading.Event()
-    grants = FakeGrants(before_grant=lambda: granted.wait(5))
+    grants = FakeGrants(before_grant=lambda: granted.wait(60))
     with (
         relay_before(reply(PAGE), grants=lambda: grants, interval_s=0.005) as running,
         socket.create_connection((HOST, running.relay.port)) as sock,
@@ -297,7 +297,7 @@ def test_client_that_hangs_up_while_it_waits_spends_nothing():
     class Grants(FakeGrants):
         def reserve(self, estimate: Any) -> Any:
             waiting.set()
-            gone.wait(5)
+            gone.wait(60)
             return super().reserve(estimate)
 
         def close(self) -> None:
@@ -307,9 +307,9 @@ def test_client_that_hangs_up_while_it_waits_spends_nothing():
     with relay_before(reply(PAGE), grants=Grants) as running:
         with socket.create_connection((HOST, running.relay.port)) as sock:
             sock.sendall(signed_request(running))
-            assert waiting.wait(5)
+            assert waiting.wait(60)
         gone.set()
-        assert closed.wait(5)
+        assert closed.wait(60)
         assert running.dynamodb.requests == []
         assert running.grants[0].settled == [("settle", 1, {}, False)]
 

@@ -360,7 +360,7 @@ class ElsewhereStore(MemoryStore):
             self.heads, self.at_once = self.heads + 1, self.at_once + 1
             self.most_at_once = max(self.most_at_once, self.at_once)
         with suppress(threading.BrokenBarrierError):
-            self._pair.wait(timeout=10)
+            self._pair.wait(timeout=60)
         with self._lock:
             self.at_once -= 1
         return super().head(uri)

@@ -37,7 +37,7 @@ from dynamodb_pipeline.workers.work_queue import HAND_OUTS_MAX, WorkQueue, WorkU
 
 PLENTY = 1e6  # units/s: nobody waits
 NEVER = 1e-3  # units/s: nobody is granted anything within a test
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 Connect = Callable[..., CoordinatorClient]
 
