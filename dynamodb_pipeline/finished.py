@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dynamodb_pipeline.documents import (
@@ -37,6 +37,9 @@ RATE_ORDER = "rate.json"
 UNIT_COUNTS = ("read_units_consumed", "write_units_consumed", "delete_units_consumed", "index_units_consumed")
 PAUSE, CONTINUE = "pause", "continue"  # in place of a percent
 RUNNING, DONE, FAILED = "running", "done", "failed"  # `state` of a run's record
+# Of a record that says nothing of its end, by who found it out (emr/watch/run_end.py).
+DEAD, UNRECORDED_END = "dead", "unrecorded_end"
+DEAD_AFTER = timedelta(minutes=4)  # without a heartbeat, of which there is one a minute
 # What one says that ended before its work did; an interrupted run said "failed" in earlier versions.
 ENDED_EARLY = (FAILED, *dict.fromkeys(code.row.status for code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED)))
 
@@ -84,6 +87,10 @@ class RunState(Document):
     def began(self) -> datetime | None:
         """When the first attempt began."""
         return self.first_started or self.started
+
+    def seems_dead(self, now: datetime) -> bool:
+        """True for a run that says that it is at work, and has given no sign of life for minutes."""
+        return self.state == RUNNING and (self.heartbeat is None or now - self.heartbeat > DEAD_AFTER)
 
     @property
     def is_resumable(self) -> bool:

@@ -102,7 +102,7 @@ def launcher_row(
 
 # where
 LOCAL: Row[bool] = Row(
-    "--local", "run on this machine instead of an EMR cluster", JOBS, where=Where.LOCAL, group="where"
+    run_commands.LOCAL_FLAG, "run on this machine instead of an EMR cluster", JOBS, where=Where.LOCAL, group="where"
 )
 ENGINE: Row[str] = Row(
     "--engine", "of a --local run: spark (default), or process, which needs no Java and starts at once", JOBS,

@@ -175,9 +175,20 @@ def run_report(line: CommandLine, voice: Voice) -> ExitCode:
         if not query.is_file and not query.is_found:
             check_run_id(query.run)
         said: list[str] = []
-        return Result(command.write_report(query, s3=s3, find=find, say=said.append, cost=cost), tuple(said))
+        document = command.write_report(query, s3=s3, find=find, say=said.append, cost=cost, completed=_completed())
+        return Result(document, tuple(said))
 
     return voice.end("report", work)
+
+
+def _completed() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """What completes records of runs that ended without a word of their own; EMR is asked for no other."""
+    from dynamodb_pipeline.aws.clients import AwsClients
+    from dynamodb_pipeline.emr.calls.clock import SignalClock
+    from dynamodb_pipeline.emr.watch.run_end import RunEnds
+
+    clock = SignalClock()  # not entered: Ctrl-C ends a look, as it ends any other verb
+    return RunEnds(AwsClients, clock=clock, attention=clock).completed
 
 
 def _cost_of_run(run: RunFigures, clients: AwsClients, *, say: Say) -> dict[str, Any] | None:
@@ -234,7 +245,7 @@ def show_runs(line: CommandLine, voice: Voice) -> ExitCode:
             done = list_cluster_runs(line, voice=voice)
             return Result(done.to_json(), done.words)
         store = object_store(regionless_clients(given[own.RUNS_REGION]))
-        document = list_runs(store, str(logs), now=datetime.now(timezone.utc))
+        document = list_runs(store, str(logs), completed=_completed())
         return Result(document, tuple(run_lines(document)))
 
     return voice.end("runs", work)

@@ -1,13 +1,13 @@
 """
 Which runs there are below a log folder: kind, tables, state, when, how long, what they did, exit code.
 
-All of it is what each run's own `run.json` says; a run that was killed still says that it is at work, so one without a
-sign of life for minutes is said to be dead.
+All of it is what each run's own `run.json` says; one that was killed still says that it is at work, so such records are
+completed by what else is known (emr/watch/run_end.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -16,29 +16,41 @@ from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import TIME_FORMAT, DocumentError, moment, read_object
 from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.errors import counted
-from dynamodb_pipeline.finished import RUN_RECORD, RUNNING, RunState, units_done
+from dynamodb_pipeline.finished import RUN_RECORD, RunState, units_done
 from dynamodb_pipeline.reading.finished_runs import AT_ONCE
-from dynamodb_pipeline.run.heartbeat import DEAD_AFTER
 from dynamodb_pipeline.run.record import recorded_folders
 from dynamodb_pipeline.settings.run_ids import is_run_id
 from dynamodb_pipeline.settings.spark_conf import COST_WORDS, STANDING, RunPrices, cost_text, known_sum
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
+Record = dict[str, Any]
+OF_NO_LAST_WORD = ("error", "note", "resume")  # of a run whose record says no end: how it is known, how to go on
 
-def list_runs(store: ObjectStore, logs: str, *, now: datetime) -> dict[str, Any]:
-    """The runs below a log folder, the newest first, as one document."""
+
+def list_runs(store: ObjectStore, logs: str, *, completed: Callable[[Record], Record]) -> dict[str, Any]:
+    """
+    The runs below a log folder, the newest first, as one document.
+
+    Args:
+        completed: returns a record with the end that its job did not write, see emr/watch/run_end.py.
+    """
     folders = [folder for folder in recorded_folders(store, logs) if is_run_id(folder.rpartition("/")[2])]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        rows = [row for row in pool.map(lambda folder: _row(store, folder, now=now), folders) if row]
+        records = [*zip(folders, pool.map(lambda folder: _record(store, folder), folders))]
+    rows = [_row(folder, record, completed(record)) for folder, record in reversed(records) if record is not None]
     rows.sort(key=lambda row: (row["started"] or "", row["run_id"]), reverse=True)
     return {"kind": "runs", "exit_code": 0, "logs": logs, "runs": rows}
 
 
-def _row(store: ObjectStore, folder: str, *, now: datetime) -> dict[str, Any] | None:
+def _record(store: ObjectStore, folder: str) -> Record | None:
     try:
-        document = read_object(store.get(join(folder, RUN_RECORD)))
+        return read_object(store.get(join(folder, RUN_RECORD)))
     except (ObjectMissingError, DocumentError):
         return None
+
+
+def _row(folder: str, record: Record, document: Record) -> dict[str, Any]:
+    """What the completed record says; what its own job did not say of its end stands there as well."""
     state = RunState.readable(document)
     began, ended = state.began, _moment(document.get("ended"))
     until = ended or state.heartbeat
@@ -46,13 +58,14 @@ def _row(store: ObjectStore, folder: str, *, now: datetime) -> dict[str, Any] | 
         "run_id": folder.rpartition("/")[2],
         "run_kind": state.kind,
         "tables": list(state.table_names or ()),
-        "state": _state(state, now=now),
+        "state": _state(state),
         "started": f"{began:{TIME_FORMAT}}" if began else None,
         "seconds": round((until - began).total_seconds()) if until and began else None,
         "items": _items(document),
         "cost_usd": _cost_usd(document, seconds=(until - began).total_seconds() if until and began else None),
         "on_standing_cluster": RunPrices.of_record(document).usd_per_hour == 0,
         "exit_code": int(state.exit_code) if state.exit_code is not None else None,
+        **{name: document[name] for name in OF_NO_LAST_WORD if document.get(name) != record.get(name)},
     }
 
 
@@ -63,13 +76,8 @@ def _moment(text: object) -> datetime | None:
         return None
 
 
-def _state(state: RunState, *, now: datetime) -> str:
-    if state.exit_code is not None:
-        return state.exit_code.row.status
-    if state.state == RUNNING:
-        alive = state.heartbeat is not None and now - state.heartbeat <= DEAD_AFTER
-        return "running" if alive else "dead"
-    return state.state or "unknown"
+def _state(state: RunState) -> str:
+    return state.exit_code.row.status if state.exit_code is not None else state.state or "unknown"
 
 
 def _cost_usd(document: dict[str, Any], *, seconds: float | None) -> float | None:
@@ -107,6 +115,8 @@ def run_lines(document: dict[str, Any]) -> Iterator[str]:
         cost = cost_text(row["cost_usd"]) + ("*" if row["on_standing_cluster"] else "")
         yield f"{started:<21}{row['run_kind'] or '?':<8}{row['state']:<13}{took:<12}{items:>10}{cost:>9}{code:>6}"
         yield f"  {row['run_id']}  {', '.join(row['tables'])}"
+        yield from (f"  {row[name]}" for name in ("error", "note") if name in row)
+        yield from (f"  to go on: {row[name]}" for name in ("resume",) if name in row)
     yield COST_WORDS
     if any(row["on_standing_cluster"] for row in document["runs"]):
         yield f"* {STANDING}"

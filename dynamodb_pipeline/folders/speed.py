@@ -14,8 +14,16 @@ from typing import Any
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import DocumentError, read_object, to_bytes
 from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.finished import CONTINUE, PAUSE, RATE_ORDER, RUN_RECORD, RUNNING, RateOrder, RunState
-from dynamodb_pipeline.run.heartbeat import DEAD_AFTER
+from dynamodb_pipeline.finished import (
+    CONTINUE,
+    DEAD_AFTER,
+    PAUSE,
+    RATE_ORDER,
+    RUN_RECORD,
+    RUNNING,
+    RateOrder,
+    RunState,
+)
 from dynamodb_pipeline.run.record import read_state, recorded_folders
 from dynamodb_pipeline.settings.run_commands import PROGRAM
 from dynamodb_pipeline.settings.run_ids import check_run_id, run_folder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ def write_report(
     find: Callable[[], Sequence[str]],
     say: Say,
     cost: Callable[[RunFigures], Any] = lambda _: None,
+    completed: Callable[[dict[str, Any]], dict[str, Any]] = lambda record: record,
 ) -> dict[str, Any]:
     """
     Write the page and return the result.
@@ -60,16 +61,20 @@ def write_report(
         find: where the records of a run on a cluster lie; called where `is_found`.
         say: takes a line for people.
         cost: finds what a run on a cluster was planned to cost and came to; not called for a local file.
+        completed: returns a record with the end that its job did not write; not called for a local file.
 
     Raises:
         UsageError: the page cannot be written there.
         PipelineError: the record cannot be read, see read.py.
     """
-    run = figures_of(query, s3=s3, find=find)
+    run = figures_of(query, s3=s3, find=find, completed=completed)
     logs = None if query.is_file else query.logs
     spent = None if query.is_file else cost(run)
-    _store(query.target, page(run, resume=resume_of(run, logs=logs), cost=spent))
-    say(f"{run.kind} {run.run_id}: {run.state}; page in {query.target}")
+    resume = resume_of(run, logs=logs)
+    _store(query.target, page(run, resume=resume, cost=spent))
+    say("; ".join([f"{run.kind} {run.run_id}: {run.state}", *run.unrecorded, f"page in {query.target}"]))
+    if run.unrecorded and resume:
+        say(f"to go on: {resume.command}")
     return {
         "kind": "report",
         "exit_code": 0,
@@ -82,15 +87,23 @@ def write_report(
     }
 
 
-def figures_of(query: ReportQuery, *, s3: Callable[[], Any], find: Callable[[], Sequence[str]]) -> RunFigures:
+def figures_of(
+    query: ReportQuery,
+    *,
+    s3: Callable[[], Any],
+    find: Callable[[], Sequence[str]],
+    completed: Callable[[dict[str, Any]], dict[str, Any]],
+) -> RunFigures:
     """Read the run's records and return what they say."""
     if query.is_file:
         return run_figures(read_file(Path(query.run)))
     if query.is_found:
-        records = read_places(s3(), find())
-        return run_figures(records, run=query.run if len(records) > 1 else None)
-    assert query.logs is not None
-    return run_figures(read_run(s3(), query.run, logs=query.logs), run=query.run)
+        read = read_places(s3(), find())
+        run = query.run if len(read) > 1 else None
+    else:
+        assert query.logs is not None
+        read, run = read_run(s3(), query.run, logs=query.logs), query.run
+    return run_figures([replace(record, facts=completed(record.facts)) for record in read], run=run)
 
 
 def _store(target: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from dynamodb_pipeline.errors import ExitCode, worst
-from dynamodb_pipeline.finished import ENDED_EARLY, FAILED, RUNNING, resumable_after
+from dynamodb_pipeline.finished import DEAD, ENDED_EARLY, FAILED, RUNNING, UNRECORDED_END, resumable_after
 from dynamodb_pipeline.output import printable
 from dynamodb_pipeline.report.read import Record
 from dynamodb_pipeline.report.table_figures import TableFigures, table_figures
@@ -37,6 +37,7 @@ class RunFigures:
         notes: attempts and errors that belong to no table.
         series: what each record says of its run over time.
         records: the records themselves.
+        unrecorded: how jobs ended that did not say so themselves, or why that is not known.
         resumes: the commands that its jobs themselves named to go on with; None for one that named none.
     """
 
@@ -51,6 +52,7 @@ class RunFigures:
     duration_s: float | None
     error: str | None
     notes: tuple[str, ...]
+    unrecorded: tuple[str, ...]
     resumes: tuple[str | None, ...]
     tables: tuple[TableFigures, ...]
     sources: tuple[str, ...]
@@ -82,6 +84,7 @@ def run_figures(records: Sequence[Record], *, run: str | None = None) -> RunFigu
         duration_s=seconds_between(started, ended),
         error=_text(first, "error") if len(records) == 1 else None,
         notes=tuple(note for record in records for note in _notes(record.facts)),
+        unrecorded=tuple(dict.fromkeys(text for record in records for text in _unrecorded(record.facts))),
         resumes=tuple(_own_command(record.facts) for record in records if _ended_early(record.facts)),
         tables=tuple(table for record in records for table in _tables(record.facts)),
         sources=tuple(record.where for record in records),
@@ -110,7 +113,7 @@ def _running(records: Iterable[Record]) -> bool:
 
 def _state(records: Sequence[Record]) -> str:
     states = [_state_of(record.facts) for record in records]
-    return next((state for state in (RUNNING, *ENDED_EARLY) if state in states), states[0])
+    return next((state for state in (RUNNING, DEAD, *ENDED_EARLY) if state in states), states[0])
 
 
 def _state_of(facts: dict[str, Any]) -> str:
@@ -120,7 +123,14 @@ def _state_of(facts: dict[str, Any]) -> str:
 
 
 def _ended_early(facts: dict[str, Any]) -> bool:
-    return facts.get("state") in ENDED_EARLY
+    return facts.get("state") in (DEAD, *ENDED_EARLY)
+
+
+def _unrecorded(facts: dict[str, Any]) -> Iterable[str]:
+    if UNRECORDED_END in facts:
+        yield str(facts["error"])
+    if "note" in facts:
+        yield str(facts["note"])
 
 
 def _own_command(facts: dict[str, Any]) -> str | None:
@@ -140,6 +150,8 @@ def _exit_code(records: Sequence[Record]) -> int | None:
 def _notes(facts: dict[str, Any]) -> Iterable[str]:
     if facts.get("first_started", facts.get("started")) != facts.get("started"):
         yield f"gone on with; the first attempt started {facts['first_started']}"
+    if "note" in facts:
+        yield str(facts["note"])
     if "attempt" in facts:
         yield f"attempt {facts['attempt']}; the one before ended with: {facts.get('last_error', 'no word')}"
 
@@ -182,13 +194,14 @@ class Resume:
 
 def resume_of(run: RunFigures, *, logs: str | None) -> Resume | None:
     """
-    Return how to go on with the run: what it said itself, else what can be put together after a resumable code, else
-    None.
+    Return how to go on with the run: what it said itself, else what can be put together after a resumable code, or an
+    end without a word, else None.
 
     Args:
         logs: the folder its record was found in; None when that is not known.
     """
-    if run.exit_code is None or not resumable_after(ExitCode.of(run.exit_code)):
+    without_word = any(UNRECORDED_END in record for record in run.records)
+    if not without_word and (run.exit_code is None or not resumable_after(ExitCode.of(run.exit_code))):
         return None
     recorded = [_recorded_command(run, text) for text in run.resumes]
     known = [text for text in recorded if text is not None]

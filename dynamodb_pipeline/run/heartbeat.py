@@ -20,10 +20,9 @@ from typing import Callable
 from dynamodb_pipeline.background import Background
 from dynamodb_pipeline.documents import Facts
 from dynamodb_pipeline.errors import PipelineError, PreconditionError
-from dynamodb_pipeline.finished import RUNNING, RunState
+from dynamodb_pipeline.finished import DEAD_AFTER, RUNNING, RunState
 
 INTERVAL_S = 60.0
-DEAD_AFTER = timedelta(seconds=4 * INTERVAL_S)
 AHEAD_MAX = timedelta(days=-1)  # clocks differ by minutes; a sign of life from beyond that is none
 PATIENCE_S = 15.0  # for a process of this machine that was just told to end
 LOOK_S = 0.5

@@ -8,7 +8,7 @@ shell it is pasted into has set. How to go on with a job is built from the optio
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dynamodb_pipeline.addresses import S3Uri
@@ -28,6 +28,7 @@ from dynamodb_pipeline.settings.run_ids import began_by_id, is_run_id
 from dynamodb_pipeline.settings.values import is_pattern, literal_prefixes
 
 PROGRAM = "dynamodb-pipeline"
+LOCAL_FLAG = "--local"
 ON_CLUSTER = ("wait", "status", "logs", "cancel", "terminate")  # verbs about a run that a cluster has
 RUN: Row[str] = Row(
     "RUN", "run id, or a cluster id (j-...)", ON_CLUSTER, "RUN", where=Where.LAUNCHER, required=True
@@ -98,6 +99,12 @@ def regionless_run_lines(verb: str, run: str) -> list[str]:
             else command_line((PROGRAM, "runs"), Given.of({LOGS: logs}))
         ),
     ]
+
+
+def ran_locally(record: Mapping[str, object]) -> bool:
+    """Whether a run's record says that it had no cluster: a launcher's command that runs on its own machine."""
+    words = str(record.get("command", "")).split()
+    return words[:1] == [PROGRAM] and LOCAL_FLAG in words
 
 
 def runs_command(*, region: str) -> str:

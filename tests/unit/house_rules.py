@@ -7,8 +7,8 @@ An entry that no longer applies fails its test: take it out.
 from __future__ import annotations
 
 # `__init__` and `__main__` not counted; three for what is there before and after a run: doctor, completion, charts;
-# three of `chain`; runs; what a run on a cluster came to; CloudWatch Logs.
-MODULE_CEILING = 210
+# three of `chain`; runs; what a run on a cluster came to; CloudWatch Logs; the end that only EMR knows.
+MODULE_CEILING = 211
 LINES_AT_MOST = 400
 REACHED_AT_MOST = 106  # modules that one of the jobs can import, all together; three are those of `chain`
 JOBS = ("exporting.tables", "importing.table", "verifying.verify")

@@ -24,7 +24,8 @@ from dynamodb_pipeline.emr.request.steps import given_in_step, places_of_step
 from dynamodb_pipeline.emr.watch.cloudwatch_logs import CloudWatchLogs
 from dynamodb_pipeline.emr.watch.diagnosis import Diagnosis, diagnose_cluster, diagnose_step
 from dynamodb_pipeline.emr.watch.lifecycle import Ending, Outcome, RunTarget, RunWatch
-from dynamodb_pipeline.emr.watch.look import Look, WaitVerdict, step_line, verdict, watch_line
+from dynamodb_pipeline.emr.watch.look import Look, step_line, watch_line
+from dynamodb_pipeline.emr.watch.run_end import ending_of, step_results
 from dynamodb_pipeline.emr.watch.run_lookup import find_run, kind_named, run_named
 from dynamodb_pipeline.emr.watch.run_records import (
     JobResult,
@@ -35,7 +36,7 @@ from dynamodb_pipeline.emr.watch.run_records import (
     scheduled_record,
 )
 from dynamodb_pipeline.emr.watch.run_report import RunReport, needs_diagnosis, run_exit_code, step_timeout_s
-from dynamodb_pipeline.emr.watch.step_logs import printed_result, step_log_files
+from dynamodb_pipeline.emr.watch.step_logs import step_log_files
 from dynamodb_pipeline.errors import ExitCode, PreconditionError, counted, worst
 from dynamodb_pipeline.finished import units_done
 from dynamodb_pipeline.settings.job_options import TABLE
@@ -126,23 +127,9 @@ def _limits_of(look: Look) -> RunLimits:
 def report_of(outcome: Outcome, target: RunTarget, clients: Clients, console: Console) -> RunReport:
     """Join EMR's view, the run records and, for a failure, the logs."""
     s3 = clients.client("s3")
-    results = tuple(_result(s3, step, outcome) for step in outcome.steps if step.final)
+    results = step_results(s3, outcome)
     code = run_exit_code(outcome, results, attention=console.attention)
     return RunReport(target, outcome, results, _diagnosis(s3, outcome, results, console), code)
-
-
-def _result(s3: S3Client, step: StepView, outcome: Outcome) -> JobResult:
-    record = (read_record(s3, step) or _printed(s3, step, outcome)) if step.started else {}
-    return job_result(step, record, timed_out=step.id in outcome.timed_out_ids)
-
-
-def _printed(s3: S3Client, step: StepView, outcome: Outcome) -> dict[str, Any]:
-    """The result a step printed, for runs that keep no record."""
-    cluster = outcome.cluster
-    if not cluster.log_uri:
-        return {}
-    files = step_log_files(s3, cluster.log_uri, cluster_id=cluster.id, step_id=step.id)
-    return printed_result("\n".join(file.text for file in files))
 
 
 def _diagnosis(s3: S3Client, outcome: Outcome, results: tuple[JobResult, ...], console: Console) -> Diagnosis | None:
@@ -161,8 +148,7 @@ def run_status(query: RunQuery, clients: Clients, console: Console) -> CommandRe
     """One look at a run: its cluster, each step, and the exit code when it is over (0 while it runs)."""
     target = target_of(query, clients, console)
     look = look_at(target, clients, console)
-    over = verdict(look, limits=RunLimits(provisioning_s=float("inf"), timeout_s=float("inf")), began_s=0.0)
-    ending = {WaitVerdict.FINISHED: Ending.FINISHED, WaitVerdict.CLUSTER_LOST: Ending.CLUSTER_LOST}.get(over)
+    ending = ending_of(look)
     if ending is None:
         document = {"kind": "status", "run_id": query.run, "status": "running", **_look_json(look)}
         words = (watch_line(look, began_s=look.at_s).text, cluster_line(look.cluster, region=target.region))

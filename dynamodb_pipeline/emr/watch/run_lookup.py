@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 
 # Standing clusters looked through for a step of the run; each costs one call.
 STANDING_LOOKS = 20
+
+
+class NoSuchRunError(PreconditionError):
+    """No cluster or step that is known bears the run's id."""
+
+
 KINDS = "(?P<kind>export|import|verify)"
 LAUNCHED_NAME = re.compile(rf".*-{KINDS}-(?P<run>[A-Za-z0-9][A-Za-z0-9._-]{{2,79}})")
 SCHEDULED_NAME = re.compile(rf".*@(?P<name>[A-Za-z0-9_-]+):{KINDS}:(?P<moment>\S+)")  # documents/schedules.py
@@ -49,6 +55,7 @@ def find_run(
     clock: Clock,
     cluster_id: str | None = None,
     s3: S3Client | None = None,
+    listed: list[FoundCluster] | None = None,
 ) -> RunTarget:
     """
     Return where the run is or was.
@@ -57,9 +64,10 @@ def find_run(
         run: run id, a cluster id, or a schedule and its moment.
         cluster_id: the standing cluster it was given to, when known.
         s3: for run ids that jobs made themselves.
+        listed: the region's clusters, where they are known.
 
     Raises:
-        PreconditionError: no such run in this region.
+        NoSuchRunError: no such run in this region.
     """
     if cluster_id is not None:
         if _is_ours(emr, cluster_id, clock=clock):
@@ -67,7 +75,8 @@ def find_run(
         return _on_standing(emr, run, cluster_id=cluster_id, region=region, clock=clock)
     if run.startswith("j-"):
         return own_cluster(emr, run, run=run, region=region, clock=clock)
-    listed = list_clusters(emr, clock=clock, created_after=since(clock))
+    if listed is None:
+        listed = list_clusters(emr, clock=clock, created_after=since(clock))
     for cluster in listed:
         if is_named_by(run, cluster):
             return own_cluster(emr, cluster.id, run=run, region=region, clock=clock)
@@ -170,4 +179,4 @@ def _search_standing(emr: EMRClient, listed: list[FoundCluster], *, run: str, re
             return RunTarget(cluster_id=cluster.id, run=run, region=region, ours=False, step_ids=ids)
     there = f"check --region and the id, or --cluster-id; those that there are: {runs_command(region=region)}"
     msg = f"no cluster or step of run {run} in {region} within two months; {there}"
-    raise PreconditionError(msg)
+    raise NoSuchRunError(msg)

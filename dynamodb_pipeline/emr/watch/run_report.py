@@ -153,15 +153,16 @@ def _way_on(result: JobResult) -> str:
     """How to go on with a step's job that stopped before its end; with twice the time where that was too short."""
     if result.exit_code is not ExitCode.DEADLINE:
         what = "what was done is kept; to go on" if result.step.started else "the step never ran; to start it"
-        return f"{what}: {_again(result)}"
+        return f"{what}: {again_command(result)}"
     given_s = step_timeout_s(result)
     done = items_done(result.record)
     how_far = f" after {counted(done, 'item')}" if done else ""
-    again = _again(result, timeout=f"{round(2 * given_s / 3600) or 1}h")
+    again = again_command(result, timeout=f"{round(2 * given_s / 3600) or 1}h")
     return f"timeout of {duration_text(given_s)} reached{how_far}; what was done is kept; to go on: {again}"
 
 
-def _again(result: JobResult, *, timeout: str | None = None) -> str:
+def again_command(result: JobResult, *, timeout: str | None = None) -> str:
+    """The command that goes on with a step's job; `timeout` replaces its own."""
     arguments, run_id = result.step.arguments, result.record.get("run_id")
     known = run_id if isinstance(run_id, str) and is_run_id(run_id) else None
     return launch_again_command(launch_of_step(arguments), given_in_step(arguments), run_id=known, timeout=timeout)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from dynamodb_pipeline.emr.watch.run_end import RunEnds
 from dynamodb_pipeline.folders.runs import list_runs, run_lines
+from tests.unit.emr.fakes import FakeClock
 from tests.unit.store.memory_store import MemoryStore
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=timezone.utc)
@@ -27,11 +29,21 @@ DONE = {
 }
 
 
+COMMAND = "dynamodb-pipeline export --local --table Forum --logs s3://b1b/logs --run-id run1"
+
+
+def completed(record: dict[str, Any]) -> dict[str, Any]:
+    """By a clock alone: of a run of this machine nobody asks EMR."""
+    clock = FakeClock()
+    clock.time_s = NOW.timestamp()
+    return RunEnds(lambda _: pytest.fail("asked"), clock=clock, attention=clock).completed(record)
+
+
 def rows(**records: dict[str, Any]) -> list[dict[str, Any]]:
     store = MemoryStore(
         {f"{LOGS}/runs/{run_id}/run.json": json.dumps(record).encode() for run_id, record in records.items()}
     )
-    return list(list_runs(store, LOGS, now=NOW)["runs"])
+    return list(list_runs(store, LOGS, completed=completed)["runs"])
 
 
 def test_a_finished_run_says_all_of_it() -> None:
@@ -87,6 +99,17 @@ def test_a_state_is_what_became_of_the_run(changes: dict[str, Any], state: str) 
     assert rows(run1=record)[0]["state"] == state
 
 
+def test_a_run_that_was_killed_is_told_with_how_it_is_known_and_how_to_go_on() -> None:
+    killed = {**DONE, "state": "running", "heartbeat": "2026-11-23T03:50:00Z", "command": COMMAND}
+    record = {name: value for name, value in killed.items() if name not in ("exit_code", "ended")}
+    (row,) = rows(run1=record)
+    error = "ended without a result: its process has given no sign of life since 2026-11-23 03:50:00 UTC"
+    assert (row["state"], row["error"], row["resume"]) == ("dead", error, COMMAND)
+    lines = list(run_lines({"logs": "l", "runs": [row]}))
+    assert lines[3:5] == [f"  {error}", f"  to go on: {COMMAND}"]
+    assert not {"error", "note", "resume"} & rows(run1=DONE)[0].keys()
+
+
 def test_the_newest_stands_first_and_what_is_no_record_is_passed_over() -> None:
     later = {**DONE, "first_started": "2026-11-23T03:30:00Z"}
     store = MemoryStore(
@@ -97,7 +120,7 @@ def test_the_newest_stands_first_and_what_is_no_record_is_passed_over() -> None:
             f"{LOGS}/runs/run1/ledger/export/Forum/1": b"{}",
         }
     )
-    document = list_runs(store, LOGS, now=NOW)
+    document = list_runs(store, LOGS, completed=completed)
     assert [row["run_id"] for row in document["runs"]] == ["run2", "run1"]
     lines = list(run_lines(document))
     assert lines[-1] == f"2 runs below {LOGS}"
@@ -105,4 +128,6 @@ def test_the_newest_stands_first_and_what_is_no_record_is_passed_over() -> None:
 
 
 def test_a_folder_without_runs_says_so() -> None:
-    assert list(run_lines(list_runs(MemoryStore({}), LOGS, now=NOW))) == [f"no run has left its record below {LOGS}"]
+    assert list(run_lines(list_runs(MemoryStore({}), LOGS, completed=completed))) == [
+        f"no run has left its record below {LOGS}"
+    ]

@@ -104,6 +104,22 @@ def test_a_run_in_s3_becomes_a_page(s3: Any, tmp_path: Path, capsys: pytest.Capt
     assert f"--logs {LOGS} --run-id {RUN}" in target.read_text(encoding="utf-8")
 
 
+def test_a_run_that_was_killed_is_not_said_to_be_running(
+    s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = f"dynamodb-pipeline export --local --table Orders --logs {LOGS} --run-id {RUN}"
+    put(s3, RUN, state="running", exit_code=None, ended=None, heartbeat="2026-11-23T03:05:00Z", command=command)
+    target = tmp_path / "killed.html"
+    code, document, said = report(capsys, RUN, "--logs", LOGS, "--region", "us-east-1", "--to", str(target))
+    assert (code, document["run_state"], document["run_exit_code"]) == (0, "dead", None)
+    why = "ended without a result: its process has given no sign of life since 2026-11-23 03:05:00 UTC"
+    assert said == f"export {RUN}: dead; {why}; page in {target}\nto go on: {command}\n"
+    page = target.read_text(encoding="utf-8")
+    assert why in page
+    assert command in page
+    assert "running" not in page
+
+
 def test_the_log_folder_may_stand_in_the_settings_file(
     s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.errors import PreconditionError, StoppedError
-from dynamodb_pipeline.finished import RunState
+from dynamodb_pipeline.finished import DEAD_AFTER, RunState
 from dynamodb_pipeline.run.heartbeat import (
-    DEAD_AFTER,
     INTERVAL_S,
     PATIENCE_S,
     Heartbeat,
