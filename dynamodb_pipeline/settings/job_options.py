@@ -20,6 +20,7 @@ from dynamodb_pipeline.settings.values import (
     ACCOUNT_ID,
     BUCKET_NAME,
     DURATION,
+    EXPRESSION,
     EXPRESSION_NAMES,
     EXPRESSION_VALUES,
     EXTERNAL_ID,
@@ -75,11 +76,11 @@ EXACT_OUTPUT: Row[bool] = Row(
 )  # fmt: skip
 FILTER: Row[str | None] = Row(
     "--filter", "export only items that meet this FilterExpression of DynamoDB; it saves no read units", EXPORT,
-    "EXPRESSION",
+    "EXPRESSION", EXPRESSION,
 )  # fmt: skip
 PROJECTION: Row[str | None] = Row(
     "--projection", "export only these attributes, a ProjectionExpression; the table's keys are always with them",
-    EXPORT, "EXPRESSION",
+    EXPORT, "EXPRESSION", EXPRESSION,
 )  # fmt: skip
 INDEX: Row[str | None] = Row(
     "--index", "read this secondary index in place of the table, at the index's own capacity", EXPORT, "NAME",

@@ -66,7 +66,7 @@ class KeepGiven(argparse.Action):
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:  # noqa: ARG002
         given: dict[str, tuple[str, ...]] = dict(getattr(namespace, "given", {}))
-        texts = () if self.row.is_flag else (str(values),)
+        texts = () if self.row.is_flag else (self.row.in_one_line(str(values)),)
         given[self.row.name] = (*given.get(self.row.name, ()), *texts) if self.row.many else texts
         namespace.given = given
 
@@ -157,7 +157,12 @@ def merged(rows: Iterable[Row[Any]], given: Given, file: Mapping[str, tuple[str,
     rows = list(rows)
     taken = {row.name for row, _ in given.entries}
     exclusive = {row.group for row, _ in given.entries if row.exclusive}
-    left = [(row, file[row.key]) for key in file for row in rows if row.key == key and row.name not in taken]
+    left = [
+        (row, tuple(map(row.in_one_line, file[row.key])))
+        for key in file
+        for row in rows
+        if row.key == key and row.name not in taken
+    ]
     return Given(
         (*given.entries, *(entry for entry in left if not (entry[0].exclusive and entry[0].group in exclusive)))
     )

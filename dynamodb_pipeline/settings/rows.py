@@ -11,6 +11,7 @@ a field of its name in the settings of job.py; it is filled from the row.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from typing import Any, Generic, TypeVar, cast
 from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.settings.values import TEXT, ValueKind, check_text
 
+QUOTED_OR_BLANKS = re.compile(r'(?P<quoted>"(?:[^"\\]|\\.)*")|[\t\r\n][ \t\r\n]*')
 V = TypeVar("V")
 
 
@@ -87,6 +89,12 @@ class Row(Generic[V]):
     def field(self) -> str:
         """The field of its value in the settings of a job."""
         return field_name(self.name)
+
+    def in_one_line(self, text: str) -> str:
+        """The text as it is kept: with a space for other white space, quoted texts apart, where that is the same."""
+        if not self.value.may_have_lines:
+            return text
+        return QUOTED_OR_BLANKS.sub(lambda match: match["quoted"] or " ", text)
 
     def parse(self, text: str) -> Any:
         """

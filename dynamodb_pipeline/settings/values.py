@@ -49,6 +49,7 @@ class ValueKind:
 
     parse: Callable[..., Any]
     range: str = ""
+    may_have_lines: bool = False  # an expression, or JSON: a line feed is as good as a space
 
 
 @dataclass(frozen=True)
@@ -380,8 +381,9 @@ BUCKET_NAME = matching(BUCKET, "a bucket name")
 TABLE_NAMES = ValueKind(parse_table_name, "3 to 255 of a-z A-Z 0-9 _ - ., or a table's ARN")
 OWN_TABLE_NAMES = matching(TABLE_NAME, "a table name (3-255 of a-z A-Z 0-9 _ - .)")
 INDEX_NAMES = matching(TABLE_NAME, "an index name (3-255 of a-z A-Z 0-9 _ - .)")
-EXPRESSION_NAMES = ValueKind(parse_expression_names, '{"#s": "Status"}')
-EXPRESSION_VALUES = ValueKind(parse_expression_values, '{":x": {"S": "open"}}')
+EXPRESSION = ValueKind(parse_text, may_have_lines=True)
+EXPRESSION_NAMES = ValueKind(parse_expression_names, '{"#s": "Status"}', may_have_lines=True)
+EXPRESSION_VALUES = ValueKind(parse_expression_values, '{":x": {"S": "open"}}', may_have_lines=True)
 TABLE_PATTERNS = ValueKind(parse_table_pattern, "a table's name or ARN, or a pattern of names with * and ?")
 S3_ADDRESS = ValueKind(S3Uri.parse, "s3://bucket/folder")
 LOG_FOLDER = ValueKind(parse_log_folder, "s3://bucket/folder, never a bucket's top")

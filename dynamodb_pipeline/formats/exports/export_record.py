@@ -150,7 +150,7 @@ class ExportPart:
         projection = None if self.projection is None else _with_keys(self.projection, names, keys)
         members = {
             "IndexName": self.index,
-            "FilterExpression": " AND ".join(f"({text})" for text in filters) if len(filters) > 1 else "".join(filters),
+            "FilterExpression": " AND ".join(map(_grouped, filters)) if len(filters) > 1 else "".join(filters),
             "ProjectionExpression": projection,
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
@@ -175,6 +175,13 @@ def _with_keys(projection: str, names: dict[str, str], keys: KeySchema) -> str:
     asked = {names.get(path, path) for path in map(str.strip, projection.split(","))}
     missing = [name for name in keys.names if name not in asked]
     return ", ".join((projection, *(_placeholder("#key", name, names) for name in missing)))
+
+
+def _grouped(expression: str) -> str:
+    """In one pair of parentheses: a second pair around the same DynamoDB refuses as redundant."""
+    depths = list(itertools.accumulate({"(": 1, ")": -1}.get(letter, 0) for letter in expression.strip()))
+    is_one_group = expression.strip().startswith("(") and 0 not in depths[:-1]
+    return expression if is_one_group else f"({expression})"
 
 
 def _not_expired(expiry: Expiry, names: dict[str, str], values: dict[str, Any]) -> str:

@@ -14,9 +14,9 @@ from dynamodb_pipeline.exporting.job import TableExport
 from dynamodb_pipeline.formats.exports.export_record import ExportPart
 from dynamodb_pipeline.formats.items.key_schema import KeyAttribute, KeySchema
 from dynamodb_pipeline.rate.capacity import RateChoice
-from dynamodb_pipeline.settings.job_options import rows_of_job
+from dynamodb_pipeline.settings.job import ExportSettings
 from dynamodb_pipeline.settings.parse import export_settings
-from dynamodb_pipeline.settings.rows import Given, options_of
+from dynamodb_pipeline.settings.parser import job_options
 from tests.unit.dynamodb.table_replies import index, on_demand_table, provisioned_table
 
 KEYS = KeySchema((KeyAttribute("Id", "HASH", "S"), KeyAttribute("At", "RANGE", "N")))
@@ -116,6 +116,22 @@ def test_nothing_is_asked_that_was_not_given() -> None:
     assert ExportPart(filter="a = b").scan_members(KEYS) == {"FilterExpression": "a = b"}
 
 
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("a = b", "(a = b)"),
+        (" (a = b)", " (a = b)"),
+        ("(a = b OR size(c) > d)", "(a = b OR size(c) > d)"),
+        ("(a = b) OR (c = d)", "((a = b) OR (c = d))"),
+        ("begins_with(a, b)", "(begins_with(a, b))"),
+    ],
+)
+def test_a_filter_with_the_expiry_has_no_needless_parentheses(given: str, asked: str) -> None:
+    """DynamoDB: `The expression has redundant parentheses`."""
+    members = ExportPart(filter=given, ttl_attribute="ttl", expired_at=1_800_000_000).scan_members(KEYS)
+    assert members["FilterExpression"] == f"{asked} AND (NOT (#ttl0 >= :from0 AND #ttl0 < :now0))"
+
+
 NAMES, VALUES = ("--expression-attribute-names", '{"#a": "b"}'), ("--expression-attribute-values", '{":a": {"N": "1"}}')
 BY_LIMITER = ("--rate-control", "connector")
 
@@ -140,8 +156,26 @@ BY_LIMITER = ("--rate-control", "connector")
     ],
 )
 def test_words_that_mean_nothing_together_are_refused(words: tuple[str, ...], said: str) -> None:
-    rows = {row.name: row for row in rows_of_job("export")}
-    given = {"--table": "Forum", "--output": "s3://bucket/out", **dict(zip(words[::2], words[1::2]))}
     with pytest.raises(UsageError) as caught:
-        export_settings(options_of(rows_of_job("export"), Given.of({rows[name]: text for name, text in given.items()})))
+        settings_of(words)
     assert said in str(caught.value)
+
+
+def settings_of(words: tuple[str, ...]) -> ExportSettings:
+    options = job_options("export", ("--table", "Forum", "--output", "s3://bucket/out", *words))
+    return export_settings(options)
+
+
+def test_expressions_of_several_lines_are_kept_in_one() -> None:
+    """DynamoDB takes white space of any kind; a printed command and a step's argument are one line."""
+    values = '{":a": {"N": "1"},\n ":b": {"S": "x  y"}}'
+    settings = settings_of(("--filter", "a = :a\n\tAND b = :b", "--expression-attribute-values", values))
+    assert (settings.filter, settings.expression_attribute_values[":b"]) == ("a = :a AND b = :b", {"S": "x  y"})
+    given = settings.common.given.words()
+    assert given[given.index("--filter") + 1] == "a = :a AND b = :b"
+    assert given[-1] == '{":a": {"N": "1"}, ":b": {"S": "x  y"}}'
+
+
+def test_a_line_feed_inside_of_a_text_is_refused_all_the_same() -> None:
+    with pytest.raises(UsageError, match="control character"):
+        settings_of(("--filter", "a = :a", "--expression-attribute-values", '{":a": {"S": "x\ny"}}'))
