@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from dynamodb_pipeline.emr.plan.cost import Prices, load_prices
 from dynamodb_pipeline.emr.request.launch_settings import ClusterSettings, LaunchSettings, RunLimits
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, TableJob
 from dynamodb_pipeline.emr.request.table_jobs import RunWords, export_jobs, pattern_job, single_job
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import PipelineError, UsageError
+from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.settings import job_options as job
+from dynamodb_pipeline.settings.job import ImportSettings, JobSettings
 from dynamodb_pipeline.settings.rows import Given, Options, Row, Where
 from dynamodb_pipeline.settings.values import is_pattern
 
@@ -41,6 +45,7 @@ class RunStart:
         run_id: new, or the one to resume.
         moment: ISO 8601 UTC time that names an export's folders; None lets the job take its own start.
         size_bytes: table sizes, so that the biggest starts first.
+        backup: what an import reads in place of the newest below its input, where it is known already.
         by_pattern: the tables were found by a pattern: each has its own folder, one as well as several.
     """
 
@@ -49,6 +54,16 @@ class RunStart:
     moment: str | None = None
     size_bytes: dict[str, int] = field(default_factory=dict)
     by_pattern: bool = False
+    backup: str | None = None
+
+
+def backup_of(settings: JobSettings, source: Callable[[], ImportSource] | None) -> str | None:
+    """What `--latest` means now, so that the job reads that and no later one; None where this caller cannot tell."""
+    if source is None or not isinstance(settings, ImportSettings) or not settings.latest:
+        return None
+    with suppress(PipelineError):
+        return source().folder
+    return None
 
 
 def launch_of(kind: str, options: Options, *, start: RunStart) -> LaunchSettings:
@@ -91,7 +106,9 @@ def _jobs_of(
     if kind == "import":
         table, folder, chain = options[job.TABLE], options[job.INPUT], options[job.CHAIN]
         moment = options.given.text(job.SCHEDULED_IMPORT)
-        own: dict[Row[Any], str | None] = {job.TABLE: table, job.INPUT: folder, job.CHAIN: chain}
+        own: dict[Row[Any], str | None] = {job.TABLE: table, job.INPUT: start.backup or folder, job.CHAIN: chain}
+        if start.backup is not None:
+            run = replace(run, options=run.options.without(job.LATEST))
         return single_job(run, table, {**own, job.SCHEDULED_TIME: moment}), (str(folder or chain),)
     compared = options[job.COMPARED]
     return single_job(run, compared or "export", {job.COMPARED: compared}), (options[job.EXPORTED],)

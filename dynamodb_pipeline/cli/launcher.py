@@ -21,7 +21,7 @@ from dynamodb_pipeline.aws.clients import AwsClients, NoRegionError, TableRole
 from dynamodb_pipeline.aws.request_errors import Denied
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.command_line import CommandLine
-from dynamodb_pipeline.cli.launch_options import RunStart, launch_of, policy_query, prices_of, schedule_of
+from dynamodb_pipeline.cli.launch_options import RunStart, backup_of, launch_of, policy_query, prices_of, schedule_of
 from dynamodb_pipeline.cli.voice import Voice, import_question
 from dynamodb_pipeline.dynamodb.table import TableDescription, TableMissingError, Tables, matching_tables
 from dynamodb_pipeline.dynamodb.table_description import ScanTarget
@@ -43,7 +43,7 @@ from dynamodb_pipeline.importing.size import ImportSize, ItemSample, import_size
 from dynamodb_pipeline.rate.capacity import AllowedRate, RateChoice, read_rate, write_rate
 from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.run.record import latest_unfinished, read_state, refuse_other_command
-from dynamodb_pipeline.settings.job import ExportSettings, ImportSettings, JobSettings
+from dynamodb_pipeline.settings.job import ExportSettings, JobSettings
 from dynamodb_pipeline.settings.job_options import (
     BUCKET_OWNER,
     EXCLUDE,
@@ -118,11 +118,12 @@ def run_on_cluster(line: CommandLine, settings: JobSettings, *, voice: Voice) ->
             here.console.say(f"{counted(len(settings.table_names), 'table')}: {', '.join(settings.table_names)}")
         tables = described(settings, here.clients, skip_missing=command is commands.run_preflight)
         _try_parts(settings, here.clients, tables, say=voice.say)
-        start = replace(run_start(kind, settings, here.clients, tables), by_pattern=by_pattern)
-        launch = launch_of(kind, options, start=start)
         source = import_source(settings, here.clients) if kind == "import" else None
+        start = run_start(kind, settings, here.clients, tables)
+        start = replace(start, by_pattern=by_pattern, backup=backup_of(settings, source))
+        launch = launch_of(kind, options, start=start)
         facts = tuple(run_facts(kind, settings, tables, source=source, clients=here.clients))
-        question = _question(settings, facts)
+        question = import_question(settings, source)
         m5 = command_line(line.program, options.given.without(own.CONFIG) + Given.of({own.CONFIG: "m5"}))
         chosen = source and ImportInput(source, partial(sample_of, source, settings=settings, clients=here.clients))
         prices = prices_of(options, region=launch.region)
@@ -164,13 +165,6 @@ def import_source(settings: Any, clients: AwsClients) -> Callable[[], ImportSour
 def sample_of(source: Callable[[], ImportSource], keys: KeySchema, *, settings: Any, clients: AwsClients) -> ItemSample:
     """One item of what an import will read, judged by the keys of its target; raises as `item_sample`."""
     return item_sample(object_store(clients), source(), keys, settings=settings)
-
-
-def _question(settings: JobSettings, facts: Sequence[TableFacts]) -> str | None:
-    """What is asked before an import is launched; of an input that could not be read it says so."""
-    if not isinstance(settings, ImportSettings) or settings.yes or settings.dry_run:
-        return None
-    return import_question(settings, folder=settings.input, origin=facts[0].basis if facts else "")
 
 
 def print_schedule(line: CommandLine, settings: JobSettings, *, voice: Voice) -> Any:

@@ -143,7 +143,9 @@ def _agreed_job(kind: str, settings: Any, voice: Voice) -> Callable[..., dict[st
 
     common = settings.common
     source = find_source(object_store(AwsClients(common.region, bucket_owner=common.bucket_owner)), settings)
-    voice.confirm(import_question(settings, folder=source.folder, origin=source.origin))
+    question = import_question(settings, lambda: source)
+    if question is not None:
+        voice.confirm(question)
     return partial(import_table, source=source)
 
 

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.display import folded
-from dynamodb_pipeline.errors import DeclinedError, ExitCode
+from dynamodb_pipeline.errors import DeclinedError, ExitCode, PipelineError
 from dynamodb_pipeline.job_main import run_and_print
 from dynamodb_pipeline.output import Lines, Result, Say, is_terminal, printable, standard_error, standard_output
+from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.run.progress import Reporter
-from dynamodb_pipeline.settings.job import ImportSettings
+from dynamodb_pipeline.settings.job import ImportSettings, JobSettings
 from dynamodb_pipeline.settings.rows import Options
 
 if TYPE_CHECKING:
@@ -132,9 +133,20 @@ def first_voice(words: Sequence[str]) -> Voice:
     return Voice(display.lines if display else standard_error(), _as_json(given[-1] if given else None, ""))
 
 
-def import_question(settings: ImportSettings, *, folder: str, origin: str) -> str:
-    """Whose items go where, for a person to agree to."""
-    return f"Import {folder} ({origin}) into table {settings.table}: items with the same key are replaced."
+def import_question(settings: JobSettings, find: Callable[[], ImportSource] | None) -> str | None:
+    """
+    Which backup's items go where, for a person to agree to, and why where that cannot be told; None of a job that
+    needs no yes.
+    """
+    if find is None or not isinstance(settings, ImportSettings) or settings.yes or settings.dry_run:
+        return None
+    try:
+        source = find()
+        backup = f"{source.folder} ({source.origin})"
+    except PipelineError as err:
+        place = f"the newest backup below {settings.input}" if settings.latest else settings.input
+        backup = f"{place} (not known here: {err.lines[0]})"
+    return f"Import {backup} into table {settings.table}: items with the same key are replaced."
 
 
 def somebody_is_there() -> bool:

@@ -42,7 +42,7 @@ def import_size(store: ObjectStore, find: Callable[[], ImportSource]) -> ImportS
     try:
         source = find()
         size = _recorded(source) or _estimated(store, source)
-        return replace(size, basis=f"{size.basis}; {source.origin}")
+        return replace(size, basis=f"{source.folder}, {size.basis}; {source.origin}")
     except PipelineError as err:
         return _unknown(str(err).splitlines()[0])
 

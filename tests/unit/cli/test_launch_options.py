@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
 from dynamodb_pipeline.emr.request.table_jobs import MAX_RUN_ID, table_run_id
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.settings.job_options import (
+    INPUT,
+    LATEST,
     OUTPUT,
     READ_PERCENT,
     RUN_ID,
@@ -40,6 +43,17 @@ def test_one_table_keeps_its_output_and_run_id() -> None:
     given = made.jobs[0].given
     assert (given.text(OUTPUT), given.text(RUN_ID), given.text(READ_PERCENT)) == ("s3://data/x", RUN, "10")
     assert not made.wait
+
+
+def test_an_import_of_the_newest_backup_is_of_the_one_that_is_known() -> None:
+    """A newer one, finished between the question and the job, is not what somebody said yes to."""
+    words = options("import", "--table", "T1x", "--input", "s3://data/x", "--latest", *LOGS)
+    start = RunStart(run_id=RUN, region="eu-west-1", backup="s3://data/x/2026-11-23-03-00-00/")
+    made = launch_of("import", words, start=start)
+    given = made.jobs[0].given
+    assert (given.text(INPUT), LATEST in given, made.data_uris) == (start.backup, False, ("s3://data/x",))
+    given = launch_of("import", words, start=replace(start, backup=None)).jobs[0].given
+    assert (given.text(INPUT), LATEST in given) == ("s3://data/x", True)
 
 
 def test_launchers_options_do_not_reach_the_job() -> None:

@@ -16,9 +16,13 @@ from rich.console import Console
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.cli.command_line import VERBS
 from dynamodb_pipeline.cli.display import TerminalDisplay
-from dynamodb_pipeline.cli.voice import Voice, first_voice
-from dynamodb_pipeline.errors import DeclinedError
+from dynamodb_pipeline.cli.voice import Voice, first_voice, import_question
+from dynamodb_pipeline.errors import DeclinedError, DeniedError
 from dynamodb_pipeline.output import Lines
+from dynamodb_pipeline.reading.input_files import ImportSource
+from dynamodb_pipeline.settings.job import ImportSettings
+from dynamodb_pipeline.settings.parse import import_settings
+from dynamodb_pipeline.settings.parser import job_options
 
 COMMAND = [sys.executable, "-m", "dynamodb_pipeline.cli.main"]
 ITEM = b'{"id":{"s":"1"}}\n'
@@ -124,6 +128,26 @@ def test_only_yes_is_yes(answer: str, agreed: bool, monkeypatch: pytest.MonkeyPa
         monkeypatch.undo()
     os.close(leader)
     assert said.getvalue() == "Import it. Go on? [y/N] "
+
+
+def an_import(*words: str) -> ImportSettings:
+    given = ("--table", "Reply", "--input", "s3://b1b/backups", "--latest", *words)
+    return import_settings(job_options("import", given))
+
+
+def unreadable() -> ImportSource:
+    raise DeniedError.of_lines(["s3:ListBucket is denied", "more"])
+
+
+def test_the_question_of_an_import_names_the_backup_that_will_be_read() -> None:
+    source = ImportSource("s3://b1b/backups/2026-11-23-03-00-00/", "folder", ())
+    into = "into table Reply: items with the same key are replaced."
+    asked = import_question(an_import(), lambda: source)
+    assert asked == f"Import {source.folder} ({source.origin}) {into}"
+    asked = import_question(an_import(), unreadable)
+    unknown = "the newest backup below s3://b1b/backups (not known here: s3:ListBucket is denied)"
+    assert asked == f"Import {unknown} {into}"
+    assert import_question(an_import("--yes"), unreadable) is None
 
 
 @pytest.mark.parametrize(
