@@ -29,6 +29,7 @@ from dynamodb_pipeline.settings.values import is_pattern, literal_prefixes
 
 PROGRAM = "dynamodb-pipeline"
 LOCAL_FLAG = "--local"
+LOGS_EXAMPLE = "s3://my-bucket/logs"
 ON_CLUSTER = ("wait", "status", "logs", "cancel", "terminate")  # verbs about a run that a cluster has
 RUN: Row[str] = Row(
     "RUN", "run id, or a cluster id (j-...)", ON_CLUSTER, "RUN", where=Where.LAUNCHER, required=True
@@ -89,16 +90,20 @@ def regionless_run_lines(verb: str, run: str) -> list[str]:
     """
     began = began_by_id(run)
     moment = f"run {run} began {began:%Y-%m-%d %H:%M:%S} UTC, and its id" if began else f"the id {run}"
-    logs = "s3://my-bucket/logs"
     return [
         f"no region: give --region, that of the run's cluster, or set AWS_REGION; {moment} does not say where",
         "by the log folder that it was given (my-bucket stands for yours), in any region: "
         + (
-            command_line((PROGRAM, verb), Given.of({RUN: run, LOGS: logs}))
+            recorded_run_command(run)
             if verb == "report"
-            else command_line((PROGRAM, "runs"), Given.of({LOGS: logs}))
+            else command_line((PROGRAM, "runs"), Given.of({LOGS: LOGS_EXAMPLE}))
         ),
     ]
+
+
+def recorded_run_command(run: str) -> str:
+    """The command that shows a run by its record alone, with an example's log folder."""
+    return command_line((PROGRAM, "report"), Given.of({RUN: run, LOGS: LOGS_EXAMPLE}))
 
 
 def ran_locally(record: Mapping[str, object]) -> bool:

@@ -55,7 +55,7 @@ WRITTEN = re.compile(rf"{PROGRAM} ([a-z-]+)")
 # What builds a command, and the modules that only hold such builders.
 BUILDERS = {
     *("command_line", "run_command", "runs_command", "report_command", "launch_again_command", "policy_command"),
-    *("refresh_command", "regionless_run_lines"),
+    *("refresh_command", "regionless_run_lines", "recorded_run_command"),
     *("with_commands", "command_with", "resume_command", "command", "schedule_command"),
 }
 BUILT_IN = {"settings.run_commands", "settings.rows"}
@@ -203,6 +203,28 @@ def mistyped_run(world: World) -> str:
     out = world.run("status", "nonsense", "--region", REGION)
     assert out.code == 3, out.text
     return out.text
+
+
+def run_of_this_machine(world: World) -> str:
+    """`status` of a run that had no cluster."""
+    run_id = found(world.after(stopped_here), r"--run-id (\S+)")
+    out = world.run("status", run_id, "--region", REGION)
+    assert out.code == 3, out.text
+    return out.text.replace("s3://my-bucket/logs", f"s3://{world.bucket}/logs")
+
+
+def silent_at_work(world: World) -> str:
+    """A job that is at work and could not say so for minutes."""
+    s3 = world.emr.client("s3")
+    with world.slow() as table:
+        run_id = world.run("export", *world.of(table), *world.logs, "--no-wait").result["run_id"]
+        key = f"logs/runs/{run_id}/run.json"
+        s3.get_waiter("object_exists").wait(Bucket=world.bucket, Key=key, WaiterConfig={"Delay": 1})
+        facts = json.loads(s3.get_object(Bucket=world.bucket, Key=key)["Body"].read())
+        command = facts["command"].replace(" ".join(("", *LOCAL)), "")  # as a node's own Spark has it
+        silent = json.dumps({**facts, "command": command, "heartbeat": "2026-01-01T00:00:00Z"})
+        s3.put_object(Bucket=world.bucket, Key=key, Body=silent.encode())
+        return world.run("runs", *world.logs).text
 
 
 def lost_contact(world: World) -> str:
@@ -434,7 +456,10 @@ SITUATIONS: dict[str, tuple[Situation, ...]] = {
     "emr.commands.launch._left_running": (Situation(left_running, r"^attach: (.*)$"),),
     "emr.calls.clusters.cluster_line": (Situation(left_running, r"to end it now: (.*)$"),),
     "emr.calls.clusters.read_cluster": (Situation(mistyped_cluster, r"those of runs: (.*)$"),),
-    "emr.watch.run_lookup._search_standing": (Situation(mistyped_run, r"those that there are: (.*)$"),),
+    "emr.watch.run_lookup._search_standing": (
+        Situation(mistyped_run, r"those that there are: (.*)$"),
+        Situation(run_of_this_machine, r"its record is shown by (.*) \(my-bucket stands for"),
+    ),
     "emr.watch.lifecycle._left": (Situation(lost_contact, r"attach: (.*)$"),),
     "emr.watch.lifecycle._interrupted": (
         Situation(detached, r"^attach: (.*)$", STOPPED),
@@ -442,7 +467,8 @@ SITUATIONS: dict[str, tuple[Situation, ...]] = {
     ),
     "cli.launcher._launcher_of_run": (Situation(region_not_said, r"in any region: (.*)$"),),
     "emr.commands.runs.run_terminate": (Situation(detached, r"not ours to end; use: (.*)$"),),
-    "emr.watch.run_report._again": (Situation(too_late, GO_ON),),
+    "emr.watch.run_report.again_command": (Situation(too_late, GO_ON),),
+    "emr.watch.run_end._silent_at_work": (Situation(silent_at_work, r"has not ended its step; see (.*)$"),),
     "emr.watch.run_report._page": (Situation(too_late, r"^page: (.*)$"),),
     "emr.preflight.preflight.preflight": (
         Situation(refused_by_preflight, r"service-role.*\n *remedy: (.*?) > roles\.json"),
@@ -547,7 +573,7 @@ NO_COMMANDS = {"emr.documents.roles_template._launcher_policies"}
 
 
 # Several launches each; without them the rest is a minute's work.
-LONG = {lost_contact, detached, too_late, nodes_without_rights, no_bootstrap, old_pipeline}
+LONG = {lost_contact, detached, silent_at_work, too_late, nodes_without_rights, no_bootstrap, old_pipeline}
 
 
 def marks_of(place: str) -> list[pytest.MarkDecorator]:

@@ -169,6 +169,6 @@ def _without_sign_of_life(record: dict[str, Any], state: RunState) -> dict[str, 
 
 def _silent_at_work(silent: dict[str, Any], look: Look, target: RunTarget) -> dict[str, Any]:
     """Of a job whose step goes on all the same: to start it again would be to have it twice."""
-    seen = run_command("logs", target.run, region=target.region)
+    seen = run_command("status", target.run, region=target.region)
     at_work = f"{silent['error'].partition(': ')[2]}, but cluster {look.cluster.id} has not ended its step; see {seen}"
     return {"state": RUNNING, "note": at_work}

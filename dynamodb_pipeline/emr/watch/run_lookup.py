@@ -27,8 +27,9 @@ from dynamodb_pipeline.emr.request.launch_settings import RUN_TAG
 from dynamodb_pipeline.emr.watch.lifecycle import RunTarget
 from dynamodb_pipeline.emr.watch.run_records import CLOCK_SKEW, scheduled_run
 from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.settings.run_commands import runs_command
-from dynamodb_pipeline.settings.run_ids import began_by_id
+from dynamodb_pipeline.settings.job_options import LOGS
+from dynamodb_pipeline.settings.run_commands import LOCAL_FLAG, recorded_run_command, runs_command
+from dynamodb_pipeline.settings.run_ids import began_by_id, is_run_id
 
 if TYPE_CHECKING:
     from mypy_boto3_emr import EMRClient
@@ -177,6 +178,12 @@ def _search_standing(emr: EMRClient, listed: list[FoundCluster], *, run: str, re
         if ours:
             ids = tuple(step.id for step in ours)
             return RunTarget(cluster_id=cluster.id, run=run, region=region, ours=False, step_ids=ids)
-    there = f"check --region and the id, or --cluster-id; those that there are: {runs_command(region=region)}"
-    msg = f"no cluster or step of run {run} in {region} within two months; {there}"
-    raise NoSuchRunError(msg)
+    lines = [
+        f"no cluster or step of run {run} in {region} within two months; check --region and the id, or --cluster-id",
+        f"those that there are: {runs_command(region=region)}",
+    ]
+    if is_run_id(run):
+        shown = f"{recorded_run_command(run)} (my-bucket stands for the bucket of its {LOGS})"
+        own = f"a run on a machine ({LOCAL_FLAG}) has no cluster: Ctrl-C stops it there, its record is shown by {shown}"
+        lines.insert(1, own)
+    raise NoSuchRunError.of_lines(lines)

@@ -29,6 +29,7 @@ from dynamodb_pipeline.settings.run_commands import (
     PolicyPlaces,
     launch_again_command,
     policy_command,
+    recorded_run_command,
     regionless_run_lines,
     report_command,
     run_command,
@@ -105,6 +106,12 @@ def test_without_a_region_none_is_made_up_and_what_needs_none_is_named(verb: str
     command = lines[1].rpartition("in any region: ")[2]
     assert line_of(command).verb == ("report" if verb == "report" else "runs")
     assert command.endswith("--logs s3://my-bucket/logs")
+
+
+def test_the_command_for_a_run_without_a_cluster_is_whole() -> None:
+    line = line_of(recorded_run_command("run-1"))
+    assert (line.verb, line.options[own.REPORT_RUN]) == ("report", "run-1")
+    assert line.options[own.REPORT_LOGS] is not None
 
 
 def test_the_command_for_a_report_is_whole() -> None:

@@ -464,6 +464,17 @@ def test_unknown_run_is_named(made: Account) -> None:
         run_status(RunQuery("nowhere"), made.clients, made.console)
 
 
+@pytest.mark.parametrize("command", [run_status, run_cancel, run_logs, run_wait])
+def test_a_run_that_had_no_cluster_is_pointed_to_its_record(made: Account, command: Any) -> None:
+    with pytest.raises(PreconditionError) as missing:
+        command(RunQuery(RUN), made.clients, made.console)
+    assert [line.partition(": ")[0] for line in missing.value.lines[1:]] == [
+        "a run on a machine (--local) has no cluster",
+        "those that there are",
+    ]
+    assert f"dynamodb-pipeline report {RUN} --logs s3://my-bucket/logs" in missing.value.lines[1]
+
+
 def test_logs_shows_what_the_step_printed(made: Account, zip_path: Path) -> None:
     launch(made, zip_path, wait=False)
     cluster = only_cluster(made)

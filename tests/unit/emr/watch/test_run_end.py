@@ -104,7 +104,7 @@ def test_a_run_without_a_sign_of_life_whose_step_goes_on_is_not_begun_again(laun
     done = launched.completed(launched.record(silent=timedelta(minutes=5)))
     assert done["state"] == "running"
     assert f"cluster {launched.cluster_id} has not ended its step" in done["note"]
-    assert done["note"].endswith(f"see dynamodb-pipeline logs {RUN} --region {REGION}")
+    assert done["note"].endswith(f"see dynamodb-pipeline status {RUN} --region {REGION}")
     assert "resume" not in done
 
 
