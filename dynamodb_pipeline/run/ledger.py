@@ -1,6 +1,9 @@
 """
 What a run has finished so far: one tiny put-if-absent object per finished piece of work, under the run's own folder.
 
+Hundreds of them are put once more into one object, their pack: a resume reads that in place of each of them. A pack is
+never believed alone: only what has its own object counts, and without packs a resume finds the same.
+
 The ledger is written by the driver only, after a worker's success has arrived. A header pins everything a resume
 depends on; a resume with any difference is refused instead of guessed at.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -19,6 +23,8 @@ from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedE
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore, put_once
 
 HEADER = "header.json"
+ENTRY, PACK = ".json", ".pack"
+PACK_ENTRIES, PACK_BYTES = 500, 1 << 20  # a pack is closed by the first that is reached
 READ_ATTEMPTS = 2  # damage on the way heals by itself
 READS_AT_ONCE = 8  # botocore keeps 10 connections to an endpoint
 
@@ -34,6 +40,9 @@ class Ledger:
 
     def __init__(self, store: ObjectStore, folder: str | None):
         self._store, self._folder = store, folder
+        self._packing = threading.Lock()
+        self._unpacked: dict[str, Facts] = {}
+        self._unpacked_bytes = 0
 
     @property
     def resumable(self) -> bool:
@@ -98,18 +107,44 @@ class Ledger:
         """
         if self._folder is None:
             return
-        name = f"{entry_id}.json"
-        if not put_once(self._store, join(self._folder, name), _sealed(name, record)):
+        name = f"{entry_id}{ENTRY}"
+        sealed = _sealed(name, record)
+        if not put_once(self._store, join(self._folder, name), sealed):
             msg = f"{self._folder}: another process works on the same run (entry {entry_id}); let one of them end first"
             raise StoppedError(msg)
+        self._pack(name, record, len(sealed))
+
+    def _pack(self, name: str, record: Facts, size_bytes: int) -> None:
+        """Put the entries since the last pack into one when they are enough."""
+        assert self._folder is not None
+        with self._packing:
+            self._unpacked[name] = record
+            self._unpacked_bytes += size_bytes
+            if len(self._unpacked) < PACK_ENTRIES and self._unpacked_bytes < PACK_BYTES:
+                return
+            packed, self._unpacked, self._unpacked_bytes = self._unpacked, {}, 0
+        pack = f"{min(packed)[: -len(ENTRY)]}{PACK}"
+        put_once(self._store, join(self._folder, pack), _sealed(pack, dict(packed)))  # another one there does as well
 
     def _entries(self) -> dict[str, Facts]:
         """Every entry by its id; a run of thousands of files would spend minutes on one read after the other."""
         assert self._folder is not None
         names = [o.uri.rpartition("/")[2] for o in self._store.list(self._folder)]
-        entries = [name for name in names if name != HEADER]
+        entries = [name for name in names if name.endswith(ENTRY) and name != HEADER]
+        packs = [name for name in names if name.endswith(PACK)]
         with ThreadPoolExecutor(max_workers=READS_AT_ONCE, thread_name_prefix="ledger") as pool:
-            return {name[: -len(".json")]: record for name, record in zip(entries, pool.map(self._load, entries))}
+            records = {name: record for pack in pool.map(self._packed, packs) for name, record in pack.items()}
+            left = [name for name in entries if name not in records]
+            records.update(zip(left, pool.map(self._load, left)))
+        return {name[: -len(ENTRY)]: records[name] for name in entries}
+
+    def _packed(self, name: str) -> dict[str, Facts]:
+        """The entries of a pack by their objects' names; none of a damaged one, as each has its own object too."""
+        try:
+            entries = self._load(name)
+        except IntegrityError:
+            return {}
+        return {entry: record for entry, record in entries.items() if isinstance(record, dict)}
 
     def _load(self, name: str) -> Facts:
         assert self._folder is not None

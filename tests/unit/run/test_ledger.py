@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from dynamodb_pipeline.errors import IntegrityError, PreconditionError, StoppedError
-from dynamodb_pipeline.run.ledger import READS_AT_ONCE, Ledger
+from dynamodb_pipeline.run.ledger import PACK_BYTES, PACK_ENTRIES, READS_AT_ONCE, Ledger
 from dynamodb_pipeline.store.objects import AlreadyExistsError, ObjectInfo, ObjectMissingError
 
 FOLDER = "s3://logs/runs/one/ledger/export/items"
@@ -17,13 +17,15 @@ HEADER = {"table": "items", "segments": 2}
 
 
 class Objects:
-    """An object store in memory; `damage` is applied to the next reads, one each."""
+    """An object store in memory that counts reads; `damage` is applied to the next of them, one each."""
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
         self.damage: list[bytes] = []
+        self.reads = 0
 
     def get(self, uri: str, *, etag: str | None = None) -> bytes:
+        self.reads += 1
         if uri not in self.kept:
             raise ObjectMissingError(uri)
         return self.damage.pop() if self.damage else self.kept[uri]
@@ -79,6 +81,51 @@ def test_entries_are_read_several_at_once():
         first.add(f"segment-{segment}", {"pages": segment})
     found = Ledger(objects, FOLDER).open(HEADER)
     assert found == {f"segment-{n}": {"pages": n} for n in range(3 * READS_AT_ONCE)}
+
+
+def many(objects: Objects, count: int) -> dict[str, dict[str, object]]:
+    """A run that noted so many pieces of work."""
+    ledger, entries = Ledger(objects, FOLDER), {f"segment-{n:05}": {"pages": n} for n in range(count)}
+    ledger.open(HEADER)
+    for entry_id, record in entries.items():
+        ledger.add(entry_id, record)
+    return entries
+
+
+def packs_of(objects: Objects) -> list[str]:
+    return [uri for uri in objects.kept if uri.endswith(".pack")]
+
+
+def test_a_resume_reads_hundreds_of_entries_at_once(objects):
+    entries = many(objects, 4 * PACK_ENTRIES + 7)
+    objects.reads = 0
+    assert Ledger(objects, FOLDER).open(HEADER) == entries
+    assert objects.reads == 1 + 4 + 7  # the header, the packs, what is in none
+
+
+def test_a_pack_of_long_entries_is_closed_early(objects):
+    """A connector's partition names all its files: read back, a document has at most 16 MiB."""
+    ledger = Ledger(objects, FOLDER)
+    ledger.open(HEADER)
+    for n in range(8):
+        ledger.add(f"partition-{n}", {"files": "x" * (PACK_BYTES // 4)})
+    assert len(packs_of(objects)) == 2
+    assert len(Ledger(objects, FOLDER).open(HEADER)) == 8
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"\xff"])
+def test_a_damaged_pack_costs_reads_and_nothing_else(objects, data):
+    entries = many(objects, PACK_ENTRIES)
+    objects.kept[packs_of(objects)[0]] = data
+    assert Ledger(objects, FOLDER).open(HEADER) == entries
+
+
+def test_what_has_no_object_of_its_own_any_more_does_not_count(objects):
+    """`clean` deletes them one after the other and may be broken off."""
+    entries = many(objects, PACK_ENTRIES)
+    del objects.kept[f"{FOLDER}/segment-00003.json"]
+    del entries["segment-00003"]
+    assert Ledger(objects, FOLDER).open(HEADER) == entries
 
 
 def test_second_driver_of_the_same_run_stops(ledger, objects):
