@@ -83,7 +83,10 @@ def _import_words(document: Mapping[str, Any]) -> Iterator[str]:
     if document.get("dry_run"):
         yield f"dry run: {_amount(document)} {origin}{_took(document)}"
         yield from _bad(document)
-        yield from _not_asked_for(document)
+        if unchanged := _count(document, "items_unchanged"):
+            same = counted(unchanged, "item")
+            yield f"{INDENT}{same} would not be written: the table has them just so (--only-changes)"
+        yield from _not_asked_for(document, left="would be left out")
         yield from _deletions(document)
         yield f"{INDENT}nothing was written to {document.get('table')}"
         return
@@ -120,18 +123,18 @@ def _left_out(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"{INDENT}{counted(aside, 'bad item')} set aside{f' in {where}' if where else ''}"
 
 
-def _not_asked_for(document: Mapping[str, Any]) -> Iterator[str]:
+def _not_asked_for(document: Mapping[str, Any], *, left: str = "left out") -> Iterator[str]:
     if expired := _count(document, "items_expired"):
-        yield f"{INDENT}{counted(expired, 'item')} left out: expired (--skip-expired)"
-    if left := _count(document, "items_left_out"):
-        yield f"{INDENT}{counted(left, 'item')} left out: not asked for"
+        yield f"{INDENT}{counted(expired, 'item')} {left}: expired (--skip-expired)"
+    if others := _count(document, "items_left_out"):
+        yield f"{INDENT}{counted(others, 'item')} {left}: not asked for"
     if absent := _count(document, "keys_absent"):
         yield f"{INDENT}{counted(absent, 'key')} asked for, but not in the export"
 
 
 def _bad(document: Mapping[str, Any]) -> Iterator[str]:
     bad = _count(document, "items_bad")
-    yield f"{INDENT}{counted(bad, 'item')} bad, to be set aside" if bad else f"{INDENT}every item can be written"
+    yield f"{INDENT}{counted(bad, 'item')} bad, would be set aside" if bad else f"{INDENT}every item can be written"
     if dropped := _count(document, "duplicates_dropped"):
         yield f"{INDENT}{counted(dropped, 'item')} would be left out: the same key stands again further on"
 

@@ -122,17 +122,19 @@ def plan_chain_deletions(run: ImportRun, chain: Collapsed, *, unwanted: Spill, l
         unwanted.add(key_hash(key)[0], key_row(key))
     plan = DeletionPlan(chain.items + chain.deleted, chain.deleted, 0, done.keys())
     limit = job.settings.max_deletions
-    run.ctx.reporter.note(chain_text(plan, limit))
+    text = chain_text(plan, limit, dry_run=job.settings.dry_run)
+    run.ctx.reporter.note(text)
     if limit.exceeded(plan.total, total=plan.table_items):
-        msg = f"{chain_text(plan, limit)}; nothing was deleted or written. Raise --max-deletions if that is meant"
+        msg = f"{text}; nothing was deleted or written. Raise --max-deletions if that is meant"
         raise PreconditionError(msg)
     return plan
 
 
-def chain_text(plan: DeletionPlan, limit: ItemLimit) -> str:
+def chain_text(plan: DeletionPlan, limit: ItemLimit, *, dry_run: bool) -> str:
     """A chain's deletions in words, before anything is done."""
+    are = "would be" if dry_run else "are"
     return (
-        f"chain: of {plan.table_items} keys {plan.total} were deleted by its end, and are deleted in the table; "
+        f"chain: of {plan.table_items} keys {plan.total} were deleted by its end, and {are} deleted in the table; "
         f"--max-deletions allows {limit} ({limit.most(plan.table_items)} items)"
     )
 

@@ -109,19 +109,21 @@ def import_lines(job: TableImport, *, keeps_state: bool) -> Iterator[str]:
         yield "note: without --logs a stopped import cannot be resumed"
 
 
-def chosen_lines(facts: Checked, plan: ImportPlan) -> Iterator[str]:
-    """Which items will be written, where that is not all of them; before the first write."""
+def chosen_lines(facts: Checked, plan: ImportPlan, *, dry_run: bool) -> Iterator[str]:
+    """Which items will be written, or would be, where that is not all of them; before the first write."""
+    are = "would be" if dry_run else "are"
     if plan.only_changes:
         same, of = len(facts.unchanged), facts.items - facts.bad
         yield (
-            f"only changes: {same:,} of {of:,} items stand in {plan.table} just so and are left alone, "
-            f"{facts.to_write:,} are written; what is changed from now on in those left alone stays"
+            f"only changes: {same:,} of {of:,} items stand in {plan.table} just so and {are} left alone, "
+            f"{facts.to_write:,} {are} written"
+            + ("" if dry_run else "; what is changed from now on in those left alone stays")
         )
     if plan.keys_wanted is not None:
         asked = facts.items - facts.left_out - facts.bad
         yield f"{asked} of {facts.items} items are asked for, {facts.asked_bytes:,} bytes"
     if facts.expired:
-        yield f"{facts.expired:,} of {facts.items:,} items have expired and are not written (--skip-expired)"
+        yield f"{facts.expired:,} of {facts.items:,} items have expired and {are} left out (--skip-expired)"
     if facts.keys_absent:
         shown = first_few(str(shown_key(plan.keys, key)) for key in facts.keys_absent)
         yield f"note: {len(facts.keys_absent)} of the keys asked for are not in the export: {shown}"
@@ -169,7 +171,7 @@ class _Steps:
         with ExitStack() as stack:
             unwanted = stack.enter_context(Spill())
             looked = self._look(stack, unwanted)
-            for line in chosen_lines(looked.facts, run.plan):
+            for line in chosen_lines(looked.facts, run.plan, dry_run=settings.dry_run):
                 run.ctx.reporter.note(line)
             if settings.dry_run:
                 return _result(run, looked, NOTHING_WRITTEN)

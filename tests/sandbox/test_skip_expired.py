@@ -130,7 +130,7 @@ def test_an_import_of_our_own_files_leaves_out_what_has_expired(sandbox: Sandbox
     differences, result, text = imported(sandbox, whole, "--skip-expired")
     assert differences == NONE
     assert (result["items"], result["items_written"], result["items_expired"]) == (len(ITEMS), len(KEPT), EXPIRED)
-    assert f"{EXPIRED} of {len(ITEMS)} items have expired and are not written" in text
+    assert f"{EXPIRED} of {len(ITEMS)} items have expired and are left out" in text
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,20 @@ def test_a_dry_run_says_what_would_be_done_and_that_nothing_was() -> None:
     words = result_words({**IMPORTED, "dry_run": True, "items_bad": 1, "deletions_planned": 2})
     assert words[0].startswith("dry run: 21 items in 1 file (1 byte) from s3://b/x/")
     assert words[1:] == (
-        "  1 item bad, to be set aside",
+        "  1 item bad, would be set aside",
         "  2 items would be deleted that the export does not have",
+        "  nothing was written to Orders",
+    )
+
+
+def test_a_dry_run_of_a_part_leaves_nothing_out_yet() -> None:
+    counts = {"items_bad": 0, "items_unchanged": 3, "items_expired": 1, "items_left_out": 2}
+    words = result_words({**IMPORTED, "dry_run": True, "deletions_planned": None, **counts})
+    assert words[1:] == (
+        "  every item can be written",
+        "  3 items would not be written: the table has them just so (--only-changes)",
+        "  1 item would be left out: expired (--skip-expired)",
+        "  2 items would be left out: not asked for",
         "  nothing was written to Orders",
     )
 

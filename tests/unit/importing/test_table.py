@@ -1,4 +1,4 @@
-"""A scheduled import that is delivered twice is done once."""
+"""A scheduled import that is delivered twice is done once; a dry run speaks of what it would do."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 
 from dynamodb_pipeline.errors import PreconditionError, UsageError
-from dynamodb_pipeline.importing.table import claim_moment
+from dynamodb_pipeline.importing.job import Checked, ImportPlan
+from dynamodb_pipeline.importing.mirror import DeletionPlan, chain_text
+from dynamodb_pipeline.importing.table import chosen_lines, claim_moment
 from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.settings.parse import import_settings
 from dynamodb_pipeline.settings.parser import job_options
+from dynamodb_pipeline.settings.values import ItemLimit
+from tests.unit.reading.item_lines import KEYS
 from tests.unit.store.memory_store import MemoryStore
 
 LOGS = ("--logs", "s3://bucket/logs")
@@ -41,6 +45,18 @@ def test_other_nights_and_tables_are_their_own():
         claim_moment(run(store, f"run-{number}"), settings(*words))
     claim_moment(run(store, "other"), settings(*LOGS, *NIGHT, table="Thread"))
     assert len(store.objects) == 3
+
+
+@pytest.mark.parametrize(("dry_run", "are"), [(False, "are"), (True, "would be")], ids=["import", "dry run"])
+def test_a_dry_run_says_what_would_be(dry_run: bool, are: str) -> None:
+    plan = ImportPlan(table="Forum", keys=KEYS, index_keys=(), resources=(), only_changes=True)
+    lines = list(chosen_lines(Checked(items=10, bad=0, expired=2), plan, dry_run=dry_run))
+    assert lines[0].startswith(f"only changes: 0 of 10 items stand in Forum just so and {are} left alone, ")
+    assert f"{are} written" in lines[0]
+    assert ("what is changed from now on" in lines[0]) is not dry_run
+    assert lines[1] == f"2 of 10 items have expired and {are} left out (--skip-expired)"
+    deletions = chain_text(DeletionPlan(9, 1, 0), ItemLimit(5, None), dry_run=dry_run)
+    assert f"1 were deleted by its end, and {are} deleted in the table" in deletions
 
 
 @pytest.mark.parametrize("words", [LOGS, (*LOGS, *NIGHT, "--dry-run")], ids=["not scheduled", "dry run"])
