@@ -17,7 +17,7 @@ from dynamodb_pipeline.formats.files.text import Text
 from dynamodb_pipeline.store.local import LocalObjectStore
 from dynamodb_pipeline.store.objects import AlreadyExistsError, Body, ObjectInfo, ObjectStore
 from dynamodb_pipeline.store.s3 import S3_PACING, S3ObjectStore
-from dynamodb_pipeline.store.s3_errors import MISSING_CODES, s3_error, s3_errors
+from dynamodb_pipeline.store.s3_errors import MISSING_CODES, missing_bucket, s3_error, s3_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -77,8 +77,7 @@ def bucket_region(client: S3Client, bucket: str, *, bucket_owner: str | None = N
     except ClientError as err:
         headers = err.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         if error_code(err) in MISSING_CODES | {"NoSuchBucket"}:
-            msg = f"bucket {bucket!r} does not exist; check the spelling or create it first"
-            raise PreconditionError(msg) from err
+            raise missing_bucket(bucket) from err
         if error_code(err) not in ("301", "PermanentRedirect") or "x-amz-bucket-region" not in headers:
             raise s3_error(err, operation="head_bucket", where=where) from err
         return str(headers["x-amz-bucket-region"])

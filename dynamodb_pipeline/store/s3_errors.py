@@ -121,6 +121,14 @@ def unsent(err: Exception, what: str, *, otherwise: type[PipelineError] = Stoppe
     return otherwise(f"{what}: {without_secrets(str(err))}")
 
 
+def missing_bucket(bucket: str) -> PreconditionError:
+    """Our error for a name that S3 does not know, whether it was to be read or written."""
+    return PreconditionError(
+        f"bucket {bucket!r} does not exist, in any account or region of this partition; check the spelling, and whose the "
+        "credentials are: `aws s3 ls` lists the buckets of their account (none is ever made by this tool)"
+    )
+
+
 def s3_error(err: Any, *, operation: str, where: S3Uri) -> PipelineError:
     """The exception that a botocore ClientError of an S3 call stands for."""
     return _refused(error_code(err), operation=operation, where=where) or _failed(err, operation=operation, where=where)
@@ -129,7 +137,7 @@ def s3_error(err: Any, *, operation: str, where: S3Uri) -> PipelineError:
 def _refused(code: str, *, operation: str, where: S3Uri) -> PipelineError | None:
     """What S3 will say again however often it is asked; None for anything else."""
     if code == "NoSuchBucket":
-        return PreconditionError(f"bucket {where.bucket!r} does not exist; check the spelling or create it first")
+        return missing_bucket(where.bucket)
     if code in MISSING_CODES:
         return ObjectMissingError(f"{where} does not exist")
     if code in CONFLICT_CODES:

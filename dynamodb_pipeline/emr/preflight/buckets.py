@@ -55,7 +55,7 @@ def check_bucket(s3: S3Client, place: S3Uri, *, region: str, owner: str | None) 
 def _bucket_failure(name: str, place: S3Uri, *, code: str, owner: str | None) -> CheckResult | None:
     """What HeadBucket's answer says of the bucket, None for one that says nothing of it."""
     if code in MISSING_BUCKET:
-        remedy = "check the name; buckets are never created by this tool"
+        remedy = "check the name; `aws s3 ls` lists the account's buckets, and none is ever made by this tool"
         return failed(name, f"bucket {place.bucket} does not exist", remedy=remedy)
     if code in {"403", "AccessDenied"}:
         whose = f" or does not belong to account {owner}" if owner else ""

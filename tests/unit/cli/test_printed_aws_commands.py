@@ -30,7 +30,7 @@ from dynamodb_pipeline.emr.documents.policies import table_policy_notes
 from dynamodb_pipeline.emr.documents.policy_scope import PolicyScope
 from dynamodb_pipeline.emr.documents.schedules import deployed_request
 from dynamodb_pipeline.emr.preflight import cluster, permissions
-from dynamodb_pipeline.emr.preflight.buckets import check_public_access
+from dynamodb_pipeline.emr.preflight.buckets import check_bucket, check_public_access
 from dynamodb_pipeline.emr.preflight.preflight import PreflightScope, preflight
 from dynamodb_pipeline.emr.watch.diagnosis import troubleshooting_rows
 from dynamodb_pipeline.errors import PreconditionError, UsageError
@@ -38,7 +38,7 @@ from dynamodb_pipeline.formats.exports.table_definition import cli_commands
 from dynamodb_pipeline.formats.files.foreign import ARCHIVES, CODECS, OBJECTS, foreign_message
 from dynamodb_pipeline.reading.source import other_manifest_notes
 from dynamodb_pipeline.settings.run_commands import DEPLOY_ROLES
-from dynamodb_pipeline.store.s3_errors import s3_error
+from dynamodb_pipeline.store.s3_errors import missing_bucket, s3_error
 from tests.unit.documents import PROJECT
 from tests.unit.emr.aws import DATA, REGION, Account, account
 from tests.unit.emr.fakes import client_error
@@ -56,6 +56,7 @@ COMMAND = re.compile(r"\baws [a-z][a-z0-9-]+ [a-z].*?(?=`| \| | > | && |; |$)", 
 # Commands of the CLI itself, which no service has: their options, the required ones first.
 OF_THE_CLI = {
     ("s3", "cp"): (0, ("recursive",)),
+    ("s3", "ls"): (0, ()),
     ("s3", "mv"): (0, ()),
     ("emr", "add-tags"): (2, ("resource-id", "tags")),  # `Key=Value`, which the service has not
     ("cloudformation", "deploy"): (3, ("stack-name", "template-file", "capabilities", "s3-bucket")),
@@ -244,6 +245,15 @@ def archived(made: Account) -> str:
     return str(s3_error(error, operation="get_object", where=S3Uri(DATA, "a b")))
 
 
+def no_bucket(made: Account) -> str:
+    return str(missing_bucket("nowhere"))
+
+
+def no_bucket_of_a_launch(made: Account) -> str:
+    reply = check_bucket(made.s3, S3Uri("nowhere-at-all", "x"), region=REGION, owner=None)
+    return reply.remedy
+
+
 def foreign_files(made: Account) -> str:
     kinds = [*CODECS, *ARCHIVES, *(found for _, found in OBJECTS)]
     return "\n".join(foreign_message(kind, f"s3://{DATA}/x/a b") for kind in kinds)
@@ -289,6 +299,8 @@ SITUATIONS: dict[str, Drive] = {
     "formats.files.foreign.(constants)": foreign_files,
     "reading.source.other_manifest_notes": renamed_manifest,
     "store.s3_errors._refused": archived,
+    "store.s3_errors.missing_bucket": no_bucket,
+    "emr.preflight.buckets._bucket_failure": no_bucket_of_a_launch,
     "dynamodb.error_replies.(constants)": lambda _: "\n".join(
         row.remedy for row in error_replies.ERROR_CLASSES.values()
     ),

@@ -89,6 +89,14 @@ def test_what_stays_is_never_repeated(error: ClientError, kind: type[PipelineErr
     assert (client.calls, world.slept) == (["put"], [])
 
 
+def test_a_missing_bucket_is_nobodys_to_be_told_to_make() -> None:
+    """It may have been meant to be read from."""
+    with pytest.raises(PreconditionError) as of_call:
+        S3World().store(ScriptedS3(refusal(404, "NoSuchBucket"))).put(URI, b"")
+    assert str(of_call.value).startswith("bucket 'bucket' does not exist, in any account or region")
+    assert "create" not in str(of_call.value)
+
+
 def test_file_is_sent_from_its_start_each_time() -> None:
     """The attempt before has read it to its end."""
     client, body = ScriptedS3(lost(SLOW_DOWN), SLOW_DOWN), io.BytesIO(b"whole")
