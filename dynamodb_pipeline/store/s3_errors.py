@@ -124,8 +124,8 @@ def unsent(err: Exception, what: str, *, otherwise: type[PipelineError] = Stoppe
 def missing_bucket(bucket: str) -> PreconditionError:
     """Our error for a name that S3 does not know, whether it was to be read or written."""
     return PreconditionError(
-        f"bucket {bucket!r} does not exist, in any account or region of this partition; check the spelling, and whose the "
-        "credentials are: `aws s3 ls` lists the buckets of their account (none is ever made by this tool)"
+        f"bucket {bucket!r} does not exist, in any account or region of this partition; check the spelling, and whose "
+        "the credentials are: `aws s3 ls` lists the buckets of their account (none is ever made by this tool)"
     )
 
 
