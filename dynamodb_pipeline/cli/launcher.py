@@ -384,6 +384,8 @@ def table_facts(kind: str, table: TableDescription, settings: Any) -> TableFacts
         written_copies=1 + len(table.index_capacities) if kind == "import" else 1,
         strong=getattr(settings, "consistent_read", False),
         vector_indexes=table.vector_indexes if kind == "import" else (),
+        scan_units_per_s=read_rate(table.capacity, settings.rate.of_capacity).tightest if kind == "import" else 0.0,
+        is_scanned=kind == "import" and (settings.mirror or settings.only_changes),
         basis=f"of index {target.index}" if target.index else "",
     )
 

@@ -13,10 +13,13 @@ from dynamodb_pipeline.emr.cluster.sizing import layout_of_groups
 from dynamodb_pipeline.emr.plan.cost import Prices, changes_cost, native_export_usd
 from dynamodb_pipeline.emr.plan.estimate import GIB, START_UP_S, Estimate, TableFacts, slots_for_rate
 from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
-from dynamodb_pipeline.settings.job_options import FILTER, INDEX, PROJECTION
+from dynamodb_pipeline.errors import counted
+from dynamodb_pipeline.settings.job_options import FILTER, INDEX, MIRROR, ONLY_CHANGES, PROJECTION
+from dynamodb_pipeline.settings.parse import REFUSED_TOGETHER
 
 # Below this a cluster's start-up costs more than the export.
 SMALL_BYTES = GIB
+NOT_WITH_CHANGES = [row for pair in REFUSED_TOGETHER if ONLY_CHANGES in pair for row in pair[:2] if row != ONLY_CHANGES]
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def plan_notes(
     if settings.verb == "export":
         notes += [_reader_note(fleet, estimates), _native_note(estimates, prices), *_part_notes(settings)]
     if settings.verb == "import":
-        notes += [_changes_note(*one, prices) for one in estimates if one[0].is_known and one[0].held_bytes]
+        notes += [note for one in estimates for note in _changes_notes(settings, *one, prices)]
     known = all(facts.is_known for facts, _ in estimates)
     if fleet.billed and known and sum(facts.size_bytes for facts, _ in estimates) < SMALL_BYTES:
         notes.append("below 1 GiB a cluster mostly starts and stops: --local does the same here")
@@ -120,13 +123,27 @@ def _reader_note(fleet: Fleet, estimates: list[tuple[TableFacts, Estimate]]) -> 
     )
 
 
-def _changes_note(facts: TableFacts, estimate: Estimate, prices: Prices) -> str:
-    """Whether it pays to read the table first."""
+def _changes_notes(settings: LaunchSettings, facts: TableFacts, estimate: Estimate, prices: Prices) -> list[str]:
+    """Both ways of an import, all of it or what differs, in units, money and time; and which to take."""
+    given = settings.jobs[0].given
+    if not facts.is_known or any(row in given for row in NOT_WITH_CHANGES):
+        return []
+    if not facts.held_bytes and not facts.is_scanned:
+        return []  # an empty table, as far as is known: everything differs
     cost = changes_cost(facts, estimate, prices)
-    figures = f"{cost.read_units:,} read units (${cost.read_usd:.2f}) to save up to ${cost.write_usd:.2f} of writes"
+    scan_s = cost.read_units / facts.scan_units_per_s
+    read = f"{counted(cost.read_units, 'read unit')} (${cost.read_usd:.2f}, {duration_text(scan_s)})"
+    write = f"{counted(cost.write_units, 'write unit')} (${cost.write_usd:.2f}, {duration_text(estimate.write_s)})"
+    if MIRROR in given and ONLY_CHANGES not in given:
+        return [f"{MIRROR} reads the whole table anyway, {read}: with {ONLY_CHANGES} too, which is recommended, only "
+                f"what differs is written of {write}"]  # fmt: skip
+    assumed = "" if facts.held_bytes else "; DynamoDB does not say the table's size yet, so that of the input is taken"
+    both = f"{ONLY_CHANGES} takes {read} and writes what differs, a plain import {write}"
     if cost.worth_percent == 0:
-        return f"--only-changes would not pay: it takes {figures}"
-    return f"--only-changes takes {figures}, and pays when fewer than {cost.worth_percent} % of the items differ"
+        return [f"{both}: {ONLY_CHANGES} would not pay{assumed}"]
+    return [
+        f"{both}: {ONLY_CHANGES} is recommended where fewer than {cost.worth_percent} % of the items differ{assumed}"
+    ]
 
 
 def _native_note(estimates: list[tuple[TableFacts, Estimate]], prices: Prices) -> str:

@@ -6,7 +6,7 @@ magnitude and not a bill.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from dynamodb_pipeline.durations import HOUR_S
 from dynamodb_pipeline.emr.cluster.cluster_config import NodeGroup
 from dynamodb_pipeline.emr.cluster.packaged_files import json_file, packaged_json
-from dynamodb_pipeline.emr.plan.estimate import DATA_FILE_BYTES, GIB, Estimate, TableFacts, read_units
+from dynamodb_pipeline.emr.plan.estimate import DATA_FILE_BYTES, GIB, Estimate, TableFacts, scan_units
 from dynamodb_pipeline.errors import UsageError
 
 SHIPPED = "prices-2026-11-23.json"
@@ -28,6 +28,7 @@ NUMBERS = (
     "s3_gib_month",
     "native_export_per_gib",
 )
+UnitsUsd = Callable[[str, "TableFacts", "Estimate", "Prices"], float]
 NODE_EXTRAS = ("ebs_gib_month", "public_ipv4_hour")  # price files of before have neither; the shipped one's count then
 MONTH_H = 730  # https://aws.amazon.com/ebs/pricing/ divides a month's price by its hours
 
@@ -178,12 +179,12 @@ def run_cost(
     ec2_usd, emr_usd, extras_usd = _nodes_usd(groups, wall_s=wall_s, prices=prices)
     size_bytes = sum(facts.size_bytes for facts, _ in tables)
     return RunCost(
-        units_usd=sum(_request_usd(kind, facts, estimate, prices) for facts, estimate in tables),
+        units_usd=sum(_table_usd(_request_usd, kind, facts, estimate, prices) for facts, estimate in tables),
         ec2_usd=ec2_usd,
         emr_usd=emr_usd,
         extras_usd=extras_usd,
         s3_usd=_s3_usd(size_bytes, prices) if verb == "export" else 0.0,
-        capacity_usd=sum(_capacity_usd(kind, facts, estimate, prices) for facts, estimate in tables),
+        capacity_usd=sum(_table_usd(_capacity_usd, kind, facts, estimate, prices) for facts, estimate in tables),
         native_export_usd=native_export_usd((facts for facts, _ in tables), prices),
     )
 
@@ -202,6 +203,12 @@ def _nodes_usd(groups: tuple[NodeGroup, ...], *, wall_s: float, prices: Prices) 
     hours = max(wall_s, 60.0) / HOUR_S  # EMR bills by the second, one minute at least
     ec2, emr, extras = _hour_usd(groups, prices)
     return ec2 * hours, emr * hours, extras * hours
+
+
+def _table_usd(usd: UnitsUsd, kind: str, facts: TableFacts, estimate: Estimate, prices: Prices) -> float:
+    """What a table's units come to, those of a pass over it before the writes too."""
+    scan = Estimate(units=estimate.scan_units, rate_s=0.0, nodes_s=0.0)
+    return usd(kind, facts, estimate, prices) + usd("read", facts, scan, prices)
 
 
 def _request_usd(kind: str, facts: TableFacts, estimate: Estimate, prices: Prices) -> float:
@@ -224,6 +231,7 @@ class ChangesCost:
 
     read_units: int
     read_usd: float
+    write_units: int
     write_usd: float
 
     @property
@@ -234,9 +242,10 @@ class ChangesCost:
 
 def changes_cost(facts: TableFacts, estimate: Estimate, prices: Prices) -> ChangesCost:
     """Of one import; of provisioned capacity what its units are worth that are paid anyway."""
-    reads = Estimate(units=read_units(facts.held_bytes, strong=False), rate_s=0.0, nodes_s=0.0)
+    reads = Estimate(units=scan_units(facts), rate_s=0.0, nodes_s=0.0)
     usd = _request_usd if facts.on_demand else _capacity_usd
-    return ChangesCost(reads.units, usd("read", facts, reads, prices), usd("write", facts, estimate, prices))
+    written = estimate.units * facts.written_copies
+    return ChangesCost(reads.units, usd("read", facts, reads, prices), written, usd("write", facts, estimate, prices))
 
 
 def native_export_usd(tables: Iterable[TableFacts], prices: Prices) -> float:

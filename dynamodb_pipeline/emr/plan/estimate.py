@@ -8,7 +8,7 @@ consistent reads is 21,474,836,480 / 409,600 = 52,429 s = 14.56 h.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dynamodb_pipeline.formats.items.item_rules import write_units
 from dynamodb_pipeline.rate.work_size import EVENTUAL_BYTES_PER_UNIT, STRONG_BYTES_PER_UNIT
@@ -36,7 +36,9 @@ class TableFacts:
         written_copies: the table and every index a write touches; 1 without indexes.
         strong: strongly consistent reads.
         basis: where size and count come from when not from DescribeTable; why they are not known.
-        held_bytes: of an import, the size of the table it goes into, as DescribeTable says.
+        held_bytes: of an import, the size of the table it goes into, as DescribeTable says; 0 where it does not yet.
+        scan_units_per_s: of an import, the rate at which it may read that table.
+        is_scanned: it does.
         vector_indexes: of an import's target; what they cost is in no estimate.
         is_known: False when an import's input could not be read; size and count are then 0.
     """
@@ -53,19 +55,32 @@ class TableFacts:
     is_known: bool = True
     vector_indexes: tuple[str, ...] = ()
     held_bytes: int = 0
+    scan_units_per_s: float = 0.0
+    is_scanned: bool = False
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Units of the table itself, and seconds: as the rate allows and as the nodes allow."""
+    """
+    Units of the table itself, and seconds: as the rate allows and as the nodes allow.
+
+    `scan_units` and `scan_s` are of an import's pass over its table, before it writes.
+    """
 
     units: int
     rate_s: float
     nodes_s: float
+    scan_units: int = 0
+    scan_s: float = 0.0
 
     @property
     def data_s(self) -> float:
-        """Seconds that the data take: whichever bound is tighter."""
+        """Seconds that the data take, a pass over the table before them included."""
+        return self.write_s + self.scan_s
+
+    @property
+    def write_s(self) -> float:
+        """Seconds of the job's own work, without such a pass: whichever bound is tighter."""
         return max(self.rate_s, self.nodes_s)
 
     @property
@@ -95,7 +110,15 @@ def import_estimate(facts: TableFacts, *, slots: int) -> Estimate:
     """An import of data of this size and count with `slots` tasks at once."""
     units = table_write_units(facts.size_bytes, item_count=facts.item_count)
     nodes_s = facts.size_bytes / (slots * BYTES_PER_S_PER_VCPU)
-    return Estimate(units=units, rate_s=units / facts.units_per_s, nodes_s=nodes_s)
+    bare = Estimate(units=units, rate_s=units / facts.units_per_s, nodes_s=nodes_s)
+    if not facts.is_scanned:
+        return bare
+    return replace(bare, scan_units=scan_units(facts), scan_s=scan_units(facts) / facts.scan_units_per_s)
+
+
+def scan_units(facts: TableFacts) -> int:
+    """Read units of an import's pass over its table; one of unknown size is taken to be as large as the input."""
+    return read_units(facts.held_bytes or facts.size_bytes, strong=False)
 
 
 def estimate(verb: str, facts: TableFacts, *, slots: int) -> Estimate:

@@ -40,7 +40,8 @@ class Plan:
     @property
     def planned_units(self) -> float:
         """Units of all tables, those of written indexes too."""
-        return sum(one.units * (facts.written_copies if self.verb == "import" else 1) for facts, one in self.tables)
+        copies = ((facts.written_copies if self.verb == "import" else 1, one) for facts, one in self.tables)
+        return sum(one.units * count + one.scan_units for count, one in copies)
 
     @property
     def unconfirmed_prices(self) -> list[str]:
@@ -137,8 +138,9 @@ def _table_line(verb: str, facts: TableFacts, estimate: Estimate) -> str:
         )
     basis = f" ({facts.basis})" if facts.basis else ""
     size = f"{size_text(facts.size_bytes)}, {counted(facts.item_count, 'item')}{basis}"
+    scan = f" after {counted(estimate.scan_units, 'read unit')} of the table itself" if estimate.scan_units else ""
     return (
-        f"{facts.table_name}: {size}; {counted(estimate.units, kind)}; rate {facts.rate_text}; "
+        f"{facts.table_name}: {size}; {counted(estimate.units, kind)}{scan}; rate {facts.rate_text}; "
         f"about {duration_text(estimate.data_s)}"
     )
 
@@ -148,6 +150,7 @@ def _table_json(facts: TableFacts, estimate: Estimate) -> dict[str, Any]:
     return {
         "table": facts.table_name,
         **(sizes if facts.is_known else dict.fromkeys(sizes)),
+        **({"scan_units": estimate.scan_units} if facts.is_scanned and facts.is_known else {}),
         "basis": facts.basis or "DescribeTable, up to six hours old",
         "units_per_s": facts.units_per_s,
         "rate": facts.rate_text,

@@ -19,7 +19,7 @@ from dynamodb_pipeline.emr.plan.estimate import GIB, TableFacts, export_estimate
 from dynamodb_pipeline.emr.plan.plan import Plan, make_plan
 from dynamodb_pipeline.emr.request.launch_settings import RunLimits
 from dynamodb_pipeline.errors import PreconditionError, UsageError
-from dynamodb_pipeline.settings.job_options import FILTER, INDEX, PROJECTION
+from dynamodb_pipeline.settings.job_options import FILTER, INDEX, KEY_PREFIX, MIRROR, ONLY_CHANGES, PROJECTION
 from dynamodb_pipeline.settings.rows import Given
 from tests.unit.emr.builders import a_job, settings
 
@@ -255,19 +255,63 @@ def test_own_price_file_is_used_and_a_broken_one_refused(tmp_path: Path) -> None
         path.write_text(json.dumps(own)) and load_prices(path).node_hour("m5.xlarge")
 
 
-@pytest.mark.parametrize(
-    ("held", "said"),
-    [
-        (0, ""),
-        (10 * GIB, "takes 1,310,720 read units ($0.16) to save up to $6.25 of writes, and pays when fewer than 97 %"),
-        (1000 * GIB, "would not pay: it takes 131,072,000 read units ($16.38) to save up to $6.25 of writes"),
-    ],
+TEN_GB: dict[str, Any] = {
+    "size_bytes": 10 * 1000**3,
+    "item_count": 10_000_000,
+    "units_per_s": 4000.0,
+    "scan_units_per_s": 6000.0,
+}
+CHANGES = Given.of({ONLY_CHANGES: ""})
+MIRRORED = Given.of({MIRROR: ""})
+BOTH_WAYS = (
+    "--only-changes takes 1,310,720 read units ($0.16, 4 min) and writes what differs, a plain import 10,000,000 write "
+    "units ($6.25, 42 min): --only-changes is recommended where fewer than 97 % of the items differ"
 )
-def test_the_plan_of_an_import_says_what_only_changes_would_cost(held: int, said: str) -> None:
+
+
+def notes_of_changes(one: TableFacts, given: Given) -> list[str]:
+    job = a_job(one.table_name)
+    changed = plan(one, verb="import", jobs=(replace(job, given=job.given + given),))
+    return [note for note in changed.notes if "--only-changes" in note]
+
+
+@pytest.mark.parametrize(
+    ("held", "given", "said"),
+    [
+        (0, Given(), []),  # an empty table, as far as is known
+        (10 * GIB, Given(), [BOTH_WAYS]),
+        (10 * GIB, CHANGES, [BOTH_WAYS]),
+        (1000 * GIB, Given(), ["131,072,000 read units ($16.38, 6 h 04 min) and writes what differs, a plain import "
+                               "10,000,000 write units ($6.25, 42 min): --only-changes would not pay"]),
+        (10 * GIB, MIRRORED, ["--mirror reads the whole table anyway, 1,310,720 read units ($0.16, 4 min): with "
+                              "--only-changes too, which is recommended, only what differs is written of 10,000,000 "
+                              "write units ($6.25, 42 min)"]),
+        (10 * GIB, Given.of({KEY_PREFIX: "a"}), []),  # which excludes it
+    ],
+    ids=["empty", "full", "given", "too large", "mirror", "some keys"],
+)  # fmt: skip
+def test_the_plan_of_an_import_says_what_both_ways_cost(held: int, given: Given, said: list[str]) -> None:
     """List prices of us-east-1 on demand: $0.125 a million read units, $0.625 a million write units; 10 M items."""
-    one = facts(size_bytes=10 * 1000**3, item_count=10_000_000, units_per_s=4000.0, held_bytes=held)
-    notes = [note for note in plan(one, verb="import").notes if "--only-changes" in note]
-    assert [said in note for note in notes] == ([True] if said else [])
+    notes = notes_of_changes(facts(**TEN_GB, held_bytes=held), given)
+    assert [end in note for note, end in zip(notes, said, strict=True)] == [True] * len(said)
+
+
+def test_a_pass_over_the_table_is_in_the_plans_units_time_and_money() -> None:
+    plain, scanning = (
+        plan(facts(**TEN_GB, held_bytes=10 * GIB, is_scanned=scanned), verb="import") for scanned in (False, True)
+    )
+    assert "10,000,000 write units after 1,310,720 read units of the table itself" in scanning.lines()[0]
+    assert scanning.wall_s - plain.wall_s == pytest.approx(1_310_720 / 6000)
+    assert scanning.cost.units_usd - plain.cost.units_usd == pytest.approx(1_310_720 * 0.125 / 1e6)
+    assert scanning.planned_units - plain.planned_units == 1_310_720
+    assert scanning.to_json()["tables"][0]["scan_units"] == 1_310_720
+    assert "of the table itself" not in plain.lines()[0]
+
+
+def test_of_a_table_whose_size_is_not_known_yet_the_inputs_is_taken() -> None:
+    (note,) = notes_of_changes(facts(**TEN_GB, is_scanned=True), CHANGES)
+    assert "1,220,704 read units" in note
+    assert note.endswith("; DynamoDB does not say the table's size yet, so that of the input is taken")
 
 
 @pytest.mark.parametrize(
