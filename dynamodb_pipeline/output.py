@@ -133,12 +133,14 @@ class Result:
     Attributes:
         document: one JSON object.
         words: the same in words, a line each; what matters most stands last.
+        narrow: those for a terminal that is narrower than a table's rows; none where `words` do.
         bare: the document is something to use as it is, a policy or a template, and has no words.
     """
 
     document: Mapping[str, Any] = field(default_factory=dict)
     words: tuple[str, ...] = ()
     bare: bool = False
+    narrow: tuple[str, ...] = ()
 
 
 def print_result(result: Result, *, as_json: bool, lines: Lines) -> None:

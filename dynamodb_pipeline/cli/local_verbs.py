@@ -52,7 +52,8 @@ def run_list(line: CommandLine, voice: Voice) -> ExitCode:
         query = ListQuery(given[own.LISTED], str(logs) if logs else None)
         backups = list_backups(_store_for(given, query.place, query.logs), query)
         facts = list_facts(query, backups)
-        return Result(facts, tuple(list_lines(facts, backups)))
+        words, narrow = (tuple(list_lines(facts, backups, narrow=narrow)) for narrow in (False, True))
+        return Result(facts, words, narrow=narrow)
 
     return voice.end("list", work)
 
@@ -243,10 +244,11 @@ def show_runs(line: CommandLine, voice: Voice) -> ExitCode:
             from dynamodb_pipeline.cli.launcher import list_cluster_runs
 
             done = list_cluster_runs(line, voice=voice)
-            return Result(done.to_json(), done.words)
+            return Result(done.to_json(), done.words, narrow=done.narrow)
         store = object_store(regionless_clients(given[own.RUNS_REGION]))
-        document = list_runs(store, str(logs), completed=_completed())
-        return Result(document, tuple(run_lines(document)))
+        document = list_runs(store, str(logs), completed=_completed(), now=datetime.now(timezone.utc))
+        words, narrow = (tuple(run_lines(document, narrow=narrow)) for narrow in (False, True))
+        return Result(document, words, narrow=narrow)
 
     return voice.end("runs", work)
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 JSON_FORMAT = "json"
 LOOK_S = 0.2  # while an answer is waited for
+TABLE_COLUMNS = 80  # of the rows of `list` and `runs`
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,16 @@ class Voice:
         def worded() -> Result:
             result = work()
             if self.as_json:
-                return Result(result.document, bare=result.bare) if self.quiet else result
-            return replace(result, words=self._folded(result.words, kind=kind))
+                return Result(result.document, bare=result.bare) if self.quiet else self._fitting(result)
+            return replace(result, words=self._folded(self._fitting(result).words, kind=kind))
 
         return run_and_print(kind, worded, lines=self.lines, as_json=self.as_json)
+
+    def _fitting(self, result: Result) -> Result:
+        """The result with the words for a narrow terminal, where they go to one."""
+        on_terminal = self.display is not None if self.as_json else is_terminal(sys.stdout)
+        narrow = on_terminal and get_terminal_size().columns < TABLE_COLUMNS
+        return replace(result, words=result.narrow) if narrow and result.narrow else result
 
     def _folded(self, words: tuple[str, ...], *, kind: str) -> tuple[str, ...]:
         """The words as a terminal can show them; a script and what goes elsewhere stay as they are."""

@@ -124,11 +124,11 @@ def list_facts(query: ListQuery, backups: Sequence[Backup]) -> dict[str, Any]:
     return {"kind": "list", "status": "done", "exit_code": 0, "folder": query.place, "backups": rows}
 
 
-def list_lines(facts: Mapping[str, Any], backups: Sequence[Backup]) -> list[str]:
-    """The same for people."""
+def list_lines(facts: Mapping[str, Any], backups: Sequence[Backup], *, narrow: bool = False) -> list[str]:
+    """The same for people; `narrow` for a terminal of few columns."""
     if not backups:
         return [f"{facts['folder']} holds no backup; `inspect` looks at any other files"]
-    return backup_rows(backups)
+    return backup_rows(backups, narrow=narrow)
 
 
 def read_table_definition(store: ObjectStore, export: str) -> TableDefinition:

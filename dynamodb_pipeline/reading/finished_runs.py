@@ -224,7 +224,7 @@ def _time_text(moment: datetime | None) -> str | None:
     return f"{moment:{TIME_FORMAT}}" if moment else None
 
 
-def backup_rows(backups: Sequence[Backup]) -> list[str]:
+def backup_rows(backups: Sequence[Backup], *, narrow: bool = False) -> list[str]:
     """
     A table for people, three lines a backup, 80 columns but for addresses:
 
@@ -232,12 +232,26 @@ def backup_rows(backups: Sequence[Backup]) -> list[str]:
         2026-02-02 00:00:00  full  1,234,567  11.5 GiB  Orders
             eu-west-1, connector-json, verified 2026-03-01 10:00:00
             s3://my-bucket/exports/2026-02-02-00-00-00/
+
+    Where a terminal is `narrow`, no titles, and what stands below them in two lines:
+
+        2026-02-02 00:00:00  full
+            1,234,567 items, 11.5 GiB, table Orders
     """
+    if narrow:
+        return [row for backup in backups for row in (*_narrow_rows(backup), *_more(backup))]
     cells = [("time (UTC)", "kind", "items", "size", "table"), *map(_cells, backups)]
     widths = [max(len(row[column]) for row in cells) for column in range(4)]
     lines = [f"{a:{w[0]}}  {b:{w[1]}}  {c:>{w[2]}}  {d:>{w[3]}}  {e}" for w in [widths] for a, b, c, d, e in cells]
     short = [line if len(line) <= COLUMNS else f"{line[: COLUMNS - 3]}..." for line in lines]
     return [short[0], *(row for line, backup in zip(short[1:], backups) for row in (line, *_more(backup)))]
+
+
+def _narrow_rows(backup: Backup) -> Iterator[str]:
+    moment, kind, items, size, table = _cells(backup)
+    amount = "items unknown" if backup.items is None else f"{items} {'item' if backup.items == 1 else 'items'}"
+    yield f"{moment}  {kind}"
+    yield f"    {amount}, {size}, {f'table {table}' if backup.table_name else table}"
 
 
 def _cells(backup: Backup) -> tuple[str, str, str, str, str]:

@@ -74,13 +74,15 @@ class CommandResult:
     """
     The one result, as a JSON document and in words, and the process's exit code (also inside the document).
 
-    A `bare` document is something to use as it is, a policy or a template, and gets nothing added.
+    A `bare` document is something to use as it is, a policy or a template, and gets nothing added. `narrow` are the
+    words for a terminal that is narrower than a table's rows; none where `words` do.
     """
 
     exit_code: ExitCode
     document: dict[str, Any] = field(default_factory=dict)
     bare: bool = False
     words: tuple[str, ...] = ()
+    narrow: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return self.document if self.bare else {**self.document, "exit_code": int(self.exit_code)}

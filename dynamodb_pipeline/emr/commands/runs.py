@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -246,7 +247,7 @@ def _put_events(sent: CloudWatchLogs, console: Console, printed_chars: dict[str,
         return False
     for line in sent.new_lines():
         printed_chars[sent.group] = printed_chars.get(sent.group, 0) + len(line)
-        console.put([line])
+        console.put([line.expandtabs()])
     if sent.problem:
         console.say(f"note: {sent.problem}")
         return False
@@ -260,7 +261,7 @@ def _put_new_text(look: Look, clients: Clients, console: Console, *, printed_cha
             start = printed_chars.get(file.location.uri, 0)
             if start == 0 and file.text:
                 console.put([f"==> {step.name} {file.location.uri} <=="])
-            console.put(file.text[start:].splitlines())
+            console.put(file.text[start:].expandtabs().splitlines())
             printed_chars[file.location.uri] = len(file.text)
 
 
@@ -272,17 +273,37 @@ def run_runs(clients: Clients, console: Console) -> CommandResult:
         _cluster_row(cluster, _steps_row(cluster, clients, console) if number < LOOKED_INTO else {}, console=console)
         for number, cluster in enumerate(ours)
     ]
-    words = [f"{'created (UTC)':<21}{'kind':<8}{'cluster':<17}{'took':<12}{'cost':>8}{'exit':>6}"] if rows else []
-    for row in rows:
-        took = duration_text(row["seconds"]) if row["seconds"] is not None else "?"
-        created = (row["created"] or "?").replace("T", " ").removesuffix("Z")
-        cost = cost_text(row["cost_usd"])
-        code = "" if row["exit_code"] is None else str(row["exit_code"])
-        words.append(f"{created:<21}{row['run_kind']:<8}{row['cluster_id']:<17}{took:<12}{cost:>8}{code:>6}")
-        words.append(f"  {row['run_id']}  {row['cluster_state']}  {', '.join(row['tables'])}".rstrip())
-    words += [COST_WORDS] if rows else []
-    words.append(f"{counted(len(rows), 'run')} in {clients.region} within two months; --logs shows what they did")
-    return CommandResult(ExitCode.DONE, {"kind": "runs", "region": clients.region, "runs": rows}, words=tuple(words))
+    last = [COST_WORDS] if rows else []
+    last.append(f"{counted(len(rows), 'run')} in {clients.region} within two months; --logs shows what they did")
+    title = [f"{'created (UTC)':<21}{'kind':<8}{'cluster':<17}{'took':<12}{'cost':>8}{'exit':>6}"] if rows else []
+    words = (*title, *(line for row in rows for line in _wide_lines(row)), *last)
+    narrow = (*(line for row in rows for line in _narrow_lines(row)), *last)
+    document = {"kind": "runs", "region": clients.region, "runs": rows}
+    return CommandResult(ExitCode.DONE, document, words=words, narrow=narrow)
+
+
+def _wide_lines(row: dict[str, Any]) -> Iterator[str]:
+    """A run of the region, 77 columns but for names."""
+    created, took, cost, code = _cells(row)
+    yield f"{created:<21}{row['run_kind']:<8}{row['cluster_id']:<17}{took:<12}{cost:>8}{code:>6}"
+    yield f"  {row['run_id']}  {row['cluster_state']}  {', '.join(row['tables'])}".rstrip()
+
+
+def _narrow_lines(row: dict[str, Any]) -> Iterator[str]:
+    """The same, 40 columns but for names."""
+    created, took, cost, code = _cells(row)
+    yield f"{created}  {row['run_kind']}"
+    yield f"  {', '.join([took, *([] if cost == '-' else [cost]), *([f'exit {code}'] if code else [])])}"
+    yield f"  {row['cluster_id']}  {row['cluster_state']}"
+    yield f"  {row['run_id']}  {', '.join(row['tables'])}".rstrip()
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    """When it was created, how long it took, its cost and its exit code."""
+    took = duration_text(row["seconds"]) if row["seconds"] is not None else "?"
+    created = (row["created"] or "?").replace("T", " ").removesuffix("Z")
+    code = "" if row["exit_code"] is None else str(row["exit_code"])
+    return created, took, cost_text(row["cost_usd"]), code
 
 
 def _cluster_row(cluster: FoundCluster, looked: dict[str, Any], *, console: Console) -> dict[str, Any]:

@@ -95,7 +95,7 @@ class Diagnosis:
 
     def lines(self) -> list[str]:
         """For people: traceback first, the cause and remedy last."""
-        shown = self.traceback.splitlines() if self.traceback else self._own_words()
+        shown = self.traceback.expandtabs().splitlines() if self.traceback else self._own_words()
         remedy = [f"remedy: {self.remedy}"] if self.remedy else []
         return [*shown, f"probable cause: {self.probable_cause}", *remedy, *(f"logs: {u}" for u in self.log_uris)]
 

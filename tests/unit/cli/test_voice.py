@@ -18,7 +18,7 @@ from dynamodb_pipeline.cli.command_line import VERBS
 from dynamodb_pipeline.cli.display import TerminalDisplay
 from dynamodb_pipeline.cli.voice import Voice, first_voice, import_question
 from dynamodb_pipeline.errors import DeclinedError, DeniedError
-from dynamodb_pipeline.output import Lines
+from dynamodb_pipeline.output import Lines, Result
 from dynamodb_pipeline.reading.input_files import ImportSource
 from dynamodb_pipeline.settings.job import ImportSettings
 from dynamodb_pipeline.settings.parse import import_settings
@@ -67,6 +67,25 @@ def test_a_terminal_gets_words_and_a_program_json(folder: Path) -> None:
     done = piped("inspect", str(folder))
     assert json.loads(done.stdout)["items"] == 1
     assert "1 item" in done.stderr
+
+
+@pytest.mark.parametrize(("columns", "shown"), [(79, ("narrow",)), (80, ("wide",))])
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_table_has_another_form_on_a_terminal_that_is_narrower(
+    columns: int, shown: tuple[str, ...], as_json: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout", Terminal())
+    display = TerminalDisplay(Console(file=io.StringIO(), force_terminal=True))
+    result = Result({}, ("wide",), narrow=("narrow",))
+    assert Voice(Lines(io.StringIO().write), as_json=as_json, display=display)._fitting(result).words == shown
+    assert Voice(Lines(io.StringIO().write), as_json=True)._fitting(result).words == ("wide",)  # no terminal reads it
+    assert Voice(Lines(io.StringIO().write), as_json=as_json, display=display)._fitting(Result({}, ("one",))).words
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 def test_the_format_may_be_chosen_and_quiet_leaves_the_result(folder: Path) -> None:

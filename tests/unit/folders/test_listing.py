@@ -126,10 +126,14 @@ def test_the_table_for_people_has_80_columns_but_for_addresses() -> None:
     assert "1,000,000,000,000   1.5 KiB  OOO" in shown[1]
     assert shown[2] == "    eu-west-1, native-export, verified: unknown"
     assert shown[3] == f"    {PLACE}/AWSDynamoDB/05/"
+    narrow = list_lines(list_facts(query, backups), backups, narrow=True)
+    assert narrow[0] == "2026-02-20 00:00:00  full"
+    assert narrow[1].startswith("    1,000,000,000,000 items, 1.5 KiB, table OOO")
 
 
 def test_a_place_without_backups_says_so_and_an_empty_one_is_refused() -> None:
     query = ListQuery(PLACE)
+    assert list_lines(list_facts(query, []), [], narrow=True) == list_lines(list_facts(query, []), [])
     assert list_lines(list_facts(query, []), []) == [f"{PLACE} holds no backup; `inspect` looks at any other files"]
     assert rows({f"{PLACE}/a": lines("a")}) == []
     with pytest.raises(PreconditionError, match="holds nothing"):

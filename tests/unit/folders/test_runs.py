@@ -43,7 +43,7 @@ def rows(**records: dict[str, Any]) -> list[dict[str, Any]]:
     store = MemoryStore(
         {f"{LOGS}/runs/{run_id}/run.json": json.dumps(record).encode() for run_id, record in records.items()}
     )
-    return list(list_runs(store, LOGS, completed=completed)["runs"])
+    return list(list_runs(store, LOGS, completed=completed, now=NOW)["runs"])
 
 
 def test_a_finished_run_says_all_of_it() -> None:
@@ -110,6 +110,22 @@ def test_a_run_that_was_killed_is_told_with_how_it_is_known_and_how_to_go_on() -
     assert not {"error", "note", "resume"} & rows(run1=DONE)[0].keys()
 
 
+def test_a_run_that_has_not_given_a_sign_of_life_yet_took_the_time_until_now() -> None:
+    record = {name: value for name, value in DONE.items() if name not in ("exit_code", "ended", "tables")}
+    young = {"state": "running", "heartbeat": "2026-11-23T03:59:20Z", "first_started": "2026-11-23T03:59:20Z"}
+    (row,) = rows(run1={**record, **young})
+    assert (row["state"], row["seconds"]) == ("running", 40)
+
+
+def test_rows_for_a_narrow_terminal_name_what_they_count() -> None:
+    (row,) = rows(run1={**DONE, "usd_per_hour": 0.5})
+    assert list(run_lines({"logs": "l", "runs": [row]}, narrow=True))[:3] == [
+        "2026-11-23 03:00:00  export  done",
+        "  12 min, 12,400 items, $0.10, exit 0",
+        "  run1  Forum, Reply",
+    ]
+
+
 def test_the_newest_stands_first_and_what_is_no_record_is_passed_over() -> None:
     later = {**DONE, "first_started": "2026-11-23T03:30:00Z"}
     store = MemoryStore(
@@ -120,7 +136,7 @@ def test_the_newest_stands_first_and_what_is_no_record_is_passed_over() -> None:
             f"{LOGS}/runs/run1/ledger/export/Forum/1": b"{}",
         }
     )
-    document = list_runs(store, LOGS, completed=completed)
+    document = list_runs(store, LOGS, completed=completed, now=NOW)
     assert [row["run_id"] for row in document["runs"]] == ["run2", "run1"]
     lines = list(run_lines(document))
     assert lines[-1] == f"2 runs below {LOGS}"
@@ -128,6 +144,6 @@ def test_the_newest_stands_first_and_what_is_no_record_is_passed_over() -> None:
 
 
 def test_a_folder_without_runs_says_so() -> None:
-    assert list(run_lines(list_runs(MemoryStore({}), LOGS, completed=completed))) == [
+    assert list(run_lines(list_runs(MemoryStore({}), LOGS, completed=completed, now=NOW))) == [
         f"no run has left its record below {LOGS}"
     ]

@@ -363,6 +363,10 @@ def test_a_run_of_a_region_says_what_it_cost_and_how_it_ended(made: Account, zip
     assert million > 0
     assert row["cost_usd"] == pytest.approx(10 * million + hour * row["seconds"] / 3600, abs=0.001)
     assert (row["exit_code"], row["tables"]) == (5, ["Forum"])
+    narrow = run_runs(made.clients, made.console).narrow
+    assert narrow[1].endswith(f", ${row['cost_usd']:.2f}, exit 5")
+    assert narrow[2:4] == (f"  {cluster.id}  TERMINATED", f"  {RUN}  Forum")
+    assert max(map(len, narrow[:4])) <= 40
 
 
 MOMENT = "2026-11-23T03:00:00Z"
@@ -481,6 +485,15 @@ def test_logs_shows_what_the_step_printed(made: Account, zip_path: Path) -> None
     made.put_step_log(cluster.id, cluster.steps[0].id, "stderr.2026-11-23-03.gz", "12:00 export Forum 41%\n")
     run_logs(RunQuery(RUN), made.clients, made.console)
     assert made.said[-1] == "12:00 export Forum 41%"
+
+
+def test_logs_shows_tabs_as_the_columns_that_they_are(made: Account, zip_path: Path) -> None:
+    """A stack trace of Java is full of them."""
+    launch(made, zip_path, wait=False)
+    cluster = only_cluster(made)
+    made.put_step_log(cluster.id, cluster.steps[0].id, "stderr.gz", "gone\n\tat org.apache.spark.Main\n")
+    run_logs(RunQuery(RUN), made.clients, made.console)
+    assert made.said[-1] == "        at org.apache.spark.Main"
 
 
 def test_logs_followed_shows_only_what_is_new(made: Account, zip_path: Path) -> None:
