@@ -83,9 +83,7 @@ def _import_words(document: Mapping[str, Any]) -> Iterator[str]:
     if document.get("dry_run"):
         yield f"dry run: {_amount(document)} {origin}{_took(document)}"
         yield from _bad(document)
-        if unchanged := _count(document, "items_unchanged"):
-            same = counted(unchanged, "item")
-            yield f"{INDENT}{same} would not be written: the table has them just so (--only-changes)"
+        yield from _to_write(document)
         yield from _not_asked_for(document, left="would be left out")
         yield from _deletions(document)
         yield f"{INDENT}nothing was written to {document.get('table')}"
@@ -101,6 +99,8 @@ def _import_words(document: Mapping[str, Any]) -> Iterator[str]:
         changes=rate_changes_words(document),
     )
     yield from [f"{INDENT}{units}{_throttled(document)}"] if units else []
+    if (read := _number(document.get("read_units_consumed"))) is not None:
+        yield f"{INDENT}{units_words(read, kind='read')} of the table, which was read first"
     yield from _left_out(document)
     yield from _deletions(document)
 
@@ -108,6 +108,17 @@ def _import_words(document: Mapping[str, Any]) -> Iterator[str]:
 def _origin(document: Mapping[str, Any]) -> str:
     table = document.get("source_table")
     return f"from {document.get('input')}, {f'an export of table {table}' if table else 'which names no table'}"
+
+
+def _to_write(document: Mapping[str, Any]) -> Iterator[str]:
+    """What a dry run of some items would write: of those asked for the size too."""
+    less = ("items_bad", "items_unchanged", "items_left_out", "items_expired", "duplicates_dropped")
+    count = counted(_count(document, "items") - sum(_count(document, name) for name in less), "item")
+    if _is_number(document.get("bytes_asked_for")):
+        yield f"{INDENT}{count} asked for ({size_text(_count(document, 'bytes_asked_for'))})"
+    elif _is_number(document.get("items_unchanged")):
+        same = counted(_count(document, "items_unchanged"), "item")
+        yield f"{INDENT}{count} would be written, {same} not: the table has them just so (--only-changes)"
 
 
 def _left_out(document: Mapping[str, Any]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dynamodb_pipeline.addresses import S3Uri, partition_of
+from dynamodb_pipeline.addresses import S3Uri, is_s3, partition_of
 from dynamodb_pipeline.cli import launcher_options as own
 from dynamodb_pipeline.emr.commands.documents import PolicyQuery
 from dynamodb_pipeline.emr.documents.policies import BUCKETLESS, NO_BUCKET
@@ -105,7 +105,10 @@ def _jobs_of(
         return export_jobs(run, tables=tables, output=output, size_bytes=sizes, apart=start.by_pattern), (output,)
     if kind == "import":
         table, folder, chain = options[job.TABLE], options[job.INPUT], options[job.CHAIN]
-        moment = options.given.text(job.SCHEDULED_IMPORT)
+        moment, keys = options.given.text(job.SCHEDULED_IMPORT), options[job.KEYS]
+        if keys is not None and not is_s3(keys):
+            msg = f"{job.KEYS} {keys} is a file of this machine, which no node can read: put it below the exports in S3"
+            raise UsageError(msg)
         own: dict[Row[Any], str | None] = {job.TABLE: table, job.INPUT: start.backup or folder, job.CHAIN: chain}
         if start.backup is not None:
             run = replace(run, options=run.options.without(job.LATEST))

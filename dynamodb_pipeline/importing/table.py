@@ -121,7 +121,10 @@ def chosen_lines(facts: Checked, plan: ImportPlan, *, dry_run: bool) -> Iterator
         )
     if plan.keys_wanted is not None:
         asked = facts.items - facts.left_out - facts.bad
-        yield f"{asked} of {facts.items} items are asked for, {facts.asked_bytes:,} bytes"
+        yield f"{asked:,} of {facts.items:,} items are asked for, {facts.asked_bytes:,} bytes"
+        if plan.keys_wanted.unlisted:
+            more = counted(plan.keys_wanted.unlisted, "key")
+            yield f"note: {more} more differed than the verification's result lists: give verify a larger --limit"
     if facts.expired:
         yield f"{facts.expired:,} of {facts.items:,} items have expired and {are} left out (--skip-expired)"
     if facts.keys_absent:

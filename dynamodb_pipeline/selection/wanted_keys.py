@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from dynamodb_pipeline.errors import PreconditionError
 from dynamodb_pipeline.formats.items.item_error import ItemError
-from dynamodb_pipeline.formats.items.json_text import JsonTextError, parse_json
+from dynamodb_pipeline.formats.items.json_text import JsonTextError, integer, parse_json
 from dynamodb_pipeline.formats.items.key_schema import KeySchema, key_parts
 from dynamodb_pipeline.reading.key_spill import KeySpill, key_hash
-from dynamodb_pipeline.store.objects import ObjectStore
+from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
 KEYS_MAX = 100_000  # every worker holds them: some 15 MB of short keys
 FILE_BYTES_MAX = 64 * 1024 * 1024
@@ -57,10 +58,12 @@ class WantedKeys:
     Attributes:
         keys: exactly these, None for any.
         prefixes: how key values begin, in the schema's order.
+        unlisted: keys that differed, by a verification's counts, and that its list was too short for.
     """
 
     keys: frozenset[bytes] | None = None
     prefixes: tuple[bytes, ...] = ()
+    unlisted: int = 0
 
     def digest(self) -> str:
         """The same for the same keys: a run is resumed with what it began with."""
@@ -81,32 +84,43 @@ def wanted_keys(store: ObjectStore, schema: KeySchema, *, file: str | None, pref
         PreconditionError: the file is none of keys of this table; names the line. See `KeyPrefix.check` too.
     """
     if file is not None:
-        return WantedKeys(frozenset(_keys(store.get(file), schema, name=file)))
+        try:
+            data = store.get(file)
+        except ObjectMissingError as err:
+            raise _refusal(file, "there is no such file") from err
+        return _asked(data, schema, name=file)
     if prefix == KeyPrefix():
         return None
     prefix.check(schema)
     return WantedKeys(prefixes=((prefix.partition or "").encode(), (prefix.sort or "").encode()))
 
 
-def _keys(data: bytes, schema: KeySchema, *, name: str) -> set[bytes]:
+def _asked(data: bytes, schema: KeySchema, *, name: str) -> WantedKeys:
     if len(data) > FILE_BYTES_MAX:
         raise _refusal(name, f"{len(data):,} bytes; at most {FILE_BYTES_MAX:,} are read")
+    result = _result(data)
+    entries = _lines(data, name=name) if result is None else _differing(result["differences"], name=name)
     keys: set[bytes] = set()
-    for place, key in _entries(data, name=name):
+    for place, key in entries:
         keys.add(_canonical(key, schema, place=place))
         if len(keys) > KEYS_MAX:
             raise _refusal(name, f"more than {KEYS_MAX:,} keys; give them in several imports")
     if not keys:
         raise _refusal(name, "no key")
-    return keys
+    return WantedKeys(frozenset(keys), unlisted=max(0, _differing_count(result or {}) - len(keys)))
 
 
-def _entries(data: bytes, *, name: str) -> Iterator[tuple[str, Any]]:
+def _differing_count(result: Mapping[str, Any]) -> int:
+    """How many keys differed by a result's own counts; what is no count is none."""
+    count = 0
+    for kind in IN_EXPORT:
+        with suppress(ValueError):
+            count += integer(result.get(kind))
+    return count
+
+
+def _lines(data: bytes, *, name: str) -> Iterator[tuple[str, Any]]:
     """Every key of the file with its place for messages."""
-    result = _result(data)
-    if result is not None:
-        yield from _differing(result, name=name)
-        return
     for number, line in enumerate(data.split(b"\n"), 1):
         if line.strip():
             place = f"{name} line {number}"
@@ -116,14 +130,13 @@ def _entries(data: bytes, *, name: str) -> Iterator[tuple[str, Any]]:
                 raise _refusal(place, str(err)) from err
 
 
-def _result(data: bytes) -> list[Any] | None:
-    """The differences of a verification's result, None where the file is none."""
+def _result(data: bytes) -> dict[str, Any] | None:
+    """A verification's result, None where the file is none."""
     try:
         members = parse_json(data)
     except JsonTextError:
         return None
-    differences = members.get("differences") if isinstance(members, dict) else None
-    return differences if isinstance(differences, list) else None
+    return members if isinstance(members, dict) and isinstance(members.get("differences"), list) else None
 
 
 def _differing(differences: Iterable[Any], *, name: str) -> Iterator[tuple[str, Any]]:

@@ -101,16 +101,32 @@ def test_a_dry_run_says_what_would_be_done_and_that_nothing_was() -> None:
     )
 
 
-def test_a_dry_run_of_a_part_leaves_nothing_out_yet() -> None:
-    counts = {"items_bad": 0, "items_unchanged": 3, "items_expired": 1, "items_left_out": 2}
+def test_a_dry_run_says_how_many_would_be_written() -> None:
+    counts = {"items_bad": 0, "items_unchanged": 3, "items_expired": 1, "duplicates_dropped": 0}
     words = result_words({**IMPORTED, "dry_run": True, "deletions_planned": None, **counts})
     assert words[1:] == (
         "  every item can be written",
-        "  3 items would not be written: the table has them just so (--only-changes)",
+        "  17 items would be written, 3 items not: the table has them just so (--only-changes)",
         "  1 item would be left out: expired (--skip-expired)",
-        "  2 items would be left out: not asked for",
         "  nothing was written to Orders",
     )
+
+
+def test_a_dry_run_of_some_keys_says_how_many_and_how_large() -> None:
+    counts = {"items_bad": 0, "items_left_out": 19, "bytes_asked_for": 2048, "keys_absent": 1, "duplicates_dropped": 0}
+    words = result_words({**IMPORTED, "dry_run": True, "deletions_planned": None, **counts})
+    assert words[1:] == (
+        "  every item can be written",
+        "  2 items asked for (2.0 KiB)",
+        "  19 items would be left out: not asked for",
+        "  1 key asked for, but not in the export",
+        "  nothing was written to Orders",
+    )
+
+
+def test_what_was_read_of_the_table_before_is_said() -> None:
+    words = result_words({**IMPORTED, "read_units_consumed": 305.0})
+    assert words[3] == "  305 read units of the table, which was read first"
 
 
 def test_a_verification_against_a_table_says_both_sides() -> None:

@@ -16,6 +16,7 @@ from dynamodb_pipeline.emr.request.table_jobs import MAX_RUN_ID, table_run_id
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.settings.job_options import (
     INPUT,
+    KEYS,
     LATEST,
     OUTPUT,
     READ_PERCENT,
@@ -54,6 +55,15 @@ def test_an_import_of_the_newest_backup_is_of_the_one_that_is_known() -> None:
     assert (given.text(INPUT), LATEST in given, made.data_uris) == (start.backup, False, ("s3://data/x",))
     given = launch_of("import", words, start=replace(start, backup=None)).jobs[0].given
     assert (given.text(INPUT), LATEST in given) == ("s3://data/x", True)
+
+
+def test_a_file_of_keys_on_this_machine_is_refused_for_a_cluster() -> None:
+    words = ("import", "--table", "T1x", "--input", "s3://data/x", *LOGS, "--keys")
+    start = RunStart(run_id=RUN, region="eu-west-1")
+    with pytest.raises(UsageError, match=r"--keys keys\.jsonl is a file of this machine"):
+        launch_of("import", options(*words, "keys.jsonl"), start=start)
+    made = launch_of("import", options(*words, "s3://data/x/keys"), start=start)
+    assert made.jobs[0].given.text(KEYS) == "s3://data/x/keys"
 
 
 def test_launchers_options_do_not_reach_the_job() -> None:

@@ -70,6 +70,18 @@ def test_what_is_no_key_is_refused_with_its_place(text: str, said: str) -> None:
     assert FILE in str(caught.value)
 
 
+def test_a_list_that_was_too_short_for_all_that_differed_is_known() -> None:
+    differences = [{"kind": "missing", "item_key": {"id": {"S": name}}} for name in "abc"]
+    result = {"missing": 7, "different": 2, "extra": 40, "differences": differences}
+    assert wanted(json.dumps(result)).unlisted == 6
+    assert wanted(json.dumps({**result, "missing": 3, "different": 0})).unlisted == 0
+
+
+def test_a_file_that_there_is_not_is_refused() -> None:
+    with pytest.raises(PreconditionError, match="--keys: s3://b/keys: there is no such file"):
+        wanted_keys(MemoryStore(), KEYS, file=FILE, prefix=KeyPrefix())
+
+
 def test_too_many_keys_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEYS_MAX", 2)
     with pytest.raises(PreconditionError, match="more than 2 keys; give them in several imports"):
