@@ -33,6 +33,7 @@ FINISHED_BY = (MANIFEST, NATIVE_SUMMARY, PART_MANIFEST)
 
 RUN_RECORD = "run.json"
 RATE_ORDER = "rate.json"
+STARTS = "starts"  # in a run's folder: one object for each process that took the run
 # Of a table and its indexes, in results and records.
 UNIT_COUNTS = ("read_units_consumed", "write_units_consumed", "delete_units_consumed", "index_units_consumed")
 PAUSE, CONTINUE = "pause", "continue"  # in place of a percent
@@ -122,6 +123,12 @@ class RateOrder(Document):
     def __str__(self) -> str:
         speed = f"{self.percent.rstrip('%')}% of the capacity" if self.percent else "as it was started"
         return f"{'paused' if self.paused else speed}, by {self.by} at {self.at:{TIME_FORMAT}}"
+
+
+def is_record(uri: str) -> bool:
+    """True for what a run writes before it does anything: its record, and that it was started."""
+    folder, _, name = uri.rpartition("/")
+    return name == RUN_RECORD or folder.endswith(f"/{STARTS}")
 
 
 def units_done(record: Mapping[str, Any]) -> float | None:

@@ -9,7 +9,7 @@ from typing import Callable
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.aws.clients import RunClients
 from dynamodb_pipeline.documents import read_object
-from dynamodb_pipeline.finished import RATE_ORDER, RateOrder
+from dynamodb_pipeline.finished import RATE_ORDER, RateOrder, is_record
 from dynamodb_pipeline.run.lifetime import RunLifetime
 from dynamodb_pipeline.run.progress import Reporter, TimeSeries
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
@@ -23,16 +23,19 @@ class Effects:
 
     Attributes:
         state: where runs keep their state, `<logs>/runs/`; None without a logs folder.
+        begun: True when there is something to go on with: more than the record of a run that did nothing.
         before: True when other processes have worked on the run.
     """
 
     state: str | None = None
     any: bool = False
+    begun: bool = False
     before: bool = False
 
     def on_write(self, uri: str) -> None:
         """An object was, or may have been, written or deleted."""
         self.any = self.any or self.state is None or not uri.startswith(self.state)
+        self.begun = self.any or self.begun or not is_record(uri)
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class RunContext:
             PipelineError: the run must stop; nothing of this was written.
         """
         self.lifetime.check()
-        self.effects.any = True
+        self.effects.any = self.effects.begun = True
 
     def rate_order(self) -> RateOrder | None:
         """

@@ -15,7 +15,7 @@ from typing import Callable
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import TIME_FORMAT, DocumentError, Facts, read_object, to_bytes
 from dynamodb_pipeline.errors import PreconditionError
-from dynamodb_pipeline.finished import RUN_RECORD, RUNNING, RunState
+from dynamodb_pipeline.finished import RUN_RECORD, RUNNING, STARTS, RunState
 from dynamodb_pipeline.run.heartbeat import Here, living, refuse_living
 from dynamodb_pipeline.settings.job_options import RESUME, RUN_ID, TIMEOUT
 from dynamodb_pipeline.settings.rows import Given, command_line
@@ -23,7 +23,6 @@ from dynamodb_pipeline.settings.run_ids import run_folder
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore, put_once
 
 LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
-STARTS = "starts"  # in a run's folder: one object for each process that took the run
 
 
 def time_text(moment: datetime) -> str:

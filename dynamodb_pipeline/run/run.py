@@ -102,7 +102,7 @@ class Run(Generic[Settings]):
                 record.save(state=DONE, ended=self._now(), **result, **self._meanwhile(ctx))
             except BaseException as err:
                 tell_what_was_written(err, ctx.effects)
-                self._record_failure(record, err, self._meanwhile(ctx))
+                self._record_failure(record, err, ctx)
                 raise
         return {**result, **_orders(ctx)}
 
@@ -200,9 +200,9 @@ class Run(Generic[Settings]):
                 return {**self._facts(ctx), "exit_code": 0, "status": "done", **result}
         raise AssertionError(attempts)
 
-    def _record_failure(self, record: RunRecord, err: BaseException, orders: Facts) -> None:
-        code = ExitCode.of_error(err)
-        way_on = self._way_on(record, code)
+    def _record_failure(self, record: RunRecord, err: BaseException, ctx: RunContext) -> None:
+        code, orders = ExitCode.of_error(err), self._meanwhile(ctx)
+        way_on = self._way_on(ctx, code)
         facts = {
             "state": code.row.status,
             "exit_code": int(code),
@@ -227,12 +227,13 @@ class Run(Generic[Settings]):
         """What the run did over time; what was said about its speed, and obeyed: who, when and what; in what JVMs."""
         return {**ctx.series.facts(), **_orders(ctx), **self._engines.facts}
 
-    def _way_on(self, record: RunRecord, code: ExitCode) -> dict[str, str]:
-        """The command that resumes the run, where that is possible."""
-        if self._common.logs is None or self._kind == "verify" or not resumable_after(code):
+    def _way_on(self, ctx: RunContext, code: ExitCode) -> dict[str, str]:
+        """The command that resumes the run, where that is possible and there is something to go on with."""
+        begun = ctx.effects.begun or ctx.effects.before
+        if not begun or self._common.logs is None or self._kind == "verify" or not resumable_after(code):
             return {}
         timeout = twice(self._common.timeout_s) if code is ExitCode.DEADLINE else None
-        return {"resume": self._again(str(record.facts["run_id"]), timeout=timeout)}
+        return {"resume": self._again(ctx.run_id, timeout=timeout)}
 
 
 def _orders(ctx: RunContext) -> Facts:

@@ -321,10 +321,10 @@ def convert_without_a_manifest(world: World) -> str:
 def stopped_here(world: World) -> str:
     """A run on this machine that is told to end."""
     run_id = f"run-{uuid.uuid4().hex[:8]}"
-    key, s3 = f"logs/runs/{run_id}/run.json", world.emr.client("s3")
+    ledger, s3 = f"logs/runs/{run_id}/ledger/", world.emr.client("s3")
 
     def begun() -> bool:
-        listed = s3.list_objects_v2(Bucket=world.bucket, Prefix=key)
+        listed = s3.list_objects_v2(Bucket=world.bucket, Prefix=ledger)
         return bool(listed.get("KeyCount"))
 
     with world.slow() as table, signalled(signal.SIGTERM, when=begun):

@@ -153,6 +153,8 @@ def _way_on(result: JobResult) -> str:
     """How to go on with a step's job that stopped before its end; with twice the time where that was too short."""
     if result.exit_code is not ExitCode.DEADLINE:
         what = "what was done is kept; to go on" if result.step.started else "the step never ran; to start it"
+        if "exit_code" in result.record and "resume" not in result.record:
+            what = "nothing is kept of it; to start it again"
         return f"{what}: {again_command(result)}"
     given_s = step_timeout_s(result)
     done = items_done(result.record)

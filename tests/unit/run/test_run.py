@@ -14,7 +14,14 @@ import pytest
 from moto import mock_aws
 
 import dynamodb_pipeline
-from dynamodb_pipeline.errors import ExitCode, PipelineError, PreconditionError, StoppedError, UnreachableError
+from dynamodb_pipeline.errors import (
+    DeniedError,
+    ExitCode,
+    PipelineError,
+    PreconditionError,
+    StoppedError,
+    UnreachableError,
+)
 from dynamodb_pipeline.finished import RunState
 from dynamodb_pipeline.run.context import Effects, RunContext
 from dynamodb_pipeline.run.heartbeat import Here
@@ -59,14 +66,16 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield client
 
 
-def run(job: Job, *, kind: str = "export", run_id: str = "nightly", table: str = "Forum", **here: Any) -> Run:
+def run(
+    job: Job, *, kind: str = "export", run_id: str = "nightly", table: str = "Forum", say: Any = None, **here: Any
+) -> Run:
     words = [word.replace("Forum", table) for word in WORDS[kind]]
     options = job_options(kind, [*words, "--region", "eu-west-1", "--logs", LOGS, "--run-id", run_id])
     own: dict[str, Any] = {"host": "here", "pid": 7, "now": lambda: NOW, "exists": lambda _: True, **here}
     return Run(
         kind,
         SETTINGS_OF[kind](options, program=("export",)),
-        reporter=Reporter(lambda _: None),
+        reporter=Reporter(say or (lambda _: None)),
         local=True,
         engine="process",
         tool_version="1",
@@ -142,6 +151,26 @@ def test_a_refusal_after_the_first_write_is_no_refusal_any_more(
     expected = ExitCode.STOPPED if written else ExitCode.PRECONDITION
     assert (ExitCode.of_error(caught.value), recorded(s3)["exit_code"]) == (expected, expected)
     assert ("resume" in caught.value.facts) is written
+
+
+@pytest.mark.parametrize(
+    ("write", "begun"),
+    [(put_state, True), (put_data, True), (lambda _: None, False)],
+    ids=["ledger", "data", "nothing"],
+)
+@pytest.mark.parametrize("error", [DeniedError, KeyboardInterrupt])
+def test_only_what_had_begun_is_to_be_gone_on_with(
+    write: Callable[[RunContext], None], begun: bool, error: type[BaseException], s3: Any
+) -> None:
+    def job(ctx: RunContext, *_: Any) -> dict[str, Any]:
+        write(ctx)
+        raise error("gone")
+
+    said: list[str] = []
+    with pytest.raises(error):
+        run(job, say=said.append).execute()
+    assert ("resume" in recorded(s3)) is begun
+    assert any(line.startswith("to go on where it stopped: ") for line in said) is begun
 
 
 def kinds_of(kind: type[Exception]) -> set[type[Exception]]:

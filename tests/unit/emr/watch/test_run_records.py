@@ -235,6 +235,17 @@ def test_a_step_of_somebody_else_has_a_row_and_nothing_is_said(scene: Scene) -> 
     assert (scene.said, scene.gets) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("own", "way"), [({"resume": "x"}, "what was done is kept; to go on"), ({}, "nothing is kept")]
+)
+def test_a_job_that_had_begun_nothing_is_not_said_to_have_kept_anything(own: dict[str, Any], way: str) -> None:
+    step = a_step(state="FAILED")
+    result = job_result(step, {"run_id": RUN, "exit_code": 7, **own})
+    outcome = Outcome(Ending.FINISHED, ClusterView("j-1", "export", "TERMINATED"), (step,))
+    report = RunReport(RunTarget("j-1", RUN, REGION, ours=True), outcome, (result,), None, ExitCode.DENIED)
+    assert [line.startswith(way) for line in report.lines() if f"--run-id {RUN}" in line] == [True]
+
+
 @pytest.mark.parametrize("record", [{"run_id": RUN}, {}], ids=["recorded", "no record"])
 def test_a_job_whose_cluster_was_ended_below_it_comes_with_the_command_that_goes_on(record: dict[str, Any]) -> None:
     step = a_step(state="FAILED")
