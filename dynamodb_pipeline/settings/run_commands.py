@@ -179,11 +179,14 @@ def trust_command(account: str, *, verb: str, region: str) -> str:
     return command_line((PROGRAM, "policy"), given)
 
 
+def folder_command(verb: str, folder: str, *, region: str) -> str:
+    """The command that looks at a folder: `list`, `inspect` or `definition`."""
+    return command_line((PROGRAM, verb), Given.of({KIND: folder, REGION: region}))
+
+
 def with_commands(remedy: str, places: PolicyPlaces) -> str:
-    """A remedy with the commands that it speaks of: `{deploy-roles}`, `{list}`, `{inspect}`, and so on."""
+    """A remedy with the commands that it speaks of: `{deploy-roles}`, `{list}` and `{policy KIND}`."""
     deploy = f"{policy_command('roles-template', places)} > roles.json && {DEPLOY_ROLES} --region {places.region}"
-    folder = Given.of({KIND: str(places.data), REGION: places.region})
-    text = remedy.replace("{deploy-roles}", deploy)
-    for verb in ("list", "inspect", "definition"):
-        text = text.replace(f"{{{verb}}}", command_line((PROGRAM, verb), folder))
+    listing = folder_command("list", str(places.data), region=places.region)
+    text = remedy.replace("{deploy-roles}", deploy).replace("{list}", listing)
     return POLICY_PLACE.sub(lambda match: policy_command(match[1], places), text)

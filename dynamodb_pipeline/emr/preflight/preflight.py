@@ -84,7 +84,7 @@ def _table_checks(scope: PreflightScope, clients: Clients, caller: permissions.C
         else:
             yield run_check(name, lambda at=table_name: _table_check(scope, clients, caller, at))  # type: ignore[misc]
     if scope.source is not None:
-        target = tables.ImportTarget(dynamodb, settings.table_names[0], scope.source)
+        target = tables.ImportTarget(dynamodb, settings.table_names[0], scope.source, settings.region)
         yield run_check("manifest", lambda: buckets.check_manifest(target.source.find))
         yield run_check("key-schema", lambda: tables.check_key_schema(target))
         yield run_check("definition", lambda: tables.check_definition(target, clients.client("s3")))

@@ -26,6 +26,7 @@ from dynamodb_pipeline.errors import DeniedError, PipelineError, StoppedError, c
 from dynamodb_pipeline.formats.exports.layout import TABLE_DEFINITION
 from dynamodb_pipeline.formats.exports.table_definition import TableDefinition, differences
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
+from dynamodb_pipeline.settings.run_commands import folder_command
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
 NOT_COUNTED = "empty, or filled within the last six hours"  # that is how often DynamoDB counts
 KEY_REMEDY = "create a table with the same key names, types and roles"
-CREATE_REMEDY = "check --table and --region; an import never creates its table: create it first"
+NAME_REMEDY = "check --table and --region"
+CREATE_REMEDY = f"{NAME_REMEDY}; an import never creates its table: create it first"
 
 
 def check_table(dynamodb: DynamoDBClient, table_name: str, *, verb: str, region: str) -> CheckResult:
@@ -42,7 +44,8 @@ def check_table(dynamodb: DynamoDBClient, table_name: str, *, verb: str, region:
     try:
         described = dynamodb.describe_table(TableName=table_name)["Table"]
     except dynamodb.exceptions.ResourceNotFoundException:
-        return failed(name, f"table {table_name!r} not found in {region}", remedy=CREATE_REMEDY)
+        remedy = CREATE_REMEDY if verb == "import" else NAME_REMEDY
+        return failed(name, f"table {table_name!r} not found in {region}", remedy=remedy)
     table = TableDescription.from_description(described)
     if table.status not in USABLE:
         remedy = "wait until it is ACTIVE, or use another table"
@@ -116,6 +119,7 @@ class ImportTarget:
     dynamodb: DynamoDBClient
     table_name: str
     source: ImportInput
+    region: str
 
     def check(self, name: str, compare: Callable[[ExportSource, Mapping[str, Any]], CheckResult]) -> CheckResult:
         """Compare DescribeTable's `Table` with the export; skipped where one of them is not there."""
@@ -159,7 +163,8 @@ def _check_sample(target: ImportTarget, keys: KeySchema, *, folder: str) -> Chec
     except StoppedError as err:
         return unknown("key-schema", str(err), remedy=TRY_AGAIN)
     except PipelineError as err:
-        remedy = LOOK_REMEDY if isinstance(err, DeniedError) else "{inspect} says what its files hold"
+        command = folder_command("inspect", folder, region=target.region)
+        remedy = LOOK_REMEDY if isinstance(err, DeniedError) else f"{command} says what its files hold"
         return failed("key-schema", str(err), remedy=remedy, exit_code=err.exit_code)
     start = f"{folder} carries no key schema"
     if sample.problem is None:
@@ -187,7 +192,8 @@ def check_definition(target: ImportTarget, s3: S3Client) -> CheckResult:
             return ok("definition", "the export does not say how its table was set up")
         differing = list(differences(exported.table, described))
         if differing:
-            remedy = "the import works all the same; {definition} prints the exported table"
+            command = folder_command("definition", source.folder, region=target.region)
+            remedy = f"the import works all the same; {command} prints the exported table"
             return warning("definition", f"table {target.table_name!r} differs: {'; '.join(differing)}", remedy=remedy)
         return ok("definition", "billing, class, stream, encryption and indexes are those of the exported table")
 

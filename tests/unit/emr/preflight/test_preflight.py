@@ -477,6 +477,17 @@ def test_a_target_that_is_set_up_otherwise_is_said_and_not_refused(made: Account
     assert an_import(made)["definition"].verdict is CheckVerdict.WARNING
 
 
+def test_a_remedy_about_an_export_names_its_own_folder_and_not_the_parent_that_was_given(made: Account) -> None:
+    """`definition` takes the folder of one export only."""
+    folder = "exports/2026-01-01-00-00-00"
+    put_export_record(made, key_type="S", folder=folder)
+    described = made.clients.client("dynamodb").describe_table(TableName="Forum")["Table"]
+    stream = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}}
+    put(made, f"{folder}/_table.json", TableDefinition({**described, **stream}).to_bytes())
+    command = f"dynamodb-pipeline definition s3://{DATA}/{folder}/ --region {REGION} prints"
+    assert command in an_import(made)["definition"].remedy
+
+
 def test_damaged_export_record_is_refused(made: Account) -> None:
     put_export_record(made, key_type="S")
     put(made, f"exports/{EXPORT_RECORD}", b"{}")
@@ -504,6 +515,8 @@ def test_an_old_backup_is_judged_by_an_item_of_it(
     put(made, "exports/f1", line)
     found = checks(made, *words, verb="import", jobs=(a_job("Forum"),))["key-schema"]
     assert (found.verdict, said in found.detail) == (verdict, True), found.detail
+    if said == "f1":
+        assert found.remedy == f"dynamodb-pipeline inspect {OUTPUT} --region {REGION} says what its files hold"
 
 
 def test_an_input_that_may_not_be_read_fails_with_the_right(made: Account, monkeypatch: pytest.MonkeyPatch) -> None:
