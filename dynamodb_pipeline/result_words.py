@@ -71,8 +71,9 @@ def _exported(table: Mapping[str, Any], *, changes: str | None) -> Iterator[str]
     if units:
         estimated = " (estimated)" if table.get("read_units_estimated") else ""
         yield f"{INDENT}{units}{estimated}{_throttled(table)}"
-    if read := _count(table, "items_read"):
-        yield f"{INDENT}{counted(read - _count(table, 'items'), 'item')} left out of {read:,} read"
+    read = _count(table, "items_read")
+    if left := max(0, read - _count(table, "items")):
+        yield f"{INDENT}{counted(left, 'item')} left out of {read:,} read"
     yield f"{INDENT}to {table.get('export_uri')}"
 
 

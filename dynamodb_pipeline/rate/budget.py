@@ -81,7 +81,7 @@ NOBODY_WAITS = Advance([], None)
 
 @dataclass(frozen=True)
 class BudgetState:
-    """A snapshot for progress and the run record; units are totals since the start."""
+    """A snapshot for progress and the run record; units are totals since the start, rates 0 while it is held."""
 
     rates: Units
     consumed: Units
@@ -191,7 +191,7 @@ class RateBudget:
         """Rates, totals and counts now."""
         throttle = self._throttle.state()
         return BudgetState(
-            rates={name: meter.rate for name, meter in self._resources.items()},
+            rates={name: 0.0 if self._held else meter.rate for name, meter in self._resources.items()},
             consumed={name: meter.consumed for name, meter in self._resources.items()},
             throttle_share=throttle.share,
             throttle_count=throttle.throttle_count,

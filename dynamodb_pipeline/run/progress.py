@@ -34,13 +34,17 @@ class Counts:
     """
     Totals so far; `units` are read or write units of the table as DynamoDB reported them, throttles its refusals.
 
-    `allowed_units_s` is the rate in force, which may have been changed since the start; None for the goal's.
+    `allowed_units_s` is the rate in force, which may have been changed since the start; None for the goal's, 0 paused.
     """
 
     items: int = 0
     units: float = 0.0
     throttles: int = 0
     allowed_units_s: float | None = None
+
+    @property
+    def is_paused(self) -> bool:
+        return self.allowed_units_s == 0.0
 
 
 Snapshot = Callable[[], Counts]
@@ -102,6 +106,8 @@ def progress_parts(goal: Goal, counts: Counts, *, elapsed_s: float, recent_units
     share = share_done(goal, counts)
     eta = elapsed_s * (1 - share) / share if share else float("inf")
     left = f"{eta:,.0f} s left" if eta != float("inf") else "time left unknown"
+    if counts.is_paused:
+        left = ""  # longer with every look
     parts = {
         "items": counted(counts.items, "item"),
         "units/s": _rate(goal, counts, recent_units_s),
@@ -156,6 +162,8 @@ def _rate(goal: Goal, counts: Counts, recent_units_s: float | None) -> str:
     allowed = goal.allowed_units_s if counts.allowed_units_s is None else counts.allowed_units_s
     if allowed == float("inf"):
         return ""
+    if counts.is_paused:
+        return "paused"
     if recent_units_s is None:
         return f"{allowed:,.1f} {goal.unit}/s allowed from now on"
     return f"{recent_units_s:,.1f} of {allowed:,.1f} {goal.unit}/s allowed"

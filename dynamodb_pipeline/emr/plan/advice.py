@@ -103,7 +103,8 @@ def _part_notes(settings: LaunchSettings) -> list[str]:
     """What reading a part of a table saves, and what it does not."""
     given = settings.jobs[0].given
     less = [str(row) for row in (FILTER, PROJECTION) if row in given]
-    notes = [f"{' and '.join(less)} save no read units: DynamoDB reads and bills every item whole"] if less else []
+    save = "save" if len(less) > 1 else "saves"
+    notes = [f"{' and '.join(less)} {save} no read units: DynamoDB reads and bills every item whole"] if less else []
     if INDEX in given:
         notes.append(f"{INDEX}: units and time are those of the index, which holds no more than was projected into it")
     return notes

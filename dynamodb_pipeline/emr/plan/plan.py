@@ -131,9 +131,10 @@ def _table_line(verb: str, facts: TableFacts, estimate: Estimate) -> str:
     kind = "write unit" if verb == "import" else "read unit"
     if not facts.is_known:
         return f"{facts.table_name}: size, units and time not known ({facts.basis}); rate {facts.rate_text}"
-    if not facts.item_count and not facts.size_bytes and not facts.basis:
+    if verb != "import" and not facts.item_count and not facts.size_bytes:
+        read = f"{facts.table_name} ({facts.basis})" if facts.basis else facts.table_name
         return (
-            f"{facts.table_name}: empty, or filled within the last six hours, which is how often DynamoDB counts; "
+            f"{read}: empty, or filled within the last six hours, which is how often DynamoDB counts; "
             f"rate {facts.rate_text}"
         )
     basis = f" ({facts.basis})" if facts.basis else ""

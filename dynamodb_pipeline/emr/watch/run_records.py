@@ -280,7 +280,7 @@ def _counted(row: TableRow, one: Mapping[str, Any], *, age_s: float) -> TableRow
     place = 3 + 2 * (resources.index("table") if "table" in resources else 0)
     allowed = min((float(number) for number in last[4:-1:2]), default=None)
     items, seconds, speed = int(last[1]), last[0] - before[0], _per_s(last[1] - first[1], last[0] - first[0])
-    left_s = max(0.0, (expected - items) / speed - age_s) if expected and speed else None
+    left_s = max(0.0, (expected - items) / speed - age_s) if expected and speed and allowed != 0.0 else None
     return replace(
         row,
         share=min(1.0, items / expected) if expected else None,

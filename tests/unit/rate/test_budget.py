@@ -250,7 +250,9 @@ def test_a_held_budget_grants_nothing_and_saves_nothing() -> None:
     assert scene.wait(0.25 / PACE) == []
     scene.budget.hold(True)
     assert scene.wait(3600.0) == []
+    assert scene.budget.state().rates == {"table": 0.0}
     scene.budget.hold(False)
+    assert scene.budget.state().rates == {"table": 100.0}
     assert scene.wait(0.24 / PACE) == []
     assert len(scene.wait(0.02)) == 1
 

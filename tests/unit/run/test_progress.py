@@ -57,6 +57,13 @@ def test_right_after_a_change_a_line_says_the_new_rate_alone() -> None:
     assert line == "export T: 1 item, 4.0 read units/s allowed from now on, 1 s"
 
 
+@pytest.mark.parametrize("recent", [None, 0.0])
+def test_a_paused_run_says_so_and_no_time_that_grows(recent: float | None) -> None:
+    goal = Goal("import T", 40.0, "write units", items=100)
+    line = progress_line(goal, Counts(25, 1.0, 0, 0.0), elapsed_s=60.0, recent_units_s=recent)
+    assert line == "import T: 25 items, paused, 25%"
+
+
 @pytest.mark.parametrize(("allowed", "window"), [(5.0, 60.0), (25.0, 60.0), (26.0, 10.0)])
 def test_the_window_is_that_of_the_promise(allowed: float, window: float) -> None:
     assert Goal("x", allowed, "read units").window_s == window

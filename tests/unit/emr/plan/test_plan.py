@@ -314,14 +314,20 @@ def test_of_a_table_whose_size_is_not_known_yet_the_inputs_is_taken() -> None:
     assert note.endswith("; DynamoDB does not say the table's size yet, so that of the input is taken")
 
 
+def test_an_index_that_nobody_has_counted_yet_is_not_said_to_be_empty() -> None:
+    (line, *_) = plan(facts(size_bytes=0, item_count=0, basis="of index by-date")).lines()
+    assert line.startswith("Forum (of index by-date): empty, or filled within the last six hours")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         ({}, []),
         ({FILTER: "a = b", PROJECTION: "a"}, ["--filter and --projection save no read units"]),
+        ({FILTER: "a = b"}, ["--filter saves no read units"]),
         ({INDEX: "by-date"}, ["--index: units and time are those of the index"]),
     ],
-    ids=["the whole", "filter and projection", "index"],
+    ids=["the whole", "filter and projection", "filter", "index"],
 )
 def test_the_plan_of_a_part_says_what_it_saves(words: dict[Any, str], said: list[str]) -> None:
     job = a_job("Forum")

@@ -77,6 +77,13 @@ def test_after_a_change_the_mean_is_of_what_came_since() -> None:
     assert (row.units_s, row.allowed_units_s) == (160.0, 200.0)
 
 
+def test_a_pause_has_no_time_that_is_left() -> None:
+    record = series(105)
+    for point in record["series"]["passes"][0]["points"][101:]:
+        point[4] = 0.0
+    assert table_row(a_step(), record, at_s=0.0).left_s is None
+
+
 def test_the_time_left_goes_on_from_when_the_record_was_written() -> None:
     record = a_record(60, at_s=100.0)
     assert [table_row(a_step(), record, at_s=at).left_s for at in (100.0, 130.0, 9_999.0)] == [340.0, 310.0, 0.0]
