@@ -1,7 +1,8 @@
 """
 Another speed for a run that is at work: the order that it obeys within half a minute, as an object beside its record.
 
-What a job does with it: passes/capacity_watch.py. A run of several tables has a run of its own for each; all are told.
+What a job does with it: passes/capacity_watch.py. A run of several tables has a run of its own for each; all are told,
+and the order in the whole run's folder is for those that have yet to begin.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from dynamodb_pipeline.finished import (
     RunState,
 )
 from dynamodb_pipeline.run.record import read_state, recorded_folders
-from dynamodb_pipeline.settings.run_commands import PROGRAM
 from dynamodb_pipeline.settings.run_ids import check_run_id, run_folder
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 
@@ -66,10 +66,13 @@ def order_speed(
     if not runs:
         msg = f"{request.logs} holds no run {request.run}; check --logs and the id"
         raise PreconditionError(msg)
+    whole = run_folder(request.logs, request.run)
+    several = whole not in runs
     if request.speed is not None:
         runs = {folder: state for folder, state in runs.items() if state.state == RUNNING}
         if not runs:
-            msg = f"run {request.run} has ended; nothing was changed"
+            msg = f"{'no job of ' if several else ''}run {request.run} {'is at work' if several else 'has ended'}"
+            msg += "; nothing was changed"
             raise PreconditionError(msg)
     by = caller() if request.speed is not None else None
     answer: dict[str, Any] = {
@@ -78,17 +81,19 @@ def order_speed(
         "exit_code": 0,
         "jobs": [_job(store, folder, state, by=by, speed=request.speed, say=say) for folder, state in runs.items()],
     }
-    if by is not None and run_folder(request.logs, request.run) not in runs:
-        say(_not_told_line(request.run))
+    order = _order_for(store, whole, by=by, speed=request.speed) if several else None
+    if order is not None:
+        say(f"jobs of run {request.run} that have yet to begin: {order}")
     return answer
 
 
-def _not_told_line(run: str) -> str:
-    """That jobs without a record have not heard of it: only the cluster knows that they wait."""
-    return (
-        f"note: only the jobs named here are told; one of run {run} that has yet to begin will start at the rate that "
-        f"it was launched with: repeat the order once it runs (`{PROGRAM} status {run}` shows that)"
-    )
+def _order_for(store: ObjectStore, folder: str, *, by: OrderedBy | None, speed: str | None) -> RateOrder | None:
+    """The order in force in a run's folder, the next one where somebody gives it."""
+    order = _order_in(store, folder)
+    if by is not None and speed is not None:
+        order = changed(order, speed, by)
+        store.put(join(folder, RATE_ORDER), to_bytes(order.to_json()))
+    return order
 
 
 def _runs(store: ObjectStore, request: SpeedRequest) -> Iterator[tuple[str, RunState]]:
@@ -114,10 +119,7 @@ def _job(
     speed: str | None,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    order = _order_in(store, folder)
-    if by is not None and speed is not None:
-        order = changed(order, speed, by)
-        store.put(join(folder, RATE_ORDER), to_bytes(order.to_json()))
+    order = _order_for(store, folder, by=by, speed=speed)
     ended, now = state.state != RUNNING, str(order or _as_started(store, folder))
     speed = f"its speed was: {now}" if ended else now
     say(f"{state.run_id}: {'has ended; ' if ended else ''}{speed}{_doubt(state, by)}")

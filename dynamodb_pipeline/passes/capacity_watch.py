@@ -77,6 +77,7 @@ class CapacityWatcher(Background):
     def run(self, wait: Callable[[float], bool]) -> None:
         """Look at both until `wait(seconds)` says True or the table ends the run; raises nothing."""
         try:
+            self.look_for_order()  # it may have been given before the job began
             while self._look_on(wait) and self.look():
                 continue
         except Exception as err:  # in a thread nobody else would see it

@@ -9,9 +9,10 @@ from typing import Callable
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.aws.clients import RunClients
 from dynamodb_pipeline.documents import read_object
-from dynamodb_pipeline.finished import RATE_ORDER, RateOrder, is_record
+from dynamodb_pipeline.finished import RATE_ORDER, RUN_RECORD, RateOrder, is_record
 from dynamodb_pipeline.run.lifetime import RunLifetime
 from dynamodb_pipeline.run.progress import Reporter, TimeSeries
+from dynamodb_pipeline.settings.run_ids import launch_of_job
 from dynamodb_pipeline.store.objects import ObjectMissingError, ObjectStore
 from dynamodb_pipeline.workers.worker import WorkerContext
 
@@ -84,14 +85,25 @@ class RunContext:
 
     def rate_order(self) -> RateOrder | None:
         """
-        What the run was told about its speed last, None for nothing.
+        What the run was told about its speed last, itself or with its whole launch; None for nothing.
 
         Raises:
             PipelineError: it cannot be read. DocumentError: it is no order.
         """
-        uri = self.subfolder(RATE_ORDER)
+        if self.folder is None:
+            return None
+        orders = [self._order_in(self.folder)]
+        launch = launch_of_job(self.run_id)
+        if launch is not None:
+            folder = join(self.folder.rpartition("/")[0], launch)
+            order = self._order_in(folder)
+            if order is not None and self.store.head(join(folder, RUN_RECORD)) is None:  # else a run of its own
+                orders.append(order)
+        return max((order for order in orders if order is not None), key=lambda order: order.at, default=None)
+
+    def _order_in(self, folder: str) -> RateOrder | None:
         try:
-            return None if uri is None else RateOrder.from_json(read_object(self.store.get(uri)))
+            return RateOrder.from_json(read_object(self.store.get(join(folder, RATE_ORDER))))
         except ObjectMissingError:
             return None
 

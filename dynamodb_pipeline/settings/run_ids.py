@@ -38,6 +38,12 @@ def check_run_id(run_id: str, *, option: str = "run id") -> str:
     return run_id
 
 
+def launch_of_job(run_id: str) -> str | None:
+    """The run id of the launch whose table's job this may be, `<run id>.<table>`; None of any other."""
+    launch, dot, _ = run_id.partition(".")
+    return launch if dot and is_run_id(launch) else None
+
+
 def run_folder(logs: str, run_id: str) -> str:
     """`<logs>/runs/<run-id>`, where a run keeps its record, ledger and reasons."""
     return join(logs, f"runs/{run_id}")

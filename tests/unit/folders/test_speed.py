@@ -10,7 +10,9 @@ import pytest
 
 from dynamodb_pipeline.documents import to_bytes
 from dynamodb_pipeline.errors import PreconditionError
+from dynamodb_pipeline.finished import RateOrder
 from dynamodb_pipeline.folders.speed import OrderedBy, SpeedRequest, order_speed
+from dynamodb_pipeline.run.context import RunContext
 from dynamodb_pipeline.run.progress import Goal, Sample, TimeSeries
 from tests.unit.store.memory_store import MemoryStore
 
@@ -55,17 +57,33 @@ def test_every_table_of_a_run_is_told_and_other_runs_are_not() -> None:
     others = [f"{RUN}.Forum", f"{RUN}.Reply", f"{RUN}x", "other"]
     said = Said(*map(record, others))
     assert [job["run_id"] for job in said("10%")["jobs"]] == others[:2]
-    assert sum(uri.endswith("rate.json") for uri in said.store.objects) == 2
+    assert sum(uri.endswith("rate.json") for uri in said.store.objects) == 3  # with that of the whole run
 
 
-def test_who_tells_tables_learns_that_a_waiting_one_is_not_told() -> None:
-    """A job that has yet to begin has no record: nobody can tell it, and its line is missing."""
-    several, single = Said(record(f"{RUN}.Forum")), Said(record())
-    several("10%"), single("10%")
-    assert f"one of run {RUN} that has yet to begin" in several.lines[-1]
-    assert f"`dynamodb-pipeline status {RUN}`" in several.lines[-1]
-    several(None)
-    assert [line for line in (*single.lines, several.lines[-1]) if "yet to begin" in line] == []
+def context(store: MemoryStore, run: str) -> RunContext:
+    nobody: Any = None
+    return RunContext(nobody, store, nobody, nobody, run, f"{LOGS}/runs/{run}", "1", lambda: "", NOW)
+
+
+def test_a_job_that_begins_later_finds_what_its_launch_was_told() -> None:
+    said = Said(record(f"{RUN}.Forum"))
+    said("10%")
+    order = f"10% of the capacity, by {ANN.arn} at 2026-11-29T03:30:00Z"
+    assert said.lines[-1] == f"jobs of run {RUN} that have yet to begin: {order}"
+    said(None)
+    assert said.lines[-1].endswith(order)
+    later = context(said.store, f"{RUN}.my.table")
+    assert later.rate_order() == RateOrder.from_json(said.stored())
+    own = {**said.stored(), "percent": "50", "at": "2026-11-29T03:30:01Z"}
+    said.store.put(f"{LOGS}/runs/{RUN}.my.table/rate.json", to_bytes(own))
+    assert later.rate_order() == RateOrder.from_json(own)  # the newer of both
+
+
+def test_the_order_of_a_run_is_for_no_other_run_whose_id_begins_so() -> None:
+    said = Said(record(), record("other"))
+    said("10%")
+    assert not [line for line in said.lines if "yet to begin" in line]
+    assert [context(said.store, run).rate_order() for run in (f"{RUN}.Forum", f"{RUN}x", "other")] == [None] * 3
 
 
 def test_a_look_changes_nothing() -> None:
@@ -97,7 +115,11 @@ def test_a_speed_that_nobody_changed_is_said_as_the_record_has_it(facts: dict[st
 
 @pytest.mark.parametrize(
     ("records", "text"),
-    [([], "holds no run"), ([record(state="done")], "has ended"), ([record(state="failed")], "ended")],
+    [
+        ([], "holds no run"),
+        ([record(state="done")], f"^run {RUN} has ended"),
+        ([record(f"{RUN}.Forum", state="failed")], f"^no job of run {RUN} is at work"),
+    ],
 )
 def test_who_is_not_there_cannot_be_told(records: list[dict[str, bytes]], text: str) -> None:
     said = Said(*records)

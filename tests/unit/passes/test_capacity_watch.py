@@ -176,10 +176,16 @@ def test_what_is_no_order_changes_nothing(bad: Any) -> None:
 
 
 def test_an_order_holds_on_when_the_capacity_changes() -> None:
-    watched = Watched(table(800), orders=[order("10"), *[order("10")] * 6])
+    watched = Watched(table(800), orders=[order("10"), *[order("10")] * 7])
     watched.watcher.look_for_order()
     assert watched.run().rates == [{"table": 40.0}, {"table": 80.0}]
 
 
 def test_orders_are_looked_for_every_ten_seconds_and_the_table_each_minute() -> None:
-    assert Watched(table(), orders=[None] * 6).run().waits == [10.0] * 7
+    assert Watched(table(), orders=[None] * 7).run().waits == [10.0] * 7
+
+
+def test_an_order_that_was_given_before_the_job_began_is_obeyed_at_once() -> None:
+    watched = Watched(orders=[order("10", paused=True)])
+    watched.watcher.run(lambda _: True)
+    assert (watched.held, watched.rates, watched.obeyed) == ([True], [{"table": 40.0}], [order("10", paused=True)])
