@@ -50,6 +50,12 @@ def small_item(number: int) -> ReplayItem:
     return ReplayItem(json.encode("ascii"), 79)
 
 
+def wide_item(number: int) -> ReplayItem:
+    """61 attributes of one number each, 619 bytes: as objects many times its size."""
+    values = ",".join(f'"a{at:02d}":{{"N":"{_digits(number + at)}"}}' for at in range(60))
+    return ReplayItem(f'{{"Id":{{"S":"{key_of(number)}"}},{values}}}'.encode("ascii"), 619)
+
+
 def kilobyte_item(number: int) -> ReplayItem:
     """10 attributes of 7 types, flat and nested, 1,000 bytes."""
     return ReplayItem(_kilobyte_json(number, text_chars=740).encode("ascii"), 1000)
@@ -72,6 +78,7 @@ MAKERS: dict[str, ItemMaker] = {
     "kilobyte": kilobyte_item,
     "alternating": alternating_item,
     "large": large_item,
+    "wide": wide_item,
 }
 
 

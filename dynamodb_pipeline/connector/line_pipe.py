@@ -21,7 +21,7 @@ from pathlib import Path
 
 from dynamodb_pipeline.errors import PreconditionError
 
-CHUNK_BYTES = 256 * 1024  # a page or two of the connector; more would have to be bounded in waiting_clients, too
+CHUNK_BYTES = 256 * 1024  # a page or two of the connector; more would have to be bounded in page_buffers, too
 FILLING_S = 0.003  # after less than half a chunk: Java writes 8 KB at a time, and to wake up for each costs more
 _F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ of Python 3.10; Linux: F_LINUX_SPECIFIC_BASE + 7
 OWN_FILES = "/proc/self/fd"

@@ -25,7 +25,6 @@ from typing import BinaryIO, Callable
 
 from dynamodb_pipeline.connector.relay_handler import ClientGone, RelayHandler
 from dynamodb_pipeline.connector.relay_messages import TAKEN
-from dynamodb_pipeline.connector.waiting_clients import INTERVAL_S, WaitingClients
 from dynamodb_pipeline.dynamodb.connection import has_news
 from dynamodb_pipeline.dynamodb.http1 import MessageError, read_message
 from dynamodb_pipeline.workers.contract import CoordinatorClient
@@ -36,6 +35,11 @@ HEAD_BYTES_MAX = 16 * 1024  # the SDK for Java sends about 1 KB
 REQUEST_BYTES_MAX = 64 * 1024  # a Scan is a start key and little else
 TURN_S = 5.0  # the accepting thread shows that it lives at least so often
 NO_ROOM_PAUSE_S = 0.02
+# A client reads with a timeout (the AWS SDK for Java: 30 s) and would close the connection of a request that waits for
+# the budget longer than that. An interim reply is passed over by every HTTP/1.1 client (RFC 9110 15.2) and starts its
+# timeout anew.
+INTERIM = b"HTTP/1.1 102 Processing\r\n\r\n"
+INTERVAL_S = 8.0
 
 logger = logging.getLogger(__name__)
 
@@ -313,3 +317,63 @@ def _shut_down(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
         return  # it is closed already
+
+
+@dataclass(eq=False)
+class _Waiting:
+    connection: socket.socket
+    rounds: int = 0
+
+
+class WaitingClients:
+    """
+    Clients that wait for their answer; a thread of its own tells each that it is not forgotten.
+
+    Args:
+        interval_s: between interim replies; the first comes after one to two intervals.
+    """
+
+    def __init__(self, *, interval_s: float = INTERVAL_S) -> None:
+        self._interval_s = interval_s
+        self._waiting: set[_Waiting] = set()
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="interim-replies", daemon=True)
+        self._thread.start()
+
+    @contextmanager
+    def waiting(self, connection: socket.socket) -> Iterator[None]:
+        """While this block runs the client gets interim replies; after it none, so that the answer can be sent."""
+        client = _Waiting(connection)
+        with self._lock:
+            self._waiting.add(client)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting.discard(client)
+
+    def send_interim_replies(self) -> None:
+        """One round: send an interim reply to each client that was there in the round before."""
+        with self._lock:
+            for client in list(self._waiting):
+                client.rounds += 1
+                if client.rounds > 1 and not _sent(client.connection):
+                    self._waiting.discard(client)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._interval_s):
+            self.send_interim_replies()
+
+
+def _sent(connection: socket.socket) -> bool:
+    try:
+        connection.sendall(INTERIM)
+    except OSError:
+        return False  # its own thread will notice
+    return True

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from dynamodb_pipeline.aws.request_errors import Throttled, Transient
 from dynamodb_pipeline.aws.retry import Pacing, call_with_retry, pause
+from dynamodb_pipeline.connector.page_buffers import HeapSizer, PageBuffers, heap_bytes
 from dynamodb_pipeline.connector.relay_messages import (
     Answer,
     RefusedError,
@@ -29,7 +30,6 @@ from dynamodb_pipeline.connector.relay_messages import (
     table_request,
     taken_partition,
 )
-from dynamodb_pipeline.connector.waiting_clients import PageBuffers
 from dynamodb_pipeline.dynamodb.http1 import Message
 from dynamodb_pipeline.dynamodb.requests import ScanPage, ScanRequest, describe_table, scan_with_units
 from dynamodb_pipeline.dynamodb.signing import KeyPair, SignatureError, check_signature
@@ -69,11 +69,13 @@ class MeteredScan:
         self._wire = wire
         self._pacing = pacing or Pacing()
         self._one_sizer = threading.Lock()
+        self._heap = HeapSizer(item_bytes=item_bytes)
         self._sizers = {c: PageSizer(consistent=c, item_bytes=item_bytes) for c in (False, True)}
 
     def page(self, request: ScanRequest, client: Client) -> ScanPage:
         """
-        Return the page, with fewer items than `request.limit` when the rate is too low for so many at once.
+        Return the page, with fewer items than `request.limit` when the rate is too low for so many at once, or when as
+        Java objects they would take more than `PAGE_HEAP_BYTES`.
 
         Raises:
             ClientGone: nothing was sent.
@@ -98,13 +100,14 @@ class MeteredScan:
         page = metered(client.grants, {"table": estimate}, send)
         with self._one_sizer:
             self._sizers[request.consistent].observe(page.scanned_count, page.consumed["table"])
+        self._heap.observe(page.scanned_count, heap_bytes(page.body))
         return page
 
     def _fitted(self, request: ScanRequest, cap_units: float) -> tuple[ScanRequest, float]:
         with self._one_sizer:
             sizer = self._sizers[request.consistent]
-            limits = [n for n in (request.limit, sizer.limit(cap_units)) if n is not None]
-            limit = min(limits) if limits else None
+            limits = (request.limit, sizer.limit(cap_units), self._heap.limit())
+            limit = min(n for n in limits if n is not None)
             return request._replace(limit=limit), sizer.estimate(limit)
 
 
@@ -190,7 +193,8 @@ class RelayHandler:
         if not self.buffers.wait(asked.segment, is_gone=client.is_gone):
             raise ClientGone
         page = self._scan.page(asked, client)
-        self.buffers.give(asked.segment, items=page.count, size_bytes=len(page.body))
+        size, heap = len(page.body), heap_bytes(page.body)
+        self.buffers.give(asked.segment, items=page.count, size_bytes=size, heap_bytes=heap)
         return page.body
 
     def taken_partition(self, request: Message) -> int | None:

@@ -8,6 +8,7 @@ work runs in a thread, the main thread waits on this object, and `check()` stand
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import threading
@@ -22,6 +23,7 @@ from dynamodb_pipeline.errors import DeadlineError, ExitCode, PipelineError, Sto
 
 WATCH_INTERVAL_S = 0.1
 TELL_INTERVAL_S = 1.0  # of telling listeners again: Spark only cancels the jobs that run at that moment
+UNANSWERED_S = 60.0  # a JVM that is out of memory, or has been stopped, answers nothing, and the work in it never ends
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +107,9 @@ class RunLifetime:
         """
         Run `work` in a thread and return its result; when the run must stop, tell the listeners and wait for its end.
 
+        Not when a listener comes back no more: then nobody else ends the work, and it is left. It can neither publish
+        nor get units after that.
+
         Raises:
             PipelineError: the stop reason, whatever the interrupted work raised. Else whatever `work` raised.
         """
@@ -119,13 +124,19 @@ class RunLifetime:
         return outcome.results[0]
 
     def _await(self, thread: threading.Thread) -> None:
-        next_s = self._clock()
+        told_s = -math.inf
+        telling: threading.Thread | None = None
         while thread.is_alive():
             thread.join(WATCH_INTERVAL_S)
-            reason = self.reason
-            if reason is not None and self._clock() >= next_s:
-                next_s = self._clock() + TELL_INTERVAL_S
-                self._notify(reason)
+            reason, since_s = self.reason, self._clock() - told_s
+            if telling is not None and telling.is_alive():
+                if since_s >= UNANSWERED_S:
+                    logger.warning("what does the work has not answered for %.0f s; it is left", since_s)
+                    return
+            elif reason is not None and since_s >= TELL_INTERVAL_S:
+                told_s = self._clock()
+                telling = threading.Thread(target=self._notify, args=(reason,), name="tell-stop", daemon=True)
+                telling.start()
 
     def _notify(self, reason: PipelineError) -> None:
         for listener in list(self._listeners):

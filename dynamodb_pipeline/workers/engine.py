@@ -8,7 +8,6 @@ coordinator.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 PROCESS_SLOTS = 4
-
-logger = logging.getLogger(__name__)
 
 Worker = Callable[[int, int], None]
 Connect = Callable[[int, int], CoordinatorClient]
@@ -168,8 +165,7 @@ class Engines:
 
     def close(self) -> None:
         if self._spark is not None:
+            from dynamodb_pipeline.workers.spark_session import stop_session
+
             spark, self._spark = self._spark, None
-            try:
-                spark.stop()
-            except Exception as err:  # the JVM may be gone; how the run ended counts
-                logger.warning("Spark could not be stopped: %s", err)
+            stop_session(spark)

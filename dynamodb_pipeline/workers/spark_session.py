@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,14 +36,15 @@ LOCAL_CONF = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",
 }
-# Heap of a local run: Spark's own, and of each task the pages of 200 KB that the connector holds when its reader is
-# slower than the table. As Java objects they take four times the room of their text, and of those that the relay lets
-# it have (waiting_clients.PAGES_MAX) up to twice as many are half taken; with the connector's own limiter it is 600.
-LOCAL_HEAP_MB, LOCAL_HEAP_MB_PER_TASK, UNBOUND_HEAP_MB_PER_TASK = 384, 256, 640
+# Heap of a local run: Spark's own, and of each task the pages that the connector holds when its reader is slower than
+# the table. Of those that the relay lets it have (page_buffers.PAGES_MAX, each of PAGE_HEAP_BYTES at most) up to twice
+# as many are half taken; with the connector's own limiter it is 600, of as many bytes as their items make.
+LOCAL_HEAP_MB, LOCAL_HEAP_MB_PER_TASK, UNBOUND_HEAP_MB_PER_TASK = 320, 224, 1024
 # The connector's pages live long enough to make G1 mark all the time: a quarter of the JVM's CPU (own measurement).
 COLLECTOR = "-XX:+UseParallelGC"
 # A JVM that is given two collectors does not start; a file of options may name one as well.
 _MAY_NAME_A_COLLECTOR = re.compile(r"-XX:[+-]Use\w*GC\b|-XX:(?:Flags|VMOptionsFile)=|(?:^|\s)@|--properties-file")
+STOP_S = 60.0
 JAVA_VARIABLES = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
 SUBMIT_OPTIONS = "SPARK_SUBMIT_OPTS"  # what Spark's own scripts add to the command line of the JVM they start
 EXECUTOR_OPTIONS = "spark.executor.extraJavaOptions"
@@ -100,6 +102,24 @@ def start_session(
     spark.sparkContext.setLogLevel("WARN")
     assert_spark_conf(spark.sparkContext)
     return spark
+
+
+def stop_session(spark: SparkSession, *, within_s: float = STOP_S) -> None:
+    """End Spark; a JVM that was started here and does not end within that time is killed."""
+    jvm: subprocess.Popen[bytes] | None = getattr(spark.sparkContext._gateway, "proc", None)
+
+    def stop() -> None:
+        try:
+            spark.stop()
+        except Exception as err:  # the JVM may be gone; how the run ended counts
+            logger.warning("Spark could not be stopped: %s", err)
+
+    stopping = threading.Thread(target=stop, name="stop-spark", daemon=True)
+    stopping.start()
+    stopping.join(within_s)
+    if stopping.is_alive() and jvm is not None:
+        logger.warning("Spark has not ended within %.0f s; its JVM (process %d) is killed", within_s, jvm.pid)
+        jvm.kill()
 
 
 def chosen_collector(options: Iterable[tuple[str, str]]) -> str | None:

@@ -21,9 +21,11 @@ from hypothesis import strategies as st
 
 from dynamodb_pipeline.aws.request_errors import Denied, ExpiredCredentials, Gone, Rejected
 from dynamodb_pipeline.aws.retry import Pacing, RetryPolicy
+from dynamodb_pipeline.connector.page_buffers import BYTES_MIN, PAGES_MAX, PageBuffers
 from dynamodb_pipeline.connector.relay import (
     DEFAULT_RELAY_LIMITS,
     HOST,
+    INTERIM,
     TURN_S,
     OpenConnections,
     Relay,
@@ -32,7 +34,6 @@ from dynamodb_pipeline.connector.relay import (
 )
 from dynamodb_pipeline.connector.relay_handler import ClientGone, RelayHandler, RelayPlan
 from dynamodb_pipeline.connector.relay_messages import TAKEN, proof_answer, proof_line, taker_line
-from dynamodb_pipeline.connector.waiting_clients import BYTES_MIN, INTERIM, PAGES_MAX, PageBuffers
 from dynamodb_pipeline.dynamodb.http1 import Message, render_message
 from dynamodb_pipeline.dynamodb.signing import check_signature
 from dynamodb_pipeline.dynamodb.wire import API, DynamoDbWire, Endpoint
@@ -492,7 +493,7 @@ def test_strangers_write_no_line_into_the_log(caplog: pytest.LogCaptureFixture):
 
 def fill(buffers: PageBuffers, segment: int) -> None:
     for _ in range(PAGES_MAX):
-        buffers.give(segment, items=200, size_bytes=BYTES_MIN)
+        buffers.give(segment, items=200, size_bytes=BYTES_MIN, heap_bytes=BYTES_MIN)
 
 
 def test_page_is_held_back_until_a_worker_of_the_run_takes_what_was_given():

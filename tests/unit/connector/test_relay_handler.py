@@ -7,6 +7,7 @@ import pytest
 
 from dynamodb_pipeline.aws.request_errors import Gone
 from dynamodb_pipeline.aws.retry import GaveUp, Pacing, RetryPolicy
+from dynamodb_pipeline.connector.page_buffers import PAGE_HEAP_BYTES, VALUE_BYTES
 from dynamodb_pipeline.connector.relay_handler import ClientGone, MeteredScan
 from dynamodb_pipeline.dynamodb.requests import ScanRequest
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
@@ -72,7 +73,7 @@ def test_one_client_learns_from_the_pages_of_another():
 
 def test_limit_of_the_client_is_left_as_it_is_when_the_rate_allows_it():
     with wire_to(page(100, units=25.0)) as (wire, server):
-        scan(wire).page(REQUEST, FakeClient(FakeGrants()))
+        scan(wire, item_bytes=200).page(REQUEST, FakeClient(FakeGrants()))
         sent = json.loads(server.requests[0].body)
     assert (sent["Limit"], sent["Segment"], sent["TotalSegments"]) == (100, 1, 4)
 
@@ -87,6 +88,19 @@ def test_limit_is_lowered_when_a_page_would_cost_more_than_the_rate_lets_one_req
         limit = json.loads(server.requests[1].body)["Limit"]
     assert 12 <= limit <= 20
     assert grants.estimates[1] <= 5.0
+
+
+def test_limit_is_lowered_when_the_items_of_a_page_would_take_much_heap():
+    """Of 100 numbers each, in 2 KB of text."""
+    item = {f"a{number}": {"N": str(number)} for number in range(100)}
+    fields = {"Count": 100, "ScannedCount": 100, "Items": [item] * 100, "ConsumedCapacity": consumed(25.0)}
+    with wire_to(reply(fields), page(40, units=10.0)) as (wire, server):
+        pages = scan(wire, item_bytes=200)
+        for _ in range(2):
+            pages.page(REQUEST, FakeClient(FakeGrants()))
+        limits = [json.loads(request.body)["Limit"] for request in server.requests]
+    assert limits[0] == 100
+    assert 30 <= limits[1] <= PAGE_HEAP_BYTES / (100 * VALUE_BYTES)
 
 
 def test_limit_never_falls_below_one_item():

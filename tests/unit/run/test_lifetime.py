@@ -14,13 +14,13 @@ TERMINATED = InterruptedRunError("stopped by SIGTERM", ExitCode.TERMINATED)
 
 
 class TickingClock:
-    """A second a look."""
+    """Some seconds a look."""
 
-    def __init__(self) -> None:
-        self.now_s = 0.0
+    def __init__(self, step_s: float = 1.0) -> None:
+        self.now_s, self.step_s = 0.0, step_s
 
     def __call__(self) -> float:
-        self.now_s += 1.0
+        self.now_s += self.step_s
         return self.now_s
 
 
@@ -59,6 +59,22 @@ def test_listener_that_fails_does_not_take_the_reasons_place():
         lifetime.run(work)
     assert ended.value.exit_code is ExitCode.TERMINATED
     assert isinstance(ended.value.__cause__, ConnectionRefusedError)
+
+
+def test_work_is_left_when_who_should_end_it_never_answers():
+    """A JVM that collects garbage and does nothing else takes calls and never returns."""
+    lifetime, over = RunLifetime(clock=TickingClock(30.0)), threading.Event()
+
+    def work() -> None:
+        with lifetime.on_stop(lambda _: over.wait()):
+            lifetime.stop(TERMINATED)
+            over.wait()
+
+    try:
+        with pytest.raises(InterruptedRunError):
+            lifetime.run(work)
+    finally:
+        over.set()
 
 
 def test_work_that_was_done_when_the_stop_came_is_done():

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,6 +20,7 @@ from dynamodb_pipeline.workers.spark_session import (
     chosen_collector,
     driver_options,
     executor_collector,
+    stop_session,
 )
 
 G1 = "-Dx=y -XX:+UseG1GC"
@@ -101,3 +108,27 @@ def test_driver_here_is_asked_wherever_spark_looks(
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     assert chosen_collector(driver_options(environ, tmp_path)) == place
+
+
+def session_of(stop: Callable[[], object], **gateway: Any) -> Any:
+    """What `stop_session` knows of a session."""
+    return SimpleNamespace(stop=stop, sparkContext=SimpleNamespace(_gateway=SimpleNamespace(**gateway)))
+
+
+def test_jvm_of_our_own_that_does_not_end_is_killed() -> None:
+    over = threading.Event()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as jvm:
+        stop_session(session_of(over.wait, proc=jvm), within_s=0.01)
+        assert jvm.wait(60) < 0
+    over.set()
+
+
+def test_jvm_that_ends_and_one_of_spark_submit_are_left_alone() -> None:
+    def gone() -> None:
+        raise ConnectionRefusedError
+
+    over, jvm = threading.Event(), SimpleNamespace()  # has no `kill`
+    for stop in (lambda: None, gone):
+        stop_session(session_of(stop, proc=jvm), within_s=60.0)
+    stop_session(session_of(over.wait), within_s=0.01)
+    over.set()
