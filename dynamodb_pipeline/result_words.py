@@ -168,6 +168,10 @@ def _verify_words(document: Mapping[str, Any]) -> Iterator[str]:
         yield from _compared(document, sound=sound)
     for doubt in _list(document, "not_proven"):
         yield f"{INDENT}not proven: {doubt}"
+    unlisted = _list(document, "orphans")
+    if unlisted:
+        first = unlisted[0] if len(unlisted) == 1 else f"first {unlisted[0]}"
+        yield f"{INDENT}not read: {counted(_count(document, 'orphan_count'), 'file')} that no manifest lists, {first}"
 
 
 def _compared(document: Mapping[str, Any], *, sound: bool) -> Iterator[str]:

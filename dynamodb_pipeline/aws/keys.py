@@ -175,9 +175,9 @@ def assume_role(sts: Any, role_arn: str, external_id: str | None) -> dict[str, s
     except ClientError as err:
         code = err.response["Error"].get("Code", "no code")
         msg = (
-            f"sts:AssumeRole on {role_arn} was refused ({code}): the caller's own policy must allow it (`policy KIND "
-            "--table-role-arn ...` prints that), and the role's trust document must name the caller's account and the "
-            "same external id, or none (`policy table-export --trust --for-account ...` prints that)"
+            f"sts:AssumeRole on {role_arn} was refused ({code}): the caller's own policy must allow it, and the role's "
+            "trust document must name the caller's account and the same external id, or none; `preflight` with the "
+            "same options names the half that is missing and prints its command"
         )
         raise DeniedError(msg) from None
     names = {"access_key": "AccessKeyId", "secret_key": "SecretAccessKey", "token": "SessionToken"}

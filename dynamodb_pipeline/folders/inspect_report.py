@@ -123,7 +123,7 @@ def _attributes(facts: Mapping[str, Any]) -> Iterator[str]:
     rows = [(_quoted(a["name"]), f"{a['items']:,}", _counts(a["types"])) for a in attributes]
     yield from _table(("attribute", "items", "types"), rows)
     if facts["attribute_count"] > SHOWN_IN_TABLE:
-        yield f"  and {facts['attribute_count'] - SHOWN_IN_TABLE} more attributes"
+        yield f"  and {counted(facts['attribute_count'] - SHOWN_IN_TABLE, 'more attribute')}"
 
 
 def _keys(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -131,7 +131,8 @@ def _keys(facts: Mapping[str, Any]) -> Iterator[str]:
         yield "  key: " + ", ".join(f"{_quoted(a['name'])} ({a['type']}, {a['role']})" for a in facts["key_schema"])
         return
     shown = [" with ".join(map(_quoted, c["attributes"])) for c in facts["key_candidates"]]
-    yield f"  could be the key: {', '.join(shown) or 'nothing'} (values of {facts['items_compared']:,} items compared)"
+    compared = counted(facts["items_compared"], "item")
+    yield f"  could be the key: {', '.join(shown) or 'nothing'} (values of {compared} compared)"
 
 
 def _samples(samples: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -147,7 +147,7 @@ def _refused(code: str, *, operation: str, where: S3Uri) -> PipelineError | None
     if code in DENIED_CODES:
         return DeniedError(
             f"S3 refuses {operation} on {where} ({code}); grant {RIGHTS.get(operation, 'it')} to this role"
-            " (`dynamodb-pipeline policy --help` says how what is needed is printed) or check --bucket-owner"
+            " (`dynamodb-pipeline policy --help` shows how to print what is needed) or check --bucket-owner"
         )
     if code == "InvalidObjectState":
         command = f"aws s3api restore-object --bucket {where.bucket} --key {quote(where.key)} --restore-request Days=7"

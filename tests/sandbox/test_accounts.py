@@ -149,6 +149,8 @@ def test_the_half_that_is_missing_is_named(
     )  # fmt: skip
     assert out.code == ExitCode.DENIED, out.text
     assert f"sts:AssumeRole on {world.roles['table-export']} was refused" in out.result["error"]
+    assert "`preflight` with the same options names the half" in out.result["error"]
+    assert "..." not in out.result["error"]
 
 
 def test_the_role_of_the_tables_may_touch_no_bucket(world: World) -> None:

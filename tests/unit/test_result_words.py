@@ -141,6 +141,18 @@ def test_a_verification_against_a_table_says_both_sides() -> None:
 
 
 @pytest.mark.parametrize(
+    ("orphans", "count", "said"),
+    [
+        (["s3://b/x/a"], 1, "  not read: 1 file that no manifest lists, s3://b/x/a"),
+        (["s3://b/x/a", "s3://b/x/c"], 30, "  not read: 30 files that no manifest lists, first s3://b/x/a"),
+    ],
+    ids=["one", "many"],
+)
+def test_a_verification_says_which_files_it_did_not_read(orphans: list[str], count: int, said: str) -> None:
+    assert result_words({**VERIFIED, "orphans": orphans, "orphan_count": count})[-1] == said
+
+
+@pytest.mark.parametrize(
     "document",
     [
         {},

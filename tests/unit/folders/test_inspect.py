@@ -226,7 +226,15 @@ def test_the_report_names_all_that_matters_and_no_value() -> None:
     store = MemoryStore({f"{FOLDER}/f": json.dumps(odd).encode() + b"\n" + BAD})
     facts = inspection_facts(inspect_path(store, FOLDER, InspectOptions(samples=3), progress=lambda _: None))
     text = "\n".join(report(facts))
-    for part in ("1 file", "dynamodb-json 1", "manifest: none; hashes: none", '"id"', "1 problem:", "line 2 (byte"):
+    for part in (
+        "1 file",
+        "dynamodb-json 1",
+        "manifest: none; hashes: none",
+        '"id"',
+        "1 problem:",
+        "line 2 (byte",
+        "(values of 1 item compared)",
+    ):
         assert part in text
     assert "secret" not in text + json.dumps(facts)
     assert "\u2028" not in text
