@@ -90,5 +90,5 @@ SHORT_MODULES: dict[str, str] = {
 
 # Modules that nothing in the library imports, and who starts them.
 ENTRY_POINTS: dict[str, str] = {
-    "cli.main": "the `dynamodb-pipeline` script of pyproject.toml",
+    "cli.main": "`__main__`, which is the `dynamodb-pipeline` script of pyproject.toml",
 }

@@ -12,6 +12,8 @@ import pytest
 
 from dynamodb_pipeline.cli.main import main
 
+PROJECT = Path(__file__).resolve().parents[3]
+
 
 @pytest.mark.parametrize(
     ("words", "kind"),
@@ -51,6 +53,30 @@ def test_help_loads_neither_aws_nor_the_commands() -> None:
     assert loaded.isdisjoint(
         {"boto3", "botocore", "rich", "dynamodb_pipeline.emr.commands", "dynamodb_pipeline.run.run"}
     )
+
+
+INTERRUPTED = """
+import sys, tomllib
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+class CtrlC:
+    def find_spec(self, name, *_):
+        if name == "dynamodb_pipeline.cli.command_line":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, CtrlC())
+scripts = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+sys.argv = ["dynamodb-pipeline", "export"]
+sys.exit(EntryPoint("dynamodb-pipeline", scripts["dynamodb-pipeline"], "console_scripts").load()())
+"""
+
+
+def test_ctrl_c_while_the_command_line_is_loaded_ends_in_words() -> None:
+    """Whoever mistyped is quicker than Python."""
+    command = [sys.executable, "-c", INTERRUPTED]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "interrupted; nothing was written or started\n")
 
 
 @pytest.mark.parametrize("language", ["C", "C.UTF-8"])
