@@ -19,10 +19,12 @@ from dynamodb_pipeline.emr.preflight.check_result import (
     unknown,
     warning,
 )
+from dynamodb_pipeline.emr.preflight.permissions import Caller, Question, refusals, refused_text
 from dynamodb_pipeline.emr.request.launch_settings import log_folder_problem
 from dynamodb_pipeline.errors import DeniedError, ExitCode, PipelineError, StoppedError, counted
 
 if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_s3 import S3Client
 
 LIST_REMEDY = "{list} shows which backups there are; give the folder of one"
@@ -90,6 +92,21 @@ def check_logs_uri(logs_uri: str, *, data_uris: tuple[str, ...]) -> CheckResult:
     if problem:
         return failed("log-folder", problem, remedy="give --logs s3://bucket/folder", exit_code=ExitCode.USAGE)
     return ok("log-folder", logs_uri)
+
+
+def check_launcher_objects(iam: IAMClient, caller: Caller, *, code: S3Uri, logs: S3Uri) -> CheckResult:
+    """The caller may store the code and read what runs leave; a bucket's own policy is not asked, and may be enough."""
+
+    def things(*places: S3Uri) -> tuple[str, ...]:
+        arns = (f"arn:{caller.partition}:s3:::{place.bucket}/{place.child('example').key}" for place in places)
+        return tuple(dict.fromkeys(arns))
+
+    store, read = Question(("s3:PutObject",), things(code)), Question(("s3:GetObject",), things(code, logs))
+    missing = refusals(iam, caller.source_arn, [store, read])
+    if missing:
+        remedy = "unless the bucket's own policy allows it, the caller needs what this prints: {policy launcher}"
+        return warning("launcher-files", f"the caller is not allowed {refused_text(missing)}", remedy=remedy)
+    return ok("launcher-files", f"the caller may store the code in {code.uri} and read below {logs.uri}")
 
 
 def check_manifest(find: Callable[[], ExportSource]) -> CheckResult:

@@ -66,7 +66,7 @@ def _results(scope: PreflightScope, clients: Clients) -> list[CheckResult]:
     return [
         credentials,
         *_table_checks(scope, clients, caller),
-        *_bucket_checks(scope, clients),
+        *_bucket_checks(scope, clients, caller),
         *cluster_checks(scope, clients, caller),
     ]
 
@@ -129,7 +129,7 @@ def _table_check(scope: PreflightScope, clients: Clients, caller: permissions.Ca
         return access.refused(name, "dynamodb:DescribeTable", table, message=str(err), other_half=other)
 
 
-def _bucket_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckResult]:
+def _bucket_checks(scope: PreflightScope, clients: Clients, caller: permissions.Caller) -> Iterator[CheckResult]:
     settings, s3 = scope.settings, clients.client("s3")
     yield buckets.check_logs_uri(settings.logs_uri, data_uris=settings.data_uris)
     owner = settings.bucket_owner
@@ -144,6 +144,8 @@ def _bucket_checks(scope: PreflightScope, clients: Clients) -> Iterator[CheckRes
             f"public access {place.bucket}",
             lambda at=place: buckets.check_public_access(s3, at, owner=owner),  # type: ignore[misc]
         )
+    iam, code, logs = clients.client("iam"), settings.code, settings.logs
+    yield run_check("launcher-files", lambda: buckets.check_launcher_objects(iam, caller, code=code, logs=logs))
     for folder in _written_folders(settings) if settings.probe_write else ():
         yield run_check(
             f"write {folder.uri}",

@@ -7,6 +7,7 @@ import json
 import shlex
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from dynamodb_pipeline.cli.command_line import read_line
 from dynamodb_pipeline.cli.launcher_options import BUCKET, POLICY_KIND
 from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
 from dynamodb_pipeline.emr.commands.launch import on_subnet
+from dynamodb_pipeline.emr.documents.policies import POLICIES
+from dynamodb_pipeline.emr.documents.policy_scope import scope_of_launch
 from dynamodb_pipeline.emr.preflight import buckets
 from dynamodb_pipeline.emr.preflight.buckets import check_logs_uri
 from dynamodb_pipeline.emr.preflight.check_result import (
@@ -43,6 +46,7 @@ from dynamodb_pipeline.importing.size import item_sample
 from dynamodb_pipeline.settings.parse import import_settings
 from dynamodb_pipeline.settings.parser import job_options, words_read
 from dynamodb_pipeline.store.anywhere import object_store
+from sandbox.emr.policy_judge import ALLOWED, decision
 from tests.unit.emr.aws import DATA, EMR_TRUST, LOGS, LOGS_URI, NODE_TRUST, OUTPUT, REGION, Account, account
 from tests.unit.emr.builders import RUN, a_job, a_request, settings
 from tests.unit.emr.fakes import client_error
@@ -240,6 +244,31 @@ def test_one_missing_right_of_the_launcher_is_named(made: Account, action: str) 
     found = checks(made)["permissions"]
     assert (found.verdict, found.exit_code) == (CheckVerdict.FAILED, ExitCode.DENIED)
     assert f"{action} on " in found.detail
+
+
+@pytest.mark.parametrize("action", ["s3:PutObject", "s3:GetObject"])
+def test_a_launcher_that_may_not_store_the_code_or_read_what_runs_leave_is_warned(made: Account, action: str) -> None:
+    """The bucket's own policy may allow it, which IAM's simulator is not asked about."""
+    made.denied_actions = {action}
+    found = checks(made)["launcher-files"]
+    assert found.verdict is CheckVerdict.WARNING
+    assert f"{action} on arn:aws:s3:::{LOGS}/app/code/example" in found.detail
+    assert "needs what this prints: dynamodb-pipeline policy launcher --table Forum" in found.remedy
+
+
+def test_the_printed_policy_lets_the_launcher_store_the_code_and_read_what_runs_leave(made: Account) -> None:
+    checks(made)
+    policy = POLICIES["launcher"](scope_of_launch(launch(), a_request(launch()), account="123456789012"))
+    nodes = ":role/"
+    asked = [
+        (action, arn)
+        for request in made.simulated
+        if nodes not in request["PolicySourceArn"] and request["ActionNames"][0].startswith("s3:")
+        for action, arn in product(request["ActionNames"], request["ResourceArns"])
+    ]
+    assert [action for action, _ in asked] == ["s3:PutObject", "s3:GetObject", "s3:GetObject"]
+    for action, arn in asked:
+        assert decision([policy], action, resource=arn, context={}) == ALLOWED
 
 
 def test_pass_role_is_asked_for_the_role_inside_the_profile_and_its_service(made: Account) -> None:
