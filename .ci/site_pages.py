@@ -1,5 +1,5 @@
 """
-What mkdocs is told about this repository: pages that lie outside docs/, and links that lead there.
+What mkdocs is told about this repository: pages outside docs/, links that lead there, and a mend of the search.
 
 README.md is the front page; the other documents of people that stand beside what they describe are pages as well. A
 link to any other file of the repository is no address of the site: its text stays, with the file's path behind it.
@@ -25,6 +25,24 @@ BEHIND = ("architecture", "aws-rules", "benchmarks/", "changelog", "contributing
 BOOST_BEHIND = 0.3
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")
 FENCED = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
+
+
+# The search (lunr 2.3.9) tells nodes of its word graph apart by letters and numbers written without anything between
+# them: where words have digits two nodes look alike, words come up that no page holds, and the query finds nothing.
+ALIKE, APART = "o=this.edges[s];e=e+s+o.id}return e}", "o=this.edges[s];e=e+s+o.id+';'}return e}"
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """
+    Raises:
+        RuntimeError: the theme's search is another one by now; look whether it still needs the mend.
+    """
+    for worker in Path(config.site_dir, "assets/javascripts/workers").glob("search.*.min.js"):
+        text = worker.read_text(encoding="utf-8")
+        if text.count(ALIKE) != 1:
+            msg = f"{worker.name} is not the search that is mended here"
+            raise RuntimeError(msg)
+        worker.write_text(text.replace(ALIKE, APART), encoding="utf-8")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

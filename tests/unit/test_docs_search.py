@@ -34,8 +34,13 @@ QUESTIONS = {
     "schedule every night": {"nightly-export.html"},
     "Which rights does it need?": {"faq.html", "policies.html"},
     "how do I install it": {"faq.html", "getting-started.html"},
+    "on-demand table how fast": {"faq.html", "rate.html"},
+    "slow down a running export": {"faq.html", "rate.html"},
+    "how do I know the backup is complete": {"faq.html", "restore.html"},
+    "spot instances": {"faq.html", "costs.html"},
 }
-BEGINNINGS = [*string.ascii_lowercase, *string.digits]  # whoever types sees answers from the first letter on
+# whoever types sees answers from the first letter on; 3 and 378 are what a search without the mend broke on once
+BEGINNINGS = [*string.ascii_lowercase, *string.digits, *map(str, range(10, 1000))]
 
 
 def answers_of(site: Path, *questions: str) -> dict[str, list[str]]:
@@ -60,5 +65,5 @@ def test_the_right_page_is_among_the_first(answers: dict[str, list[str]], questi
 
 
 def test_every_beginning_of_a_word_can_be_asked(answers: dict[str, list[str]]) -> None:
-    """The search breaks on some words that an index holds, and a query that meets one is answered with nothing."""
+    """Without its mend the search breaks on words with digits, and a query that meets one is answered with nothing."""
     assert [letter for letter in BEGINNINGS if letter not in answers] == []
