@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.settings.job_options import (
@@ -29,6 +29,7 @@ from dynamodb_pipeline.settings.values import is_pattern, literal_prefixes
 
 PROGRAM = "dynamodb-pipeline"
 LOCAL_FLAG = "--local"
+OF_LAUNCH = ("launcher", "roles-template")  # the kinds of policies that name the roles of a run
 LOGS_EXAMPLE = "s3://my-bucket/logs"
 ON_CLUSTER = ("wait", "status", "logs", "cancel", "terminate")  # verbs about a run that a cluster has
 RUN: Row[str] = Row(
@@ -145,12 +146,20 @@ def launch_again_command(launched: Sequence[str], job: Given, *, run_id: str | N
 
 @dataclass(frozen=True)
 class PolicyPlaces:
-    """What the policies of a run are limited to; `data` is the folder of its exports, None where it is not in S3."""
+    """
+    What the policies of a run are limited to.
+
+    Attributes:
+        data: the folder of its exports, None where it is not in S3.
+        launch: names of roles and whatever else the run has otherwise than by default, as options of `policy` for who
+            launches and for the template with all roles.
+    """
 
     tables: tuple[str, ...]
     data: S3Uri | None
     logs: S3Uri
     region: str
+    launch: Given = field(default_factory=Given)
 
 
 def policy_command(kind: str, places: PolicyPlaces) -> str:
@@ -162,7 +171,7 @@ def policy_command(kind: str, places: PolicyPlaces) -> str:
     entries = [(KIND, kind), *tables, (BUCKET, data.bucket)]
     entries += [(PREFIX, data.key.strip("/")), (LOGS, str(places.logs)), (REGION, places.region)]
     given = Given(tuple((row, (text,)) for row, text in entries if text))
-    return command_line((PROGRAM, "policy"), given)
+    return command_line((PROGRAM, "policy"), given + places.launch if kind in OF_LAUNCH else given)
 
 
 def table_policy_command(arn: str, job: Given, *, account: str, verb: str) -> str:

@@ -387,6 +387,18 @@ def test_preflight_tells_the_callers_half_of_a_role_from_the_trust_document(worl
     assert (checks["table-role"]["verdict"], checks[name]["verdict"]) == ("ok", "ok"), out.text
 
 
+def test_a_remedy_of_a_run_with_a_role_keeps_the_right_to_take_it(world: World) -> None:
+    """Whichever right is missing, the policy that is printed for the launcher is for runs with that role."""
+    role, table = ("--table-role-arn", world.roles["table-export"]), ("--table", world.source.name)
+    words = (*table, *role, "--table-external-id", EXTERNAL_ID)
+    whole = world.policy("launcher", *role)
+    without = [one for one in whole["Statement"] if "elasticmapreduce:RunJobFlow" not in one["Action"]]
+    checks, out = preflight(world, world.user({**whole, "Statement": without}), *words)
+    assert out.code == ExitCode.DENIED, out.text
+    launcher = world.user(pasted(world, checks["permissions"]["remedy"], "policy launcher"))
+    assert preflight(world, launcher, *words)[0]["table-role"]["verdict"] == "ok"
+
+
 @pytest.mark.slow  # in short: test_permissions.py
 def test_nodes_without_their_half_are_a_failure_and_no_warning(world: World, source: Halves) -> None:
     """Of the account's own tables the table's policy may be enough; across accounts it never is."""

@@ -98,7 +98,7 @@ def _table_role_check(scope: PreflightScope, clients: Clients, caller: permissio
         return None
     role = TableRole(arn, given.text(TABLE_EXTERNAL_ID))
     command = trust_command(caller.account, verb=settings.verb, region=settings.region)
-    own = f"what this prints allows it: {{policy launcher}} {TABLE_ROLE_ARN} {arn}"
+    own = "what this prints allows it: {policy launcher}"
     access = permissions.TableAccess(clients.client("iam"), caller, command, own=own)
     return run_check("table-role", lambda: permissions.check_table_role(clients.client("sts"), access, role=role))
 

@@ -16,7 +16,8 @@ from dynamodb_pipeline.emr.cluster.cluster_config import PIPELINE_TAG
 from dynamodb_pipeline.emr.request.steps import CONNECTOR_JAR, JOB_SCRIPTS, TableJob
 from dynamodb_pipeline.errors import UsageError, shown
 from dynamodb_pipeline.secret_patterns import refuse_secrets
-from dynamodb_pipeline.settings.job_options import LOGS, TABLE
+from dynamodb_pipeline.settings.job_options import LOGS, TABLE, TABLE_ROLE_ARN
+from dynamodb_pipeline.settings.rows import Given, Row, Where
 from dynamodb_pipeline.settings.run_commands import PolicyPlaces
 
 # The tag in conditions of IAM: of what is asked for, and of what is there.
@@ -119,7 +120,24 @@ class LaunchSettings:
     def places(self) -> PolicyPlaces:
         """What policies for this run are limited to."""
         data = [S3Uri.of_folder(uri, option="data folder") for uri in self.data_uris if is_s3(uri)]
-        return PolicyPlaces(self.table_names, data[0] if data else None, self.logs, self.region)
+        return PolicyPlaces(self.table_names, data[0] if data else None, self.logs, self.region, self._of_policies)
+
+    @property
+    def _of_policies(self) -> Given:
+        """What `policy` must be given for this run beside tables and folders: what is not so by default."""
+        cluster, nodes = self.cluster, "--import-role" if self.verb == "import" else "--export-role"
+        service = cluster.service_role if cluster.service_role != ClusterSettings.service_role else None
+        named = {
+            "--service-role": service,
+            nodes: cluster.node_role,
+            "--code": self.code_uri,
+            "--log-kms-key": cluster.log_kms_key_arn,
+            "--cloudwatch-logs": cluster.log_group,
+            TABLE_ROLE_ARN.name: self.jobs[0].given.text(TABLE_ROLE_ARN) if self.jobs else None,
+        }
+        return Given.of(
+            {Row(name, name, ("policy",), "NAME", where=Where.LAUNCHER): text for name, text in named.items()}
+        )
 
     @property
     def emr_logs_uri(self) -> str:

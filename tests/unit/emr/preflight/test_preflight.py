@@ -16,7 +16,14 @@ from botocore.parsers import ResponseParserError
 from botocore.stub import Stubber
 
 from dynamodb_pipeline.cli.command_line import read_line
-from dynamodb_pipeline.cli.launcher_options import BUCKET, POLICY_KIND
+from dynamodb_pipeline.cli.launcher_options import (
+    BUCKET,
+    EXPORT_ROLE,
+    POLICY_CODE,
+    POLICY_KIND,
+    POLICY_LOG_GROUP,
+    POLICY_SERVICE_ROLE,
+)
 from dynamodb_pipeline.emr.cluster.cluster_config import load_cluster_config
 from dynamodb_pipeline.emr.commands.launch import on_subnet
 from dynamodb_pipeline.emr.documents.policies import POLICIES
@@ -254,6 +261,18 @@ def test_a_launcher_that_may_not_store_the_code_or_read_what_runs_leave_is_warne
     assert found.verdict is CheckVerdict.WARNING
     assert f"{action} on arn:aws:s3:::{LOGS}/app/code/example" in found.detail
     assert "needs what this prints: dynamodb-pipeline policy launcher --table Forum" in found.remedy
+
+
+def test_a_remedy_prints_the_policy_for_the_roles_code_and_log_group_that_the_run_names(made: Account) -> None:
+    """A policy for the roles of the defaults would hand nothing to EMR that this run needs."""
+    made.denied_actions = {"elasticmapreduce:ListClusters"}
+    cluster = ClusterSettings(service_role="service-west", node_role="nodes-west", log_group="/g")
+    remedy = checks(made, cluster=cluster, code_uri="s3://code-bucket/code")["permissions"].remedy
+    given = read_line(shlex.split(remedy.removesuffix(" prints a policy that allows exactly this"))[1:]).options
+    assert (given[POLICY_SERVICE_ROLE], given[EXPORT_ROLE]) == ("service-west", "nodes-west")
+    assert (str(given[POLICY_CODE]), given[POLICY_LOG_GROUP]) == ("s3://code-bucket/code", "/g")
+    remedy = checks(made)["permissions"].remedy
+    assert not {"--service-role", "--export-role", "--code", "--table-role-arn"} & set(remedy.split())
 
 
 def test_the_printed_policy_lets_the_launcher_store_the_code_and_read_what_runs_leave(made: Account) -> None:
