@@ -5,7 +5,6 @@ items; how they are recorded, refused, resumed and rated.
 
 from __future__ import annotations
 
-import gzip
 import json
 import shlex
 from collections.abc import Callable
@@ -18,13 +17,13 @@ from sandbox.metering_proxy import MeteringProxy
 from sandbox.processes import PROJECT
 from sandbox.stack import Sandbox
 from tests.sandbox.backups import get_objects, put_objects
+from tests.sandbox.exported_items import exported_items
 from tests.sandbox.in_process import Pipeline
 from tests.sandbox.tables import NONE, Table, make_bucket, make_table
 
 pytestmark = pytest.mark.sandbox
 
 KEYS = (("id", "S"), ("n", "N"))
-TAGS = {"s": "S", "n": "N", "b": "B", "bOOL": "BOOL", "nULL": "NULL", "m": "M", "l": "L", "sS": "SS", "nS": "NS"}
 INDEX_UNITS = 40
 
 Item = dict[str, Any]
@@ -89,25 +88,6 @@ def table(sandbox: Sandbox) -> Table:
     )
     table.put(ITEMS)
     return table
-
-
-def untagged(value: Any) -> Any:
-    """A value of a connector line as DynamoDB JSON."""
-    ((tag, inner),) = value.items()
-    if tag == "m":
-        return {"M": {name: untagged(member) for name, member in inner.items()}}
-    if tag == "l":
-        return {"L": [untagged(member) for member in inner]}
-    return {TAGS[tag]: sorted(inner) if tag in ("sS", "nS") else inner}
-
-
-def exported(sandbox: Sandbox, folder: str) -> list[Item]:
-    """The items of every data file that the export's own record lists."""
-    objects = get_objects(sandbox, folder)
-    names = [file["name"] for file in json.loads(objects["_export.json"])["files"]]
-    plain = [gzip.decompress(objects[n]) if n.endswith(".gz") else objects[n] for n in names]
-    lines = [line for data in plain for line in data.splitlines()]
-    return [{name: untagged(value) for name, value in json.loads(line).items()} for line in lines]
 
 
 def comparable(items: list[Item]) -> list[str]:
@@ -190,7 +170,7 @@ def test_what_is_exported_is_what_python_says(sandbox: Sandbox, table: Table, bu
     done = Pipeline(sandbox).export(table, folder, *words)
     assert done.code == ExitCode.DONE, done.text
     expected = [shown(item) for item in ITEMS if meets(item)]
-    assert comparable(exported(sandbox, folder)) == comparable(expected)
+    assert comparable(exported_items(sandbox, folder)) == comparable(expected)
     (result,) = done.result["tables"]
     assert (result["items"], result["manifest"]) == (len(expected), f"{folder}/_part_manifest")
     of_index = "by-status" in words
@@ -354,7 +334,7 @@ def test_pages_without_an_item_lead_on_to_those_with_some(sandbox: Sandbox, tabl
         assert len(proxy.of("Scan")) > 4
         # what a filter leaves out is paid all the same
         assert proxy.units(operation="Scan") >= sum(len(json.dumps(item)) for item in ITEMS) / 2 / 8192
-    assert comparable(exported(sandbox, f"s3://{bucket}/sparse")) == comparable([ITEMS[123]])
+    assert comparable(exported_items(sandbox, f"s3://{bucket}/sparse")) == comparable([ITEMS[123]])
 
 
 @pytest.mark.slow
