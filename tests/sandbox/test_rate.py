@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from sandbox.metering import Call
 from sandbox.metering_proxy import MeteringProxy
 from sandbox.stack import Sandbox
 from tests.sandbox.backups import connector_lines, get_objects, put_backup, put_objects
 from tests.sandbox.cli import Outcome, run_cli
+from tests.sandbox.speed_changes import Speed, SteeredRun, windows_of
 from tests.sandbox.tables import NONE, make_bucket, make_table, numbered
 
 WINDOW_S = 10.0
@@ -115,3 +117,57 @@ def wait_until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < ends
         time.sleep(0.2)
+
+
+def test_windows_of_changing_speeds_are_judged_by_the_highest_that_was_in_force() -> None:
+    """100/s until second 20, when 30/s is obeyed: 400 units from second 19 on are fine, from second 24 on too many."""
+    speeds = [Speed(0.0, 0.0, 100.0), Speed(15.0, 20.0, 30.0)]
+
+    def over(second: float) -> list[float]:
+        call = Call(second, 0.0, "Scan", "T", 200, 0, 0, {"table": 400.0})
+        return [window.from_s for window in windows_of([call], speeds) if window.units > window.allowed_units]
+
+    assert over(19.0) == []
+    assert over(24.0) == [24.0]
+    assert over(34.0) == [34.0, 24.0]
+
+
+ORDERS = ("100%", "30%", "pause", "continue", "80%", "40%", "100%", "pause", "60%", "30%")
+SPARK = ("--local", "--engine", "spark", "--region", "us-east-1", "--tasks", "2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("job", ["export, direct", "export, connector", "import"])
+def test_every_window_keeps_to_what_was_allowed_in_it_when_the_speed_changes_ten_times(
+    sandbox: Sandbox, job: str
+) -> None:
+    """Orders by `rate RUN`, the windows by DynamoDB's own numbers: 30 to 100 units/s and two pauses."""
+    kind, bucket = job.partition(",")[0], make_bucket(sandbox)
+    state = ("many", "--logs", f"s3://{bucket}/logs", "--region", "us-east-1")
+    on = SPARK if "connector" in job else LOCAL
+    words = (kind, *on, *much_to_do(sandbox, kind, bucket), "--run-id", "many", *state[1:3])
+    operation = "Scan" if kind == "export" else "BatchWriteItem"
+    with MeteringProxy(sandbox.dynamodb_url) as proxy:
+        metered = sandbox.process_env(AWS_ENDPOINT_URL_DYNAMODB=proxy.url)
+        started = SteeredRun.start(words, env=metered, proxy=proxy, operation=operation, full=100, percent=50)
+        with started as run:
+            for order in ORDERS:
+                run.tell(state, order, env=sandbox.process_env())
+            assert run.stop() == 143, run.text
+        record = json.loads(get_objects(sandbox, f"s3://{bucket}/logs/runs/many")["run.json"])
+        assert len(record["rate_orders"]) == len(ORDERS)
+        over = [window for window in run.windows() if window.units > 1.05 * window.allowed_units]
+        assert not over, (over[:3], run.speeds)
+        assert proxy.units(operation=operation) >= run.allowed_units() / 2, "too little to bind"
+
+
+def much_to_do(sandbox: Sandbox, kind: str, bucket: str) -> tuple[str, ...]:
+    """Words for a job of 100 units/s at full speed that has enough to do for five minutes."""
+    if kind == "export":
+        source = make_table(sandbox, read_units=100, write_units=100_000)
+        source.put(numbered(6000, size=20_000))
+        return ("--table", source.name, "--output", f"s3://{bucket}/x", "--segments", "8")
+    target = make_table(sandbox, write_units=100)
+    items = numbered(20_000)
+    files = {f"part-{n}": connector_lines(items[n::8]) for n in range(8)}
+    return ("--table", target.name, "--input", put_backup(sandbox, f"s3://{bucket}/backup", files))
