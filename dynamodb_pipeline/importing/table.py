@@ -265,10 +265,17 @@ def _result(run: ImportRun, looked: Looked, written: Written) -> ImportResult:
         deletions_planned=deletions.total if deletions else None,
         read_units_consumed=table.consumed.units.get("table", 0.0) if table else None,
         read_rate=table.rate if table else None,
-        items_unchanged=len(facts.unchanged) if settings.only_changes else None,
+        items_unchanged=_unchanged_count(facts, written, dry_run=settings.dry_run) if settings.only_changes else None,
         items_left_out=facts.left_out if settings.restricted else None,
         items_expired=facts.expired if settings.skip_expired else None,
         bytes_asked_for=facts.asked_bytes if settings.restricted else None,
         keys_absent=len(facts.keys_absent) if settings.restricted else None,
         bad_reasons=dict(facts.reasons) or None,
     )
+
+
+def _unchanged_count(facts: Checked, written: Written, *, dry_run: bool) -> int:
+    """Items that the table held just so; of a resumed run not those that an earlier attempt wrote."""
+    if dry_run:
+        return len(facts.unchanged)
+    return max(0, facts.to_write + len(facts.unchanged) - facts.bad - written.totals["written"])

@@ -297,6 +297,20 @@ def test_only_what_differs_is_written(sandbox: Sandbox, bucket: str, pipeline: P
     assert table.differences(items) == NONE
 
 
+def test_what_an_earlier_attempt_wrote_is_not_counted_as_unchanged_too(
+    sandbox: Sandbox, bucket: str, pipeline: Pipeline
+) -> None:
+    """A resumed run compares the table anew, and finds in it what it wrote before."""
+    table, items = make_table(sandbox), numbered(20)
+    table.put(items[:15])
+    folder = put_backup(sandbox, f"s3://{bucket}/only-changes-resumed", {"a": connector_lines(items)})
+    words = ("--only-changes", "--from-table", "unknown", "--logs", f"s3://{bucket}/logs", "--run-id", "changes-twice")
+    first, again = (pipeline.import_into(table, folder, *words) for _ in range(2))
+    for done in (first, again):
+        assert done.code == ExitCode.DONE, done.text
+        assert [done.result[f"items{name}"] for name in ("", "_written", "_unchanged")] == [20, 5, 15]
+
+
 def test_a_key_that_stands_twice_is_written_last_whatever_the_table_holds(
     sandbox: Sandbox, colliding: str, pipeline: Pipeline
 ) -> None:
