@@ -313,6 +313,11 @@ class Reporter:
     def __init__(self, say: Callable[[str], None], *, display: Display | None = None):
         self._say, self._display = say, display
 
+    @property
+    def draws(self) -> bool:
+        """Whether progress is drawn in place, so that a line that is not said here would be written over it."""
+        return self._display is not None
+
     def note(self, text: str) -> None:
         """Say one line."""
         self._say(text)

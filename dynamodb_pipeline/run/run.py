@@ -74,7 +74,8 @@ class Run(Generic[Settings]):
         self._kind, self._settings, self._common = kind, settings, settings.common
         self._reporter = reporter
         own_limiter = isinstance(settings, ExportSettings) and settings.rate_control == "connector"
-        self._engines = Engines(self._common, kind=kind, local=local, engine=engine, own_limiter=own_limiter)
+        say = reporter.note if reporter.draws else None
+        self._engines = Engines(self._common, kind=kind, local=local, engine=engine, own_limiter=own_limiter, say=say)
         self._tool_version = tool_version
         self._job = job
         self._here = here or Here()

@@ -132,11 +132,21 @@ class Engines:
 
     Args:
         own_limiter: the connector reads without our relay, and as far ahead as it likes.
+        say: takes what the JVM of a local run writes to stderr, where something is drawn there.
     """
 
-    def __init__(self, common: CommonSettings, *, kind: str, local: bool, engine: str, own_limiter: bool = False):
+    def __init__(
+        self,
+        common: CommonSettings,
+        *,
+        kind: str,
+        local: bool,
+        engine: str,
+        own_limiter: bool = False,
+        say: Callable[[str], None] | None = None,
+    ):
         self._common, self._kind, self._local, self._name = common, kind, local, engine
-        self._own_limiter = own_limiter
+        self._own_limiter, self._say = own_limiter, say
         self._spark: SparkSession | None = None
         self._engine: Engine | None = None
         self.facts: Facts = {}  # for the run's record, once the engine is there
@@ -156,7 +166,12 @@ class Engines:
         jar = session.find_jar(self._common.connector_jar) if self._local and self._kind == "export" else None
         heap_mb = session.UNBOUND_HEAP_MB_PER_TASK if self._own_limiter else session.LOCAL_HEAP_MB_PER_TASK
         self._spark = session.start_session(
-            f"dynamodb-{self._kind}", jar=jar, local=self._local, tasks=tasks, heap_mb_per_task=heap_mb
+            f"dynamodb-{self._kind}",
+            jar=jar,
+            local=self._local,
+            tasks=tasks,
+            heap_mb_per_task=heap_mb,
+            say=self._say,
         )
         sc = self._spark.sparkContext
         self.facts = {"java_collectors": session.java_collectors(sc)}

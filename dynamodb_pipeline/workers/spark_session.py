@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +48,13 @@ STOP_S = 60.0
 JAVA_VARIABLES = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
 SUBMIT_OPTIONS = "SPARK_SUBMIT_OPTS"  # what Spark's own scripts add to the command line of the JVM they start
 EXECUTOR_OPTIONS = "spark.executor.extraJavaOptions"
+# What Spark writes at each start on a machine of its own, and nobody has to do anything about.
+HARMLESS = re.compile(
+    r"^(?:Setting default log level to |To adjust logging level use )"
+    r"|WARN (?:Utils: (?:Your hostname, .* resolves to a loopback address|Set SPARK_LOCAL_IP if )"
+    r"|NativeCodeLoader: Unable to load native-hadoop library"
+    r"|MetricsConfig: Cannot locate configuration: |MetricsSystemImpl: \w+ metrics system already initialized)"
+)
 PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
 THIS_MACHINE = ("127.0.0.1", "localhost")
 
@@ -63,6 +70,7 @@ def start_session(
     local: bool = False,
     tasks: int | None = None,
     heap_mb_per_task: int = UNBOUND_HEAP_MB_PER_TASK,
+    say: Callable[[str], None] | None = None,
 ) -> SparkSession:
     """
     Return a SparkSession with the settings of `SESSION_CONF`, asserted.
@@ -73,6 +81,7 @@ def start_session(
         local: run on this machine's cores instead of where spark-submit says.
         tasks: cores of a local run, None for all.
         heap_mb_per_task: of a local run; less where the relay bounds what the connector holds.
+        say: takes a line that the JVM of a local run writes to stderr; None leaves that to be written there.
 
     Raises:
         UsageError: the command line forces a setting that can lose items.
@@ -98,6 +107,8 @@ def start_session(
             conf.update(executor_collector(_merged_conf(), os.environ))
         for key, value in conf.items():
             builder = builder.config(key, value)
+        if local and say is not None:
+            launch_java({**conf, "spark.master": f"local[{tasks or '*'}]", "spark.app.name": app_name}, say=say)
         spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("WARN")
     assert_spark_conf(spark.sparkContext)
@@ -120,6 +131,34 @@ def stop_session(spark: SparkSession, *, within_s: float = STOP_S) -> None:
     if stopping.is_alive() and jvm is not None:
         logger.warning("Spark has not ended within %.0f s; its JVM (process %d) is killed", within_s, jvm.pid)
         jvm.kill()
+
+
+def launch_java(conf: Mapping[str, str], *, say: Callable[[str], None]) -> None:
+    """
+    Start the JVM that the session then takes, for `say` to hear what it writes to stderr; not what is `HARMLESS`.
+
+    A JVM that an earlier run of this process has started stays as it is.
+    """
+    from pyspark import SparkConf, SparkContext
+    from pyspark.java_gateway import launch_gateway
+
+    if SparkContext._gateway is not None:
+        return
+    reading, writing = os.pipe()
+    reader = threading.Thread(target=_say_lines, args=(reading, say), name="stderr of Java", daemon=True)
+    reader.start()
+    try:
+        gateway = launch_gateway(SparkConf(loadDefaults=False).setAll([*conf.items()]), {"stderr": writing})
+    finally:
+        os.close(writing)
+    SparkContext._ensure_initialized(gateway=gateway)
+
+
+def _say_lines(reading: int, say: Callable[[str], None]) -> None:
+    with open(reading, encoding="utf-8", errors="replace") as text:
+        for line in text:
+            if not HARMLESS.search(line):
+                say(line.rstrip("\n").expandtabs())
 
 
 def chosen_collector(options: Iterable[tuple[str, str]]) -> str | None:

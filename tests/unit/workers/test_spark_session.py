@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from dynamodb_pipeline.workers.spark_session import (
     COLLECTOR,
     EXECUTOR_OPTIONS,
     SUBMIT_OPTIONS,
+    _say_lines,
     bypassing_proxies,
     chosen_collector,
     driver_options,
@@ -39,6 +41,28 @@ def test_this_machine_is_asked_without_a_proxy(environ: dict[str, str], expected
     assert conf == {"spark.executorEnv.NO_PROXY": expected, "spark.executorEnv.no_proxy": expected}
     assert (environ["NO_PROXY"], environ["no_proxy"]) == (expected, expected)
     assert bypassing_proxies(environ) == conf
+
+
+LINES = """Setting default log level to "WARN".
+To adjust logging level use sc.setLogLevel(newLevel). For SparkR, use setLogLevel(newLevel).
+26/11/30 06:45:00 WARN Utils: Your hostname, vm resolves to a loopback address: 127.0.0.1; using 192.0.2.2 instead
+26/11/30 06:45:00 WARN Utils: Set SPARK_LOCAL_IP if you need to bind to another address
+26/11/30 06:45:01 WARN NativeCodeLoader: Unable to load native-hadoop library for your platform... using builtin-java
+26/11/30 06:45:15 WARN MetricsConfig: Cannot locate configuration: tried hadoop-metrics2.properties
+26/11/30 06:45:17 WARN MetricsSystemImpl: JobTracker metrics system already initialized!
+"""
+TOLD = """26/11/30 06:45:20 WARN Utils: Service 'sparkDriver' could not bind on port 0. Attempting port 1.
+26/11/30 06:45:21 ERROR Executor: Exception in task 0.0
+"""
+
+
+def test_of_what_java_writes_only_what_is_known_to_be_harmless_is_not_said() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, f"{LINES}{TOLD}\tat org.apache.Spark\n".encode())
+    os.close(writing)
+    said: list[str] = []
+    _say_lines(reading, said.append)
+    assert said == [*TOLD.splitlines(), "        at org.apache.Spark"]
 
 
 @pytest.mark.parametrize(
