@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any, NamedTuple, TypeVar
 
+PROGRAM = "dynamodb-pipeline"  # what people type, in every command that a message shows
 SHOWN_CHARACTERS = 80
 SIZES = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 

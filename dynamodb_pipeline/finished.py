@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any
 
 from dynamodb_pipeline.documents import (
@@ -123,6 +124,85 @@ class RateOrder(Document):
     def __str__(self) -> str:
         speed = f"{self.percent.rstrip('%')}% of the capacity" if self.percent else "as it was started"
         return f"{'paused' if self.paused else speed}, by {self.by} at {self.at:{TIME_FORMAT}}"
+
+
+@dataclass(frozen=True)
+class SeriesPoint:
+    """
+    One look at a pass, as a record's time series has it: a list of numbers, whose order is this class's alone.
+
+    Attributes:
+        at_s: seconds since the run began.
+        items, throttles: totals since the pass began.
+        consumed, allowed: units, and units a second, of each resource of the pass in its order.
+        text_bytes: read or written; None in records of versions that did not count them.
+    """
+
+    at_s: float
+    items: float
+    throttles: float
+    consumed: tuple[float, ...]
+    allowed: tuple[float, ...]
+    text_bytes: float | None = None
+
+    def to_json(self) -> list[float]:
+        units = (number for pair in zip(self.consumed, self.allowed) for number in pair)
+        counted = () if self.text_bytes is None else (self.text_bytes,)
+        return [round(number, 2) for number in (self.at_s, self.items, self.throttles, *units, *counted)]
+
+    @classmethod
+    def readable(cls, point: object, *, resources: int) -> SeriesPoint | None:
+        """What `to_json` made; None of anything else."""
+        whole = 4 + 2 * resources
+        numbers = isinstance(point, list) and all(isinstance(n, (int, float)) and isfinite(n) for n in point)
+        if not isinstance(point, list) or not numbers or len(point) not in (whole - 1, whole):
+            return None
+        units = point[3 : whole - 1]
+        counted = point[-1] if len(point) == whole else None
+        return cls(point[0], point[1], point[2], tuple(units[::2]), tuple(units[1::2]), counted)
+
+
+@dataclass(frozen=True)
+class SeriesPass:
+    """
+    A pass of a record's time series (run/progress.py writes it).
+
+    Attributes:
+        window_s: that the rate is promised for, 0 where the record does not say it.
+        items_expected: None where nobody knows.
+    """
+
+    label: str
+    unit: str
+    window_s: float
+    items_expected: float | None
+    resources: tuple[str, ...]
+    points: tuple[SeriesPoint, ...]
+
+    @classmethod
+    def readable(cls, one: object) -> SeriesPass | None:
+        """What can be read of a pass; None of what is none."""
+        if not isinstance(one, dict) or not isinstance(one.get("resources"), list):
+            return None
+        resources, points = tuple(map(str, one["resources"])), one.get("points")
+        looked = (SeriesPoint.readable(point, resources=len(resources)) for point in _list(points))
+        window_s, expected = _number(one.get("window_s")), _number(one.get("items_expected"))
+        label, unit = str(one.get("label", "")), str(one.get("unit", "units"))
+        return cls(label, unit, window_s or 0.0, expected, resources, tuple(point for point in looked if point))
+
+
+def passes_of(series: object) -> list[SeriesPass]:
+    """The passes of a record's `series`; what makes no sense is left out."""
+    listed = _list(series.get("passes")) if isinstance(series, dict) else []
+    return [one for one in map(SeriesPass.readable, listed) if one is not None]
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def is_record(uri: str) -> bool:

@@ -22,7 +22,7 @@ from typing import Any, Callable
 from dynamodb_pipeline import __version__
 from dynamodb_pipeline.aws.keys import without_secrets
 from dynamodb_pipeline.aws.node_boto3 import SPARK_GATEWAY, ensure_boto3
-from dynamodb_pipeline.errors import ExitCode, PipelineError
+from dynamodb_pipeline.errors import PROGRAM, ExitCode, PipelineError
 from dynamodb_pipeline.output import Lines, Result, Say, print_result, standard_error
 from dynamodb_pipeline.result_words import result_words
 from dynamodb_pipeline.run.progress import Reporter
@@ -30,7 +30,6 @@ from dynamodb_pipeline.secret_patterns import refuse_access_keys
 from dynamodb_pipeline.settings.job import JobSettings
 from dynamodb_pipeline.settings.parse import SETTINGS_OF
 from dynamodb_pipeline.settings.parser import job_options
-from dynamodb_pipeline.settings.run_commands import PROGRAM
 from dynamodb_pipeline.settings.spark_conf import RunPrices, launched_by
 
 SPARK_SUBMIT = ".deploy.SparkSubmit"  # the last words of the class that the JVM runs

@@ -22,12 +22,11 @@ from dynamodb_pipeline.cli.launcher_options import (
     rows_of,
 )
 from dynamodb_pipeline.cli.settings_file import SettingsFile, read_settings_file
-from dynamodb_pipeline.errors import SHOWN_CHARACTERS, UsageError, shown
+from dynamodb_pipeline.errors import PROGRAM, SHOWN_CHARACTERS, UsageError, shown
 from dynamodb_pipeline.settings.job_options import BUCKET_OWNER, JOBS, REGION, TABLE
 from dynamodb_pipeline.settings.parse import regions_of
 from dynamodb_pipeline.settings.parser import Parser, add_rows, given_of, merged, utf8_words
 from dynamodb_pipeline.settings.rows import Given, Options, options_of
-from dynamodb_pipeline.settings.run_commands import PROGRAM
 
 DESCRIPTION = "Export DynamoDB tables to S3 and import them back, at a throughput percentage that holds."
 OF_A_RENEWAL = (REFRESH, SCHEDULE_NAME, REGION, BUCKET_OWNER, SETTINGS, OUTPUT_FORMAT, QUIET, VERBOSE)

@@ -12,11 +12,10 @@ from typing import Any
 
 from dynamodb_pipeline.cli.command_line import VERBS, kinds_of
 from dynamodb_pipeline.cli.launcher_options import JOB_VERBS, rows_of
-from dynamodb_pipeline.errors import EXIT_CODES, UsageError, shown
+from dynamodb_pipeline.errors import EXIT_CODES, PROGRAM, UsageError, shown
 from dynamodb_pipeline.settings.job_options import JOBS
 from dynamodb_pipeline.settings.parser import Parser, add_rows
 from dynamodb_pipeline.settings.rows import Row
-from dynamodb_pipeline.settings.run_commands import PROGRAM
 
 TABLE = "--table Forum --output s3://my-bucket/exports --logs s3://my-bucket/logs --region eu-west-1"
 HERE = "--local --engine process"

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Callable
 
 from dynamodb_pipeline.durations import duration_text
 from dynamodb_pipeline.emr.calls.console import TableRow
+from dynamodb_pipeline.errors import PROGRAM
 from dynamodb_pipeline.output import Lines, printable
 from dynamodb_pipeline.run.progress import Counts, Goal, RecentRate, Snapshot, progress_parts, share_done
-from dynamodb_pipeline.settings.run_commands import PROGRAM
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

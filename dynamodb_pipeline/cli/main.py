@@ -17,7 +17,7 @@ from dynamodb_pipeline.cli.command_line import CommandLine, read_line
 from dynamodb_pipeline.cli.launcher_options import ENGINE, LOCAL, REFRESH
 from dynamodb_pipeline.cli.local_verbs import LOCAL_VERBS
 from dynamodb_pipeline.cli.voice import Voice, first_voice, import_question, somebody_is_there, voice_of
-from dynamodb_pipeline.errors import ExitCode, PipelineError, UsageError
+from dynamodb_pipeline.errors import PROGRAM, ExitCode, PipelineError, UsageError
 from dynamodb_pipeline.job_main import result_in_words, run_settings
 from dynamodb_pipeline.output import Result
 from dynamodb_pipeline.secret_patterns import refuse_access_keys
@@ -25,7 +25,6 @@ from dynamodb_pipeline.settings.job import JobSettings
 from dynamodb_pipeline.settings.job_options import JOBS, READER
 from dynamodb_pipeline.settings.parse import SETTINGS_OF
 from dynamodb_pipeline.settings.rows import Problems
-from dynamodb_pipeline.settings.run_commands import PROGRAM
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -29,7 +29,7 @@ from dynamodb_pipeline.aws.request_errors import (
     Transient,
     WireError,
 )
-from dynamodb_pipeline.errors import ExitCode
+from dynamodb_pipeline.errors import PROGRAM, ExitCode
 
 MESSAGE_CHARS_MAX = 300
 
@@ -73,7 +73,6 @@ _BETWEEN_ACCOUNTS = re.compile(
     re.ASCII,
 )
 _WRITES = ("BatchWriteItem", "DeleteItem", "PutItem", "UpdateItem")
-_PROGRAM = "dynamodb-pipeline"
 _SIGNATURE = ErrorRow(Denied, ExitCode.DENIED, "check the credentials and any proxy that changes headers")
 _KMS = ErrorRow(Denied, ExitCode.DENIED, "enable the table's KMS key and allow the role kms:Decrypt on it")
 # A table was there when it was described before the run: these come in the middle of one, when 3 would be wrong.
@@ -224,7 +223,7 @@ def _table_policy(message: str) -> str:
         return ""
     writes = refused["action"] in _WRITES
     index = f" --index {refused['index']}" if refused["index"] else ""
-    command = f"{_PROGRAM} policy table-resource --for-account {refused['account']} --table {refused['table']}{index}"
+    command = f"{PROGRAM} policy table-resource --for-account {refused['account']} --table {refused['table']}{index}"
     unsure = "" if writes or index else " (for an import with --for import)"
     return f"; the table's own prints `{command}{' --for import' if writes else ''}`{unsure}"
 

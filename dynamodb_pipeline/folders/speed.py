@@ -24,6 +24,7 @@ from dynamodb_pipeline.finished import (
     RUNNING,
     RateOrder,
     RunState,
+    passes_of,
 )
 from dynamodb_pipeline.run.record import read_state, recorded_folders
 from dynamodb_pipeline.settings.run_ids import check_run_id, run_folder
@@ -138,12 +139,11 @@ def _as_started(store: ObjectStore, folder: str) -> str:
         rates = dict.fromkeys(rate for part in parts if isinstance(rate := part.get("rate"), str))
         if rates:
             return f"{text}: {'; '.join(rates)}"
-        one = record["series"]["passes"][-1]  # of a job at work: the rate in force at the last look
-        units_s = min(float(number) for number in one["points"][-1][4:-1:2])
-    except (ObjectMissingError, DocumentError, AttributeError, TypeError, ValueError, KeyError, IndexError):
+    except (ObjectMissingError, DocumentError, AttributeError):
         return text  # not the form that we write
-    else:
-        return f"{text}: {units_s:,.1f} {one.get('unit', 'units')}/s allowed"
+    passes = passes_of(record.get("series"))[-1:]  # of a job at work: the rate in force at the last look
+    allowed = [min(one.points[-1].allowed, default=None) for one in passes if one.points]
+    return text if not allowed or allowed[0] is None else f"{text}: {allowed[0]:,.1f} {passes[0].unit}/s allowed"
 
 
 def _order_in(store: ObjectStore, folder: str) -> RateOrder | None:

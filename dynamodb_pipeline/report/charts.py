@@ -10,9 +10,11 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
+
+from dynamodb_pipeline.finished import SeriesPass, SeriesPoint, passes_of
 
 # Drawn in these, then replaced by the page's variables.
 INK, TAKEN, ALLOWED, THROTTLED, MOMENT = "#010101", "#020202", "#030303", "#040404", "#050505"
@@ -55,36 +57,31 @@ class Chart:
 
 def lines_of(series: Any, *, points_max: int = POINTS_OF_A_CHART) -> Iterator[Line]:
     """What can be drawn of a record's series; what is no such thing is left out."""
-    if not isinstance(series, dict) or not isinstance(series.get("passes"), list):
-        return
-    marks = [(float(at_s), str(text)) for at_s, text in _pairs(series.get("marks"))]
-    for one in series["passes"]:
-        resources = one.get("resources") if isinstance(one, dict) else None
-        if not isinstance(resources, list):
-            continue
-        points = [point for point in one.get("points") or () if _is_point(point, len(resources))]
-        if len(points) >= 2 and points[-1][0] > points[0][0]:
-            yield from _lines_of_pass(one, resources, _thinned(points, points_max), marks)
+    passes = passes_of(series)
+    marks = [(float(at_s), str(text)) for at_s, text in _pairs(series.get("marks"))] if passes else []
+    for one in passes:
+        if len(one.points) >= 2 and one.points[-1].at_s > one.points[0].at_s:
+            yield from _lines_of_pass(replace(one, points=_thinned(one.points, points_max)), marks)
 
 
-def _lines_of_pass(
-    one: dict[str, Any], resources: list[Any], points: list[list[float]], marks: list[tuple[float, str]]
-) -> Iterator[Line]:
-    label, begin_s, end_s = one.get("label", ""), points[0][0], points[-1][0]
+def _lines_of_pass(one: SeriesPass, marks: list[tuple[float, str]]) -> Iterator[Line]:
+    label, points = one.label, one.points
+    begin_s, end_s = points[0].at_s, points[-1].at_s
     within = [(at_s, text) for at_s, text in marks if begin_s <= at_s <= end_s]
     paused = tuple(_pauses(within, end_s))
-    throttled = tuple(after[0] / 60 for before, after in zip(points, points[1:]) if after[2] > before[2])
+    throttled = tuple(b.at_s / 60 for a, b in zip(points, points[1:]) if b.throttles > a.throttles)
     span_s = end_s - begin_s
-    for number, resource in sorted(enumerate(resources), key=lambda pair: pair[1] != "table"):
-        place = 3 + 2 * number
-        allowed = tuple(point[place + 1] for point in points[1:])
-        name = f"{label}: {one.get('unit', 'units')}{'' if resource == 'table' else f' of {resource}'}"
-        moments = _minutes([*within, *_changes(points, place + 1)], span_s)
-        yield Line(name, "units/s", *_per_s(points, place), allowed, throttled, moments, paused, begin_s / 60)
-    yield Line(f"{label}: items", "items/s", *_per_s(points, 1), (), (), _minutes(within, span_s), paused, begin_s / 60)
-    counted_bytes = 3 + 2 * len(resources)
-    if len(points[0]) > counted_bytes and points[-1][counted_bytes]:
-        minutes, per_s = _per_s(points, counted_bytes)
+    moments_s = [point.at_s for point in points]
+    for number, resource in sorted(enumerate(one.resources), key=lambda pair: pair[1] != "table"):
+        allowed = [point.allowed[number] for point in points]
+        name = f"{label}: {one.unit}{'' if resource == 'table' else f' of {resource}'}"
+        moments = _minutes([*within, *_changes(moments_s, allowed)], span_s)
+        minutes, per_s = _per_s(moments_s, [point.consumed[number] for point in points])
+        yield Line(name, "units/s", minutes, per_s, tuple(allowed[1:]), throttled, moments, paused, begin_s / 60)
+    minutes, per_s = _per_s(moments_s, [point.items for point in points])
+    yield Line(f"{label}: items", "items/s", minutes, per_s, (), (), _minutes(within, span_s), paused, begin_s / 60)
+    if points[0].text_bytes is not None and points[-1].text_bytes:
+        minutes, per_s = _per_s(moments_s, [point.text_bytes or 0.0 for point in points])
         size, name = next(
             ((s, n) for s, n in ((1 << 20, "MiB/s"), (1 << 10, "KiB/s")) if max(per_s) >= s), (1, "bytes/s")
         )
@@ -92,11 +89,11 @@ def _lines_of_pass(
         yield Line(f"{label}: bytes", name, minutes, scaled, (), (), _minutes(within, span_s), paused, begin_s / 60)
 
 
-def _changes(points: list[list[float]], place: int) -> Iterator[tuple[float, str]]:
+def _changes(moments_s: list[float], allowed: list[float]) -> Iterator[tuple[float, str]]:
     """Where another rate was allowed: the table's capacity changed, or somebody said so."""
-    for before, after in zip(points[1:], points[2:]):
-        if after[place] != before[place]:
-            yield after[0], f"{before[place]:,.1f} units/s allowed until here, then {after[place]:,.1f}"
+    for at_s, before, after in zip(moments_s[2:], allowed[1:], allowed[2:]):
+        if after != before:
+            yield at_s, f"{before:,.1f} units/s allowed until here, then {after:,.1f}"
 
 
 def _pauses(marks: list[tuple[float, str]], end_s: float) -> Iterator[tuple[float, float]]:
@@ -121,23 +118,19 @@ def _pairs(value: Any) -> Iterable[Sequence[Any]]:
     return [pair for pair in pairs if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], (int, float))]
 
 
-def _is_point(point: Any, resources: int) -> bool:
-    """Runs of earlier versions did not count bytes."""
-    sizes = (3 + 2 * resources, 4 + 2 * resources)
-    return isinstance(point, list) and len(point) in sizes and all(isinstance(n, (int, float)) for n in point)
-
-
-def _thinned(points: list[list[float]], most: int) -> list[list[float]]:
+def _thinned(points: tuple[SeriesPoint, ...], most: int) -> tuple[SeriesPoint, ...]:
     """Every n-th point and the last one: of totals, so that means between them stay true."""
     step = -(-len(points) // most)
-    return [*points[:-1:step], points[-1]]
+    return (*points[:-1:step], points[-1])
 
 
-def _per_s(points: list[list[float]], place: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _per_s(moments_s: list[float], totals: list[float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Moments in minutes, and the mean since the moment before."""
-    steps = [(before, after) for before, after in zip(points, points[1:])]
-    rates = [max(0.0, a[place] - b[place]) / (a[0] - b[0]) if a[0] > b[0] else 0.0 for b, a in steps]
-    return tuple(after[0] / 60 for _, after in steps), tuple(rates)
+    steps = zip(moments_s, moments_s[1:], totals, totals[1:])
+    rates = [
+        max(0.0, after - before) / (to_s - from_s) if to_s > from_s else 0.0 for from_s, to_s, before, after in steps
+    ]
+    return tuple(at_s / 60 for at_s in moments_s[1:]), tuple(rates)
 
 
 def charts(every: Iterable[Any]) -> list[Chart]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dynamodb_pipeline.errors import ExitCode, worst
+from dynamodb_pipeline.errors import PROGRAM, ExitCode, worst
 from dynamodb_pipeline.finished import DEAD, ENDED_EARLY, FAILED, RUNNING, UNRECORDED_END, resumable_after
 from dynamodb_pipeline.output import printable
 from dynamodb_pipeline.report.read import Record
@@ -209,7 +209,7 @@ def resume_of(run: RunFigures, *, logs: str | None) -> Resume | None:
         command = "\n".join(known)
         return Resume(command, " ".join(_resume_notes(run, whole=OTHER_OPTIONS not in command)))
     options = _resume_tables(run) + Given.of({REGION: run.region or None, LOGS: logs or None, RUN_ID: run.run_id})
-    command = command_line(("dynamodb-pipeline", run.kind, OTHER_OPTIONS), options)
+    command = command_line((PROGRAM, run.kind, OTHER_OPTIONS), options)
     return Resume(command, " ".join(_resume_notes(run, whole=False)))
 
 
@@ -229,7 +229,7 @@ def _recorded_command(run: RunFigures, text: str | None) -> str | None:
         words = shlex.split(text or "")
     except ValueError:
         return None
-    ours = words[:2] == ["dynamodb-pipeline", run.kind] or words[:1] == ["spark-submit"]
+    ours = words[:2] == [PROGRAM, run.kind] or words[:1] == ["spark-submit"]
     plain = all(printable(word) == word for word in words)
     own = any(word == run.run_id or word.startswith(f"{run.run_id}.") for word in words)
     return shlex.join(words) if ours and plain and own else None
@@ -238,7 +238,7 @@ def _recorded_command(run: RunFigures, text: str | None) -> str | None:
 def _resume_notes(run: RunFigures, *, whole: bool) -> list[str]:
     notes = [] if whole else [f"{OTHER_OPTIONS} stands for the other options of the first command."]
     if any(text and OTHER_OPTIONS in text for text in run.resumes):
-        notes.append("A run that was launched goes on with the first dynamodb-pipeline command and this --run-id.")
+        notes.append(f"A run that was launched goes on with the first {PROGRAM} command and this --run-id.")
     if run.exit_code == ExitCode.DEADLINE:
         notes.append(f"Give a longer {TIMEOUT}.")
     if run.kind == "verify":

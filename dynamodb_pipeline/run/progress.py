@@ -19,6 +19,7 @@ from typing import Callable, Protocol
 from dynamodb_pipeline.background import Background
 from dynamodb_pipeline.durations import exact_duration_text
 from dynamodb_pipeline.errors import counted
+from dynamodb_pipeline.finished import SeriesPoint
 from dynamodb_pipeline.rate.window import window_s
 
 INTERVAL_S = 10.0
@@ -200,7 +201,7 @@ class Sample:
 @dataclass
 class PassPoints:
     """
-    A pass over time: each point has seconds, items, throttles, consumed and allowed units of each resource, and bytes.
+    A pass over time: its points as the record has them, see `SeriesPoint`.
     """
 
     goal: Goal
@@ -245,13 +246,16 @@ class TimeSeries:
 
     def add(self, one: PassPoints, sample: Sample) -> None:
         """Take one look."""
-        units = [f for n in one.resources for f in (sample.consumed.get(n, 0.0), sample.allowed.get(n, 0.0))]
-        point = [self._clock() - self._began, sample.items, sample.throttles, *units, sample.bytes]
+        consumed, allowed = (
+            tuple(units.get(name, 0.0) for name in one.resources) for units in (sample.consumed, sample.allowed)
+        )
+        at_s = self._clock() - self._began
+        point = SeriesPoint(at_s, sample.items, sample.throttles, consumed, allowed, sample.bytes)
         if sample.retries > one.retries:
             self.mark(f"{counted(sample.retries - one.retries, 'worker')} begun again")
             one.retries = sample.retries
         with self._lock:
-            one.points.append([round(number, 2) for number in point])
+            one.points.append(point.to_json())
             while self._count() > POINTS_MAX or self._numbers() > NUMBERS_MAX:
                 self._thin()
 
@@ -270,7 +274,7 @@ class TimeSeries:
         return sum(len(one.points) for one in self._passes)
 
     def _numbers(self) -> int:
-        return sum(len(one.points) * (4 + 2 * len(one.resources)) for one in self._passes)
+        return sum(len(one.points) * len(one.points[0]) for one in self._passes if one.points)
 
     def _thin(self) -> None:
         """Leave every second point, the first and the last of each pass always; of many passes the oldest go."""

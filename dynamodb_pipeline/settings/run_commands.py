@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dynamodb_pipeline.addresses import S3Uri
+from dynamodb_pipeline.errors import PROGRAM
 from dynamodb_pipeline.settings.job_options import (
     INDEX,
     LOGS,
@@ -27,7 +28,6 @@ from dynamodb_pipeline.settings.rows import Given, Row, Where, command_line
 from dynamodb_pipeline.settings.run_ids import began_by_id, is_run_id
 from dynamodb_pipeline.settings.values import is_pattern, literal_prefixes
 
-PROGRAM = "dynamodb-pipeline"
 LOCAL_FLAG = "--local"
 OF_LAUNCH = ("launcher", "roles-template")  # the kinds of policies that name the roles of a run
 LOGS_EXAMPLE = "s3://my-bucket/logs"

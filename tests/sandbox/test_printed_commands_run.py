@@ -27,13 +27,12 @@ import pytest
 from dynamodb_pipeline.cli.command_line import VERBS
 from dynamodb_pipeline.emr.calls.launch import launch_cluster
 from dynamodb_pipeline.emr.documents.schedules import CLUSTER_TEXT, PROVISIONING_TEXT, STEP_TEXT
-from dynamodb_pipeline.errors import ClusterError, UnreachableError
+from dynamodb_pipeline.errors import PROGRAM, ClusterError, UnreachableError
 from dynamodb_pipeline.exporting.through_connector import with_other_ways
 from dynamodb_pipeline.report.figures import resume_of, run_figures
 from dynamodb_pipeline.report.read import read_run
 from dynamodb_pipeline.settings.job_options import EXPORT
 from dynamodb_pipeline.settings.parse import SETTINGS_OF
-from dynamodb_pipeline.settings.run_commands import PROGRAM
 from sandbox.deploy_roles import deploy_roles
 from sandbox.emr.stack import EmrSandbox
 from sandbox.private_bucket import make_private_bucket

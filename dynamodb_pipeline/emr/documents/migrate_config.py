@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from dynamodb_pipeline.emr.cluster.instance_types import known_types
 from dynamodb_pipeline.emr.cluster.packaged_files import json_file
-from dynamodb_pipeline.errors import UsageError
+from dynamodb_pipeline.errors import PROGRAM, UsageError
 from dynamodb_pipeline.settings.job_options import INPUT, LOGS, OUTPUT, READ_PERCENT, REGION, TABLES, TIMEOUT
 from dynamodb_pipeline.settings.rows import Given, Row, command_line
 
@@ -185,14 +185,14 @@ class Migration:
 
     def command(self) -> str:
         """One line to paste into a shell."""
-        return command_line(("dynamodb-pipeline", self.verb), self.options)
+        return command_line((PROGRAM, self.verb), self.options)
 
     def schedule_command(self) -> str | None:
         """The line that prints the schedule's template, None for a pipeline on demand."""
         if self.cron is None:
             return None
         options = self.options + Given.of({self.rows.cron: self.cron})
-        return command_line(("dynamodb-pipeline", "schedule", self.verb), options)
+        return command_line((PROGRAM, "schedule", self.verb), options)
 
     def to_json(self) -> dict[str, Any]:
         return {

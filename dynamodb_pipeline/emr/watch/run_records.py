@@ -21,7 +21,7 @@ from dynamodb_pipeline.emr.calls.clusters import StepView
 from dynamodb_pipeline.emr.calls.console import Board, TableRow
 from dynamodb_pipeline.emr.request.steps import given_in_step, verb_of_step
 from dynamodb_pipeline.errors import ExitCode
-from dynamodb_pipeline.finished import RUN_RECORD, RunState
+from dynamodb_pipeline.finished import RUN_RECORD, RunState, SeriesPass, passes_of
 from dynamodb_pipeline.settings.job_options import LOGS, RUN_ID, TABLE
 from dynamodb_pipeline.settings.run_ids import began_by_id
 from dynamodb_pipeline.settings.values import is_pattern
@@ -260,36 +260,30 @@ def _paused(row: TableRow, record: Mapping[str, Any]) -> TableRow:
 
 def _with_counts(row: TableRow, record: Mapping[str, Any], *, at_s: float) -> TableRow:
     """The row with the figures of the pass that the job is at, the last of its time series (run/progress.py)."""
-    series = record.get("series")
-    passes = series.get("passes") if isinstance(series, dict) else None
-    if not isinstance(passes, list) or not passes:
+    passes = passes_of(record.get("series"))
+    if not passes or not passes[-1].points:
         return row
-    try:
-        return _counted(row, passes[-1], age_s=_age_s(record, at_s=at_s))
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError):  # not the form that we write
-        return row
+    return _counted(row, passes[-1], age_s=_age_s(record, at_s=at_s))
 
 
-def _counted(row: TableRow, one: Mapping[str, Any], *, age_s: float) -> TableRow:
-    """A point has seconds, items, throttles, consumed and allowed units of each resource, and bytes."""
-    points = one["points"]
-    first, last = points[0], points[-1]
-    window_s, resources, expected = float(one.get("window_s", 0)), one["resources"], one.get("items_expected")
-    alike = [*takewhile(lambda point: point[4:-1:2] == last[4:-1:2], reversed(points))]  # since the rate was changed
-    before = next((point for point in alike if point[0] <= last[0] - window_s), alike[-1])
-    place = 3 + 2 * (resources.index("table") if "table" in resources else 0)
-    allowed = min((float(number) for number in last[4:-1:2]), default=None)
-    items, seconds, speed = int(last[1]), last[0] - before[0], _per_s(last[1] - first[1], last[0] - first[0])
-    left_s = max(0.0, (expected - items) / speed - age_s) if expected and speed and allowed != 0.0 else None
+def _counted(row: TableRow, one: SeriesPass, *, age_s: float) -> TableRow:
+    first, last, expected = one.points[0], one.points[-1], one.items_expected
+    alike = [*takewhile(lambda point: point.allowed == last.allowed, reversed(one.points))]  # since the last change
+    before = next((point for point in alike if point.at_s <= last.at_s - one.window_s), alike[-1])
+    place = one.resources.index("table") if "table" in one.resources else 0
+    items, seconds = int(last.items), last.at_s - before.at_s
+    speed = _per_s(last.items - first.items, last.at_s - first.at_s)
+    halted = 0.0 in last.allowed
+    left_s = max(0.0, (expected - items) / speed - age_s) if expected and speed and not halted else None
     return replace(
         row,
         share=min(1.0, items / expected) if expected else None,
         items=items,
-        units_s=_per_s(last[place] - before[place], seconds) if resources else None,
-        allowed_units_s=allowed,
-        throttles=int(last[2]),
+        units_s=_per_s(last.consumed[place] - before.consumed[place], seconds) if one.resources else None,
+        allowed_units_s=min(last.allowed, default=None),
+        throttles=int(last.throttles),
         left_s=left_s,
-        doing=str(one["label"]),
+        doing=one.label,
     )
 
 

@@ -21,11 +21,11 @@ from dynamodb_pipeline.emr.documents.policies import POLICY_KINDS
 from dynamodb_pipeline.emr.request.run_job_flow_request import spark_conf
 from dynamodb_pipeline.emr.request.steps import JobCode, given_in_step, launch_of_step, step_requests
 from dynamodb_pipeline.emr.watch.diagnosis import troubleshooting_rows
+from dynamodb_pipeline.errors import PROGRAM
 from dynamodb_pipeline.run.record import resume_command
 from dynamodb_pipeline.settings import job_options as job
 from dynamodb_pipeline.settings.run_commands import (
     ON_CLUSTER,
-    PROGRAM,
     PolicyPlaces,
     launch_again_command,
     policy_command,
@@ -87,6 +87,16 @@ def test_every_command_written_out_in_a_message_is_whole() -> None:
     for name, text in found - schedules - words:
         (line,) = {value for path, value in texts() if path.name == name and text in value}
         assert text.endswith(" --help"), (name, line)
+
+
+def test_the_programs_name_is_written_once_for_all_commands_that_are_built() -> None:
+    trees = {path.name: ast.parse(path.read_text(encoding="utf-8")) for path in LIBRARY.rglob("*.py")}
+    words = [(name, node) for name, tree in trees.items() for node in ast.walk(tree)]
+    first = [(name, node.elts[0]) for name, node in words if isinstance(node, (ast.Tuple, ast.List)) and node.elts]
+    assert [name for name, word in first if isinstance(word, ast.Constant) and word.value == PROGRAM] == []
+    set_to = [(name, node.value) for name, node in words if isinstance(node, ast.Assign)]
+    named = [name for name, value in set_to if isinstance(value, ast.Constant) and value.value == PROGRAM]
+    assert sorted(named) == ["errors.py", "wire.py"]  # the latter's names us to AWS
 
 
 @pytest.mark.parametrize("verb", ON_CLUSTER)
