@@ -124,6 +124,7 @@ def diagnose_step(s3: S3Client, result: JobResult, *, cluster: ClusterView, cloc
         result.error,
         job_error_line(text),
         traceback.splitlines()[-1] if traceback else None,
+        cluster.reason_text() if _ended_below(result, cluster) else None,
         failure.get("Message"),
         failure.get("Reason"),
         *cluster.errors,
@@ -133,9 +134,16 @@ def diagnose_step(s3: S3Client, result: JobResult, *, cluster: ClusterView, cloc
         last_lines(text) or None,  # for the table of symptoms alone: what it says may be chatter
     ]
     texts = [text for text in evidence if text and not CHATTER.match(text)]
+    if _ended_below(result, cluster):  # what its job said before is about other things
+        texts = texts[: texts.index(cluster.reason_text()) + 1]
     plain = diagnosis(texts, traceback=traceback, log_uris=_step_uris(cluster, result, failure))
     places = places_of_step(result.step.arguments)
     return replace(plain, remedy=with_commands(plain.remedy, places)) if places else plain
+
+
+def _ended_below(result: JobResult, cluster: ClusterView) -> bool:
+    """Whether the step had not ended by itself when its cluster did."""
+    return cluster.ended and result.step.state in {"INTERRUPTED", "CANCELLED"}
 
 
 def _step_uris(cluster: ClusterView, result: JobResult, failure: dict[str, str]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -210,6 +211,23 @@ def test_no_wait_when_the_job_told_its_error_itself() -> None:
         assert made.clock.passed_s == 0
         assert found.row == "table-missing"
         assert "table 'T' not found in eu-west-1" in found.probable_cause
+
+
+@pytest.mark.parametrize(
+    ("state", "cause"),
+    [
+        ("INTERRUPTED", "TERMINATED (USER_REQUEST: Terminated by user request)"),
+        ("FAILED", "note: AccessDeniedException, the export needs none of it"),
+    ],
+)
+def test_a_step_whose_cluster_was_ended_is_explained_by_that_and_by_no_note_of_its_job(state: str, cause: str) -> None:
+    step = replace(STEP, state=state)
+    ended = replace(CLUSTER, state="TERMINATED", reason_code="USER_REQUEST", reason="Terminated by user request")
+    with account() as made:
+        put_log(made.s3, "stderr.gz", gzip.compress(b"note: AccessDeniedException, the export needs none of it\n"))
+        found = diagnose_step(made.s3, failed(step=step), cluster=ended, clock=made.clock)
+        assert cause in found.probable_cause
+        assert (found.row is None) is (state == "INTERRUPTED")
 
 
 def test_emrs_failure_details_serve_when_there_is_no_log() -> None:
