@@ -27,6 +27,7 @@ THEME = {
 }
 CHARTS_MAX = 12  # of one page: it stays below 300 kB
 POINTS_OF_A_CHART, POINTS_OF_A_PAGE = 240, 1_200  # a point is about 60 bytes of SVG
+SHORTEST_S = 1.0  # what took less has one speed, which its figures say
 MARKS_OF_A_CHART, NUMBERS_BESIDE_EACH_OTHER, TITLE_CHARS = 20, 40, 100
 WIDTH_IN, HEIGHT_IN = 4.6, 2.3  # at 72 to the inch about as wide as a phone: there its texts are as large as they say
 
@@ -60,7 +61,7 @@ def lines_of(series: Any, *, points_max: int = POINTS_OF_A_CHART) -> Iterator[Li
     passes = passes_of(series)
     marks = [(float(at_s), str(text)) for at_s, text in _pairs(series.get("marks"))] if passes else []
     for one in passes:
-        if len(one.points) >= 2 and one.points[-1].at_s > one.points[0].at_s:
+        if len(one.points) >= 2 and one.points[-1].at_s - one.points[0].at_s >= SHORTEST_S:
             yield from _lines_of_pass(replace(one, points=_thinned(one.points, points_max)), marks)
 
 

@@ -95,6 +95,13 @@ def test_what_is_drawn_is_what_was_consumed_allowed_throttled_and_marked() -> No
     assert [(round(60 * minute), text) for minute, text in items.marks] == own
 
 
+def test_what_took_less_than_a_second_is_not_drawn() -> None:
+    series = series_of(60)
+    first, *_ = points = series["passes"][0]["points"]
+    series["passes"][0]["points"] = [[first[0] + number / 100, *one[1:]] for number, one in enumerate(points)]
+    assert list(lines_of(series)) == []
+
+
 def test_marks_too_close_for_their_numbers_are_one() -> None:
     series = series_of(400)
     series["marks"] = [[100.0, "attempt 2"], [101.0, "1 worker begun again"], [120.0, "25%"]]
