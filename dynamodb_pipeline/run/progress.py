@@ -153,9 +153,9 @@ def repeated_line(kind: str) -> str:
     return f"note: {REPEATED[kind]}"
 
 
-def unsaved_line(err: Exception) -> str:
-    """That the run record does not say how the run ended."""
-    return f"run.json could not be written: {err}"
+def unsaved_line(err: Exception, *, ended_by: BaseException) -> str:
+    """That the run record does not say how the run ended; a cause that ended the run itself is said with its end."""
+    return f"run.json could not be written{'' if str(err) == str(ended_by) else f': {err}'}"
 
 
 def _rate(goal: Goal, counts: Counts, recent_units_s: float | None) -> str:

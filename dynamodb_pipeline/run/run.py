@@ -219,7 +219,7 @@ class Run(Generic[Settings]):
         try:
             record.save(**facts)
         except PipelineError as second:
-            self._reporter.note(unsaved_line(second))
+            self._reporter.note(unsaved_line(second, ended_by=err))
         if way_on:
             self._reporter.note(repeated_line(self._kind))
             self._reporter.note(resume_line(way_on["resume"]))

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from dynamodb_pipeline.run.progress import Counts, Goal, RecentRate, interval_s, progress_line, start_line
+from dynamodb_pipeline.errors import PreconditionError, StoppedError
+from dynamodb_pipeline.run.progress import (
+    Counts,
+    Goal,
+    RecentRate,
+    interval_s,
+    progress_line,
+    start_line,
+    unsaved_line,
+)
 
 LOG_BYTES_MAX = 20_000  # per 100,000 items
 
@@ -97,3 +106,10 @@ def test_the_rate_in_force_is_shown_once_it_was_changed() -> None:
     at_first = progress_line(goal, Counts(1, 1.0), elapsed_s=1.0, recent_units_s=9.9)
     changed = progress_line(goal, Counts(1, 1.0, allowed_units_s=10.0), elapsed_s=1.0, recent_units_s=9.9)
     assert ("9.9 of 100.0 read units/s" in at_first, "9.9 of 10.0 read units/s" in changed) == (True, True)
+
+
+def test_what_ended_the_run_is_not_said_twice() -> None:
+    ended_by = PreconditionError("bucket 'b1b' does not exist")
+    same, other = PreconditionError(str(ended_by)), StoppedError("S3 does not answer")
+    assert unsaved_line(same, ended_by=ended_by) == "run.json could not be written"
+    assert unsaved_line(other, ended_by=ended_by) == "run.json could not be written: S3 does not answer"
