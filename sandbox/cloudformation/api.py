@@ -38,6 +38,7 @@ class CloudFormation:
         known: Mapping[str, Callable[[Request], str]] = {
             "DescribeStacks": self._describe_stacks,
             "GetTemplate": self._get_template,
+            "GetTemplateSummary": self._get_template_summary,
             "CreateChangeSet": self._create_change_set,
             "DescribeChangeSet": self._describe_change_set,
             "ExecuteChangeSet": self._execute_change_set,
@@ -59,6 +60,13 @@ class CloudFormation:
     def _get_template(self, request: Request) -> str:
         stack = self._found(request, request.form.get("StackName", ""))
         return _xml({"TemplateBody": json.dumps(stack.template), "StagesAvailable": ["Original"]})
+
+    def _get_template_summary(self, request: Request) -> str:
+        """Of a stack that is there: which parameters it has, before `deploy` changes it."""
+        template = self._found(request, request.form.get("StackName", "")).template
+        kinds = sorted({resource["Type"] for resource in template.get("Resources", {}).values()})
+        parameters = [{"ParameterKey": name} for name in template.get("Parameters", {})]
+        return _xml({"Parameters": parameters, "ResourceTypes": kinds})
 
     def _create_change_set(self, request: Request) -> str:
         form = request.form

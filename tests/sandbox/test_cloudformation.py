@@ -57,6 +57,8 @@ def test_roles_template_makes_what_it_names(emr: EmrSandbox) -> None:
     assert attached["PolicyName"] == "AmazonEMRServicePolicy_v2"
     policy = iam.get_policy(PolicyArn=stack["Outputs"][0]["OutputValue"])["Policy"]
     assert policy["PolicyName"] == "dynamodb-pipeline-launcher-us-east-1"
+    summary = emr.client("cloudformation").get_template_summary(StackName="roles")  # so `deploy` asks before a change
+    assert (summary["Parameters"], "AWS::IAM::Role" in summary["ResourceTypes"]) == ([], True)
     again = deploy(emr, "roles", shipped("policies/roles.json"), "CAPABILITY_NAMED_IAM")
     assert again["StackStatus"] == "UPDATE_COMPLETE", again.get("StackStatusReason")
 
