@@ -114,7 +114,7 @@ def _heading(facts: Mapping[str, Any]) -> Iterator[str]:
     if facts["table_name"]:
         yield f"  export of table {facts['table_name']!r}, scan started {facts['scan_started']}"
     if facts["not_read_count"]:
-        yield f"  {facts['not_read_count']} other objects are not read"
+        yield f"  {counted(facts['not_read_count'], 'other object')} not read"
     yield from (f"  note: {note}" for note in facts["notes"])
 
 

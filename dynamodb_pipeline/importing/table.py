@@ -121,7 +121,7 @@ def chosen_lines(facts: Checked, plan: ImportPlan, *, dry_run: bool) -> Iterator
         )
     if plan.keys_wanted is not None:
         asked = facts.items - facts.left_out - facts.bad
-        yield f"{asked:,} of {facts.items:,} items are asked for, {facts.asked_bytes:,} bytes"
+        yield f"asked for: {asked:,} of {counted(facts.items, 'item')}, {counted(facts.asked_bytes, 'byte')}"
         if plan.keys_wanted.unlisted:
             more = counted(plan.keys_wanted.unlisted, "key")
             yield f"note: {more} more differed than the verification's result lists: give verify a larger --limit"
@@ -129,7 +129,7 @@ def chosen_lines(facts: Checked, plan: ImportPlan, *, dry_run: bool) -> Iterator
         yield f"{facts.expired:,} of {facts.items:,} items have expired and {are} left out (--skip-expired)"
     if facts.keys_absent:
         shown = first_few(str(shown_key(plan.keys, key)) for key in facts.keys_absent)
-        yield f"note: {len(facts.keys_absent)} of the keys asked for are not in the export: {shown}"
+        yield f"note: {counted(len(facts.keys_absent), 'key')} asked for and not in the export: {shown}"
 
 
 def row_scan(job: TableImport, kind: RowKind) -> TableScan:

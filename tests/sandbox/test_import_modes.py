@@ -337,7 +337,7 @@ def test_some_keys_of_a_backup(sandbox: Sandbox, bucket: str, baseline: str, pip
     put_objects(sandbox, f"s3://{bucket}/keys", {"k": absent.encode()})
     plan = pipeline.import_into(table, baseline, "--keys", keys, "--dry-run")
     assert (plan.result["keys_absent"], plan.result["items_left_out"]) == (1, 39)
-    assert "1 of the keys asked for are not in the export: {'id': 'nowhere'}" in plan.text
+    assert "1 key asked for and not in the export: {'id': 'nowhere'}" in plan.text
 
 
 def test_some_items_by_the_beginning_of_their_key(sandbox: Sandbox, baseline: str, pipeline: Pipeline) -> None:

@@ -144,6 +144,8 @@ def test_any_folder_is_read_as_an_import_without_a_manifest_would() -> None:
     facts = look(files)
     assert (facts["dialects"], facts["compression"]) == ({"connector-json": 1}, {"gzip": 1})
     assert (facts["items"], facts["manifest"], facts["not_read_count"], facts["exit_code"]) == (2, None, 3, 0)
+    assert "  3 other objects not read" in list(report(facts))
+    assert "  1 other object not read" in list(report({**facts, "not_read_count": 1}))
     del files["one.gz"]
     assert look(files)["dialects"] == {"native-export": 1}
     with pytest.raises(PreconditionError, match="2 sub-folders"):
