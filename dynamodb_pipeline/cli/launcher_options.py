@@ -10,14 +10,9 @@ from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
 from dynamodb_pipeline.emr.documents.policies import POLICY_KINDS
-from dynamodb_pipeline.emr.documents.policy_scope import (
-    EXAMPLE_TABLES,
-    KEY_OPTION,
-    LOG_GROUP_OPTION,
-    LOG_KEY_OPTION,
-    PRINCIPAL_ARN,
-)
+from dynamodb_pipeline.emr.documents.policy_scope import EXAMPLE_TABLES, KEY_OPTION, PRINCIPAL_ARN
 from dynamodb_pipeline.emr.documents.schedule_times import parse_cron, parse_email, parse_schedule_name, parse_timezone
+from dynamodb_pipeline.emr.request import launch_settings as launch
 from dynamodb_pipeline.emr.request.launch_settings import MAX_DOLLARS, ClusterSettings, parse_dollars, parse_log_group
 from dynamodb_pipeline.finished import CONTINUE, PAUSE
 from dynamodb_pipeline.formats.items.key_schema import KeySchema
@@ -127,7 +122,9 @@ NAME: Row[str] = launcher_row("--name", "first part of the cluster's name", "PRE
 TAG: Row[tuple[tuple[str, str], ...]] = launcher_row(
     "--tag", "another tag of the cluster; dynamodbdatapipeline=true is always set", "KEY=VALUE", value=PAIR, many=True
 )
-SERVICE_ROLE: Row[str] = launcher_row("--service-role", "EMR's service role", "ROLE", ClusterSettings.service_role)
+SERVICE_ROLE: Row[str] = launcher_row(
+    launch.SERVICE_ROLE_OPTION, "EMR's service role", "ROLE", ClusterSettings.service_role
+)
 NODE_ROLE: Row[str | None] = launcher_row(
     "--node-role", "instance profile of the nodes (default dynamodb-pipeline-export or -import)", "PROFILE"
 )
@@ -136,11 +133,11 @@ SECURITY_CONFIGURATION: Row[str] = launcher_row(
     "--security-configuration", "EMR security configuration, or none", "NAME", ClusterSettings.security_configuration
 )
 CODE: Row[S3Uri | None] = launcher_row(
-    "--code", "folder for the uploaded code (default: below --logs)", "S3_FOLDER", value=S3_ADDRESS
+    launch.CODE_OPTION, "folder for the uploaded code (default: below --logs)", "S3_FOLDER", value=S3_ADDRESS
 )
-LOG_KMS_KEY: Row[str | None] = launcher_row(LOG_KEY_OPTION, "KMS key of EMR's logs", "ARN")
+LOG_KMS_KEY: Row[str | None] = launcher_row(launch.LOG_KEY_OPTION, "KMS key of EMR's logs", "ARN")
 CLOUDWATCH_LOGS: Row[str | None] = launcher_row(
-    LOG_GROUP_OPTION, "log group of CloudWatch that the steps' logs go to as well, within seconds", "GROUP",
+    launch.LOG_GROUP_OPTION, "log group of CloudWatch that the steps' logs go to as well, within seconds", "GROUP",
     value=ValueKind(parse_log_group, "a log group's name"),
 )  # fmt: skip
 SPARK_CONF: Row[tuple[str, ...]] = launcher_row(
@@ -249,11 +246,11 @@ POLICY_LOG_GROUP: Row[str | None] = CLOUDWATCH_LOGS.also(
 )
 POLICY_SERVICE_ROLE: Row[str] = SERVICE_ROLE.also(verbs=POLICY, group=None)
 EXPORT_ROLE: Row[str] = launcher_row(
-    "--export-role", "role of export nodes", "ROLE", "dynamodb-pipeline-export", verbs=POLICY, group=None
-)
+    launch.EXPORT_ROLE_OPTION, "role of export nodes", "ROLE", "dynamodb-pipeline-export", verbs=POLICY, group=None,
+)  # fmt: skip
 IMPORT_ROLE: Row[str] = launcher_row(
-    "--import-role", "role of import nodes", "ROLE", "dynamodb-pipeline-import", verbs=POLICY, group=None
-)
+    launch.IMPORT_ROLE_OPTION, "role of import nodes", "ROLE", "dynamodb-pipeline-import", verbs=POLICY, group=None,
+)  # fmt: skip
 POLICY_SKIP_EXISTING: Row[bool] = SKIP_EXISTING.also(verbs=POLICY, help="nodes-import: allow it", where=Where.LAUNCHER)
 POLICY_MIRROR: Row[bool] = MIRROR.also(verbs=POLICY, help="nodes-import: allow it", where=Where.LAUNCHER)
 POLICY_ONLY_CHANGES: Row[bool] = ONLY_CHANGES.also(verbs=POLICY, help="nodes-import: allow it", where=Where.LAUNCHER)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dynamodb_pipeline.addresses import BUCKET, TABLE_NAME, S3Uri, table_name
-from dynamodb_pipeline.emr.request.launch_settings import LaunchSettings
+from dynamodb_pipeline.emr.request.launch_settings import LOG_GROUP_OPTION, LOG_KEY_OPTION, LaunchSettings
 from dynamodb_pipeline.errors import UsageError
 from dynamodb_pipeline.settings.job_options import (
     INDEX,
@@ -28,8 +28,7 @@ from dynamodb_pipeline.settings.values import (
     literal_prefixes,
 )
 
-KEY_OPTION, LOG_KEY_OPTION = "--kms-key", "--log-kms-key"  # of `policy`, as the command line has them
-LOG_GROUP_OPTION = "--cloudwatch-logs"
+KEY_OPTION = "--kms-key"  # of `policy`, as the command line has it
 # The example of the AWS page that this tool replaces.
 EXAMPLE_TABLES = ("Forum", "Thread", "Reply")
 

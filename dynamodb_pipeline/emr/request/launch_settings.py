@@ -29,6 +29,9 @@ MAX_DOLLARS = 10**9
 DOLLARS = re.compile(r"\$?[0-9]{1,12}(?:\.[0-9]{1,12})?")
 # Characters EMR refuses in a cluster's name (API_Cluster: <, >, $, | and backtick).
 REFUSED_IN_NAMES = set("<>$|`")
+# Options of a launch and of `policy`, as the command line has them; a policy for this run is asked for by them.
+SERVICE_ROLE_OPTION, EXPORT_ROLE_OPTION, IMPORT_ROLE_OPTION = "--service-role", "--export-role", "--import-role"
+CODE_OPTION, LOG_KEY_OPTION, LOG_GROUP_OPTION = "--code", "--log-kms-key", "--cloudwatch-logs"
 
 
 @dataclass(frozen=True)
@@ -125,14 +128,14 @@ class LaunchSettings:
     @property
     def _of_policies(self) -> Given:
         """What `policy` must be given for this run beside tables and folders: what is not so by default."""
-        cluster, nodes = self.cluster, "--import-role" if self.verb == "import" else "--export-role"
+        cluster, nodes = self.cluster, IMPORT_ROLE_OPTION if self.verb == "import" else EXPORT_ROLE_OPTION
         service = cluster.service_role if cluster.service_role != ClusterSettings.service_role else None
         named = {
-            "--service-role": service,
+            SERVICE_ROLE_OPTION: service,
             nodes: cluster.node_role,
-            "--code": self.code_uri,
-            "--log-kms-key": cluster.log_kms_key_arn,
-            "--cloudwatch-logs": cluster.log_group,
+            CODE_OPTION: self.code_uri,
+            LOG_KEY_OPTION: cluster.log_kms_key_arn,
+            LOG_GROUP_OPTION: cluster.log_group,
             TABLE_ROLE_ARN.name: self.jobs[0].given.text(TABLE_ROLE_ARN) if self.jobs else None,
         }
         return Given.of(
