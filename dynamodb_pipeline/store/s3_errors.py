@@ -14,18 +14,24 @@ from shlex import quote
 from typing import Any
 
 from dynamodb_pipeline.addresses import S3Uri
-from dynamodb_pipeline.aws.api_errors import THROTTLING, UNFINISHED, error_code
+from dynamodb_pipeline.aws.api_errors import EXPIRED, THROTTLING, UNFINISHED, error_code
 from dynamodb_pipeline.aws.keys import not_had, without_secrets
 from dynamodb_pipeline.aws.request_errors import ErrorKind, Throttled, Transient
 from dynamodb_pipeline.errors import DeniedError, PipelineError, PreconditionError, StoppedError
 from dynamodb_pipeline.store.objects import AlreadyExistsError, ObjectChangedError, ObjectMissingError
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-DENIED_CODES = frozenset(
-    {"403", "AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
-    | {"InvalidToken", "AccountProblem", "KMS.AccessDeniedException"}
-    | {"ExpiredTokenException", "TokenRefreshRequired", "RequestExpired", "RequestTimeTooSkewed"}
-)
+DENIED_CODES = frozenset({"403", "AccessDenied", "AllAccessDisabled", "AccountProblem", "KMS.AccessDeniedException"})
+_RENEW = "renew the credentials; whose they are: `aws sts get-caller-identity`"
+# The credentials themselves are refused, whatever they may do.
+CREDENTIALS = {
+    **dict.fromkeys((*EXPIRED, "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"), _RENEW),
+    "SignatureDoesNotMatch": "check the credentials and any proxy that changes headers",
+    "RequestTimeTooSkewed": "set this machine's clock (chronyd, ntpd)",
+    # The answer to a HEAD has no body and so no code; to a token that has expired S3 says 400:
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
+    "400": f"it says no cause here, which mostly is a session token that has expired: {_RENEW}",
+}
 MISSING_CODES = frozenset({"404", "NoSuchKey", "NotFound"})
 CONFLICT_CODES = frozenset({"412", "PreconditionFailed"})
 RACE_CODES = frozenset({"409", "ConditionalRequestConflict", "OperationAborted"})
@@ -144,6 +150,8 @@ def _refused(code: str, *, operation: str, where: S3Uri) -> PipelineError | None
         if operation == "get_object":
             return ObjectChangedError(f"{where} was replaced since it was checked; start again")
         return AlreadyExistsError(f"{where} exists already")
+    if code in CREDENTIALS:
+        return DeniedError(f"S3 refuses {operation} on {where} ({code}); {CREDENTIALS[code]}")
     if code in DENIED_CODES:
         return DeniedError(
             f"S3 refuses {operation} on {where} ({code}); grant {RIGHTS.get(operation, 'it')} to this role"

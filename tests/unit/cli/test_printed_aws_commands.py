@@ -38,7 +38,7 @@ from dynamodb_pipeline.formats.exports.table_definition import cli_commands
 from dynamodb_pipeline.formats.files.foreign import ARCHIVES, CODECS, OBJECTS, foreign_message
 from dynamodb_pipeline.reading.source import other_manifest_notes
 from dynamodb_pipeline.settings.run_commands import DEPLOY_ROLES
-from dynamodb_pipeline.store.s3_errors import missing_bucket, s3_error
+from dynamodb_pipeline.store.s3_errors import CREDENTIALS, missing_bucket, s3_error
 from tests.unit.documents import PROJECT
 from tests.unit.emr.aws import DATA, REGION, Account, account
 from tests.unit.emr.fakes import client_error
@@ -299,6 +299,7 @@ SITUATIONS: dict[str, Drive] = {
     "formats.files.foreign.(constants)": foreign_files,
     "reading.source.other_manifest_notes": renamed_manifest,
     "store.s3_errors._refused": archived,
+    "store.s3_errors.(constants)": lambda _: "\n".join(CREDENTIALS.values()),
     "store.s3_errors.missing_bucket": no_bucket,
     "emr.preflight.buckets._bucket_failure": no_bucket_of_a_launch,
     "dynamodb.error_replies.(constants)": lambda _: "\n".join(
