@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.faults.spark_kills import JOBS, VICTIMS, Kill, main, report
+from tests.faults.spark_kills import JOBS, VICTIMS, Kill, main, never_struck, report
 
 
 @pytest.mark.sandbox
@@ -31,3 +31,9 @@ def test_the_report_counts_those_that_were_struck() -> None:
         {"seed": 3, "job": "import", "victim": "worker", "ok": False},
     ]
     assert report(rows) == "3 runs, {'export/driver': 1} killed, 2 done under their run id, 1 failed [3]"
+
+
+def test_a_victim_that_is_never_found_is_no_proof() -> None:
+    rows = [{"victim": "relay", "struck": 0}, {"victim": "worker", "struck": 0}, {"victim": "worker"}] * 2
+    assert never_struck(rows) == ["worker"]
+    assert never_struck([*rows, {"victim": "worker", "struck": 1}, {"victim": "relay", "struck": 0}]) == ["relay"]
