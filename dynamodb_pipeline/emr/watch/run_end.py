@@ -29,6 +29,7 @@ from dynamodb_pipeline.finished import DEAD, RUNNING, UNRECORDED_END, RunState
 from dynamodb_pipeline.settings.run_commands import ran_locally, run_command
 
 if TYPE_CHECKING:
+    from mypy_boto3_emr import EMRClient
     from mypy_boto3_s3 import S3Client
 
 PATIENCE_S = 30.0  # for what EMR has to say of records that somebody wants to see now
@@ -93,6 +94,7 @@ class RunEnds:
     def __init__(self, clients: Callable[[str], Clients], *, clock: Clock, attention: Attention) -> None:
         self._clients, self._clock, self._attention = clients, BriefClock(clock), attention
         self._listed: dict[str, list[FoundCluster]] = {}
+        self._refused: dict[str, PipelineError] = {}
 
     def completed(self, record: dict[str, Any]) -> dict[str, Any]:
         """
@@ -118,9 +120,7 @@ class RunEnds:
     def _as_emr_says(self, run: str, region: str, *, silent: dict[str, Any]) -> dict[str, Any] | None:
         clients = self._clients(region)
         emr, s3 = clients.client("emr", attempts=1), clients.client("s3", attempts=1)
-        if region not in self._listed:
-            self._listed[region] = list_clusters(emr, clock=self._clock, created_after=since(self._clock))
-        listed = self._listed[region]
+        listed = self._clusters(emr, region)
         target = find_run(emr, run, region=region, clock=self._clock, s3=s3, listed=listed)
         look = RunWatch(emr, target, RunLimits(), self._clock, self._attention, say=lambda _: None).look()
         ending = ending_of(look)
@@ -132,6 +132,18 @@ class RunEnds:
         if ended_well is not None:  # it wrote its end in the meantime
             return ended_well
         return _end_of(outcome, results, run_exit_code(outcome, results, attention=self._attention))
+
+    def _clusters(self, emr: EMRClient, region: str) -> list[FoundCluster]:
+        """Those of a region, asked for once; so is a region that does not answer, or may not be asked."""
+        if region in self._refused:
+            raise self._refused[region]
+        if region not in self._listed:
+            try:
+                self._listed[region] = list_clusters(emr, clock=self._clock, created_after=since(self._clock))
+            except PipelineError as err:
+                self._refused[region] = err
+                raise
+        return self._listed[region]
 
 
 def _end_of(outcome: Outcome, results: tuple[JobResult, ...], code: ExitCode) -> dict[str, Any]:

@@ -100,6 +100,18 @@ def test_where_the_cluster_cannot_be_asked_that_is_said(
     assert done["state"] == ("dead" if silent else "running")
 
 
+def test_a_region_is_asked_once_for_all_records(launched: Launched) -> None:
+    """Also one that does not answer: each question would take its time."""
+    made, calls = launched.account, launched.account.emr.calls
+    for times in (0, 1):
+        ends = RunEnds(lambda _: made.clients, clock=made.clock, attention=made.clock)
+        made.emr.fail_next("ListClusters", client_error("AccessDeniedException", status=403), times=times)
+        before = calls.count("ListClusters")
+        done = [ends.completed(launched.record()) for _ in range(3)]
+        assert calls.count("ListClusters") == before + 1
+        assert [("note" in one) for one in done] == [bool(times)] * 3
+
+
 def test_a_run_without_a_sign_of_life_whose_step_goes_on_is_not_begun_again(launched: Launched) -> None:
     done = launched.completed(launched.record(silent=timedelta(minutes=5)))
     assert done["state"] == "running"
