@@ -48,9 +48,10 @@ STOP_S = 60.0
 JAVA_VARIABLES = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
 SUBMIT_OPTIONS = "SPARK_SUBMIT_OPTS"  # what Spark's own scripts add to the command line of the JVM they start
 EXECUTOR_OPTIONS = "spark.executor.extraJavaOptions"
-# What Spark writes at each start on a machine of its own, and nobody has to do anything about.
+# What Spark writes at each start on a machine of its own and nobody has to do anything about, and what the relay says
+# of an end that the run itself tells.
 HARMLESS = re.compile(
-    r"^(?:Setting default log level to |To adjust logging level use )"
+    r"^(?:Setting default log level to |To adjust logging level use |[0-9 ,:-]+ relay: the run has ended: )"
     r"|WARN (?:Utils: (?:Your hostname, .* resolves to a loopback address|Set SPARK_LOCAL_IP if )"
     r"|NativeCodeLoader: Unable to load native-hadoop library"
     r"|MetricsConfig: Cannot locate configuration: |MetricsSystemImpl: \w+ metrics system already initialized)"

@@ -50,9 +50,11 @@ To adjust logging level use sc.setLogLevel(newLevel). For SparkR, use setLogLeve
 26/11/30 06:45:01 WARN NativeCodeLoader: Unable to load native-hadoop library for your platform... using builtin-java
 26/11/30 06:45:15 WARN MetricsConfig: Cannot locate configuration: tried hadoop-metrics2.properties
 26/11/30 06:45:17 WARN MetricsSystemImpl: JobTracker metrics system already initialized!
+2026-11-30 06:47:59,604 relay: the run has ended: stopped by SIGINT
 """
 TOLD = """26/11/30 06:45:20 WARN Utils: Service 'sparkDriver' could not bind on port 0. Attempting port 1.
 26/11/30 06:45:21 ERROR Executor: Exception in task 0.0
+2026-11-30 06:47:59,604 relay: the relay was killed by signal 9 and is started again
 """
 
 
