@@ -57,7 +57,9 @@ _REFRESH = ErrorRow(
 )
 _CLOCK = ErrorRow(ClockSkewed, ExitCode.DENIED, "set this machine's clock (chronyd, ntpd)")
 _PERMISSION = ErrorRow(
-    Denied, ExitCode.DENIED, "grant the role this action on this resource; `policy` prints what is needed"
+    Denied,
+    ExitCode.DENIED,
+    "grant the role this action on this resource; `dynamodb-pipeline policy --help` shows how to print what is needed",
 )
 # Between two accounts. What is open to a whole account leaves it to the caller's own policy, and a refusal for want of
 # that names the table's all the same: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html

@@ -261,7 +261,7 @@ def test_either_half_alone_is_refused_and_the_other_one_named(world: World, sour
     source.open_table("--for-principal", f"arn:aws:iam::{OURS}:user/stranger")
     out = Pipeline(world.emr, keys=stranger).run(*words)
     assert out.code == ExitCode.DENIED, out.text
-    assert "grant the role this action on this resource; `policy` prints what is needed" in out.result["error"]
+    assert "grant the role this action on this resource; `dynamodb-pipeline policy --help`" in out.result["error"]
     assert "two policies" not in out.result["error"]
     out = Pipeline(world.emr, keys=source.caller()).run(*words)
     assert out.code == ExitCode.DENIED, out.text  # the table is open to the stranger alone
