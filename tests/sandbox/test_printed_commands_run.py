@@ -401,6 +401,12 @@ def folder_without_rights(world: World) -> str:
         return world.run("list", f"s3://{world.bucket}/exports", "--region", REGION).text
 
 
+def table_without_rights(world: World) -> str:
+    words = ("--table", world.table.name, "--output", f"s3://{world.bucket}/denied", "--local", "--engine", "process")
+    with world.fault("deny", action="dynamodb:Scan", count=None):
+        return world.run("export", *words, "--region", REGION).text
+
+
 def tables_not_listed(world: World) -> str:
     """Tables by a pattern, for a caller who may not list them."""
     words = ("--table", "T*", "--output", f"s3://{world.bucket}/exports")
@@ -505,6 +511,7 @@ SITUATIONS: dict[str, tuple[Situation, ...]] = {
     ),
     "aws.api_errors.denied_error": (Situation(launcher_without_rights, rf"`({PROGRAM} policy [^`]*)`"),),
     "store.s3_errors._refused": (Situation(folder_without_rights, rf"`({PROGRAM} policy [^`]*)`"),),
+    "dynamodb.error_replies.(constants)": (Situation(table_without_rights, rf"`({PROGRAM} policy [^`]*)`"),),
     "cli.doctor.(constants)": (Situation(doctor_without_rights, rf"need it; `({PROGRAM} policy [^`]*)`"),),
     # the last one: its settings file is read by whatever is run in its folder
     "cli.doctor.write_settings": (
