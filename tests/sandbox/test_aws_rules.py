@@ -126,7 +126,9 @@ def test_a_complete_account_runs_the_default_launch(world: World) -> None:
     assert {one["name"]: one["detail"] for one in checks if one["verdict"] != "ok"} == {}
 
 
-@pytest.mark.parametrize("what", ["subnet", "vpc", "groups"])
+@pytest.mark.parametrize(
+    "what", ["subnet", *(pytest.param(what, marks=pytest.mark.slow) for what in ("vpc", "groups"))]
+)
 def test_network_without_emrs_tag(world: World, what: str) -> None:
     """The subnet, the VPC where EMR has yet to make its groups, and groups that somebody made before."""
     ec2 = world.emr.client("ec2", region=REGION)
