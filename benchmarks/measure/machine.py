@@ -41,4 +41,4 @@ def _java_version() -> str:
     if java is None:
         return "none"
     told = subprocess.run([java, "-version"], capture_output=True, text=True, check=True).stderr
-    return told.splitlines()[0]
+    return next(line for line in told.splitlines() if not line.startswith("Picked up "))

@@ -34,7 +34,7 @@ LOOK_S = 0.5
 VALUE_BYTES = 150
 OPENING = b'{"'  # of each value, and of each map: '{"S":"..."}'
 SAMPLE_BYTES = 32 * 1024
-PAGE_HEAP_BYTES = 800 * 1024  # 200 KB of items of 1 KB in ten attributes are just below
+PAGE_HEAP_BYTES = 840 * 1024  # 200 KB of items of 1 KB in ten attributes are just below
 SMOOTHING = 0.1
 GUESS_VALUE_TEXT_BYTES = 16  # before the first page: the more values in an item's bytes, the fewer items
 

@@ -39,7 +39,7 @@ LOCAL_CONF = {
 # Heap of a local run: Spark's own, and of each task the pages that the connector holds when its reader is slower than
 # the table. Of those that the relay lets it have (page_buffers.PAGES_MAX, each of PAGE_HEAP_BYTES at most) up to twice
 # as many are half taken; with the connector's own limiter it is 600, of as many bytes as their items make.
-LOCAL_HEAP_MB, LOCAL_HEAP_MB_PER_TASK, UNBOUND_HEAP_MB_PER_TASK = 320, 224, 1024
+LOCAL_HEAP_MB, LOCAL_HEAP_MB_PER_TASK, UNBOUND_HEAP_MB_PER_TASK = 288, 224, 1024
 # The connector's pages live long enough to make G1 mark all the time: a quarter of the JVM's CPU (own measurement).
 COLLECTOR = "-XX:+UseParallelGC"
 # A JVM that is given two collectors does not start; a file of options may name one as well.
