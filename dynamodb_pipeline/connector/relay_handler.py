@@ -69,13 +69,11 @@ class MeteredScan:
         self._wire = wire
         self._pacing = pacing or Pacing()
         self._one_sizer = threading.Lock()
-        self._heap = HeapSizer(item_bytes=item_bytes)
         self._sizers = {c: PageSizer(consistent=c, item_bytes=item_bytes) for c in (False, True)}
 
     def page(self, request: ScanRequest, client: Client) -> ScanPage:
         """
-        Return the page, with fewer items than `request.limit` when the rate is too low for so many at once, or when as
-        Java objects they would take more than `PAGE_HEAP_BYTES`.
+        Return the page, with fewer items than `request.limit` when the rate is too low for so many at once.
 
         Raises:
             ClientGone: nothing was sent.
@@ -100,14 +98,13 @@ class MeteredScan:
         page = metered(client.grants, {"table": estimate}, send)
         with self._one_sizer:
             self._sizers[request.consistent].observe(page.scanned_count, page.consumed["table"])
-        self._heap.observe(page.scanned_count, heap_bytes(page.body))
         return page
 
     def _fitted(self, request: ScanRequest, cap_units: float) -> tuple[ScanRequest, float]:
         with self._one_sizer:
             sizer = self._sizers[request.consistent]
-            limits = (request.limit, sizer.limit(cap_units), self._heap.limit())
-            limit = min(n for n in limits if n is not None)
+            limits = [n for n in (request.limit, sizer.limit(cap_units)) if n is not None]
+            limit = min(limits) if limits else None
             return request._replace(limit=limit), sizer.estimate(limit)
 
 
@@ -141,6 +138,7 @@ class RelayHandler:
         self._plan = plan
         self._pacing = pacing or Pacing()
         self._scan = MeteredScan(wire, item_bytes=plan.item_bytes, pacing=self._pacing)
+        self._heap = HeapSizer(item_bytes=plan.item_bytes)
         self.buffers = PageBuffers(plan.splits)
         self._one_description = threading.Lock()
         self._description: tuple[float, bytes] | None = None
@@ -181,7 +179,7 @@ class RelayHandler:
         if target == f"{API}.Scan":
             asked = scan_request(fields)._replace(words=self._plan.words)
             if self._probe_keys(request):
-                return Answer(200, last_page(self._scan.page(asked._replace(limit=1), client)))
+                return Answer(200, last_page(self._read(asked._replace(limit=1), client)[0]))
             return Answer(200, self._page(asked, client))
         if target == f"{API}.DescribeTable":
             return Answer(200, self._described())
@@ -192,10 +190,19 @@ class RelayHandler:
         """Held back before it waits for a grant: units of the budget are for who can use them."""
         if not self.buffers.wait(asked.segment, is_gone=client.is_gone):
             raise ClientGone
-        page = self._scan.page(asked, client)
-        size, heap = len(page.body), heap_bytes(page.body)
-        self.buffers.give(asked.segment, items=page.count, size_bytes=size, heap_bytes=heap)
+        page, heap = self._read(asked, client)
+        self.buffers.give(asked.segment, items=page.count, size_bytes=len(page.body), heap_bytes=heap)
         return page.body
+
+    def _read(self, asked: ScanRequest, client: Client) -> tuple[ScanPage, int]:
+        """A page of so few items that they take `PAGE_HEAP_BYTES` at most, and what they do take."""
+        limit = self._heap.limit()
+        if asked.limit is not None:
+            limit = min(limit, asked.limit)
+        page = self._scan.page(asked._replace(limit=limit), client)
+        heap = heap_bytes(page.body)
+        self._heap.observe(page.scanned_count, heap)
+        return page, heap
 
     def taken_partition(self, request: Message) -> int | None:
         """The partition whose items the client takes, None when it is no worker of the run."""

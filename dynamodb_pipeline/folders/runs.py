@@ -119,7 +119,8 @@ def run_lines(document: dict[str, Any], *, narrow: bool = False) -> Iterator[str
         yield from _narrow_rows(row) if narrow else [_wide_row(row)]
         yield f"  {row['run_id']}  {', '.join(row['tables'])}"
         yield from (f"  {row[name]}" for name in ("error", "note") if name in row)
-        yield from (f"  to go on: {row[name]}" for name in ("resume",) if name in row)
+        if "resume" in row:
+            yield f"  to go on: {row['resume']}"
     yield COST_WORDS
     if any(row["on_standing_cluster"] for row in document["runs"]):
         yield f"* {STANDING}"

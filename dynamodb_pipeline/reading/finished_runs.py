@@ -14,7 +14,7 @@ from typing import Any
 
 from dynamodb_pipeline.addresses import join
 from dynamodb_pipeline.documents import TIME_FORMAT, DocumentError, read_object
-from dynamodb_pipeline.errors import IntegrityError, PreconditionError, size_text
+from dynamodb_pipeline.errors import IntegrityError, PreconditionError, counted, size_text
 from dynamodb_pipeline.finished import FINISHED_BY
 from dynamodb_pipeline.formats.exports import native_manifest as native
 from dynamodb_pipeline.formats.exports.export_record import ExportRecord
@@ -248,8 +248,8 @@ def backup_rows(backups: Sequence[Backup], *, narrow: bool = False) -> list[str]
 
 
 def _narrow_rows(backup: Backup) -> Iterator[str]:
-    moment, kind, items, size, table = _cells(backup)
-    amount = "items unknown" if backup.items is None else f"{items} {'item' if backup.items == 1 else 'items'}"
+    moment, kind, _, size, table = _cells(backup)
+    amount = "items unknown" if backup.items is None else counted(backup.items, "item")
     yield f"{moment}  {kind}"
     yield f"    {amount}, {size}, {f'table {table}' if backup.table_name else table}"
 

@@ -213,8 +213,7 @@ class Run(Generic[Settings]):
             **orders,
         }
         if isinstance(err, PipelineError):
-            obeyed = {name: orders[name] for name in ("rate_orders",) if name in orders}
-            err.facts = {"run_id": record.facts["run_id"], **way_on, **obeyed, **err.facts}
+            err.facts = {"run_id": record.facts["run_id"], **way_on, **_orders(ctx), **err.facts}
             facts |= err.facts
         try:
             record.save(**facts)

@@ -8,7 +8,8 @@ import pytest
 from dynamodb_pipeline.aws.request_errors import Gone
 from dynamodb_pipeline.aws.retry import GaveUp, Pacing, RetryPolicy
 from dynamodb_pipeline.connector.page_buffers import PAGE_HEAP_BYTES, VALUE_BYTES
-from dynamodb_pipeline.connector.relay_handler import ClientGone, MeteredScan
+from dynamodb_pipeline.connector.relay_handler import ClientGone, MeteredScan, RelayHandler, RelayPlan
+from dynamodb_pipeline.connector.relay_settings import RelayKeys
 from dynamodb_pipeline.dynamodb.requests import ScanRequest
 from dynamodb_pipeline.dynamodb.wire import DynamoDbWire
 from dynamodb_pipeline.workers.contract import RunStopped
@@ -95,9 +96,9 @@ def test_limit_is_lowered_when_the_items_of_a_page_would_take_much_heap():
     item = {f"a{number}": {"N": str(number)} for number in range(100)}
     fields = {"Count": 100, "ScannedCount": 100, "Items": [item] * 100, "ConsumedCapacity": consumed(25.0)}
     with wire_to(reply(fields), page(40, units=10.0)) as (wire, server):
-        pages = scan(wire, item_bytes=200)
+        handler = RelayHandler(wire, RelayPlan("orders", RelayKeys.new(), item_bytes=200), pacing=AT_ONCE)
         for _ in range(2):
-            pages.page(REQUEST, FakeClient(FakeGrants()))
+            handler._page(REQUEST, FakeClient(FakeGrants()))
         limits = [json.loads(request.body)["Limit"] for request in server.requests]
     assert limits[0] == 100
     assert 30 <= limits[1] <= PAGE_HEAP_BYTES / (100 * VALUE_BYTES)
